@@ -1,0 +1,153 @@
+//! Every limit of the engine, named, with its unit, its default and its reason (LIMIT-1).
+
+use std::time::Duration;
+
+pub use crate::pool::PoolConfig;
+
+/// What an engine is started with. [`crate::EngineBuilder`] sets the fields; all of them have
+/// defaults that suit a machine with a few cores.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Config {
+    /// Cores (threads with a ring each); 0 means one for each CPU that the process may use.
+    pub cores: usize,
+    /// Pins core `n` to the `n`-th CPU that the process may use.
+    pub pin_cores: bool,
+    /// The arena and its line.
+    pub pool: PoolConfig,
+    /// What one core has in flight.
+    pub op: OpLimits,
+    /// The ring of one core.
+    pub ring: RingLimits,
+    /// Tasks, inbox and turns of one core.
+    pub core: CoreLimits,
+    /// How stopping goes.
+    pub stop: StopLimits,
+    /// The thread for work that blocks.
+    pub control: ControlLimits,
+    /// Where failures are told that nobody waits for. Default: standard error.
+    pub report: fn(std::fmt::Arguments<'_>),
+    /// Breaks OWN-1 on purpose: an op whose future is dropped gives its buffers back at once. Exists
+    /// so that the quarantine can show that it would notice.
+    #[cfg(any(test, feature = "testing"))]
+    pub testing_free_early: bool,
+}
+
+/// Limits of the table of ops in flight, for each core.
+#[derive(Debug, Clone, Copy)]
+#[non_exhaustive]
+pub struct OpLimits {
+    /// Ops in flight; one more waits for a free slot. Default 1,024: a slot is under 1 KiB.
+    pub ops_in_flight_max: u16,
+    /// Bytes of one file submission. Default 512 KiB: O_DIRECT submissions of 1 MiB went to kernel
+    /// worker threads and were slower (Linux 6.15 to 6.17).
+    pub submission_bytes_max: usize,
+    /// How often EINTR and EAGAIN are answered by trying again, for each op. Default 1,000.
+    pub transient_retries_max: u32,
+}
+
+/// Limits of one core's ring.
+#[derive(Debug, Clone, Copy)]
+#[non_exhaustive]
+pub struct RingLimits {
+    /// Entries of the submission queue. Default 256; a full queue is flushed, not an error.
+    pub submission_entries: u32,
+    /// Entries of the completion queue. Default 4,096: four for each op in flight, because
+    /// zero-copy sends post two and large transfers have sixteen lanes. An overflow is kept by the
+    /// kernel and counted.
+    pub completion_entries: u32,
+}
+
+/// Limits of one core's turns.
+#[derive(Debug, Clone, Copy)]
+#[non_exhaustive]
+pub struct CoreLimits {
+    /// Tasks that one core holds. Default 16,384.
+    pub tasks_max: usize,
+    /// Task polls in one turn before completions are looked at again. Default 256.
+    pub polls_per_turn_max: usize,
+    /// Tasks handed over by other threads that wait in the inbox. Default 4,096.
+    pub inbox_tasks_max: usize,
+    /// Sleeping timers. Default 65,536.
+    pub timers_max: usize,
+}
+
+/// How long stopping may take before what is left is leaked instead of freed (OWN-2).
+#[derive(Debug, Clone, Copy)]
+#[non_exhaustive]
+pub struct StopLimits {
+    /// For clean-up tasks, such as aborting an upload. Default 5 s.
+    pub cleanup: Duration,
+    /// For the kernel to give the last buffers back after everything was cancelled. Default 10 s.
+    pub drain: Duration,
+}
+
+/// Limits of the control thread, where whatever may block runs (CORE-1).
+#[derive(Debug, Clone, Copy)]
+#[non_exhaustive]
+pub struct ControlLimits {
+    /// Jobs that wait. Default 1,024; one more is refused with [`crate::Error::Busy`].
+    pub jobs_max: usize,
+}
+
+impl Default for Config {
+    fn default() -> Config {
+        Config {
+            cores: 0,
+            pin_cores: false,
+            pool: PoolConfig::default(),
+            op: OpLimits::default(),
+            ring: RingLimits::default(),
+            core: CoreLimits::default(),
+            stop: StopLimits::default(),
+            control: ControlLimits::default(),
+            report: report_to_stderr,
+            #[cfg(any(test, feature = "testing"))]
+            testing_free_early: false,
+        }
+    }
+}
+
+#[expect(clippy::print_stderr, reason = "the default of a hook that the embedder may replace")]
+fn report_to_stderr(message: std::fmt::Arguments<'_>) {
+    eprintln!("hydrant: {message}");
+}
+
+impl Default for OpLimits {
+    fn default() -> OpLimits {
+        OpLimits {
+            ops_in_flight_max: 1024,
+            submission_bytes_max: 512 << 10,
+            transient_retries_max: 1000,
+        }
+    }
+}
+
+impl Default for RingLimits {
+    fn default() -> RingLimits {
+        RingLimits { submission_entries: 256, completion_entries: 4096 }
+    }
+}
+
+impl Default for CoreLimits {
+    fn default() -> CoreLimits {
+        CoreLimits {
+            tasks_max: 16 << 10,
+            polls_per_turn_max: 256,
+            inbox_tasks_max: 4096,
+            timers_max: 64 << 10,
+        }
+    }
+}
+
+impl Default for StopLimits {
+    fn default() -> StopLimits {
+        StopLimits { cleanup: Duration::from_secs(5), drain: Duration::from_secs(10) }
+    }
+}
+
+impl Default for ControlLimits {
+    fn default() -> ControlLimits {
+        ControlLimits { jobs_max: 1024 }
+    }
+}

@@ -1,0 +1,156 @@
+//! What other threads tell a core: new tasks, wake-ups, stop.
+//!
+//! Senders push under a short lock and signal the eventfd only when the core sleeps. The core says
+//! that it is about to sleep, looks once more, and only then sleeps: no wake-up is lost.
+
+use std::collections::VecDeque;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+
+use super::{Core, Header};
+use crate::error::{Error, Result};
+use crate::op::Handle;
+
+/// The inbox of one core.
+#[derive(Debug)]
+pub(crate) struct Inbox {
+    state: Mutex<State>,
+    sleeping: AtomicBool,
+    wake_handle: OnceLock<Handle>,
+    tasks_max: usize,
+}
+
+/// One message.
+pub(crate) enum Message {
+    /// Start this task.
+    Start(RemoteTask),
+    /// Poll this task, or drop it if it was cancelled.
+    Wake(Arc<Header>),
+    /// Cancel everything, drain, end (OWN-2).
+    Stop,
+}
+
+/// A task on its way to its core; the future is made there and need not be `Send`.
+pub(crate) struct RemoteTask {
+    pub(crate) header: Arc<Header>,
+    pub(crate) start: StartFn,
+}
+
+/// Makes the future of a task on its core.
+pub(crate) type StartFn = Box<dyn FnOnce(Core) -> Pin<Box<dyn Future<Output = ()>>> + Send>;
+
+#[derive(Debug, Default)]
+struct State {
+    messages: VecDeque<Message>,
+    tasks: usize,
+    closed: bool,
+}
+
+impl Inbox {
+    pub(crate) fn new(tasks_max: usize) -> Inbox {
+        Inbox {
+            state: Mutex::default(),
+            sleeping: AtomicBool::new(false),
+            wake_handle: OnceLock::new(),
+            tasks_max,
+        }
+    }
+
+    /// Says how the core is woken from its sleep; without it, it is never woken.
+    pub(crate) fn set_wake_handle(&self, handle: Handle) {
+        self.wake_handle.set(handle).expect("a core starts once");
+    }
+
+    /// Hands a task over.
+    ///
+    /// # Errors
+    /// [`Error::Busy`] at the limit, [`Error::Stopped`] once the core has ended.
+    pub(crate) fn start(&self, task: RemoteTask) -> Result<()> {
+        let mut state = self.lock();
+        if state.closed {
+            return Err(Error::Stopped);
+        }
+        if state.tasks >= self.tasks_max {
+            return Err(Error::Busy { queue: "core.inbox_tasks_max", max: self.tasks_max });
+        }
+        state.tasks += 1;
+        state.messages.push_back(Message::Start(task));
+        drop(state);
+        self.signal();
+        Ok(())
+    }
+
+    /// Wakes a task. A core that has ended has no tasks left, so nothing is lost then.
+    pub(crate) fn wake(&self, header: Arc<Header>) {
+        self.send(Message::Wake(header));
+    }
+
+    pub(crate) fn stop(&self) {
+        self.send(Message::Stop);
+    }
+
+    /// Moves all messages into `into`, which keeps its capacity from turn to turn.
+    pub(crate) fn take(&self, into: &mut VecDeque<Message>) {
+        debug_assert!(into.is_empty());
+        let mut state = self.lock();
+        state.tasks = 0;
+        std::mem::swap(&mut state.messages, into);
+    }
+
+    /// Announces sleep; `false` when there is a message, and the core must not sleep.
+    pub(crate) fn prepare_sleep(&self) -> bool {
+        self.sleeping.store(true, SeqCst);
+        let empty = self.lock().messages.is_empty();
+        if !empty {
+            self.sleeping.store(false, SeqCst);
+        }
+        empty
+    }
+
+    pub(crate) fn awake(&self) {
+        self.sleeping.store(false, SeqCst);
+    }
+
+    /// No more tasks are taken; what still lies here is dropped, so that its waiters hear of it.
+    pub(crate) fn close(&self) {
+        let mut state = self.lock();
+        state.closed = true;
+        let left = std::mem::take(&mut state.messages);
+        drop(state);
+        drop(left);
+    }
+
+    fn send(&self, message: Message) {
+        let mut state = self.lock();
+        if state.closed {
+            return;
+        }
+        state.messages.push_back(message);
+        drop(state);
+        self.signal();
+    }
+
+    fn signal(&self) {
+        if self.sleeping.swap(false, SeqCst)
+            && let Some(handle) = self.wake_handle.get()
+        {
+            crate::ring::signal_eventfd(handle);
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl std::fmt::Debug for Message {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Message::Start(_) => "Start",
+            Message::Wake(_) => "Wake",
+            Message::Stop => "Stop",
+        })
+    }
+}

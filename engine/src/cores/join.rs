@@ -1,0 +1,223 @@
+//! The result of work that runs elsewhere: awaited, waited for, cancelled or let go.
+
+use std::any::Any;
+use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::task::{Context, Poll, Wake, Waker};
+use std::time::{Duration, Instant};
+
+use super::{Header, on_a_core};
+use crate::error::{Error, Result};
+
+/// Work handed to a core from any thread.
+///
+/// It is a future for any executor, and [`Task::wait`] blocks. Dropping it *cancels* the work: its
+/// future is dropped on its core, and its ops give their buffers back when the kernel is done
+/// (OWN-1). [`Task::detach`] lets it run on.
+#[derive(Debug)]
+#[must_use = "dropping a task cancels it"]
+pub struct Task<T> {
+    cell: Arc<Cell<T>>,
+    detached: bool,
+}
+
+/// The other end of a [`Task`]: whoever does the work finishes it.
+#[derive(Debug)]
+pub(crate) struct Join<T> {
+    cell: Arc<Cell<T>>,
+}
+
+#[derive(Debug)]
+struct Cell<T> {
+    state: Mutex<State<T>>,
+    done: Condvar,
+    header: OnceLock<Arc<Header>>,
+}
+
+#[derive(Debug)]
+enum State<T> {
+    Running(Option<Waker>),
+    Done(Result<T>),
+    Taken,
+}
+
+impl<T> Task<T> {
+    /// Blocks until the work has ended.
+    ///
+    /// # Errors
+    /// [`Error::WouldDeadlock`] on a core of an engine; [`Error::Cancelled`] when the work was
+    /// dropped before it ended; [`Error::Panicked`].
+    pub fn wait(self) -> Result<T> {
+        self.wait_deadline(None)
+            .unwrap_or_else(|_| unreachable!("a wait without limit has a result"))
+    }
+
+    /// Blocks until the work has ended, at most for `limit`; then the task comes back.
+    ///
+    /// # Errors
+    /// The task itself when the time is over. The result inside is as for [`Task::wait`].
+    pub fn wait_timeout(self, limit: Duration) -> Result<Result<T>, Task<T>> {
+        self.wait_deadline(Some(Instant::now() + limit))
+    }
+
+    /// Whether the work has ended.
+    pub fn is_finished(&self) -> bool {
+        !matches!(*self.cell.lock(), State::Running(_))
+    }
+
+    /// Lets the work run on without anyone waiting for it.
+    pub fn detach(mut self) {
+        self.detached = true;
+    }
+
+    pub(crate) fn bind(&self, header: Arc<Header>) {
+        self.cell.header.set(header).expect("a task is bound to its work once");
+    }
+
+    fn wait_deadline(self, deadline: Option<Instant>) -> Result<Result<T>, Task<T>> {
+        if on_a_core() && !self.is_finished() {
+            return Ok(Err(Error::WouldDeadlock));
+        }
+        let mut state = self.cell.lock();
+        while matches!(*state, State::Running(_)) {
+            state = match deadline {
+                None => self.cell.done.wait(state).unwrap_or_else(PoisonError::into_inner),
+                Some(deadline) => {
+                    let left = deadline.saturating_duration_since(Instant::now());
+                    if left.is_zero() {
+                        drop(state);
+                        return Err(self);
+                    }
+                    let wait = self.cell.done.wait_timeout(state, left);
+                    wait.unwrap_or_else(PoisonError::into_inner).0
+                }
+            };
+        }
+        Ok(take(&mut state))
+    }
+}
+
+/// Drives a future on this thread, which sleeps while it waits.
+///
+/// # Errors
+/// [`Error::WouldDeadlock`] on a core of an engine.
+pub fn block_on<F: Future>(future: F) -> Result<F::Output> {
+    if on_a_core() {
+        return Err(Error::WouldDeadlock);
+    }
+    let waker = Waker::from(Arc::new(Unpark(std::thread::current())));
+    let mut cx = Context::from_waker(&waker);
+    let mut future = std::pin::pin!(future);
+    loop {
+        if let Poll::Ready(output) = future.as_mut().poll(&mut cx) {
+            return Ok(output);
+        }
+        std::thread::park();
+    }
+}
+
+struct Unpark(std::thread::Thread);
+
+impl Wake for Unpark {
+    fn wake(self: Arc<Self>) {
+        self.0.unpark();
+    }
+}
+
+impl<T> Future for Task<T> {
+    type Output = Result<T>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<T>> {
+        let mut state = self.cell.lock();
+        if let State::Running(waker) = &mut *state {
+            if !waker.as_ref().is_some_and(|old| old.will_wake(cx.waker())) {
+                *waker = Some(cx.waker().clone());
+            }
+            return Poll::Pending;
+        }
+        Poll::Ready(take(&mut state))
+    }
+}
+
+impl<T> Drop for Task<T> {
+    fn drop(&mut self) {
+        if !self.detached
+            && let Some(header) = self.cell.header.get()
+        {
+            header.cancel();
+        }
+    }
+}
+
+impl<T> Join<T> {
+    pub(crate) fn new() -> (Join<T>, Task<T>) {
+        let cell = Arc::new(Cell {
+            state: Mutex::new(State::Running(None)),
+            done: Condvar::new(),
+            header: OnceLock::new(),
+        });
+        (Join { cell: Arc::clone(&cell) }, Task { cell, detached: false })
+    }
+
+    /// Finishes with the result of a closure; a panic becomes [`Error::Panicked`].
+    pub(crate) fn finish_with(self, work: impl FnOnce() -> T) {
+        let result = catch_unwind(AssertUnwindSafe(work)).map_err(|panic| panicked(&*panic));
+        self.finish(result);
+    }
+
+    /// Drives a future to its end and finishes with its result, panics included.
+    pub(crate) async fn finish_after(self, future: impl Future<Output = T>) {
+        let mut future = std::pin::pin!(future);
+        let result = std::future::poll_fn(|cx| {
+            match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(cx))) {
+                Ok(poll) => poll.map(Ok),
+                Err(panic) => Poll::Ready(Err(panicked(&*panic))),
+            }
+        })
+        .await;
+        self.finish(result);
+    }
+
+    pub(crate) fn finish(self, result: Result<T>) {
+        self.cell.finish(result);
+    }
+}
+
+impl<T> Drop for Join<T> {
+    fn drop(&mut self) {
+        // A `Join` that was not finished belongs to work that was dropped.
+        if matches!(*self.cell.lock(), State::Running(_)) {
+            self.cell.finish(Err(Error::Cancelled));
+        }
+    }
+}
+
+impl<T> Cell<T> {
+    fn lock(&self) -> MutexGuard<'_, State<T>> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn finish(&self, result: Result<T>) {
+        let before = std::mem::replace(&mut *self.lock(), State::Done(result));
+        self.done.notify_all();
+        if let State::Running(Some(waker)) = before {
+            waker.wake();
+        }
+    }
+}
+
+fn take<T>(state: &mut State<T>) -> Result<T> {
+    match std::mem::replace(state, State::Taken) {
+        State::Done(result) => result,
+        State::Taken => panic!("a task's result was taken twice"),
+        State::Running(_) => unreachable!("only called once the work has ended"),
+    }
+}
+
+pub(crate) fn panicked(panic: &(dyn Any + Send)) -> Error {
+    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+    let message = text.or_else(|| panic.downcast_ref::<String>().cloned());
+    Error::Panicked { message: message.unwrap_or_else(|| "(no message)".into()) }
+}

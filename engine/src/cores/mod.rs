@@ -1,0 +1,259 @@
+//! A core: its tasks, its inbox, its timers, its ring.
+//!
+//! A core is a value that is stepped by `Runtime::turn`; a thread merely steps it, and the simulator
+//! steps several on one thread. [`Core`] is the handle that tasks hold. A core never blocks
+//! (CORE-1): no lock is held across a wait, and whatever may block runs on the control thread.
+//! Cores share nothing that changes but the pool's allocator and their inboxes (CORE-2).
+
+mod clock;
+mod control;
+mod inbox;
+mod join;
+mod local;
+mod runtime;
+#[cfg(any(test, feature = "testing"))]
+mod simulation;
+mod tasks;
+mod timers;
+
+use std::any::Any;
+use std::cell::{Cell, RefCell};
+use std::future::Future;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::task::{Context, Poll, Wake, Waker};
+use std::time::{Duration, Instant, SystemTime};
+
+pub(crate) use clock::Clock;
+pub(crate) use control::Control;
+pub(crate) use inbox::{Inbox, Message, RemoteTask};
+pub(crate) use join::Join;
+pub use join::{Task, block_on};
+pub use local::LocalTask;
+pub(crate) use runtime::{Runtime, Turn};
+#[cfg(any(test, feature = "testing"))]
+pub use simulation::Simulation;
+pub(crate) use tasks::{Header, on_a_core};
+pub use timers::{Elapsed, Sleep};
+
+use crate::engine::{Engine, Shared};
+use crate::error::Result;
+use crate::metrics::{Counters, Metrics};
+use crate::op::{Op, OpFuture, Outcome, SlotKey, Started, Table};
+use crate::pool::{Lease, Pool, Ticket, TicketRequest};
+use crate::ring::{Driver, LateOpcode};
+use tasks::{Role, TaskSet};
+use timers::Timers;
+
+/// A handle to the core that a task runs on. Cloning is cheap; it never leaves its thread.
+#[derive(Clone)]
+pub struct Core(Rc<Inner>);
+
+pub(crate) struct Inner {
+    index: usize,
+    shared: Arc<Shared>,
+    clock: Clock,
+    table: RefCell<Table>,
+    driver: RefCell<Box<dyn Driver>>,
+    tasks: RefCell<TaskSet>,
+    timers: RefCell<Timers>,
+    locals: RefCell<Vec<Rc<dyn Any>>>,
+    random: Cell<u64>,
+    counters: Arc<Counters>,
+}
+
+impl Core {
+    /// The number of this core, from 0.
+    pub fn index(&self) -> usize {
+        self.0.index
+    }
+
+    /// Monotonic time; virtual in the simulator.
+    pub fn now(&self) -> Instant {
+        self.0.clock.now()
+    }
+
+    /// The time of day, as signatures need it; virtual in the simulator.
+    pub fn wall_clock(&self) -> SystemTime {
+        self.0.clock.wall()
+    }
+
+    /// A random number for jitter; not for secrets. Seeded in the simulator.
+    pub fn random_u64(&self) -> u64 {
+        // SplitMix64: one addition and three mixes, good enough to spread retries.
+        let state = self.0.random.get().wrapping_add(0x9e37_79b9_7f4a_7c15);
+        self.0.random.set(state);
+        let mut z = state;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+
+    /// Starts a task on this core. Dropping the [`LocalTask`] cancels it.
+    ///
+    /// # Errors
+    /// [`crate::Error::Busy`] when the core holds `tasks_max` tasks, [`crate::Error::Stopped`] when
+    /// it is stopping.
+    pub fn spawn<F>(&self, future: F) -> Result<LocalTask<F::Output>>
+    where
+        F: Future<Output: 'static> + 'static,
+    {
+        let (task, future) = LocalTask::new(future);
+        task.bind(self.insert_task(Role::Work, future)?);
+        Ok(task)
+    }
+
+    /// Starts a task that tidies up and that nobody waits for, such as aborting an upload after its
+    /// writer was dropped. It may start while the engine stops, and gets `stop.cleanup` to end.
+    ///
+    /// # Errors
+    /// [`crate::Error::Busy`] when the core holds `tasks_max` tasks, [`crate::Error::Stopped`] after
+    /// the time for clean-up is over.
+    pub fn spawn_cleanup(&self, future: impl Future<Output = ()> + 'static) -> Result<()> {
+        self.insert_task(Role::Cleanup, Box::pin(future)).map(drop)
+    }
+
+    /// Ends after `duration`.
+    pub fn sleep(&self, duration: Duration) -> Sleep {
+        Sleep::new(self, self.now() + duration)
+    }
+
+    /// Ends when `future` does, or drops it after `duration`.
+    ///
+    /// # Errors
+    /// [`Elapsed`] when the time is over first.
+    pub async fn timeout<F: Future>(
+        &self,
+        duration: Duration,
+        future: F,
+    ) -> Result<F::Output, Elapsed> {
+        let mut future = std::pin::pin!(future);
+        let mut sleep = std::pin::pin!(self.sleep(duration));
+        std::future::poll_fn(|cx| {
+            if let Poll::Ready(output) = future.as_mut().poll(cx) {
+                return Poll::Ready(Ok(output));
+            }
+            sleep.as_mut().poll(cx).map(|()| Err(Elapsed))
+        })
+        .await
+    }
+
+    /// Runs a closure that may block on the engine's control thread (CORE-1).
+    ///
+    /// # Errors
+    /// [`crate::Error::Busy`] when `control.jobs_max` jobs wait, [`crate::Error::Panicked`] when the
+    /// closure panicked.
+    pub async fn blocking<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T> {
+        self.0.shared.control.run(work)?.await
+    }
+
+    /// The value of type `T` that belongs to this core, made by `init` when it is first asked for.
+    pub fn local<T: 'static>(&self, init: impl FnOnce() -> T) -> Rc<T> {
+        let found = self.0.locals.borrow().iter().find_map(|any| Rc::clone(any).downcast().ok());
+        found.unwrap_or_else(|| {
+            let value = Rc::new(init());
+            self.0.locals.borrow_mut().push(Rc::clone(&value) as Rc<dyn Any>);
+            value
+        })
+    }
+
+    /// The pool of the engine.
+    pub fn pool(&self) -> &Pool {
+        &self.0.shared.pool
+    }
+
+    /// The engine, to start work on other cores.
+    pub fn engine(&self) -> Engine {
+        Engine::from_shared(&self.0.shared)
+    }
+
+    /// The counters of the engine, and the counted copy.
+    pub fn metrics(&self) -> &Metrics {
+        &self.0.shared.metrics
+    }
+
+    /// A small buffer from the share for heads and small objects, waited for in line.
+    ///
+    /// # Errors
+    /// [`crate::Error::Pool`] when it cannot fit or the wait is over.
+    pub async fn head_lease(&self, bytes: usize, label: &'static str) -> Result<Lease> {
+        let request = TicketRequest { bytes_each: bytes, count: 1, label };
+        let waited = self.timeout(self.pool().wait_limit(), self.pool().head_ticket(request)).await;
+        let mut ticket =
+            waited.unwrap_or_else(|_| Err(self.pool().head_exhausted_error(&request)))?;
+        Ok(ticket.take().expect("a ticket of one grants one"))
+    }
+
+    /// Memory for parts, waited for in line (POOL-1).
+    ///
+    /// # Errors
+    /// [`crate::Error::Pool`] when it cannot fit, or when nothing came back within the pool's
+    /// `wait_limit`: the error names who holds what.
+    pub async fn ticket(&self, request: TicketRequest) -> Result<Ticket> {
+        let waited = self.timeout(self.pool().wait_limit(), self.pool().ticket(request)).await;
+        Ok(waited.unwrap_or_else(|_| Err(self.pool().exhausted_error(&request)))?)
+    }
+
+    /// Tells what went wrong where nobody waits for a result, such as a clean-up after a drop.
+    pub fn report(&self, message: std::fmt::Arguments<'_>) {
+        (self.0.shared.config.report)(message);
+    }
+
+    pub(crate) fn supports(&self, opcode: LateOpcode) -> bool {
+        self.0.driver.borrow().supports(opcode)
+    }
+
+    pub(crate) fn op(&self, op: Op) -> OpFuture {
+        OpFuture::new(self, op)
+    }
+
+    pub(crate) fn start_op(&self, op: Op, waker: &Waker) -> Started {
+        let mut driver = self.0.driver.borrow_mut();
+        self.0.table.borrow_mut().start(op, driver.as_mut(), waker)
+    }
+
+    pub(crate) fn poll_op(&self, key: SlotKey, cx: &Context<'_>) -> Poll<Outcome> {
+        let poll = self.0.table.borrow_mut().poll(key, cx.waker());
+        if let Poll::Ready(outcome) = &poll {
+            runtime::count_outcome(&self.0, outcome);
+        }
+        poll
+    }
+
+    pub(crate) fn detach_op(&self, key: SlotKey) {
+        let mut driver = self.0.driver.borrow_mut();
+        // The outcome of an op that had already ended leaves the borrows before its buffers drop:
+        // a lease that goes home may wake a task.
+        let ended = self.0.table.borrow_mut().detach(key, driver.as_mut());
+        drop(driver);
+        drop(ended);
+    }
+
+    pub(crate) fn cancel_op(&self, key: SlotKey) {
+        let mut driver = self.0.driver.borrow_mut();
+        self.0.table.borrow_mut().cancel(key, driver.as_mut());
+    }
+
+    fn insert_task(
+        &self,
+        role: Role,
+        future: Pin<Box<dyn Future<Output = ()>>>,
+    ) -> Result<Arc<Header>> {
+        let inbox = &self.0.shared.inboxes[self.0.index];
+        let header = Header::new(inbox);
+        let inserted = self.0.tasks.borrow_mut().insert(role, Arc::clone(&header), future);
+        inserted.map_err(|(error, _refused)| error)?;
+        header.wake_by_ref();
+        Ok(header)
+    }
+}
+
+impl std::fmt::Debug for Core {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Core").field("index", &self.0.index).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,351 @@
+//! One turn of a core, and how it ends (OWN-2).
+//!
+//! A turn: take the inbox, fire timers, poll ready tasks up to the limit, enter the ring once
+//! (sleeping only when nothing is ready), take in the completions. A thread calls turns in a loop;
+//! the simulator calls them in an order of its own.
+
+use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::task::{Context, Poll, Wake};
+use std::time::Instant;
+
+use super::tasks::{Closed, Stepping};
+use super::{Clock, Core, Header, Inbox, Inner, Message, RemoteTask, Role, TaskSet, Timers};
+use crate::engine::Shared;
+use crate::error::Result;
+use crate::metrics::add;
+use crate::op::{Completion, Op, Outcome, Table};
+use crate::pool::Buf;
+use crate::ring::{Driver, Wait};
+
+/// A core that can be stepped.
+pub(crate) struct Runtime {
+    core: Core,
+    inbox: Arc<Inbox>,
+    ready: VecDeque<Arc<Header>>,
+    messages: VecDeque<Message>,
+    completions: Vec<Completion>,
+    polls_per_turn_max: usize,
+    phase: Phase,
+}
+
+/// What a turn leaves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Turn {
+    /// There may be more to do.
+    Going,
+    /// The core has ended; `drained` tells whether the kernel gave everything back.
+    Ended { drained: bool },
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    Running,
+    /// Clean-up tasks have until then.
+    CleaningUp(Instant),
+    /// The kernel has until then to give the last buffers back.
+    Draining(Instant),
+    Ended {
+        drained: bool,
+    },
+}
+
+impl Runtime {
+    /// A core around a driver. Registers itself with its inbox; call it on the thread that steps.
+    pub(crate) fn new(
+        index: usize,
+        shared: Arc<Shared>,
+        clock: Clock,
+        driver: Box<dyn Driver>,
+        seed: u64,
+    ) -> Result<Runtime> {
+        let inbox = Arc::clone(&shared.inboxes[index]);
+        let wake_handle = driver.wake_handle();
+        let limits = &shared.config;
+        let inner = Inner {
+            index,
+            clock,
+            table: Table::new(limits.op).into(),
+            driver: driver.into(),
+            tasks: TaskSet::new(limits.core.tasks_max).into(),
+            timers: Timers::new(limits.core.timers_max).into(),
+            locals: Vec::new().into(),
+            random: seed.into(),
+            counters: shared.metrics.core(index),
+            shared: Arc::clone(&shared),
+        };
+        #[cfg(any(test, feature = "testing"))]
+        inner.table.borrow_mut().set_free_early(limits.testing_free_early);
+        let runtime = Runtime {
+            core: Core(Rc::new(inner)),
+            ready: VecDeque::new(),
+            messages: VecDeque::new(),
+            completions: Vec::with_capacity(limits.ring.completion_entries as usize),
+            polls_per_turn_max: limits.core.polls_per_turn_max,
+            phase: Phase::Running,
+            inbox,
+        };
+        if let Some(handle) = wake_handle {
+            runtime.inbox.set_wake_handle(handle.clone());
+            let listen = listen_for_wakes(runtime.core.clone(), handle);
+            runtime.core.insert_task(Role::System, Box::pin(listen))?;
+        }
+        Ok(runtime)
+    }
+
+    /// One turn. With `may_sleep` it sleeps in the ring when nothing is ready.
+    ///
+    /// # Errors
+    /// When the ring itself is broken; the core must then be leaked.
+    pub(crate) fn turn(&mut self, may_sleep: bool) -> Result<Turn> {
+        let mut ready = std::mem::take(&mut self.ready);
+        let stepping = Stepping::enter(&self.inbox, &mut ready);
+        self.take_inbox();
+        self.fire_timers();
+        self.run_ready(&stepping);
+        self.advance_phase();
+        let entered = self.enter(may_sleep && stepping.is_idle());
+        self.take_completions();
+        drop(stepping);
+        self.ready = ready;
+        entered?;
+        Ok(match self.phase {
+            Phase::Ended { drained } => Turn::Ended { drained },
+            _ => Turn::Going,
+        })
+    }
+
+    /// Whether a turn would find something to do without sleeping.
+    #[cfg(any(test, feature = "testing"))]
+    pub(crate) fn is_idle(&self) -> bool {
+        let idle = self.ready.is_empty() && self.inbox.prepare_sleep();
+        self.inbox.awake();
+        idle
+    }
+
+    /// A number that changes with everything a turn does for a task or hands to the kernel.
+    #[cfg(any(test, feature = "testing"))]
+    pub(crate) fn activity(&self) -> u64 {
+        let polls = self.core.0.counters.polls.load(std::sync::atomic::Ordering::Relaxed);
+        polls + self.core.0.driver.borrow().counts().submissions
+    }
+
+    /// How long until this core has something to do by itself: a timer, or a limit of stopping.
+    #[cfg(any(test, feature = "testing"))]
+    pub(crate) fn until_next_timer(&self) -> Option<std::time::Duration> {
+        self.sleep_limit()
+    }
+
+    fn take_inbox(&mut self) {
+        self.inbox.take(&mut self.messages);
+        while let Some(message) = self.messages.pop_front() {
+            match message {
+                Message::Start(task) => self.start(task),
+                Message::Wake(header) => {
+                    header.dequeued();
+                    header.wake_by_ref();
+                }
+                Message::Stop => self.stop(),
+            }
+        }
+    }
+
+    fn start(&self, task: RemoteTask) {
+        if task.header.is_cancelled() {
+            return;
+        }
+        let future = (task.start)(self.core.clone());
+        // A refusal drops the future, and with it the `Join` that tells the waiter.
+        let inserted =
+            self.core.0.tasks.borrow_mut().insert(Role::Work, Arc::clone(&task.header), future);
+        if inserted.is_ok() {
+            task.header.wake_by_ref();
+        }
+    }
+
+    fn fire_timers(&self) {
+        let now = self.core.now();
+        loop {
+            let due = self.core.0.timers.borrow_mut().take_due(now);
+            let Some(waker) = due else { return };
+            waker.wake();
+        }
+    }
+
+    fn run_ready(&self, stepping: &Stepping<'_>) {
+        for _ in 0..self.polls_per_turn_max {
+            let Some(header) = stepping.pop() else { return };
+            header.dequeued();
+            self.poll_task(&header);
+        }
+    }
+
+    fn poll_task(&self, header: &Arc<Header>) {
+        if header.is_cancelled() {
+            self.drop_task(header);
+            return;
+        }
+        let lent = self.core.0.tasks.borrow_mut().lend(header);
+        let Some((mut future, waker)) = lent else { return };
+        add(&self.core.0.counters.polls, 1);
+        let mut cx = Context::from_waker(&waker);
+        // A panic ends the task, not the core: its waiter sees that no result came, and the panic
+        // hook has already told the message.
+        let poll = catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(&mut cx)));
+        match poll {
+            Ok(Poll::Pending) => self.core.0.tasks.borrow_mut().give_back(header, future),
+            Ok(Poll::Ready(())) | Err(_) => {
+                drop(future);
+                self.drop_task(header);
+            }
+        }
+    }
+
+    fn drop_task(&self, header: &Arc<Header>) {
+        let future = self.core.0.tasks.borrow_mut().remove(header);
+        // Its destructor may start ops or tasks: no borrow is held here.
+        drop(future);
+    }
+
+    fn stop(&mut self) {
+        if self.phase == Phase::Running {
+            let limit = self.core.0.shared.config.stop.cleanup;
+            self.phase = Phase::CleaningUp(self.core.now() + limit);
+            self.end_tasks(Closed::Work);
+        }
+    }
+
+    fn end_tasks(&self, closed: Closed) {
+        self.core.0.tasks.borrow_mut().close(closed);
+        loop {
+            let ended = self.core.0.tasks.borrow_mut().take_ended();
+            let Some(header) = ended else { return };
+            self.drop_task(&header);
+        }
+    }
+
+    fn advance_phase(&mut self) {
+        let now = self.core.now();
+        match self.phase {
+            Phase::CleaningUp(deadline) => {
+                if self.core.0.tasks.borrow().cleanups() == 0 || now >= deadline {
+                    self.begin_drain(now);
+                }
+            }
+            Phase::Draining(deadline) => {
+                let drained = !self.core.0.table.borrow().kernel_owns_any();
+                if drained || now >= deadline {
+                    self.phase = Phase::Ended { drained };
+                }
+            }
+            Phase::Running | Phase::Ended { .. } => {}
+        }
+    }
+
+    fn begin_drain(&mut self, now: Instant) {
+        self.end_tasks(Closed::Everything);
+        self.inbox.close();
+        // Values of the core, such as pooled connections, close before the drain.
+        let locals = std::mem::take(&mut *self.core.0.locals.borrow_mut());
+        drop(locals);
+        let mut driver = self.core.0.driver.borrow_mut();
+        self.core.0.table.borrow_mut().stop(driver.as_mut());
+        self.phase = Phase::Draining(now + self.core.0.shared.config.stop.drain);
+    }
+
+    fn enter(&self, may_sleep: bool) -> Result<()> {
+        let wait = if may_sleep && self.inbox.prepare_sleep() {
+            Wait::UntilCompletion(self.sleep_limit())
+        } else {
+            Wait::No
+        };
+        let mut driver = self.core.0.driver.borrow_mut();
+        let entered = driver.enter(wait);
+        self.inbox.awake();
+        let counts = driver.counts();
+        let counters = &self.core.0.counters;
+        counters.enters.store(counts.enters, std::sync::atomic::Ordering::Relaxed);
+        counters.submissions.store(counts.submissions, std::sync::atomic::Ordering::Relaxed);
+        counters.overflows.store(counts.overflows, std::sync::atomic::Ordering::Relaxed);
+        entered.map_err(|errno| crate::OsError::new("io_uring_enter", "ring", errno).into())
+    }
+
+    fn sleep_limit(&self) -> Option<std::time::Duration> {
+        let now = self.core.now();
+        let timer = self.core.0.timers.borrow_mut().until_next(now);
+        let phase = match self.phase {
+            Phase::CleaningUp(deadline) | Phase::Draining(deadline) => {
+                Some(deadline.saturating_duration_since(now))
+            }
+            Phase::Ended { .. } => Some(std::time::Duration::ZERO),
+            Phase::Running => None,
+        };
+        match (timer, phase) {
+            (Some(timer), Some(phase)) => Some(timer.min(phase)),
+            (timer, phase) => timer.or(phase),
+        }
+    }
+
+    fn take_completions(&mut self) {
+        self.core.0.driver.borrow_mut().completions(&mut self.completions);
+        for completion in self.completions.drain(..) {
+            let mut driver = self.core.0.driver.borrow_mut();
+            let ended = self.core.0.table.borrow_mut().complete(completion, driver.as_mut());
+            drop(driver);
+            if let Some(outcome) = ended {
+                count_outcome(&self.core.0, &outcome);
+                drop(outcome);
+            }
+        }
+    }
+
+    /// Gives the whole core up without freeing what the kernel may still write to (OWN-2).
+    pub(crate) fn leak(self) {
+        std::mem::forget(self);
+    }
+}
+
+/// Keeps one read of the wake-up eventfd in flight; its completion ends the sleep.
+async fn listen_for_wakes(core: Core, eventfd: crate::op::Handle) {
+    let mut buf = Box::new(0u64);
+    loop {
+        let outcome = core.op(Op::Wake { eventfd: eventfd.clone(), buf }).await;
+        add(&core.0.counters.wakes, 1);
+        let Op::Wake { buf: back, .. } = outcome.op else { return };
+        if outcome.error == Some(libc::ECANCELED) {
+            return;
+        }
+        buf = back;
+    }
+}
+
+/// Counts the bytes of an op that has ended.
+pub(super) fn count_outcome(core: &Inner, outcome: &Outcome) {
+    let bytes = outcome.transferred as u64;
+    let counters = &core.counters;
+    match &outcome.op {
+        Op::Read { buf, .. } | Op::Write { buf, .. } => {
+            let registered =
+                matches!(buf, Buf::Lease(_)) && core.shared.buffers_registered(core.index);
+            let counter = if registered {
+                &counters.file_bytes_registered
+            } else {
+                &counters.file_bytes_unregistered
+            };
+            add(counter, bytes);
+        }
+        Op::Recv { .. } => add(&counters.bytes_received, bytes),
+        Op::Send { .. } => add(&counters.bytes_sent, bytes),
+        Op::SendZc { .. } => {
+            add(&counters.bytes_sent, bytes);
+            add(&counters.bytes_sent_zero_copy, bytes);
+            if outcome.copied {
+                add(&counters.bytes_sent_zero_copy_copied, bytes);
+            }
+        }
+        Op::Connect { .. } if outcome.error.is_none() => add(&counters.connections_opened, 1),
+        _ => {}
+    }
+}

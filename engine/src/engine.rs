@@ -1,0 +1,347 @@
+//! The engine: starts the cores, hands them work from any thread, stops them.
+
+use std::future::Future;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::*};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, mpsc};
+use std::thread::JoinHandle;
+
+use crate::config::Config;
+use crate::cores::{
+    Clock, Control, Core, Header, Inbox, Join, RemoteTask, Runtime, Task, Turn, on_a_core,
+};
+use crate::error::{Error, Result};
+use crate::metrics::{Metrics, MetricsSnapshot};
+use crate::pool::{self, Pool};
+use crate::ring::{ArenaRing, Capabilities, UringDriver};
+
+/// A running engine. Clones share it; the last one stops it.
+///
+/// Stopping cancels every task, gives clean-up tasks their time, cancels and drains what the kernel
+/// still holds, and only then frees (OWN-2). In a child made by `fork(2)` every call answers
+/// [`Error::Forked`] and dropping the handle does nothing (FORK-1).
+#[derive(Clone)]
+pub struct Engine {
+    shared: Arc<Shared>,
+    /// Absent in handles that tasks make for themselves: those do not keep the engine running.
+    _owner: Option<Arc<Owner>>,
+}
+
+/// What the cores, the handles and the tasks share.
+pub(crate) struct Shared {
+    pub(crate) config: Config,
+    pub(crate) pool: Pool,
+    pub(crate) metrics: Metrics,
+    pub(crate) inboxes: Vec<Arc<Inbox>>,
+    pub(crate) control: Control,
+    capabilities: OnceLock<Capabilities>,
+    registered: Vec<AtomicBool>,
+    next_core: AtomicUsize,
+    fork_generation: u64,
+}
+
+/// Stops the engine when the last handle goes.
+struct Owner {
+    shared: Arc<Shared>,
+    threads: Mutex<Vec<JoinHandle<()>>>,
+}
+
+/// Configures and starts an [`Engine`].
+#[derive(Debug, Clone, Default)]
+pub struct EngineBuilder {
+    config: Config,
+}
+
+impl Engine {
+    /// A builder with the default limits.
+    pub fn builder() -> EngineBuilder {
+        EngineBuilder::default()
+    }
+
+    /// How many cores run.
+    pub fn cores(&self) -> usize {
+        self.shared.inboxes.len()
+    }
+
+    /// The limits that the engine runs with.
+    pub fn config(&self) -> &Config {
+        &self.shared.config
+    }
+
+    /// The buffer pool.
+    pub fn pool(&self) -> &Pool {
+        &self.shared.pool
+    }
+
+    /// What the kernel granted and refused (FALL-1).
+    pub fn capabilities(&self) -> &Capabilities {
+        self.shared.capabilities.get().expect("set before the first handle is given out")
+    }
+
+    /// The counters of all cores.
+    pub fn metrics(&self) -> MetricsSnapshot {
+        self.shared.metrics.snapshot()
+    }
+
+    /// The counters themselves, with the counted copy.
+    pub fn counters(&self) -> &Metrics {
+        &self.shared.metrics
+    }
+
+    /// Runs a future on core `index` (modulo the number of cores); it is made there and need not
+    /// be `Send`.
+    ///
+    /// # Errors
+    /// [`Error::Busy`] when the core's inbox is full, [`Error::Stopped`], [`Error::Forked`].
+    pub fn spawn<F, T>(
+        &self,
+        index: usize,
+        start: impl FnOnce(Core) -> F + Send + 'static,
+    ) -> Result<Task<T>>
+    where
+        F: Future<Output = T> + 'static,
+        T: Send + 'static,
+    {
+        self.check_fork()?;
+        let inbox = &self.shared.inboxes[index % self.cores()];
+        let (join, task) = Join::new();
+        let header = Header::new(inbox);
+        task.bind(Arc::clone(&header));
+        let start = Box::new(move |core: Core| {
+            Box::pin(join.finish_after(start(core))) as std::pin::Pin<Box<dyn Future<Output = ()>>>
+        });
+        inbox.start(RemoteTask { header, start })?;
+        Ok(task)
+    }
+
+    /// Runs a future on the next core in turn.
+    ///
+    /// # Errors
+    /// As [`Engine::spawn`].
+    pub fn spawn_any<F, T>(&self, start: impl FnOnce(Core) -> F + Send + 'static) -> Result<Task<T>>
+    where
+        F: Future<Output = T> + 'static,
+        T: Send + 'static,
+    {
+        self.spawn(self.shared.next_core.fetch_add(1, Relaxed), start)
+    }
+
+    /// Stops the cores and waits until they have ended; later calls answer [`Error::Stopped`].
+    ///
+    /// # Errors
+    /// [`Error::WouldDeadlock`] on a core; [`Error::Forked`].
+    pub fn stop(&self) -> Result<()> {
+        self.check_fork()?;
+        if on_a_core() {
+            return Err(Error::WouldDeadlock);
+        }
+        if let Some(owner) = &self._owner {
+            owner.stop();
+        }
+        Ok(())
+    }
+
+    pub(crate) fn from_shared(shared: &Arc<Shared>) -> Engine {
+        Engine { shared: Arc::clone(shared), _owner: None }
+    }
+
+    fn check_fork(&self) -> Result<()> {
+        self.shared.check_fork()
+    }
+}
+
+impl std::fmt::Debug for Engine {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Engine").field("cores", &self.cores()).finish_non_exhaustive()
+    }
+}
+
+impl EngineBuilder {
+    /// How many cores (threads with a ring each) run; 0, the default, means one for each CPU that
+    /// the process may use.
+    pub fn cores(mut self, cores: usize) -> Self {
+        self.config.cores = cores;
+        self
+    }
+
+    /// Pins each core to a CPU of its own.
+    pub fn pin_cores(mut self, pin: bool) -> Self {
+        self.config.pin_cores = pin;
+        self
+    }
+
+    /// The size of the arena in bytes: the hard limit of all payload memory (POOL-1).
+    pub fn pool_bytes(mut self, bytes: usize) -> Self {
+        self.config.pool.pool_bytes = bytes;
+        self
+    }
+
+    /// Changes any other limit.
+    pub fn configure(mut self, change: impl FnOnce(&mut Config)) -> Self {
+        change(&mut self.config);
+        self
+    }
+
+    /// Starts the engine.
+    ///
+    /// # Errors
+    /// [`Error::RingRefused`] when the kernel refuses io_uring; [`Error::Pool`] when the arena
+    /// cannot be mapped; [`Error::Os`] when a thread cannot start.
+    pub fn start(mut self) -> Result<Engine> {
+        let cpus = crate::ring::allowed_cpus();
+        if self.config.cores == 0 {
+            self.config.cores = cpus.len().max(1);
+        }
+        let shared = Shared::new(self.config, Control::new)?;
+        let arena_ring = Arc::new(ArenaRing::register(&shared.pool));
+        let owner = Owner { shared: Arc::clone(&shared), threads: Mutex::default() };
+        let mut reports = Vec::new();
+        for index in 0..shared.config.cores {
+            let cpu = shared.config.pin_cores.then(|| cpus[index % cpus.len()]);
+            reports.push(owner.start_core(index, cpu, &arena_ring)?);
+        }
+        let mut capabilities = None;
+        for report in reports {
+            let core = report.recv().map_err(|_| Error::Stopped)??;
+            capabilities.get_or_insert(core);
+        }
+        let mut capabilities = capabilities.expect("there is at least one core");
+        capabilities.note_arena(&shared.pool, &arena_ring);
+        shared.capabilities.set(capabilities).expect("set once, here");
+        Ok(Engine { shared, _owner: Some(Arc::new(owner)) })
+    }
+}
+
+impl Shared {
+    pub(crate) fn new(
+        config: Config,
+        control: impl FnOnce(usize) -> Control,
+    ) -> Result<Arc<Shared>> {
+        let pool = Pool::new(config.pool.clone())?;
+        let cores = config.cores;
+        let tasks_max = config.core.inbox_tasks_max;
+        Ok(Arc::new(Shared {
+            pool,
+            metrics: Metrics::new(cores),
+            inboxes: (0..cores).map(|_| Arc::new(Inbox::new(tasks_max))).collect(),
+            control: control(config.control.jobs_max),
+            capabilities: OnceLock::new(),
+            registered: (0..cores).map(|_| AtomicBool::new(false)).collect(),
+            next_core: AtomicUsize::new(0),
+            fork_generation: pool::fork::generation(),
+            config,
+        }))
+    }
+
+    /// What a simulation starts with in place of the report of a kernel.
+    #[cfg(any(test, feature = "testing"))]
+    pub(crate) fn set_capabilities(&self, capabilities: Capabilities) {
+        self.capabilities.set(capabilities).expect("set once, at the start");
+    }
+
+    /// Whether leases are registered buffers on this core.
+    pub(crate) fn buffers_registered(&self, core: usize) -> bool {
+        self.registered[core].load(Relaxed)
+    }
+
+    fn check_fork(&self) -> Result<()> {
+        if pool::fork::generation() == self.fork_generation { Ok(()) } else { Err(Error::Forked) }
+    }
+}
+
+impl Owner {
+    /// Starts the thread of one core; the receiver tells how that went.
+    fn start_core(
+        &self,
+        index: usize,
+        cpu: Option<usize>,
+        arena_ring: &Arc<ArenaRing>,
+    ) -> Result<mpsc::Receiver<Result<Capabilities>>> {
+        let (report, answer) = mpsc::sync_channel(1);
+        let shared = Arc::clone(&self.shared);
+        let arena_ring = Arc::clone(arena_ring);
+        let thread = std::thread::Builder::new()
+            .name(format!("hydrant-{index}"))
+            .spawn(move || run_core(index, cpu, &shared, &arena_ring, &report))
+            .map_err(|error| crate::OsError::from_io("start thread", "core", &error))?;
+        self.threads.lock().unwrap_or_else(PoisonError::into_inner).push(thread);
+        Ok(answer)
+    }
+
+    fn stop(&self) {
+        self.shared.inboxes.iter().for_each(|inbox| inbox.stop());
+        let threads =
+            std::mem::take(&mut *self.threads.lock().unwrap_or_else(PoisonError::into_inner));
+        // The last handle dropped on a core never joins itself: that core ends on its own.
+        if on_a_core() {
+            return;
+        }
+        for thread in threads {
+            if thread.join().is_err() {
+                // Its panic was reported by the hook; its memory is leaked, which OWN-2 allows.
+                continue;
+            }
+        }
+    }
+}
+
+impl Drop for Owner {
+    fn drop(&mut self) {
+        if self.shared.check_fork().is_ok() {
+            self.stop();
+        } else {
+            // FORK-1: these threads exist in the parent only.
+            let threads =
+                std::mem::take(self.threads.get_mut().unwrap_or_else(PoisonError::into_inner));
+            std::mem::forget(threads);
+        }
+    }
+}
+
+/// The life of a core's thread: set up, report, step until the end.
+fn run_core(
+    index: usize,
+    cpu: Option<usize>,
+    shared: &Arc<Shared>,
+    arena_ring: &Arc<ArenaRing>,
+    report: &mpsc::SyncSender<Result<Capabilities>>,
+) {
+    let mut runtime = match set_up(index, cpu, shared, arena_ring) {
+        Ok((runtime, capabilities)) => {
+            // Nobody listens any more only when another core failed to start.
+            let _ = report.send(Ok(capabilities));
+            runtime
+        }
+        Err(error) => {
+            shared.inboxes[index].close();
+            let _ = report.send(Err(error));
+            return;
+        }
+    };
+    loop {
+        match runtime.turn(true) {
+            Ok(Turn::Going) => {}
+            Ok(Turn::Ended { drained: true }) => return,
+            Ok(Turn::Ended { drained: false }) | Err(_) => {
+                shared.inboxes[index].close();
+                return runtime.leak();
+            }
+        }
+    }
+}
+
+fn set_up(
+    index: usize,
+    cpu: Option<usize>,
+    shared: &Arc<Shared>,
+    arena_ring: &Arc<ArenaRing>,
+) -> Result<(Runtime, Capabilities)> {
+    let pinned = cpu.map(crate::ring::pin_to_cpu);
+    let (driver, mut capabilities) = UringDriver::new(&shared.config.ring, arena_ring)?;
+    if let Some(Err(errno)) = pinned {
+        capabilities.note_pinning_refused(errno);
+    }
+    shared.registered[index].store(driver.buffers_registered(), Relaxed);
+    let seed = std::hash::BuildHasher::hash_one(&std::hash::RandomState::new(), index);
+    let runtime = Runtime::new(index, Arc::clone(shared), Clock::System, Box::new(driver), seed)?;
+    Ok((runtime, capabilities))
+}

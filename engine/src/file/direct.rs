@@ -1,0 +1,223 @@
+//! Reading and writing spans that O_DIRECT would not take as they are.
+//!
+//! Aligned memory at an aligned offset goes straight; a tail that is no whole block is read or
+//! written as a whole block where the buffer has room for it. Everything else goes through a bounce
+//! buffer from the pool's share for small things, and is counted as a copy (DATA-1).
+
+use std::ops::Range;
+
+use super::{BufResult, Direct, File, os_error};
+use crate::cores::Core;
+use crate::error::{Error, Result};
+use crate::metrics::CopyReason;
+use crate::op::Op;
+use crate::pool::{Buf, Lease};
+
+/// Bytes of one bounce buffer.
+const BOUNCE_BYTES: usize = 64 << 10;
+
+pub(super) async fn read(
+    core: &Core,
+    file: &File,
+    buf: Buf,
+    span: Range<usize>,
+    offset: u64,
+) -> BufResult<usize> {
+    let Direct::Yes { memory_align, offset_align } = file.direct else {
+        return submit_read(core, file, buf, span, offset).await;
+    };
+    let align = offset_align as usize;
+    if !is_aligned(&buf, span.start, memory_align) || !offset.is_multiple_of(align as u64) {
+        return bounce_read(core, file, buf, span, offset, align).await;
+    }
+    let whole = span.len().next_multiple_of(align);
+    if span.start + whole <= buf.capacity() {
+        let wanted = span.len();
+        let (result, buf) =
+            submit_read(core, file, buf, span.start..span.start + whole, offset).await;
+        return (result.map(|read| read.min(wanted)), buf);
+    }
+    let straight = span.len() / align * align;
+    let middle = span.start + straight;
+    let (result, buf) = submit_read(core, file, buf, span.start..middle, offset).await;
+    match result {
+        Ok(read) if read == straight => {
+            let at = offset + straight as u64;
+            let (tail, buf) = bounce_read(core, file, buf, middle..span.end, at, align).await;
+            (tail.map(|tail| straight + tail), buf)
+        }
+        other => (other, buf),
+    }
+}
+
+pub(super) async fn write(
+    core: &Core,
+    file: &File,
+    mut buf: Buf,
+    span: Range<usize>,
+    offset: u64,
+) -> BufResult<usize> {
+    let Direct::Yes { memory_align, offset_align } = file.direct else {
+        return submit_write(core, file, buf, span, offset).await;
+    };
+    let align = offset_align as usize;
+    if !offset.is_multiple_of(align as u64) {
+        let text = format!(
+            "a direct write to {} at {offset} must be aligned to {align} bytes",
+            file.path.display()
+        );
+        return (Err(Error::InvalidInput(text)), buf);
+    }
+    if !is_aligned(&buf, span.start, memory_align) {
+        return bounce_write(core, file, buf, span, offset, align).await;
+    }
+    let whole = span.len().next_multiple_of(align);
+    let padded = span.start + whole;
+    let room = matches!(&buf, Buf::Lease(lease) if padded <= lease.capacity());
+    if whole == span.len() || room {
+        if let Some(memory) = buf.as_mut_slice().filter(|_| room) {
+            memory[span.end..padded].fill(0);
+        }
+        let wanted = span.len();
+        let (result, buf) = submit_write(core, file, buf, span.start..padded, offset).await;
+        return (result.map(|written| written.min(wanted)), buf);
+    }
+    let straight = span.len() / align * align;
+    let middle = span.start + straight;
+    let (result, buf) = submit_write(core, file, buf, span.start..middle, offset).await;
+    match result {
+        Ok(written) => {
+            let at = offset + straight as u64;
+            let (tail, buf) = bounce_write(core, file, buf, middle..span.end, at, align).await;
+            (tail.map(|tail| written + tail), buf)
+        }
+        other => (other, buf),
+    }
+}
+
+async fn submit_read(
+    core: &Core,
+    file: &File,
+    buf: Buf,
+    span: Range<usize>,
+    offset: u64,
+) -> BufResult<usize> {
+    if span.is_empty() {
+        return (Ok(0), buf);
+    }
+    submit(core, file, Op::Read { file: file.handle.clone(), buf, span, offset }, offset).await
+}
+
+async fn submit_write(
+    core: &Core,
+    file: &File,
+    buf: Buf,
+    span: Range<usize>,
+    offset: u64,
+) -> BufResult<usize> {
+    if span.is_empty() {
+        return (Ok(0), buf);
+    }
+    submit(core, file, Op::Write { file: file.handle.clone(), buf, span, offset }, offset).await
+}
+
+async fn submit(core: &Core, file: &File, op: Op, offset: u64) -> BufResult<usize> {
+    let name = op.name();
+    let outcome = core.op(op).await;
+    let result = match outcome.error {
+        None => Ok(outcome.transferred),
+        Some(errno) => Err(match os_error(name, &file.path, errno) {
+            Error::Os(error) => Error::Os(error.at(offset + outcome.transferred as u64)),
+            other => other,
+        }),
+    };
+    (result, outcome.op.into_buf().expect("a read or write has a buffer"))
+}
+
+async fn bounce_read(
+    core: &Core,
+    file: &File,
+    mut buf: Buf,
+    span: Range<usize>,
+    offset: u64,
+    align: usize,
+) -> BufResult<usize> {
+    let mut bounce = match bounce_buffer(core).await {
+        Ok(lease) => lease,
+        Err(error) => return (Err(error), buf),
+    };
+    let mut done = 0;
+    while done < span.len() {
+        let at = offset + done as u64;
+        let head = (at % align as u64) as usize;
+        let want = (span.len() - done).min(BOUNCE_BYTES - head);
+        let block = 0..(head + want).next_multiple_of(align);
+        let (result, back) = submit_read(core, file, bounce.into(), block, at - head as u64).await;
+        bounce = back.into_lease().expect("the bounce buffer is a lease");
+        let got = match result {
+            Ok(read) => read.saturating_sub(head).min(want),
+            Err(error) => return (Err(error), buf),
+        };
+        let Some(memory) = buf.as_mut_slice() else {
+            return (
+                Err(Error::InvalidInput("a read needs a buffer that can be written".into())),
+                buf,
+            );
+        };
+        let to = span.start + done;
+        let from = &bounce.as_mut_slice()[head..head + got];
+        core.metrics().copy_payload(CopyReason::Bounce, from, &mut memory[to..to + got]);
+        done += got;
+        if got < want {
+            break;
+        }
+    }
+    (Ok(done), buf)
+}
+
+async fn bounce_write(
+    core: &Core,
+    file: &File,
+    mut buf: Buf,
+    span: Range<usize>,
+    offset: u64,
+    align: usize,
+) -> BufResult<usize> {
+    let mut bounce = match bounce_buffer(core).await {
+        Ok(lease) => lease,
+        Err(error) => return (Err(error), buf),
+    };
+    let mut done = 0;
+    while done < span.len() {
+        let want = (span.len() - done).min(BOUNCE_BYTES);
+        let block = want.next_multiple_of(align);
+        let from = &whole_memory(&mut buf)[span.start + done..span.start + done + want];
+        let memory = bounce.as_mut_slice();
+        core.metrics().copy_payload(CopyReason::Bounce, from, &mut memory[..want]);
+        memory[want..block].fill(0);
+        let at = offset + done as u64;
+        let (result, back) = submit_write(core, file, bounce.into(), 0..block, at).await;
+        bounce = back.into_lease().expect("the bounce buffer is a lease");
+        if let Err(error) = result {
+            return (Err(error), buf);
+        }
+        done += want;
+    }
+    (Ok(done), buf)
+}
+
+async fn bounce_buffer(core: &Core) -> Result<Lease> {
+    core.head_lease(BOUNCE_BYTES, "bounce").await
+}
+
+fn is_aligned(buf: &Buf, start: usize, memory_align: u32) -> bool {
+    (buf.as_slice().as_ptr().addr() + start).is_multiple_of(memory_align as usize)
+}
+
+/// All memory of a buffer, whether its owner has called it valid or not.
+fn whole_memory(buf: &mut Buf) -> &[u8] {
+    match buf {
+        Buf::Lease(lease) => lease.as_mut_slice(),
+        other => other.as_slice(),
+    }
+}

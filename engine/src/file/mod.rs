@@ -1,0 +1,248 @@
+//! Files: O_DIRECT and buffered, opened, read, written, made durable, renamed.
+//!
+//! Every call is an op of the ring. Paths may be taken beneath a directory that was opened before,
+//! without ever leaving it or following a symbolic link (SEC-2). What alignment O_DIRECT asks for
+//! is read from `statx(2)` when a file is opened; a file system that refuses it gets buffered I/O,
+//! and [`File::direct`] tells. This room knows nothing of objects.
+
+mod direct;
+mod open;
+mod paths;
+
+use std::ffi::CString;
+use std::ops::Range;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+pub use open::OpenOptions;
+pub use paths::{make_dir, metadata_beneath, remove_dir, remove_file, rename};
+
+use crate::cores::Core;
+use crate::error::{Error, OsError, Result};
+use crate::op::{Descriptor, Handle, Op, Outcome, StatxBuf};
+use crate::pool::Buf;
+use crate::ring::LateOpcode;
+
+/// The result of an op with a buffer: the buffer always comes back.
+pub type BufResult<T> = (Result<T>, Buf);
+
+/// An open file or directory. Clones share it, and any core may use it.
+#[derive(Debug, Clone)]
+pub struct File {
+    handle: Handle,
+    path: Arc<Path>,
+    direct: Direct,
+}
+
+/// How a file is read and written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Direct {
+    /// Through the page cache, as asked.
+    Buffered,
+    /// Past the page cache (O_DIRECT), with these alignments.
+    Yes {
+        /// Bytes that addresses in memory must be multiples of.
+        memory_align: u32,
+        /// Bytes that offsets and lengths must be multiples of.
+        offset_align: u32,
+    },
+    /// O_DIRECT was asked for and refused by the file system; buffered I/O is used instead.
+    Refused,
+}
+
+/// What `statx(2)` says of a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Metadata {
+    /// Length in bytes.
+    pub len_bytes: u64,
+    /// Time of the last change of the contents.
+    pub modified: SystemTime,
+    /// Whether it is a regular file.
+    pub is_file: bool,
+    /// Whether it is a directory.
+    pub is_dir: bool,
+    /// Device and inode: together they name the file, whatever its path.
+    pub identity: (u64, u64),
+}
+
+impl File {
+    /// Opens a path, relative ones from the working directory.
+    ///
+    /// # Errors
+    /// The errno of `openat2(2)` with the path. A refusal of O_DIRECT is no error: see
+    /// [`File::direct`].
+    pub async fn open(core: &Core, path: &Path, options: &OpenOptions) -> Result<File> {
+        open::open(core, None, path, options).await
+    }
+
+    /// Opens a path beneath this directory: never above it, never through a symbolic link
+    /// (`RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS`, Linux 5.6; SEC-2).
+    ///
+    /// # Errors
+    /// As [`File::open`]; `EXDEV` and `ELOOP` when the path would leave.
+    pub async fn open_beneath(
+        &self,
+        core: &Core,
+        path: &Path,
+        options: &OpenOptions,
+    ) -> Result<File> {
+        open::open(core, Some(self), path, options).await
+    }
+
+    /// The path that it was opened by.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Whether the page cache is passed by.
+    pub fn direct(&self) -> Direct {
+        self.direct
+    }
+
+    /// Fills `span` of `buf` from `offset`. The count is short only at the end of the file.
+    ///
+    /// On O_DIRECT files what is not aligned goes through a small bounce buffer, which is counted.
+    ///
+    /// # Errors
+    /// The errno with path and offset, or no memory for a bounce buffer.
+    pub async fn read_at(
+        &self,
+        core: &Core,
+        buf: impl Into<Buf>,
+        span: Range<usize>,
+        offset: u64,
+    ) -> BufResult<usize> {
+        direct::read(core, self, buf.into(), span, offset).await
+    }
+
+    /// Writes all of `span` of `buf` at `offset`.
+    ///
+    /// On O_DIRECT files `offset` must be aligned, and a length that is not is padded with zeros to
+    /// the next block: [`File::set_len`] cuts the file to its true length afterwards.
+    ///
+    /// # Errors
+    /// The errno with path and offset; nothing is known of the bytes after it.
+    pub async fn write_at(
+        &self,
+        core: &Core,
+        buf: impl Into<Buf>,
+        span: Range<usize>,
+        offset: u64,
+    ) -> BufResult<usize> {
+        direct::write(core, self, buf.into(), span, offset).await
+    }
+
+    /// Makes contents and metadata durable. A failure is never retried as a success: the kernel may
+    /// have dropped the pages, so the file has to be written again.
+    ///
+    /// # Errors
+    /// The errno of `fsync(2)`.
+    pub async fn sync_all(&self, core: &Core) -> Result<()> {
+        self.simple(core, Op::Sync { file: self.handle.clone(), data_only: false }).await
+    }
+
+    /// Makes contents durable, and of the metadata what is needed to read them.
+    ///
+    /// # Errors
+    /// As [`File::sync_all`].
+    pub async fn sync_data(&self, core: &Core) -> Result<()> {
+        self.simple(core, Op::Sync { file: self.handle.clone(), data_only: true }).await
+    }
+
+    /// Asks for blocks ahead; `false` where the file system cannot.
+    ///
+    /// # Errors
+    /// `ENOSPC` and other errnos of `fallocate(2)`.
+    pub async fn allocate(&self, core: &Core, len_bytes: u64) -> Result<bool> {
+        if len_bytes == 0 {
+            return Ok(true);
+        }
+        let op = Op::Allocate { file: self.handle.clone(), offset: 0, len: len_bytes };
+        match self.simple(core, op).await {
+            Err(Error::Os(error)) if error.errno == libc::EOPNOTSUPP => Ok(false),
+            other => other.map(|()| true),
+        }
+    }
+
+    /// Cuts or extends the file.
+    ///
+    /// # Errors
+    /// The errno of `ftruncate(2)`.
+    pub async fn set_len(&self, core: &Core, len_bytes: u64) -> Result<()> {
+        if core.supports(LateOpcode::Truncate) {
+            let op = Op::Truncate { file: self.handle.clone(), len: len_bytes };
+            return self.simple(core, op).await;
+        }
+        let fd = match self.handle.descriptor() {
+            Descriptor::Os(fd) => fd,
+            #[cfg(any(test, feature = "testing"))]
+            Descriptor::Sim(_) => return Err(self.error("ftruncate", libc::ENOSYS)),
+        };
+        let copy = fd.try_clone().map_err(|e| OsError::from_io("dup", self.path.display(), &e))?;
+        let result = core.blocking(move || std::fs::File::from(copy).set_len(len_bytes)).await?;
+        result.map_err(|e| OsError::from_io("ftruncate", self.path.display(), &e).into())
+    }
+
+    /// What `statx(2)` says now.
+    ///
+    /// # Errors
+    /// The errno of `statx(2)`.
+    pub async fn metadata(&self, core: &Core) -> Result<Metadata> {
+        let statx = paths::statx(core, Some(&self.handle), c"".to_owned(), true, &self.path);
+        statx.await.map(|out| Metadata::from_statx(&out))
+    }
+
+    async fn simple(&self, core: &Core, op: Op) -> Result<()> {
+        let name = op.name();
+        finish(core.op(op).await).map(drop).map_err(|errno| self.error(name, errno))
+    }
+
+    fn error(&self, operation: &'static str, errno: i32) -> Error {
+        os_error(operation, &self.path, errno)
+    }
+}
+
+impl Metadata {
+    fn from_statx(out: &StatxBuf) -> Metadata {
+        let out = &out.0;
+        let kind = u32::from(out.stx_mode) & libc::S_IFMT;
+        let seconds = Duration::from_secs(out.stx_mtime.tv_sec.unsigned_abs());
+        let since = if out.stx_mtime.tv_sec >= 0 {
+            SystemTime::UNIX_EPOCH + seconds
+        } else {
+            SystemTime::UNIX_EPOCH - seconds
+        };
+        Metadata {
+            len_bytes: out.stx_size,
+            modified: since + Duration::from_nanos(out.stx_mtime.tv_nsec.into()),
+            is_file: kind == libc::S_IFREG,
+            is_dir: kind == libc::S_IFDIR,
+            identity: (
+                u64::from(out.stx_dev_major) << 32 | u64::from(out.stx_dev_minor),
+                out.stx_ino,
+            ),
+        }
+    }
+}
+
+/// An outcome as a result; a core that stops answers `ECANCELED`.
+fn finish(outcome: Outcome) -> Result<Outcome, i32> {
+    match outcome.error {
+        Some(errno) => Err(errno),
+        None => Ok(outcome),
+    }
+}
+
+fn os_error(operation: &'static str, path: &Path, errno: i32) -> Error {
+    match errno {
+        libc::ECANCELED => Error::Cancelled,
+        _ => OsError::new(operation, path.display(), errno).into(),
+    }
+}
+
+fn c_path(path: &Path) -> Result<CString> {
+    CString::new(path.as_os_str().as_bytes())
+        .map_err(|_| Error::InvalidInput(format!("the path {path:?} contains a NUL byte")))
+}

@@ -1,0 +1,142 @@
+//! Counters of each core, and the one function that copies payload (DATA-1).
+//!
+//! Every counter has one writer at a time and is read with relaxed loads: a snapshot is not a
+//! consistent cut, but each number in it is exact.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+/// Why payload bytes were copied in user space.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CopyReason {
+    /// Body bytes that arrived together with a response head, moved to their place.
+    Residue,
+    /// Bytes that a caller lent for the length of a call (`write(&[u8])`).
+    Borrowed,
+    /// Bytes that had to go through another buffer because of alignment or a store in memory.
+    Bounce,
+}
+
+macro_rules! counters {
+    ($($(#[$doc:meta])* $name:ident),* $(,)?) => {
+        /// What one core counts while it runs.
+        #[derive(Debug, Default)]
+        pub(crate) struct Counters { $(pub(crate) $name: AtomicU64,)* }
+
+        /// The counters of an engine, summed over its cores.
+        #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+        #[non_exhaustive]
+        pub struct MetricsSnapshot { $($(#[$doc])* pub $name: u64,)* }
+
+        impl MetricsSnapshot {
+            fn add(&mut self, counters: &Counters) {
+                $(self.$name += counters.$name.load(Relaxed);)*
+            }
+
+            /// What was counted since `earlier`.
+            pub fn since(&self, earlier: &MetricsSnapshot) -> MetricsSnapshot {
+                MetricsSnapshot { $($name: self.$name.saturating_sub(earlier.$name),)* }
+            }
+        }
+    };
+}
+
+counters! {
+    /// Calls of `io_uring_enter(2)`.
+    enters,
+    /// Entries put into submission queues.
+    submissions,
+    /// Completions that the kernel had to keep aside because the queue was full.
+    overflows,
+    /// File bytes read or written through registered buffers.
+    file_bytes_registered,
+    /// File bytes read or written through other memory.
+    file_bytes_unregistered,
+    /// Bytes received from sockets.
+    bytes_received,
+    /// Bytes sent to sockets, with and without copy.
+    bytes_sent,
+    /// Bytes handed to zero-copy sends.
+    bytes_sent_zero_copy,
+    /// Of those, bytes in sends whose notification said that the kernel copied after all.
+    bytes_sent_zero_copy_copied,
+    /// Task polls.
+    polls,
+    /// Wake-ups from other threads while the core slept.
+    wakes,
+    /// Connections opened.
+    connections_opened,
+    /// Payload bytes copied: residue of response heads.
+    copied_residue,
+    /// Payload bytes copied: borrowed by a call.
+    copied_borrowed,
+    /// Payload bytes copied: through another buffer.
+    copied_bounce,
+}
+
+impl MetricsSnapshot {
+    /// Payload bytes copied in user space, for whatever reason.
+    pub fn copied_bytes(&self) -> u64 {
+        self.copied_residue + self.copied_borrowed + self.copied_bounce
+    }
+}
+
+/// The counters of an engine; cloning shares them.
+#[derive(Debug, Clone)]
+pub struct Metrics {
+    /// One set for each core, and a last one for threads that are no core.
+    sets: Arc<[Arc<Counters>]>,
+}
+
+impl Metrics {
+    pub(crate) fn new(cores: usize) -> Metrics {
+        Metrics { sets: (0..=cores).map(|_| Arc::default()).collect() }
+    }
+
+    pub(crate) fn core(&self, index: usize) -> Arc<Counters> {
+        Arc::clone(&self.sets[index])
+    }
+
+    /// The sums over all cores.
+    pub fn snapshot(&self) -> MetricsSnapshot {
+        let mut sum = MetricsSnapshot::default();
+        self.sets.iter().for_each(|counters| sum.add(counters));
+        sum
+    }
+
+    /// Copies payload and counts it: the only place where payload is copied in user space (DATA-1).
+    ///
+    /// # Panics
+    /// If the two slices differ in length.
+    pub fn copy_payload(&self, reason: CopyReason, from: &[u8], to: &mut [u8]) {
+        self.count_copy(reason, from.len());
+        to.copy_from_slice(from);
+    }
+
+    /// The same within one buffer, for bytes that only move to another place in it.
+    pub fn move_payload(
+        &self,
+        reason: CopyReason,
+        buf: &mut [u8],
+        from: std::ops::Range<usize>,
+        to: usize,
+    ) {
+        self.count_copy(reason, from.len());
+        buf.copy_within(from, to);
+    }
+
+    fn count_copy(&self, reason: CopyReason, bytes: usize) {
+        let counters = self.sets.last().expect("there is always the set of no core");
+        let counter = match reason {
+            CopyReason::Residue => &counters.copied_residue,
+            CopyReason::Borrowed => &counters.copied_borrowed,
+            CopyReason::Bounce => &counters.copied_bounce,
+        };
+        counter.fetch_add(bytes as u64, Relaxed);
+    }
+}
+
+/// Adds to a counter that only the calling core writes.
+pub(crate) fn add(counter: &AtomicU64, n: u64) {
+    counter.store(counter.load(Relaxed) + n, Relaxed);
+}

@@ -1,0 +1,58 @@
+//! A counted reference to an open file or socket, whoever's kernel it lives in.
+
+use std::os::fd::{AsRawFd, OwnedFd, RawFd};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
+
+/// A file, a socket or an eventfd. Cloning counts; the last clone closes.
+///
+/// Files are ordinary descriptors, because the parts of one file are written by several cores and a
+/// direct descriptor belongs to one ring (see `docs/architecture.md`, decisions dear to change).
+#[derive(Debug, Clone)]
+pub(crate) struct Handle(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    descriptor: Descriptor,
+    /// Bytes that offsets, lengths and addresses of an O_DIRECT file must be multiples of; 0 where
+    /// the file is buffered or a socket.
+    direct_align: AtomicU32,
+}
+
+/// What a handle stands for.
+#[derive(Debug)]
+pub(crate) enum Descriptor {
+    /// A descriptor of this process.
+    Os(OwnedFd),
+    /// An object of the simulated kernel; dropping it closes it there.
+    #[cfg(any(test, feature = "testing"))]
+    Sim(crate::ring::sim::SimDescriptor),
+}
+
+impl Handle {
+    pub(crate) fn new(descriptor: Descriptor, direct_align: u32) -> Handle {
+        Handle(Arc::new(Inner { descriptor, direct_align: direct_align.into() }))
+    }
+
+    pub(crate) fn descriptor(&self) -> &Descriptor {
+        &self.0.descriptor
+    }
+
+    /// The raw descriptor for a submission; `None` for an object of the simulator.
+    pub(crate) fn raw_fd(&self) -> Option<RawFd> {
+        match &self.0.descriptor {
+            Descriptor::Os(fd) => Some(fd.as_raw_fd()),
+            #[cfg(any(test, feature = "testing"))]
+            Descriptor::Sim(_) => None,
+        }
+    }
+
+    pub(crate) fn direct_align(&self) -> u32 {
+        self.0.direct_align.load(Relaxed)
+    }
+
+    /// Corrects what was assumed when the file was opened.
+    pub(crate) fn set_direct_align(&self, bytes: u32) {
+        self.0.direct_align.store(bytes, Relaxed);
+    }
+}

@@ -1,0 +1,387 @@
+//! The table of what is in flight: the owner of every buffer that the kernel may still touch.
+//!
+//! A slot lives from the first submission to the last completion of its op, no matter whether a
+//! future still waits (OWN-1). The generation in [`UserData`] keeps a stale completion from ever
+//! reaching a later op in the same slot.
+
+use std::task::{Poll, Waker};
+
+use super::transfer::{Kind, LANES_MAX, Next, Transfer};
+use super::{Handle, Op};
+use crate::config::OpLimits;
+use crate::ring::Driver;
+
+/// Slots of ops in flight on one core.
+pub(crate) struct Table {
+    slots: Vec<Slot>,
+    free: Vec<u32>,
+    waiting: Vec<Waker>,
+    limits: OpLimits,
+    stopping: bool,
+    #[cfg(any(test, feature = "testing"))]
+    free_early: bool,
+}
+
+/// Names one op in flight; a key outlives its op harmlessly.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct SlotKey {
+    slot: u16,
+    generation: u32,
+}
+
+/// What became of an op that was to start.
+#[derive(Debug)]
+pub(crate) enum Started {
+    InFlight(SlotKey),
+    /// Every slot is taken; the waker is called when one is free.
+    Full(Op),
+    /// The core is stopping; the op was not started.
+    Refused(Op),
+}
+
+/// What a completion carries back: slot, lane and generation in 64 bits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct UserData(pub(crate) u64);
+
+/// One completion as a driver hands it out.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Completion {
+    pub(crate) user_data: UserData,
+    /// A count, a descriptor or a negated errno.
+    pub(crate) result: i32,
+    /// Another completion for the same submission follows (`IORING_CQE_F_MORE`).
+    pub(crate) more: bool,
+    /// This is the notification of a zero-copy send; it says whether the kernel copied after all.
+    pub(crate) notification: Option<Notification>,
+}
+
+/// The second completion of a zero-copy send.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Notification {
+    pub(crate) copied: bool,
+}
+
+/// How an op ended; the op comes back with its buffers.
+#[derive(Debug)]
+pub(crate) struct Outcome {
+    pub(crate) op: Op,
+    /// Bytes moved without a gap from the start of the span.
+    pub(crate) transferred: usize,
+    pub(crate) error: Option<i32>,
+    pub(crate) handle: Option<Handle>,
+    /// A zero-copy send was copied by the kernel at least once.
+    pub(crate) copied: bool,
+}
+
+impl Outcome {
+    /// The outcome of an op that never started.
+    pub(crate) fn refused(op: Op) -> Outcome {
+        let error = Some(libc::ECANCELED);
+        Outcome { op, transferred: 0, error, handle: None, copied: false }
+    }
+}
+
+struct Slot {
+    generation: u32,
+    op: Option<Op>,
+    waker: Option<Waker>,
+    transfer: Transfer,
+    /// Completions still to come: results of lanes and notifications.
+    outstanding: u32,
+    error: Option<i32>,
+    handle: Option<Handle>,
+    copied: bool,
+    detached: bool,
+    cancelled: bool,
+}
+
+impl UserData {
+    const LANE_BITS: u32 = 8;
+    const SLOT_BITS: u32 = 16;
+
+    /// A completion that belongs to no op: that of a cancel itself.
+    pub(crate) const NONE: UserData = UserData(u64::MAX);
+
+    pub(crate) fn new(key: SlotKey, lane: usize) -> UserData {
+        let high = u64::from(key.generation) << (Self::LANE_BITS + Self::SLOT_BITS);
+        UserData(high | u64::from(key.slot) << Self::LANE_BITS | lane as u64)
+    }
+
+    pub(crate) fn key(self) -> SlotKey {
+        SlotKey {
+            slot: (self.0 >> Self::LANE_BITS) as u16,
+            generation: (self.0 >> (Self::LANE_BITS + Self::SLOT_BITS)) as u32,
+        }
+    }
+
+    pub(crate) fn lane(self) -> usize {
+        (self.0 & 0xff) as usize
+    }
+}
+
+const _: () = assert!(LANES_MAX <= 16, "lanes are bits of a u16 and fit the lane field");
+
+impl Table {
+    /// A table of `limits.ops_in_flight_max` slots, all allocated now.
+    pub(crate) fn new(limits: OpLimits) -> Table {
+        let count = limits.ops_in_flight_max;
+        Table {
+            slots: (0..count).map(|_| Slot::empty()).collect(),
+            free: (0..u32::from(count)).rev().collect(),
+            waiting: Vec::new(),
+            limits,
+            stopping: false,
+            #[cfg(any(test, feature = "testing"))]
+            free_early: false,
+        }
+    }
+
+    /// Breaks OWN-1 on purpose: a detached op drops its buffers at once. Exists so that the
+    /// quarantine can show that it would notice.
+    #[cfg(any(test, feature = "testing"))]
+    pub(crate) fn set_free_early(&mut self, on: bool) {
+        self.free_early = on;
+    }
+
+    /// Ops in flight, detached ones included.
+    pub(crate) fn in_flight(&self) -> usize {
+        self.slots.len() - self.free.len()
+    }
+
+    /// Puts an op in flight. When every slot is taken the op comes back, and `waker` is called once
+    /// a slot is free.
+    pub(crate) fn start(&mut self, op: Op, driver: &mut dyn Driver, waker: &Waker) -> Started {
+        if self.stopping {
+            return Started::Refused(op);
+        }
+        let Some(index) = self.free.pop() else {
+            self.waiting.push(waker.clone());
+            return Started::Full(op);
+        };
+        let transfer = transfer_of(&op, &self.limits);
+        let slot = &mut self.slots[index as usize];
+        slot.occupy(op, transfer, waker);
+        let key = SlotKey { slot: index as u16, generation: slot.generation };
+        slot.submit_first(key, driver);
+        Started::InFlight(key)
+    }
+
+    /// Looks whether an op has ended; if not, `waker` is called when it has.
+    pub(crate) fn poll(&mut self, key: SlotKey, waker: &Waker) -> Poll<Outcome> {
+        let slot = self.slot(key).expect("a future polls its own op only, and only until it ended");
+        if slot.outstanding > 0 {
+            if !slot.waker.as_ref().is_some_and(|old| old.will_wake(waker)) {
+                slot.waker = Some(waker.clone());
+            }
+            return Poll::Pending;
+        }
+        Poll::Ready(self.take(key))
+    }
+
+    /// The future is gone: the op goes on without it, a cancel is sent, and its buffers are freed
+    /// by its last completion (OWN-1).
+    ///
+    /// An op that had already ended comes back, for the caller to drop outside of its borrows.
+    pub(crate) fn detach(&mut self, key: SlotKey, driver: &mut dyn Driver) -> Option<Outcome> {
+        let slot = self.slot(key)?;
+        slot.detached = true;
+        slot.waker = None;
+        if slot.outstanding == 0 {
+            return Some(self.take(key));
+        }
+        self.cancel(key, driver);
+        #[cfg(any(test, feature = "testing"))]
+        if self.free_early
+            && let Some(slot) = self.slot(key)
+            && !slot.op.as_ref().is_some_and(Op::makes_handle)
+        {
+            slot.op = Some(Op::FreedEarly);
+        }
+        None
+    }
+
+    /// Asks the kernel to end an op early. The outcome still comes, and may be a success.
+    pub(crate) fn cancel(&mut self, key: SlotKey, driver: &mut dyn Driver) {
+        let Some(slot) = self.slot(key) else { return };
+        if slot.outstanding == 0 || std::mem::replace(&mut slot.cancelled, true) {
+            return;
+        }
+        let lanes = slot.transfer.live_lanes();
+        slot.transfer.stop();
+        for lane in lanes {
+            driver.cancel(UserData::new(key, lane));
+        }
+    }
+
+    /// Takes in one completion; an op that has ended wakes its future, or is dropped if it has none.
+    ///
+    /// The op of a future that is gone comes back, for the caller to drop outside of its borrows.
+    pub(crate) fn complete(
+        &mut self,
+        completion: Completion,
+        driver: &mut dyn Driver,
+    ) -> Option<Outcome> {
+        if completion.user_data == UserData::NONE {
+            return None;
+        }
+        let key = completion.user_data.key();
+        let Some(slot) = self.slot(key) else {
+            debug_assert!(false, "a completion for an op that has ended: {completion:?}");
+            return None;
+        };
+        slot.on_completion(completion, key, driver);
+        if slot.outstanding > 0 {
+            return None;
+        }
+        if slot.detached {
+            return Some(self.take(key));
+        }
+        if let Some(waker) = slot.waker.take() {
+            waker.wake();
+        }
+        None
+    }
+
+    /// No op starts any more; every op in flight is cancelled (OWN-2, first step).
+    pub(crate) fn stop(&mut self, driver: &mut dyn Driver) {
+        self.stopping = true;
+        for index in 0..self.slots.len() {
+            let slot = &self.slots[index];
+            if slot.op.is_some() {
+                let key = SlotKey { slot: index as u16, generation: slot.generation };
+                self.cancel(key, driver);
+            }
+        }
+        self.waiting.drain(..).for_each(Waker::wake);
+    }
+
+    /// Whether the kernel still owns something of this table.
+    pub(crate) fn kernel_owns_any(&self) -> bool {
+        self.slots.iter().any(|slot| slot.outstanding > 0)
+    }
+
+    fn slot(&mut self, key: SlotKey) -> Option<&mut Slot> {
+        let slot = self.slots.get_mut(usize::from(key.slot))?;
+        (slot.generation == key.generation && slot.op.is_some()).then_some(slot)
+    }
+
+    fn take(&mut self, key: SlotKey) -> Outcome {
+        let slot = &mut self.slots[usize::from(key.slot)];
+        let outcome = slot.vacate();
+        self.free.push(u32::from(key.slot));
+        // All of them, because one that was dropped meanwhile would swallow a single wake-up.
+        self.waiting.drain(..).for_each(Waker::wake);
+        outcome
+    }
+}
+
+impl Drop for Table {
+    fn drop(&mut self) {
+        // OWN-2: the owner drains first, or leaks the table. Freeing here what the kernel still
+        // writes to would be a use after free that no tool sees.
+        debug_assert!(
+            self.in_flight() == 0 || std::thread::panicking(),
+            "a table was dropped with ops in flight"
+        );
+    }
+}
+
+impl Slot {
+    fn empty() -> Slot {
+        Slot {
+            generation: 1,
+            op: None,
+            waker: None,
+            transfer: Transfer::new(Kind::Send, 0, 1, 0, 0),
+            outstanding: 0,
+            error: None,
+            handle: None,
+            copied: false,
+            detached: false,
+            cancelled: false,
+        }
+    }
+
+    fn occupy(&mut self, op: Op, transfer: Transfer, waker: &Waker) {
+        debug_assert!(self.op.is_none() && self.outstanding == 0);
+        self.op = Some(op);
+        self.transfer = transfer;
+        self.waker = Some(waker.clone());
+    }
+
+    fn submit_first(&mut self, key: SlotKey, driver: &mut dyn Driver) {
+        let Slot { op: Some(op), transfer, outstanding, .. } = self else { return };
+        transfer.start(|lane, span| {
+            *outstanding += 1;
+            driver.submit(UserData::new(key, lane), op, span);
+        });
+    }
+
+    fn on_completion(&mut self, completion: Completion, key: SlotKey, driver: &mut dyn Driver) {
+        if let Some(notification) = completion.notification {
+            self.copied |= notification.copied;
+            self.outstanding -= 1;
+            return;
+        }
+        // A result with "more" set is followed by its notification, which takes over its count.
+        if !completion.more {
+            self.outstanding -= 1;
+        }
+        let lane = completion.user_data.lane();
+        let result = self.adopt(completion.result, driver);
+        let Slot { op: Some(op), transfer, outstanding, .. } = self else { return };
+        if let Next::Submit(span) = transfer.on_result(lane, result) {
+            *outstanding += 1;
+            driver.submit(UserData::new(key, lane), op, span);
+        }
+    }
+
+    /// A fresh descriptor becomes a handle at once, so that it is closed even if nobody waits.
+    fn adopt(&mut self, result: i32, driver: &mut dyn Driver) -> i32 {
+        match &self.op {
+            Some(op) if op.makes_handle() && result >= 0 => {
+                let align = if let Op::Open { direct_align, .. } = op { *direct_align } else { 0 };
+                self.handle = Some(driver.adopt(result, align));
+                0
+            }
+            _ => result,
+        }
+    }
+
+    fn vacate(&mut self) -> Outcome {
+        debug_assert_eq!(self.outstanding, 0, "OWN-1: a buffer left the table too early");
+        debug_assert!(self.transfer.finished(), "a lane waits for a result that will not come");
+        self.generation = self.generation.wrapping_add(1);
+        self.waker = None;
+        self.detached = false;
+        self.cancelled = false;
+        Outcome {
+            op: self.op.take().expect("an occupied slot has an op"),
+            transferred: self.transfer.transferred(),
+            error: self.error.take().or(self.transfer.error()),
+            handle: self.handle.take(),
+            copied: std::mem::take(&mut self.copied),
+        }
+    }
+}
+
+fn transfer_of(op: &Op, limits: &OpLimits) -> Transfer {
+    let (kind, total, chunk, align) = match op {
+        Op::Read { file, span, .. } => {
+            (Kind::Read, span.len(), limits.submission_bytes_max, file.direct_align())
+        }
+        Op::Write { file, span, .. } => {
+            (Kind::Write, span.len(), limits.submission_bytes_max, file.direct_align())
+        }
+        Op::Recv { span, fill: true, .. } => (Kind::RecvFill, span.len(), SOCKET_BYTES_MAX, 0),
+        Op::Recv { span, fill: false, .. } => (Kind::RecvSome, span.len(), SOCKET_BYTES_MAX, 0),
+        Op::Send { span, .. } | Op::SendZc { span, .. } => {
+            (Kind::Send, span.len(), SOCKET_BYTES_MAX, 0)
+        }
+        _ => (Kind::Send, 0, 1, 0),
+    };
+    Transfer::new(kind, total, chunk, align, limits.transient_retries_max)
+}
+
+/// The kernel cuts a single transfer at `MAX_RW_COUNT`, a page short of 2 GiB.
+const SOCKET_BYTES_MAX: usize = 1 << 30;

@@ -1,0 +1,86 @@
+//! Who carries an op out: the kernel's io_uring, or a simulated kernel with a seed.
+//!
+//! A [`Driver`] takes submissions, waits, and hands completions back; it keeps no buffer and makes
+//! no decision about an op. What a short result or an error means is decided in [`crate::op`], the
+//! same for every driver. This room and [`crate::op`] and [`crate::pool`] are where `unsafe` lives.
+
+mod arena_ring;
+mod probe;
+#[cfg(any(test, feature = "testing"))]
+pub mod sim;
+mod system;
+mod uring;
+
+use std::time::Duration;
+
+pub(crate) use arena_ring::ArenaRing;
+pub use probe::{Capabilities, Feature, FeatureState};
+pub(crate) use system::{
+    acknowledged_bytes, allowed_cpus, eventfd, pin_to_cpu, reset_connection, set_tcp_nodelay,
+    signal_eventfd, socket_address,
+};
+pub(crate) use uring::UringDriver;
+
+use crate::op::{Completion, Handle, Op, Span, UserData};
+
+/// How long [`Driver::enter`] may sleep.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Wait {
+    /// Hand over what is queued and come back at once.
+    No,
+    /// Sleep until a completion is there, or for the given time; `None` is without limit.
+    UntilCompletion(Option<Duration>),
+}
+
+/// A kernel, real or simulated, as one core sees it.
+pub(crate) trait Driver {
+    /// Queues one submission. `span` is relative to the start of the op's own span. The op stays at
+    /// its place in the table until the completion; what it points to does not move.
+    ///
+    /// A full queue is flushed by the driver itself; an error of the queue comes as a completion.
+    fn submit(&mut self, user_data: UserData, op: &mut Op, span: Span);
+
+    /// Queues a cancel for one submission. Its own completion is reported as [`UserData::NONE`]
+    /// or not at all.
+    fn cancel(&mut self, target: UserData);
+
+    /// Hands queued submissions over and, if asked, sleeps.
+    ///
+    /// # Errors
+    /// The errno of `io_uring_enter(2)` when the ring itself is broken; interruptions and time-outs
+    /// are no errors.
+    fn enter(&mut self, wait: Wait) -> Result<(), i32>;
+
+    /// Moves the completions that are there into `into`, at most its free capacity.
+    fn completions(&mut self, into: &mut Vec<Completion>);
+
+    /// Makes a handle of a fresh descriptor that a completion carried.
+    fn adopt(&mut self, descriptor: i32, direct_align: u32) -> Handle;
+
+    /// The handle that other threads signal to wake this core from a wait; `None` where nothing
+    /// ever sleeps.
+    fn wake_handle(&self) -> Option<Handle>;
+
+    /// Calls of `io_uring_enter(2)` and submissions so far.
+    fn counts(&self) -> DriverCounts;
+
+    /// Whether an opcode that came late to the kernel is there.
+    fn supports(&self, opcode: LateOpcode) -> bool;
+}
+
+/// Opcodes that a kernel of our floor (6.1) may lack, or a filter may forbid.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum LateOpcode {
+    /// `IORING_OP_FTRUNCATE`, Linux 6.9.
+    Truncate,
+    /// `IORING_OP_SEND_ZC`, Linux 6.0.
+    SendZeroCopy,
+}
+
+/// What a driver counts.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct DriverCounts {
+    pub(crate) enters: u64,
+    pub(crate) submissions: u64,
+    pub(crate) overflows: u64,
+}

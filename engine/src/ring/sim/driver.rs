@@ -1,0 +1,116 @@
+//! The driver: what one core sees of a world.
+
+use super::World;
+use super::config::ns;
+use super::descriptor::SimDescriptor;
+use super::request::Request;
+use super::state::{OperationId, QueueId};
+use crate::op::{Completion, Descriptor, Handle, Op, Span, UserData};
+use crate::ring::{Driver, DriverCounts, LateOpcode, Wait};
+
+/// One core's queues in a world.
+///
+/// Dropping it ends nothing: operations in flight go on to touch their memory (OWN-2).
+#[derive(Debug)]
+pub(crate) struct SimDriver {
+    world: World,
+    queue: QueueId,
+    submitted: Vec<Submitted>,
+    submission_entries: usize,
+    counts: DriverCounts,
+}
+
+/// Queued until the next `enter`.
+#[derive(Debug)]
+enum Submitted {
+    Operation(OperationId),
+    Cancel(UserData),
+}
+
+impl SimDriver {
+    pub(super) fn new(world: &World, core_index: usize) -> SimDriver {
+        let mut state = world.lock();
+        SimDriver {
+            queue: state.open_queue(core_index),
+            submitted: Vec::with_capacity(state.config.submission_entries),
+            submission_entries: state.config.submission_entries,
+            counts: DriverCounts::default(),
+            world: world.clone(),
+        }
+    }
+
+    fn push(&mut self, submitted: Submitted) {
+        self.counts.submissions += 1;
+        self.submitted.push(submitted);
+        if self.submitted.len() >= self.submission_entries {
+            self.flush();
+        }
+    }
+
+    fn flush(&mut self) {
+        let mut state = self.world.lock();
+        for submitted in self.submitted.drain(..) {
+            match submitted {
+                Submitted::Operation(id) => state.hand_over(id),
+                Submitted::Cancel(name) => state.hand_over_cancel(self.queue, name),
+            }
+        }
+    }
+}
+
+impl Driver for SimDriver {
+    fn submit(&mut self, user_data: UserData, op: &mut Op, span: Span) {
+        let request = Request::of(op, span);
+        let id = self.world.lock().begin(self.queue, user_data, request);
+        self.push(Submitted::Operation(id));
+    }
+
+    fn cancel(&mut self, target: UserData) {
+        self.push(Submitted::Cancel(target));
+    }
+
+    fn enter(&mut self, wait: Wait) -> Result<(), i32> {
+        self.counts.enters += 1;
+        self.flush();
+        let mut state = self.world.lock();
+        let reached_ns = state.now_ns + ns(state.config.enter_cost);
+        state.advance_to(reached_ns);
+        if let Wait::UntilCompletion(limit) = wait {
+            state.wait(self.queue, limit.map(ns));
+        }
+        Ok(())
+    }
+
+    fn completions(&mut self, into: &mut Vec<Completion>) {
+        let left = self.world.lock().take_completions(self.queue, into);
+        self.counts.overflows += u64::from(left > 0);
+    }
+
+    fn adopt(&mut self, descriptor: i32, direct_align: u32) -> Handle {
+        let descriptor = SimDescriptor::new(&self.world, descriptor as u32);
+        Handle::new(Descriptor::Sim(descriptor), direct_align)
+    }
+
+    fn wake_handle(&self) -> Option<Handle> {
+        None
+    }
+
+    fn counts(&self) -> DriverCounts {
+        self.counts
+    }
+
+    fn supports(&self, opcode: LateOpcode) -> bool {
+        match opcode {
+            LateOpcode::Truncate => true,
+            LateOpcode::SendZeroCopy => self.world.lock().config.zero_copy_sends,
+        }
+    }
+}
+
+impl Drop for SimDriver {
+    fn drop(&mut self) {
+        // What was never handed over is not known to a kernel either, but it was begun here.
+        self.flush();
+        self.world.lock().close_queue(self.queue);
+    }
+}

@@ -1,0 +1,165 @@
+//! The few system calls around a ring that are no ring operations.
+
+use std::net::SocketAddr;
+use std::os::fd::{FromRawFd, OwnedFd};
+
+use crate::op::{Descriptor, Handle, SocketAddress, StatxBuf};
+
+/// An eventfd for wake-ups from other threads.
+pub(crate) fn eventfd() -> Result<Handle, i32> {
+    // SAFETY: no memory is passed; a result that is not negative is a new descriptor of ours.
+    let fd = unsafe { libc::eventfd(0, libc::EFD_CLOEXEC) };
+    if fd < 0 {
+        return Err(last_errno());
+    }
+    // SAFETY: the descriptor was made a line ago and nobody else has it.
+    let owned = unsafe { OwnedFd::from_raw_fd(fd) };
+    Ok(Handle::new(Descriptor::Os(owned), 0))
+}
+
+/// Adds one to an eventfd. It cannot fail short of 2^64 signals that nobody read.
+pub(crate) fn signal_eventfd(handle: &Handle) {
+    let Some(fd) = handle.raw_fd() else { return };
+    let one = 1u64;
+    // SAFETY: eight bytes are read from a local variable that outlives the call.
+    let written = unsafe { libc::write(fd, (&raw const one).cast(), size_of::<u64>()) };
+    debug_assert_eq!(written, 8, "an eventfd takes a signal");
+}
+
+/// The CPUs that this process may use, by number.
+pub(crate) fn allowed_cpus() -> Vec<usize> {
+    // SAFETY: a zeroed cpu_set_t is the empty set.
+    let mut set: libc::cpu_set_t = unsafe { std::mem::zeroed() };
+    // SAFETY: the set is ours and its size is given.
+    let got = unsafe { libc::sched_getaffinity(0, size_of::<libc::cpu_set_t>(), &mut set) };
+    if got != 0 {
+        return vec![0];
+    }
+    // SAFETY: every index is below CPU_SETSIZE.
+    (0..libc::CPU_SETSIZE as usize).filter(|cpu| unsafe { libc::CPU_ISSET(*cpu, &set) }).collect()
+}
+
+/// Pins the calling thread to one CPU.
+pub(crate) fn pin_to_cpu(cpu: usize) -> Result<(), i32> {
+    // SAFETY: a zeroed cpu_set_t is the empty set; the index came from `allowed_cpus`.
+    let set = unsafe {
+        let mut set: libc::cpu_set_t = std::mem::zeroed();
+        libc::CPU_SET(cpu, &mut set);
+        set
+    };
+    // SAFETY: the set is ours and its size is given.
+    match unsafe { libc::sched_setaffinity(0, size_of::<libc::cpu_set_t>(), &set) } {
+        0 => Ok(()),
+        _ => Err(last_errno()),
+    }
+}
+
+/// The soft limit on locked memory in bytes; `None` is unlimited.
+pub(crate) fn memlock_limit_bytes() -> Option<u64> {
+    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: the struct is ours.
+    let got = unsafe { libc::getrlimit(libc::RLIMIT_MEMLOCK, &mut limit) };
+    (got == 0 && limit.rlim_cur != libc::RLIM_INFINITY).then_some(limit.rlim_cur)
+}
+
+/// Release of the running kernel, such as `6.18.1`.
+pub(crate) fn kernel_release() -> String {
+    std::fs::read_to_string("/proc/sys/kernel/osrelease")
+        .map_or_else(|_| "unknown".into(), |text| text.trim().to_owned())
+}
+
+pub(crate) fn last_errno() -> i32 {
+    std::io::Error::last_os_error().raw_os_error().unwrap_or(libc::EIO)
+}
+
+/// A socket address in the kernel's form.
+pub(crate) fn socket_address(plain: SocketAddr) -> SocketAddress {
+    // SAFETY: a zeroed sockaddr_storage is a valid value of it.
+    let mut storage: libc::sockaddr_storage = unsafe { std::mem::zeroed() };
+    let pointer = &raw mut storage;
+    let len = match plain {
+        SocketAddr::V4(v4) => {
+            let address = libc::sockaddr_in {
+                sin_family: libc::AF_INET as libc::sa_family_t,
+                sin_port: v4.port().to_be(),
+                sin_addr: libc::in_addr { s_addr: u32::from_ne_bytes(v4.ip().octets()) },
+                sin_zero: [0; 8],
+            };
+            // SAFETY: the storage is larger than any address and aligned for all of them.
+            unsafe { pointer.cast::<libc::sockaddr_in>().write(address) };
+            size_of::<libc::sockaddr_in>()
+        }
+        SocketAddr::V6(v6) => {
+            let address = libc::sockaddr_in6 {
+                sin6_family: libc::AF_INET6 as libc::sa_family_t,
+                sin6_port: v6.port().to_be(),
+                sin6_flowinfo: v6.flowinfo(),
+                sin6_addr: libc::in6_addr { s6_addr: v6.ip().octets() },
+                sin6_scope_id: v6.scope_id(),
+            };
+            // SAFETY: as above.
+            unsafe { pointer.cast::<libc::sockaddr_in6>().write(address) };
+            size_of::<libc::sockaddr_in6>()
+        }
+    };
+    SocketAddress { storage, len: len as libc::socklen_t, plain }
+}
+
+/// Sends small segments at once: a request head must not wait for the ACK of the one before.
+pub(crate) fn set_tcp_nodelay(handle: &Handle) {
+    let Some(fd) = handle.raw_fd() else { return };
+    let on: libc::c_int = 1;
+    let len = size_of::<libc::c_int>() as libc::socklen_t;
+    // SAFETY: an int is read from a local variable. A refusal only costs latency.
+    unsafe {
+        libc::setsockopt(fd, libc::IPPROTO_TCP, libc::TCP_NODELAY, (&raw const on).cast(), len);
+    }
+}
+
+/// Resets a TCP connection at once, so that the kernel lets go of the memory of its zero-copy sends
+/// (NET-1). A plain close would keep trying to deliver, for ever if the peer has stopped reading.
+///
+/// Connecting to `AF_UNSPEC` throws the send queue away and sends RST (connect(2)); it does so even
+/// while a submission still refers to the socket, which `SO_LINGER` with a close would not.
+pub(crate) fn reset_connection(handle: &Handle) {
+    match handle.descriptor() {
+        Descriptor::Os(_) => {}
+        #[cfg(any(test, feature = "testing"))]
+        Descriptor::Sim(socket) => return socket.reset(),
+    }
+    let Some(fd) = handle.raw_fd() else { return };
+    // SAFETY: a zeroed sockaddr has the family AF_UNSPEC; it is read during the call only.
+    unsafe {
+        let unspecified: libc::sockaddr = std::mem::zeroed();
+        let len = size_of::<libc::sockaddr>() as libc::socklen_t;
+        libc::connect(fd, &raw const unspecified, len);
+    }
+}
+
+/// Bytes of a TCP connection that the peer has acknowledged (`tcpi_bytes_acked` of tcp(7), Linux
+/// 4.1); `None` where it cannot be read.
+pub(crate) fn acknowledged_bytes(handle: &Handle) -> Option<u64> {
+    /// `offsetof(struct tcp_info, tcpi_bytes_acked)`: the part of the structure that never changes.
+    const BYTES_ACKED_AT: usize = 120;
+    match handle.descriptor() {
+        Descriptor::Os(_) => {}
+        #[cfg(any(test, feature = "testing"))]
+        Descriptor::Sim(socket) => return socket.acknowledged_bytes(),
+    }
+    let mut info = [0u64; BYTES_ACKED_AT / 8 + 1];
+    let mut len = size_of_val(&info) as libc::socklen_t;
+    let place = (&raw mut info).cast();
+    // SAFETY: the kernel writes at most `len` bytes, which is what the local array has.
+    let got = unsafe {
+        libc::getsockopt(handle.raw_fd()?, libc::IPPROTO_TCP, libc::TCP_INFO, place, &raw mut len)
+    };
+    (got == 0 && len as usize == size_of_val(&info)).then(|| info[BYTES_ACKED_AT / 8])
+}
+
+impl StatxBuf {
+    /// An empty place for `statx(2)` to write to.
+    pub(crate) fn zeroed() -> Box<StatxBuf> {
+        // SAFETY: struct statx consists of integers; all zeros is a value of it.
+        Box::new(StatxBuf(unsafe { std::mem::zeroed() }))
+    }
+}

@@ -1,0 +1,381 @@
+//! The driver over the kernel's io_uring: one ring, used by one thread.
+
+use std::os::fd::{FromRawFd, OwnedFd, RawFd};
+use std::sync::Arc;
+
+use io_uring::types::{CancelBuilder, Fd, FsyncFlags, SubmitArgs, Timespec};
+use io_uring::{IoUring, Probe, cqueue, opcode, squeue};
+
+use super::arena_ring::ArenaRing;
+use super::probe::{BUFFERS_REGISTERED, Capabilities};
+use super::{Driver, DriverCounts, LateOpcode, Wait};
+use crate::config::RingLimits;
+use crate::error::{Error, errno_text};
+use crate::op::{Completion, Descriptor, Handle, Notification, Op, Span, UserData};
+use crate::pool::{Buf, RawSpan};
+
+/// A ring and what it was granted.
+pub(crate) struct UringDriver {
+    ring: IoUring,
+    eventfd: Handle,
+    registered: bool,
+    truncate: bool,
+    send_zero_copy: bool,
+    counts: DriverCounts,
+    /// Submissions that never reached the kernel end here.
+    refused: Vec<Completion>,
+    /// The registration that this ring's buffers were cloned from.
+    _arena_ring: Arc<ArenaRing>,
+}
+
+impl UringDriver {
+    /// Sets a ring up for the calling thread, which alone may use it (`SINGLE_ISSUER`).
+    ///
+    /// # Errors
+    /// [`Error::RingRefused`] when there is no ring to be had at all.
+    pub(crate) fn new(
+        limits: &RingLimits,
+        arena_ring: &Arc<ArenaRing>,
+    ) -> Result<(UringDriver, Capabilities), Error> {
+        let mut capabilities = Capabilities::new("io_uring");
+        let ring = build_ring(limits, &mut capabilities)?;
+        let ring_fd = ring.submitter().register_ring_fd();
+        capabilities.note("registered ring descriptor", ring_fd.map_err(|e| e.to_string()));
+        let cloned = clone_arena(&ring, arena_ring);
+        let registered = cloned.is_ok();
+        capabilities.note(BUFFERS_REGISTERED, cloned);
+        let probe = probe_opcodes(&ring);
+        let supported = |code| probe.as_ref().is_some_and(|probe| probe.is_supported(code));
+        let truncate = supported(opcode::Ftruncate::CODE);
+        let send_zero_copy = supported(opcode::SendZc::CODE);
+        let lacking = || Err("the kernel does not list the opcode".to_owned());
+        capabilities.note("zero-copy send", if send_zero_copy { Ok(()) } else { lacking() });
+        capabilities.note("ftruncate in the ring", if truncate { Ok(()) } else { lacking() });
+        let eventfd = super::eventfd()
+            .map_err(|errno| crate::OsError::new("eventfd", "wake-up of a core", errno))?;
+        let driver = UringDriver {
+            ring,
+            eventfd,
+            registered,
+            truncate,
+            send_zero_copy,
+            counts: DriverCounts::default(),
+            refused: Vec::new(),
+            _arena_ring: Arc::clone(arena_ring),
+        };
+        Ok((driver, capabilities))
+    }
+
+    /// Whether leases of the pool are registered buffers of this ring.
+    pub(crate) fn buffers_registered(&self) -> bool {
+        self.registered
+    }
+
+    fn push(&mut self, entry: &squeue::Entry) {
+        self.counts.submissions += 1;
+        loop {
+            // SAFETY: OWN-1: everything the entry points to is owned by the op, which stays in the
+            // table until the last completion of this submission.
+            if unsafe { self.ring.submission().push(entry) }.is_ok() {
+                return;
+            }
+            self.counts.enters += 1;
+            if let Err(error) = self.ring.submit() {
+                let errno = error.raw_os_error().unwrap_or(libc::EIO);
+                if !is_transient(errno) {
+                    let user_data = UserData(entry.get_user_data());
+                    return self.refuse(user_data, errno);
+                }
+            }
+        }
+    }
+
+    fn refuse(&mut self, user_data: UserData, errno: i32) {
+        self.refused.push(Completion {
+            user_data,
+            result: -errno,
+            more: false,
+            notification: None,
+        });
+    }
+}
+
+impl Driver for UringDriver {
+    fn submit(&mut self, user_data: UserData, op: &mut Op, span: Span) {
+        match build_entry(op, span, self.registered) {
+            Ok(entry) => self.push(&entry.user_data(user_data.0)),
+            Err(errno) => self.refuse(user_data, errno),
+        }
+    }
+
+    fn cancel(&mut self, target: UserData) {
+        let entry = opcode::AsyncCancel2::new(CancelBuilder::user_data(target.0)).build();
+        let entry = entry.flags(squeue::Flags::SKIP_SUCCESS).user_data(UserData::NONE.0);
+        self.push(&entry);
+    }
+
+    fn enter(&mut self, wait: Wait) -> Result<(), i32> {
+        let result = match wait {
+            Wait::UntilCompletion(limit) if self.refused.is_empty() => {
+                self.counts.enters += 1;
+                match limit {
+                    None => self.ring.submitter().submit_and_wait(1),
+                    Some(limit) => {
+                        let timespec = Timespec::from(limit);
+                        let args = SubmitArgs::new().timespec(&timespec);
+                        self.ring.submitter().submit_with_args(1, &args)
+                    }
+                }
+            }
+            _ => {
+                let queue = self.ring.submission();
+                let idle = queue.is_empty() && !queue.taskrun() && !queue.cq_overflow();
+                drop(queue);
+                if idle {
+                    return Ok(());
+                }
+                self.counts.enters += 1;
+                self.ring.submit()
+            }
+        };
+        match result.map_err(|error| error.raw_os_error().unwrap_or(libc::EIO)) {
+            Err(errno) if !is_transient(errno) => Err(errno),
+            _ => Ok(()),
+        }
+    }
+
+    fn completions(&mut self, into: &mut Vec<Completion>) {
+        let mut queue = self.ring.completion();
+        self.counts.overflows = u64::from(queue.overflow());
+        into.append(&mut self.refused);
+        let room = into.capacity().saturating_sub(into.len()).max(1);
+        into.extend(queue.by_ref().take(room).map(|entry| completion_of(&entry)));
+    }
+
+    fn adopt(&mut self, descriptor: i32, direct_align: u32) -> Handle {
+        // SAFETY: the kernel made this descriptor for an op of ours, and its completion is handed
+        // out once.
+        let owned = unsafe { OwnedFd::from_raw_fd(descriptor) };
+        Handle::new(Descriptor::Os(owned), direct_align)
+    }
+
+    fn wake_handle(&self) -> Option<Handle> {
+        Some(self.eventfd.clone())
+    }
+
+    fn counts(&self) -> DriverCounts {
+        self.counts
+    }
+
+    fn supports(&self, opcode: LateOpcode) -> bool {
+        match opcode {
+            LateOpcode::Truncate => self.truncate,
+            LateOpcode::SendZeroCopy => self.send_zero_copy,
+        }
+    }
+}
+
+/// Answers of `io_uring_enter(2)` after which the loop simply goes on: a signal, the time limit, a
+/// completion queue that must be emptied first, a momentary lack of memory.
+fn is_transient(errno: i32) -> bool {
+    matches!(errno, libc::EINTR | libc::ETIME | libc::EBUSY | libc::EAGAIN)
+}
+
+fn completion_of(entry: &cqueue::Entry) -> Completion {
+    /// The notification of a zero-copy send says in bit 31 that the kernel copied after all
+    /// (`IORING_NOTIF_USAGE_ZC_COPIED`, Linux 6.2).
+    const ZERO_COPY_COPIED: u32 = 1 << 31;
+    let flags = entry.flags();
+    let notification = cqueue::notif(flags)
+        .then(|| Notification { copied: entry.result() as u32 & ZERO_COPY_COPIED != 0 });
+    Completion {
+        user_data: UserData(entry.user_data()),
+        result: entry.result(),
+        more: cqueue::more(flags),
+        notification,
+    }
+}
+
+/// Asks for all flags and takes them away newest first where the kernel answers `EINVAL`.
+fn build_ring(limits: &RingLimits, capabilities: &mut Capabilities) -> Result<IoUring, Error> {
+    let mut no_sqarray = true;
+    let mut defer_taskrun = true;
+    loop {
+        let mut builder = IoUring::builder();
+        builder
+            .dontfork()
+            .setup_submit_all()
+            .setup_clamp()
+            .setup_cqsize(limits.completion_entries.max(2 * limits.submission_entries));
+        if no_sqarray {
+            builder.setup_no_sqarray();
+        }
+        if defer_taskrun {
+            builder.setup_single_issuer().setup_defer_taskrun().setup_taskrun_flag();
+        } else {
+            builder.setup_coop_taskrun().setup_taskrun_flag();
+        }
+        let errno = match builder.build(limits.submission_entries) {
+            Ok(ring) => {
+                let state = |on| if on { Ok(()) } else { Err(errno_text(libc::EINVAL)) };
+                capabilities.note("SINGLE_ISSUER | DEFER_TASKRUN", state(defer_taskrun));
+                capabilities.note("NO_SQARRAY", state(no_sqarray));
+                return Ok(ring);
+            }
+            Err(error) => error.raw_os_error().unwrap_or(libc::EIO),
+        };
+        match errno {
+            libc::EINVAL if no_sqarray => no_sqarray = false,
+            libc::EINVAL if defer_taskrun => defer_taskrun = false,
+            _ => return Err(refused(errno)),
+        }
+    }
+}
+
+fn refused(errno: i32) -> Error {
+    let sysctl = std::fs::read_to_string("/proc/sys/kernel/io_uring_disabled").ok();
+    Error::RingRefused { errno, sysctl: sysctl.map(|text| text.trim().to_owned()) }
+}
+
+fn clone_arena(ring: &IoUring, arena_ring: &ArenaRing) -> Result<(), String> {
+    let source = arena_ring.fd()?;
+    ring.submitter().register_buffers_clone(source).map_err(|error| {
+        format!("the arena's registration cannot be cloned (Linux 6.12 can): {error}")
+    })
+}
+
+fn probe_opcodes(ring: &IoUring) -> Option<Probe> {
+    let mut probe = Probe::new();
+    ring.submitter().register_probe(&mut probe).ok()?;
+    Some(probe)
+}
+
+/// The entry of one submission, or the errno that the kernel would answer.
+fn build_entry(op: &mut Op, span: Span, registered: bool) -> Result<squeue::Entry, i32> {
+    Ok(match op {
+        Op::Open { dir, path, how, .. } => {
+            // `OpenHow` has the layout of the kernel's `struct open_how`, as the crate's own has.
+            let how = (&raw const **how).cast::<io_uring::types::OpenHow>();
+            opcode::OpenAt2::new(at(dir.as_ref())?, path.as_ptr(), how).build()
+        }
+        Op::Statx { dir, path, follow, out } => {
+            let mut flags = if path.is_empty() { libc::AT_EMPTY_PATH } else { 0 };
+            if !*follow {
+                flags |= libc::AT_SYMLINK_NOFOLLOW;
+            }
+            let out = (&raw mut out.0).cast::<io_uring::types::statx>();
+            opcode::Statx::new(at(dir.as_ref())?, path.as_ptr(), out)
+                .flags(flags)
+                .mask(libc::STATX_BASIC_STATS | libc::STATX_DIOALIGN)
+                .build()
+        }
+        Op::Read { file, buf, span: whole, offset } => {
+            let raw = raw_part(buf, whole.start, span)?;
+            let offset = *offset + span.start as u64;
+            match raw.registered.filter(|_| registered) {
+                Some(index) => opcode::ReadFixed::new(fd(file)?, raw.ptr, raw.len as u32, index)
+                    .offset(offset)
+                    .build(),
+                None => {
+                    opcode::Read::new(fd(file)?, raw.ptr, raw.len as u32).offset(offset).build()
+                }
+            }
+        }
+        Op::Write { file, buf, span: whole, offset } => {
+            let raw = raw_part_shared(buf, whole.start, span)?;
+            let offset = *offset + span.start as u64;
+            match raw.registered.filter(|_| registered) {
+                Some(index) => opcode::WriteFixed::new(fd(file)?, raw.ptr, raw.len as u32, index)
+                    .offset(offset)
+                    .build(),
+                None => {
+                    opcode::Write::new(fd(file)?, raw.ptr, raw.len as u32).offset(offset).build()
+                }
+            }
+        }
+        Op::Sync { file, data_only } => {
+            let flags = if *data_only { FsyncFlags::DATASYNC } else { FsyncFlags::empty() };
+            opcode::Fsync::new(fd(file)?).flags(flags).build()
+        }
+        Op::Allocate { file, offset, len } => {
+            opcode::Fallocate::new(fd(file)?, *len).offset(*offset).build()
+        }
+        Op::Truncate { file, len } => opcode::Ftruncate::new(fd(file)?, *len).build(),
+        Op::Rename { from_dir, from, to_dir, to, no_replace } => {
+            let flags = if *no_replace { libc::RENAME_NOREPLACE } else { 0 };
+            let (from_dir, to_dir) = (at(from_dir.as_ref())?, at(to_dir.as_ref())?);
+            opcode::RenameAt::new(from_dir, from.as_ptr(), to_dir, to.as_ptr()).flags(flags).build()
+        }
+        Op::Unlink { dir, path, directory } => {
+            let flags = if *directory { libc::AT_REMOVEDIR } else { 0 };
+            opcode::UnlinkAt::new(at(dir.as_ref())?, path.as_ptr()).flags(flags).build()
+        }
+        Op::Mkdir { dir, path, mode } => {
+            opcode::MkDirAt::new(at(dir.as_ref())?, path.as_ptr()).mode(*mode).build()
+        }
+        Op::Socket { ipv6 } => {
+            let family = if *ipv6 { libc::AF_INET6 } else { libc::AF_INET };
+            opcode::Socket::new(family, libc::SOCK_STREAM | libc::SOCK_CLOEXEC, 0).build()
+        }
+        Op::Connect { socket, address } => {
+            let storage = (&raw const address.storage).cast::<libc::sockaddr>();
+            opcode::Connect::new(fd(socket)?, storage, address.len).build()
+        }
+        Op::Accept { listener } => {
+            let null = std::ptr::null_mut();
+            opcode::Accept::new(fd(listener)?, null, std::ptr::null_mut())
+                .flags(libc::SOCK_CLOEXEC)
+                .build()
+        }
+        Op::Recv { socket, buf, span: whole, fill } => {
+            let raw = raw_part(buf, whole.start, span)?;
+            let flags = if *fill { libc::MSG_WAITALL } else { 0 };
+            opcode::Recv::new(fd(socket)?, raw.ptr, raw.len as u32).flags(flags).build()
+        }
+        Op::Send { socket, buf, span: whole, more } => {
+            let raw = raw_part_shared(buf, whole.start, span)?;
+            let more = if *more { libc::MSG_MORE } else { 0 };
+            opcode::Send::new(fd(socket)?, raw.ptr, raw.len as u32)
+                .flags(libc::MSG_NOSIGNAL | libc::MSG_WAITALL | more)
+                .build()
+        }
+        Op::SendZc { socket, buf, span: whole } => {
+            /// `IORING_SEND_ZC_REPORT_USAGE`, Linux 6.2.
+            const REPORT_USAGE: u16 = 1 << 3;
+            let raw = raw_part_shared(buf, whole.start, span)?;
+            opcode::SendZc::new(fd(socket)?, raw.ptr, raw.len as u32)
+                .buf_index(raw.registered.filter(|_| registered))
+                .flags(libc::MSG_NOSIGNAL | libc::MSG_WAITALL)
+                .zc_flags(REPORT_USAGE)
+                .build()
+        }
+        Op::Wake { eventfd, buf } => {
+            let ptr = (&raw mut **buf).cast::<u8>();
+            opcode::Read::new(fd(eventfd)?, ptr, size_of::<u64>() as u32).build()
+        }
+        #[cfg(any(test, feature = "testing"))]
+        Op::FreedEarly => return Err(libc::EINVAL),
+    })
+}
+
+fn fd(handle: &Handle) -> Result<Fd, i32> {
+    handle.raw_fd().map(Fd).ok_or(libc::EBADF)
+}
+
+fn at(dir: Option<&Handle>) -> Result<Fd, i32> {
+    dir.map_or(Ok(Fd(libc::AT_FDCWD as RawFd)), fd)
+}
+
+/// The memory of a part of a span, to be written by the kernel.
+fn raw_part(buf: &mut Buf, start: usize, span: Span) -> Result<RawSpan, i32> {
+    if !buf.is_writable() {
+        return Err(libc::EFAULT);
+    }
+    raw_part_shared(buf, start, span)
+}
+
+/// The memory of a part of a span, to be read by the kernel.
+fn raw_part_shared(buf: &mut Buf, start: usize, span: Span) -> Result<RawSpan, i32> {
+    let from = start + span.start;
+    buf.raw(&(from..from + span.len)).ok_or(libc::EFAULT)
+}

@@ -1,0 +1,62 @@
+//! The detector detects: with the switch that frees early, the quarantine reports hits; without it
+//! the very same run reports none.
+
+use hydrant_engine::sim::SimConfig;
+use hydrant_engine::{Core, File, OpenOptions, QuarantineHit};
+
+use crate::host::{Host, Place, config, drop_after, filled, lease};
+
+const BYTES: usize = 512 << 10;
+const READS: usize = 8;
+
+#[test]
+fn a_buffer_freed_early_is_noticed_on_the_kernel() {
+    assert_eq!(hits(kernel, false), []);
+    assert_ne!(hits(kernel, true), []);
+}
+
+#[test]
+fn a_buffer_freed_early_is_noticed_in_the_simulator() {
+    assert_eq!(hits(simulated, false), []);
+    assert_ne!(hits(simulated, true), []);
+}
+
+fn kernel(free_early: bool) -> Host {
+    let mut config = config();
+    config.testing_free_early = free_early;
+    Host::kernel(config)
+}
+
+fn simulated(free_early: bool) -> Host {
+    let mut config = config();
+    config.testing_free_early = free_early;
+    // Disk operations that ignore their cancel run to their end, as they do on a real disk.
+    let mut world = SimConfig::calm();
+    world.faults.cancel_ignored = 1.0;
+    Host::simulated(1, world, config)
+}
+
+/// What the quarantine finds after reads in flight were dropped and the cores have drained.
+fn hits(host: impl Fn(bool) -> Host, free_early: bool) -> Vec<QuarantineHit> {
+    let mut host = host(free_early);
+    let pool = host.pool();
+    host.run(drop_reads_in_flight);
+    host.stop_cores();
+    let hits = pool.quarantine_check();
+    pool.quarantine_release();
+    host.finish();
+    hits
+}
+
+async fn drop_reads_in_flight(core: Core, place: Place) {
+    let options = OpenOptions::new().read().write().create().direct(true);
+    let file = File::open(&core, &place.path("early"), &options).await.expect("made");
+    let data = filled(&core, BYTES, 1).await;
+    file.write_at(&core, data, 0..BYTES, 0).await.0.expect("written");
+    file.sync_all(&core).await.expect("synced");
+    for _ in 0..READS {
+        let room = lease(&core, BYTES).await;
+        let reading = file.read_at(&core, room, 0..BYTES, 0);
+        assert!(drop_after(1, reading).await.is_none(), "it is in flight");
+    }
+}

@@ -1,0 +1,233 @@
+//! Files: every size and alignment, the end of the file, names, and what errors say.
+
+use hydrant_engine::sim::SimConfig;
+use hydrant_engine::{
+    Core, Direct, Error, File, OpenOptions, make_dir, metadata_beneath, remove_dir, remove_file,
+    rename,
+};
+
+use crate::host::{Host, Place, check, config, filled, lease, memory, on_both};
+
+const KIB: usize = 1 << 10;
+const MIB: usize = 1 << 20;
+
+const SIZES: [usize; 12] = [
+    0,
+    1,
+    511,
+    512,
+    4096,
+    4097,
+    512 * KIB - 1,
+    512 * KIB,
+    512 * KIB + 1,
+    8 * MIB - 1,
+    8 * MIB,
+    8 * MIB + 1,
+];
+
+#[test]
+fn what_was_written_is_read_back_at_every_size() {
+    on_both(|core, place| async move {
+        for direct in [false, true] {
+            for size in SIZES {
+                round_trip(&core, &place, size, direct).await;
+            }
+        }
+    });
+}
+
+async fn round_trip(core: &Core, place: &Place, size: usize, direct: bool) {
+    let path = place.path(&format!("{size}-{direct}"));
+    let options = OpenOptions::new().read().write().create_new().direct(direct);
+    let file = File::open(core, &path, &options).await.expect("made");
+    assert!(file.allocate(core, size as u64).await.is_ok());
+    let data = filled(core, size, 7).await;
+    let (written, _) = file.write_at(core, data, 0..size, 0).await;
+    assert_eq!(written.expect("written"), size);
+    file.set_len(core, size as u64).await.expect("cut");
+    file.sync_data(core).await.expect("synced");
+    file.sync_all(core).await.expect("synced");
+    let metadata = file.metadata(core).await.expect("statx");
+    assert_eq!((metadata.len_bytes, metadata.is_file), (size as u64, true));
+
+    // More is asked for than there is: the count is short at the end of the file.
+    let room = lease(core, size + 8192).await;
+    let (read, mut back) = file.read_at(core, room, 0..size + 4096, 0).await;
+    assert_eq!(read.expect("read"), size);
+    check(&memory(&mut back)[..size], 7);
+    let beyond = (size as u64).next_multiple_of(4096) + 4096;
+    let (read, _) = file.read_at(core, back, 0..4096, beyond).await;
+    assert_eq!(read.expect("beyond the end"), 0);
+    drop(file);
+    remove_file(core, None, &path).await.expect("removed");
+}
+
+#[test]
+fn spans_that_direct_io_cannot_take_are_bounced_and_counted() {
+    on_both(|core, place| async move {
+        let path = place.path("bounce");
+        let size = 300_000;
+        let options = OpenOptions::new().read().write().create().direct(true);
+        let file = File::open(&core, &path, &options).await.expect("made");
+        let data = filled(&core, size, 3).await;
+        file.write_at(&core, data, 0..size, 0).await.0.expect("written");
+        file.set_len(&core, size as u64).await.expect("cut");
+        let mut whole = vec![0; size];
+        crate::host::fill(&mut whole, 3);
+        let offsets = [(0, 1, 4096), (1, 0, 4096), (513, 3, 200_001), (299_000, 7, 5000)];
+        for (offset, start, len) in offsets {
+            let before = core.metrics().snapshot().copied_bounce;
+            let room = lease(&core, start + len + 4096).await;
+            let (read, mut back) = file.read_at(&core, room, start..start + len, offset).await;
+            let expected = len.min(size - offset as usize);
+            assert_eq!(read.expect("read"), expected, "{offset} {start} {len}");
+            let from = offset as usize;
+            assert!(memory(&mut back)[start..start + expected] == whole[from..from + expected]);
+            let copied = core.metrics().snapshot().copied_bounce - before;
+            let bounced = match file.direct() {
+                Direct::Yes { memory_align, .. } => offset != 0 || memory_align > 1,
+                _ => false,
+            };
+            assert_eq!(copied, if bounced { expected as u64 } else { 0 });
+        }
+        // Memory that is not aligned, at an offset that is.
+        let data = filled(&core, 9000, 4).await;
+        file.write_at(&core, data, 1..8193, 4096).await.0.expect("bounced");
+        let room = lease(&core, 8192).await;
+        let (read, mut back) = file.read_at(&core, room, 0..8192, 4096).await;
+        assert_eq!(read.expect("read"), 8192);
+        let mut source = vec![0; 9000];
+        crate::host::fill(&mut source, 4);
+        assert!(memory(&mut back)[..8192] == source[1..8193]);
+    });
+}
+
+#[test]
+fn a_direct_write_at_a_crooked_offset_is_refused() {
+    on_both(|core, place| async move {
+        let options = OpenOptions::new().write().create().direct(true);
+        let file = File::open(&core, &place.path("crooked"), &options).await.expect("made");
+        let data = filled(&core, 4096, 1).await;
+        let (written, _) = file.write_at(&core, data, 0..4096, 1).await;
+        match (file.direct(), written) {
+            (Direct::Yes { .. }, Err(Error::InvalidInput(text))) => {
+                assert!(text.contains("crooked") && text.contains("at 1"), "{text}");
+            }
+            (Direct::Refused, Ok(4096)) => {}
+            (_, other) => panic!("{other:?}"),
+        }
+    });
+}
+
+#[test]
+fn names_are_made_changed_and_removed() {
+    on_both(|core, place| async move {
+        let dir = place.path("dir");
+        make_dir(&core, None, &dir).await.expect("made");
+        let root = File::open(&core, &dir, &OpenOptions::new().read().directory()).await;
+        let root = root.expect("opened");
+        let options = OpenOptions::new().write().create_new();
+        let file = root.open_beneath(&core, "a".as_ref(), &options).await.expect("made");
+        let data = filled(&core, 100, 1).await;
+        file.write_at(&core, data, 0..100, 0).await.0.expect("written");
+        drop(file);
+        let (a, b) = ("a".as_ref(), "b".as_ref());
+        rename(&core, Some(&root), a, Some(&root), b, false).await.expect("renamed");
+        let seen = metadata_beneath(&core, Some(&root), b).await.expect("there");
+        assert_eq!((seen.len_bytes, seen.is_file, seen.is_dir), (100, true, false));
+        assert_errno(metadata_beneath(&core, Some(&root), a).await, libc::ENOENT, "a");
+        root.open_beneath(&core, a, &options).await.expect("made again");
+        let kept = rename(&core, Some(&root), a, Some(&root), b, true).await;
+        assert_errno(kept, libc::EEXIST, "b");
+        rename(&core, Some(&root), a, Some(&root), b, false).await.expect("replaced");
+        assert_eq!(metadata_beneath(&core, Some(&root), b).await.expect("there").len_bytes, 0);
+        root.sync_all(&core).await.expect("the directory is durable");
+        assert_errno(remove_dir(&core, None, &dir).await, libc::ENOTEMPTY, "dir");
+        remove_file(&core, Some(&root), b).await.expect("removed");
+        drop(root);
+        remove_dir(&core, None, &dir).await.expect("removed");
+    });
+}
+
+#[test]
+fn an_error_says_what_where_and_why() {
+    on_both(|core, place| async move {
+        let missing = place.path("missing");
+        let opened = File::open(&core, &missing, &OpenOptions::new().read()).await;
+        assert_errno(opened.map(drop), libc::ENOENT, "missing");
+        let there = place.path("there");
+        let options = OpenOptions::new().write().create_new();
+        let file = File::open(&core, &there, &options).await.expect("made");
+        let again = File::open(&core, &there, &options).await;
+        assert_errno(again.map(drop), libc::EEXIST, "there");
+        let room = lease(&core, 4096).await;
+        let (read, room) = file.read_at(&core, room, 0..4096, 12_288).await;
+        assert_errno(read.map(drop), libc::EBADF, "at offset 12288");
+        // Shared bytes cannot be read into.
+        let shared = room.into_lease().expect("a lease").freeze();
+        let file = File::open(&core, &there, &OpenOptions::new().read()).await.expect("opened");
+        let (read, _) = file.read_at(&core, shared, 0..0, 0).await;
+        assert_eq!(read.expect("nothing asked for"), 0);
+        let (read, _) = file.read_at(&core, bytes::Bytes::from_static(b"abc"), 0..3, 0).await;
+        assert_errno(read.map(drop), libc::EFAULT, "there");
+        let nul = File::open(&core, "a\0b".as_ref(), &OpenOptions::new().read()).await;
+        assert!(matches!(nul, Err(Error::InvalidInput(_))));
+    });
+}
+
+#[test]
+fn a_path_never_leaves_its_directory() {
+    on_both(|core, place| async move {
+        let dir = File::open(&core, &place.dir, &OpenOptions::new().read().directory()).await;
+        let dir = dir.expect("opened");
+        for path in ["../etc/passwd", "/etc/passwd"] {
+            let opened = dir.open_beneath(&core, path.as_ref(), &OpenOptions::new().read()).await;
+            assert_errno(opened.map(drop), libc::EXDEV, path);
+        }
+    });
+}
+
+#[test]
+fn a_full_disk_is_an_error_with_a_way_out() {
+    let mut world = SimConfig::calm();
+    world.disk_capacity_bytes = 1 << 20;
+    let mut host = Host::simulated(1, world, config());
+    host.run(|core, place| async move {
+        let options = OpenOptions::new().write().create();
+        let file = File::open(&core, &place.path("full"), &options).await.expect("made");
+        let data = filled(&core, 2 * MIB, 1).await;
+        let (written, data) = file.write_at(&core, data, 0..2 * MIB, 0).await;
+        let error = written.expect_err("no room");
+        assert_eq!(error.errno(), Some(libc::ENOSPC));
+        let text = error.to_string();
+        assert!(text.contains("/full at offset") && text.contains("free some space"), "{text}");
+        assert_eq!(data.len(), 2 * MIB, "the buffer comes back");
+        let allocated = file.allocate(&core, 4 << 20).await;
+        assert_errno(allocated.map(drop), libc::ENOSPC, "full");
+    });
+    host.finish();
+}
+
+#[test]
+fn a_file_system_without_direct_io_gets_buffered_io() {
+    let mut world = SimConfig::calm();
+    world.direct_io = false;
+    let mut host = Host::simulated(1, world, config());
+    host.run(|core, place| async move {
+        let options = OpenOptions::new().read().write().create_new().direct(true);
+        let file = File::open(&core, &place.path("file"), &options).await.expect("made");
+        assert_eq!(file.direct(), Direct::Refused);
+        let data = filled(&core, 100, 9).await;
+        file.write_at(&core, data, 0..100, 33).await.0.expect("written");
+        assert_eq!(file.metadata(&core).await.expect("statx").len_bytes, 133);
+    });
+    host.finish();
+}
+
+#[track_caller]
+fn assert_errno<T: std::fmt::Debug>(result: Result<T, Error>, errno: i32, says: &str) {
+    let error = result.expect_err("an error");
+    assert_eq!(error.errno(), Some(errno), "{error}");
+    assert!(error.to_string().contains(says), "{error}");
+}

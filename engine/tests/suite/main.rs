@@ -1,0 +1,14 @@
+//! The engine as its users see it, on the kernel's io_uring and in the simulator with the same test
+//! bodies. Every host ends with the checks of OWN-1 (nothing is written to memory that was given
+//! back), OWN-2 (everything is drained) and POOL-2 (all memory is back).
+
+mod dropped;
+mod early;
+mod files;
+mod host;
+mod refused;
+mod sockets;
+mod stall;
+mod stopping;
+mod storm;
+mod tasks;

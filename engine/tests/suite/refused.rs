@@ -1,0 +1,149 @@
+//! What the kernel refuses is done another way and told (FALL-1); what cannot be done is refused
+//! with words that help; a forked child is told so (FORK-1).
+
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::process::CommandExt;
+use std::path::Path;
+use std::process::Command;
+
+use hydrant_engine::{Engine, Error, FeatureState, File, OpenOptions};
+
+use crate::host::{Host, check, config, filled, lease, memory};
+
+/// Tells a copy of this test, in a process of its own, that it is the child.
+const CHILD: &str = "HYDRANT_TEST_CHILD";
+
+const NOBODY: u32 = 65_534;
+
+#[test]
+fn an_ordinary_user_gets_an_arena_that_is_not_registered() {
+    if std::env::var_os(CHILD).is_some() {
+        return ordinary_user();
+    }
+    let dir = tempfile::tempdir().expect("a directory");
+    let copy = dir.path().join("suite");
+    std::fs::copy(std::env::current_exe().expect("this program"), &copy).expect("copied");
+    for path in [dir.path(), &copy] {
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o755)).expect("ours");
+    }
+    let mut command = Command::new("sh");
+    // The soft limit alone, so that an ordinary user may run this too.
+    command.args(["-c", "ulimit -S -l 8192 && exec \"$@\"", "sh"]);
+    command.arg(&copy).args(["--exact", "--nocapture"]);
+    command.arg("refused::an_ordinary_user_gets_an_arena_that_is_not_registered");
+    command.env(CHILD, "1").current_dir("/");
+    if is_root() {
+        command.uid(NOBODY).gid(NOBODY);
+    }
+    let output = command.output().expect("started");
+    assert!(output.status.success(), "{output:?}");
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(text.contains("1 passed"), "{text}");
+}
+
+fn ordinary_user() {
+    let engine = Engine::builder().cores(1).pool_bytes(32 << 20).start().expect("io_uring");
+    let capabilities = engine.capabilities().clone();
+    assert_eq!(capabilities.memlock_limit_bytes, Some(8 << 20));
+    assert!(!capabilities.buffers_registered(), "{capabilities:?}");
+    let arena = capabilities.features.iter().find(|feature| feature.name == "arena registered");
+    let FeatureState::Refused(why) = &arena.expect("noted").state else { panic!("granted") };
+    assert!(why.contains("33554432") && why.contains("8388608"), "need and limit: {why}");
+    assert!(why.contains("ulimit -l"), "a way out: {why}");
+    let dir = tempfile::tempdir().expect("a directory");
+    let path = dir.path().join("file");
+    let task = engine.spawn(0, move |core| async move {
+        let options = OpenOptions::new().read().write().create().direct(true);
+        let file = File::open(&core, &path, &options).await.expect("made");
+        let data = filled(&core, 1 << 20, 1).await;
+        file.write_at(&core, data, 0..1 << 20, 0).await.0.expect("written");
+        let room = lease(&core, 1 << 20).await;
+        let (read, mut room) = file.read_at(&core, room, 0..1 << 20, 0).await;
+        assert_eq!(read.expect("read"), 1 << 20);
+        check(&memory(&mut room)[..1 << 20], 1);
+    });
+    task.expect("spawned").wait().expect("the I/O works");
+    let metrics = engine.metrics();
+    assert_eq!(metrics.file_bytes_registered, 0);
+    assert_eq!(metrics.file_bytes_unregistered, 2 << 20);
+}
+
+/// The filter holds for the thread that installs it and for those that it starts.
+#[test]
+fn a_seccomp_filter_without_io_uring_is_named() {
+    let thread = std::thread::spawn(|| {
+        forbid_io_uring();
+        Engine::builder().cores(1).pool_bytes(8 << 20).start().map(drop)
+    });
+    let error = thread.join().expect("no panic").expect_err("refused");
+    assert!(matches!(error, Error::RingRefused { errno: libc::EPERM, .. }), "{error:?}");
+    let text = error.to_string();
+    for word in ["seccomp", "kernel.io_uring_disabled", "io_uring_setup"] {
+        assert!(text.contains(word), "{text}");
+    }
+}
+
+#[test]
+fn a_forked_child_is_told_so_and_harms_nothing() {
+    let mut host = Host::kernel(config());
+    let engine = host.engine();
+    let held = host.run(|core, _| async move { filled(&core, 4096, 1).await });
+    // SAFETY: the child calls only what a child may: the engine, which answers without a lock, and
+    // `_exit`.
+    let child = unsafe { libc::fork() };
+    assert!(child >= 0, "{}", std::io::Error::last_os_error());
+    if child == 0 {
+        let spawned = engine.spawn(0, |_| async {}).map(drop);
+        let stopped = engine.stop();
+        let right = matches!(spawned, Err(Error::Forked))
+            && matches!(stopped, Err(Error::Forked))
+            && held.as_slice().is_empty()
+            && engine.pool().try_lease(4096, "child").is_none()
+            && engine.pool().stats().total_bytes == 0;
+        drop(held);
+        drop(engine);
+        drop(host);
+        // SAFETY: ends the child without running anything of the test harness.
+        unsafe { libc::_exit(if right { 0 } else { 1 }) };
+    }
+    let mut status = 0;
+    // SAFETY: waits for the child made above; the status is ours.
+    assert_eq!(unsafe { libc::waitpid(child, &raw mut status, 0) }, child);
+    assert!(libc::WIFEXITED(status) && libc::WEXITSTATUS(status) == 0, "status {status:#x}");
+    check(held.as_slice(), 1);
+    drop(held);
+    assert_eq!(host.run(|_, _| async { 7 }), 7, "the parent's engine goes on");
+    drop(engine);
+    host.finish();
+}
+
+/// `io_uring_setup`, `io_uring_enter` and `io_uring_register` answer EPERM, as in a container.
+fn forbid_io_uring() {
+    /// Numbers of the three calls, the same on every architecture.
+    const FIRST: u32 = 425;
+    const LAST: u32 = 427;
+    let load_number = (libc::BPF_LD | libc::BPF_W | libc::BPF_ABS) as u16;
+    let jump_if_at_least = (libc::BPF_JMP | libc::BPF_JGE | libc::BPF_K) as u16;
+    let jump_if_above = (libc::BPF_JMP | libc::BPF_JGT | libc::BPF_K) as u16;
+    let answer = (libc::BPF_RET | libc::BPF_K) as u16;
+    let line = |code, jt, jf, k| libc::sock_filter { code, jt, jf, k };
+    let mut lines = [
+        line(load_number, 0, 0, 0),
+        line(jump_if_at_least, 0, 2, FIRST),
+        line(jump_if_above, 1, 0, LAST),
+        line(answer, 0, 0, libc::SECCOMP_RET_ERRNO | libc::EPERM as u32),
+        line(answer, 0, 0, libc::SECCOMP_RET_ALLOW),
+    ];
+    let program = libc::sock_fprog { len: lines.len() as u16, filter: lines.as_mut_ptr() };
+    // SAFETY: the program and its lines live until the calls are over.
+    unsafe {
+        assert_eq!(libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), 0);
+        let mode = libc::SECCOMP_MODE_FILTER;
+        assert_eq!(libc::prctl(libc::PR_SET_SECCOMP, mode, &raw const program), 0);
+    }
+}
+
+fn is_root() -> bool {
+    std::fs::metadata(Path::new("/proc/self"))
+        .is_ok_and(|it| std::os::unix::fs::MetadataExt::uid(&it) == 0)
+}

@@ -1,0 +1,153 @@
+//! Sockets: bytes arrive as they were sent, and an abandoned connection gives its memory back.
+
+use std::time::Duration;
+
+use hydrant_engine::{Error, RecvMode, TcpStream};
+
+use crate::host::{Host, LIMIT, check, config, drop_after, filled, join, lease, memory, on_both};
+
+const SIZES: [usize; 9] = [1, 2, 511, 4097, 16_383, 16_384, 65_537, 1 << 20, (4 << 20) + 1];
+
+#[test]
+fn what_is_sent_is_received_and_comes_back() {
+    on_both(|core, place| async move {
+        let (near, far) = place.pair(&core).await;
+        for size in SIZES {
+            let data = filled(&core, size, 5).await;
+            let room = lease(&core, size).await;
+            let (sent, (received, mut echo)) = join(
+                near.send(data, 0..size, size.is_multiple_of(2), LIMIT),
+                far.recv(room, 0..size, RecvMode::Fill, LIMIT),
+            )
+            .await;
+            assert_eq!(received.expect("received"), size);
+            check(&memory(&mut echo)[..size], 5);
+            let (sent, room) = (sent.0.expect("sent"), sent.1);
+            assert_eq!(sent, size);
+            let (sent, (received, mut back)) = join(
+                far.send(echo, 0..size, false, LIMIT),
+                near.recv(room, 0..size, RecvMode::Fill, LIMIT),
+            )
+            .await;
+            assert_eq!((sent.0.expect("sent"), received.expect("received")), (size, size));
+            check(&memory(&mut back)[..size], 5);
+        }
+    });
+}
+
+#[test]
+fn a_receive_takes_what_is_there_or_fills_its_span() {
+    on_both(|core, place| async move {
+        let (near, far) = place.pair(&core).await;
+        let data = filled(&core, 1000, 6).await;
+        let (sent, data) = near.send(data, 0..1000, false, LIMIT).await;
+        assert_eq!(sent.expect("sent"), 1000);
+        let room = lease(&core, 4096).await;
+        let (some, room) = far.recv(room, 100..4000, RecvMode::Some, LIMIT).await;
+        let some = some.expect("received");
+        assert!((1..=1000).contains(&some));
+        let (rest, mut room) = far.recv(room, 100 + some..1100, RecvMode::Fill, LIMIT).await;
+        assert_eq!(some + rest.expect("received"), 1000);
+        check(&memory(&mut room)[100..1100], 6);
+        // The peer closes in the middle: what came is given, and then the end is told.
+        near.send(data, 0..1000, false, LIMIT).await.0.expect("sent");
+        drop(near);
+        let (short, mut room) = far.recv(room, 0..4096, RecvMode::Fill, LIMIT).await;
+        assert_eq!(short.expect("short"), 1000);
+        check(&memory(&mut room)[..1000], 6);
+        let (end, _) = far.recv(room, 0..4096, RecvMode::Some, LIMIT).await;
+        assert_eq!(end.expect("the end"), 0);
+    });
+}
+
+#[test]
+fn bytes_go_out_of_shared_memory() {
+    on_both(|core, place| async move {
+        let (near, far) = place.pair(&core).await;
+        let bytes = bytes::Bytes::from_static(b"a head that is sent from static memory");
+        let len = bytes.len();
+        near.send(bytes.clone(), 0..len, true, LIMIT).await.0.expect("sent");
+        near.send(bytes.clone(), 2..len, false, LIMIT).await.0.expect("sent");
+        let room = lease(&core, 4096).await;
+        let (got, mut room) = far.recv(room, 0..2 * len - 2, RecvMode::Fill, LIMIT).await;
+        assert_eq!(got.expect("received"), 2 * len - 2);
+        assert_eq!(memory(&mut room)[..len], bytes[..]);
+        assert_eq!(memory(&mut room)[len..2 * len - 2], bytes[2..]);
+        let (refused, _) = far.recv(bytes, 0..5, RecvMode::Some, LIMIT).await;
+        assert_eq!(refused.expect_err("shared memory").errno(), Some(libc::EFAULT));
+    });
+}
+
+#[test]
+fn nobody_listens() {
+    on_both(|core, place| async move {
+        let listener = place.listen();
+        let address = listener.local_addr();
+        drop(listener);
+        let error = TcpStream::connect(&core, address, LIMIT).await.expect_err("nobody");
+        assert_eq!(error.errno(), Some(libc::ECONNREFUSED));
+        let text = error.to_string();
+        assert!(text.contains(&address.to_string()) && text.contains("listens"), "{text}");
+    });
+}
+
+#[test]
+fn a_reset_ends_both_sides() {
+    on_both(|core, place| async move {
+        let (near, far) = place.pair(&core).await;
+        let room = lease(&core, 4096).await;
+        let (received, _) = join(far.recv(room, 0..4096, RecvMode::Fill, LIMIT), async {
+            core.sleep(Duration::from_millis(5)).await;
+            near.reset();
+        })
+        .await;
+        assert_eq!(received.0.expect_err("reset").errno(), Some(libc::ECONNRESET));
+        let data = filled(&core, 4096, 1).await;
+        assert!(matches!(near.send(data, 0..4096, false, LIMIT).await.0, Err(Error::Os(_))));
+    });
+}
+
+/// NET-1, on the kernel's loopback and in the simulator: the peer never reads.
+#[test]
+fn an_abandoned_connection_gives_back_the_leases_of_its_zero_copy_sends() {
+    const BYTES: usize = 8 << 20;
+    let mut config = config();
+    config.pool.quarantine = false;
+    for mut host in [Host::kernel(config.clone()), Host::calm(config)] {
+        let zero_copy = match &host {
+            Host::Kernel { engine, .. } => engine.capabilities().has("zero-copy send"),
+            Host::Simulated(_) => true,
+        };
+        for polls in 1..4 {
+            host.run(move |core, place| async move {
+                // It is in the backlog of a listener, and nobody takes it from there.
+                let listener = place.listen();
+                let address = listener.local_addr();
+                let stream = TcpStream::connect(&core, address, LIMIT).await.expect("connected");
+                let data = filled(&core, BYTES, 8).await;
+                // Woken from time to time, so that it is polled again and gets on in between.
+                let sending = async {
+                    let ticking = async {
+                        for _ in 0..polls {
+                            core.sleep(Duration::from_millis(2)).await;
+                        }
+                    };
+                    join(stream.send(data, 0..BYTES, false, LIMIT), ticking).await.0
+                };
+                let dropped = drop_after(polls, sending).await;
+                assert!(dropped.is_none(), "nobody reads 8 MiB: {dropped:?}");
+                drop(stream);
+                let all_back = async {
+                    while core.pool().stats().lent_bytes > 0 {
+                        core.sleep(Duration::from_millis(1)).await;
+                    }
+                };
+                let waited = core.timeout(Duration::from_secs(20), all_back).await;
+                assert!(waited.is_ok(), "NET-1: {:?}", core.pool().stats());
+                drop(listener);
+            });
+        }
+        assert!(zero_copy || host.engine().metrics().bytes_sent_zero_copy == 0);
+        host.finish();
+    }
+}

@@ -1,0 +1,103 @@
+//! TIME-1: what moves is never killed, however slow; what stalls always is, and gives its buffer
+//! back.
+
+use std::time::Duration;
+
+use hydrant_engine::{Buf, Error, RecvMode, TcpStream};
+
+use crate::host::{Host, LIMIT, check, config, filled, join, lease, memory, on_both};
+
+#[test]
+fn a_receive_without_a_byte_stalls() {
+    on_both(|core, place| async move {
+        let (near, far) = place.pair(&core).await;
+        let stall = Duration::from_millis(50);
+        for mode in [RecvMode::Some, RecvMode::Fill] {
+            let room = lease(&core, 4096).await;
+            let began = core.now();
+            let (received, room) = far.recv(room, 0..4096, mode, stall).await;
+            let error = received.expect_err("nothing comes");
+            assert!(matches!(error, Error::Stalled { operation: "recv", .. }), "{error}");
+            assert!(core.now() - began >= stall);
+            assert_eq!(room.capacity(), 4096, "the buffer comes back");
+        }
+        // The connection still works.
+        let data = filled(&core, 100, 1).await;
+        near.send(data, 0..100, false, LIMIT).await.0.expect("sent");
+        let room = lease(&core, 4096).await;
+        let (received, _) = far.recv(room, 0..100, RecvMode::Fill, LIMIT).await;
+        assert_eq!(received.expect("received"), 100);
+    });
+}
+
+#[test]
+fn a_send_that_nobody_reads_stalls_and_its_buffer_comes_back() {
+    on_both(|core, place| async move {
+        let listener = place.listen();
+        let stall = Duration::from_millis(100);
+        // The first has a copy if the kernel lacks zero-copy sends; the second is of shared memory.
+        for shared in [false, true] {
+            let address = listener.local_addr();
+            let stream = TcpStream::connect(&core, address, LIMIT).await.expect("connected");
+            let data = filled(&core, 16 << 20, 2).await;
+            let buf = if shared { Buf::Bytes(data.freeze()) } else { Buf::Lease(data) };
+            let sending = stream.send(buf, 0..16 << 20, false, stall);
+            let sent = core.timeout(LIMIT, sending).await;
+            let (sent, buf) = sent.expect("TIME-1: a send that stalls is killed");
+            let error = sent.expect_err("nobody reads");
+            assert!(matches!(error, Error::Stalled { operation: "send", .. }), "{error}");
+            assert_eq!(buf.len(), 16 << 20);
+        }
+    });
+}
+
+#[test]
+fn a_transfer_that_is_slow_but_moves_lives() {
+    let mut host = Host::calm(config());
+    host.run(|core, place| async move {
+        const BYTES: usize = 600_000;
+        let stall = Duration::from_secs(1);
+        let (near, far) = place.pair(&core).await;
+        let began = core.now();
+        // One receive of the near end gets a byte now and then; its send is read slowly.
+        let data = filled(&core, BYTES, 3).await;
+        let room = lease(&core, 4096).await;
+        let outgoing = near.send(data, 0..BYTES, false, stall);
+        let incoming = near.recv(room, 0..40, RecvMode::Fill, stall);
+        let peer = async {
+            let mut room = Buf::from(lease(&core, BYTES).await);
+            for step in 0..40 {
+                core.sleep(Duration::from_millis(900)).await;
+                let span = step * (BYTES / 40)..(step + 1) * (BYTES / 40);
+                let (got, back) = far.recv(room, span, RecvMode::Fill, LIMIT).await;
+                got.expect("received");
+                room = back;
+                let byte = filled(&core, 1, 4).await;
+                far.send(byte, 0..1, false, LIMIT).await.0.expect("sent");
+            }
+            check(&memory(&mut room)[..BYTES], 3);
+        };
+        let ((sent, received), ()) = join(join(outgoing, incoming), peer).await;
+        assert_eq!(sent.0.expect("it moved"), BYTES);
+        assert_eq!(received.0.expect("it moved"), 40);
+        assert!(core.now() - began > 30 * stall, "far longer than the limit");
+    });
+    host.finish();
+}
+
+#[test]
+fn a_connection_that_nobody_answers_stalls() {
+    let mut world = hydrant_engine::sim::SimConfig::calm();
+    world.accept_backlog = 1;
+    let mut host = Host::simulated(1, world, config());
+    host.run(|core, place| async move {
+        let listener = place.listen();
+        let limit = Duration::from_secs(3);
+        let first = TcpStream::connect(&core, listener.local_addr(), limit).await;
+        let error = TcpStream::connect(&core, listener.local_addr(), limit).await;
+        let error = error.expect_err("the backlog is full");
+        assert!(matches!(error, Error::Stalled { operation: "connect", .. }), "{error}");
+        drop(first);
+    });
+    host.finish();
+}

@@ -1,0 +1,221 @@
+//! Tasks: results, panics, cancelling, limits, timers, and waits from where one may not wait.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::time::Duration;
+
+use hydrant_engine::sim::{SimConfig, World};
+use hydrant_engine::{Elapsed, Engine, Error, Simulation, block_on};
+
+use crate::host::{Host, LIMIT, config, filled, on_both};
+
+#[test]
+fn a_panic_ends_its_task_and_not_the_core() {
+    for mut host in [Host::kernel(config()), Host::calm(config())] {
+        let engine = host.engine();
+        let task = engine.spawn(0, |core| async move {
+            let _lease = filled(&core, 4096, 1).await;
+            core.sleep(Duration::from_millis(1)).await;
+            panic!("a test's own {}", "panic")
+        });
+        let task = task.map(|task: hydrant_engine::Task<()>| task).expect("spawned");
+        match host.wait(task) {
+            Err(Error::Panicked { message }) => assert_eq!(message, "a test's own panic"),
+            other => panic!("{other:?}"),
+        }
+        let local = host.run(|core, _| async move {
+            let task = core.spawn(async { panic!("on the same core") }).expect("spawned");
+            task.await
+        });
+        assert_eq!(local, None::<()>);
+        let blocking = host.run(|core, _| async move {
+            core.blocking(|| panic!("on the control thread")).await.map(|(): ()| ())
+        });
+        assert!(matches!(blocking, Err(Error::Panicked { .. })));
+        assert_eq!(host.run(|_, _| async { 7 }), 7);
+        host.finish();
+    }
+}
+
+#[test]
+fn a_dropped_task_is_cancelled_on_its_core() {
+    for mut host in [Host::kernel(config()), Host::calm(config())] {
+        let held = Arc::new(());
+        let inside = Arc::clone(&held);
+        let waiting = host.engine().spawn(0, move |core| async move {
+            let _lease = filled(&core, 4096, 1).await;
+            core.sleep(LIMIT * 10).await;
+            drop(inside);
+        });
+        host.run(|_, _| async {});
+        drop(waiting);
+        host.run(move |core, _| async move {
+            while Arc::strong_count(&held) > 1 {
+                core.sleep(Duration::from_millis(1)).await;
+            }
+        });
+        host.finish();
+    }
+}
+
+#[test]
+fn a_detached_task_runs_on() {
+    for mut host in [Host::kernel(config()), Host::calm(config())] {
+        let done = Arc::new(AtomicUsize::new(0));
+        let inside = Arc::clone(&done);
+        let spawned = host.engine().spawn(0, move |core| async move {
+            let count = async move { inside.fetch_add(1, Relaxed) };
+            core.spawn(count).expect("room").detach();
+            core.sleep(Duration::from_millis(1)).await;
+        });
+        spawned.expect("spawned").detach();
+        host.run(move |core, _| async move {
+            while done.load(Relaxed) == 0 {
+                core.sleep(Duration::from_millis(1)).await;
+            }
+        });
+        host.finish();
+    }
+}
+
+#[test]
+fn a_wait_on_a_core_would_deadlock() {
+    let host = Host::kernel(config());
+    let engine = host.engine();
+    let task = engine.clone().spawn(0, move |core| async move {
+        let never = core.engine().spawn(0, |core| async move { core.sleep(LIMIT).await });
+        assert!(matches!(never.expect("spawned").wait(), Err(Error::WouldDeadlock)));
+        assert!(matches!(block_on(async {}), Err(Error::WouldDeadlock)));
+        assert!(matches!(engine.stop(), Err(Error::WouldDeadlock)));
+    });
+    task.expect("spawned").wait().expect("waited for from outside");
+    host.finish();
+}
+
+#[test]
+fn the_inbox_has_a_limit() {
+    let mut config = config();
+    config.core.inbox_tasks_max = 3;
+    let mut host = Host::calm(config);
+    let engine = host.engine();
+    let spawn = || engine.spawn(0, |_| async {});
+    let tasks: Vec<_> = (0..3).map(|_| spawn().expect("room")).collect();
+    match spawn() {
+        Err(Error::Busy { queue: "core.inbox_tasks_max", max: 3 }) => {}
+        other => panic!("{other:?}"),
+    }
+    tasks.into_iter().for_each(|task| host.wait(task).expect("it ran"));
+    host.wait(spawn().expect("room again")).expect("it ran");
+    host.finish();
+}
+
+#[test]
+fn a_core_holds_so_many_tasks() {
+    let mut config = config();
+    config.core.tasks_max = 3;
+    let mut host = Host::calm(config);
+    host.run(|core, _| async move {
+        let sleep = || core.spawn(core.sleep(Duration::from_secs(1)));
+        let tasks = [sleep().expect("room"), sleep().expect("room")];
+        assert!(matches!(sleep(), Err(Error::Busy { queue: "core.tasks_max", max: 3 })));
+        for task in tasks {
+            assert_eq!(task.await, Some(()));
+        }
+        sleep().expect("room again").await.expect("it slept");
+    });
+    host.finish();
+}
+
+#[test]
+fn many_threads_spawn_at_once() {
+    let mut config = config();
+    config.cores = 2;
+    let host = Host::kernel(config);
+    let engine = host.engine();
+    let sum = AtomicUsize::new(0);
+    std::thread::scope(|scope| {
+        for thread in 0..8 {
+            let (engine, sum) = (&engine, &sum);
+            scope.spawn(move || {
+                for i in 0..500 {
+                    let task = engine.spawn_any(move |core| async move {
+                        core.sleep(Duration::from_micros(i % 7)).await;
+                        thread * 500 + i as usize
+                    });
+                    let task = task.expect("below the limit");
+                    let value =
+                        if i % 2 == 0 { task.wait() } else { block_on(task).expect("no core") };
+                    sum.fetch_add(value.expect("a value"), Relaxed);
+                }
+            });
+        }
+    });
+    assert_eq!(sum.into_inner(), (0..4000).sum());
+    drop(engine);
+    host.finish();
+}
+
+#[test]
+fn work_goes_from_core_to_core() {
+    let mut config = config();
+    config.cores = 3;
+    for mut host in [Host::kernel(config.clone()), Host::calm(config)] {
+        let hops = host.run(|core, _| async move {
+            let mut seen = vec![core.index()];
+            for next in [1, 2, 0, 1] {
+                let task = core.engine().spawn(next, |core| async move {
+                    core.sleep(Duration::from_micros(10)).await;
+                    core.index()
+                });
+                seen.push(task.expect("room").await.expect("a result"));
+            }
+            seen
+        });
+        assert_eq!(hops, [0, 1, 2, 0, 1]);
+        host.finish();
+    }
+}
+
+#[test]
+fn timers_end_in_their_order_and_limits_cut() {
+    on_both(|core, _| async move {
+        let order = std::rc::Rc::new(std::cell::RefCell::new(Vec::new()));
+        let tasks: Vec<_> = [30, 10, 20, 0]
+            .map(|ms| {
+                let (order, sleep) = (order.clone(), core.sleep(Duration::from_millis(ms)));
+                let task = core.spawn(async move {
+                    sleep.await;
+                    order.borrow_mut().push(ms);
+                });
+                task.expect("room")
+            })
+            .into();
+        for task in tasks {
+            task.await.expect("it slept");
+        }
+        assert_eq!(*order.borrow(), [0, 10, 20, 30]);
+        let began = core.now();
+        let cut = core.timeout(Duration::from_millis(5), core.sleep(LIMIT)).await;
+        assert_eq!(cut, Err(Elapsed));
+        assert!(core.now() - began >= Duration::from_millis(5));
+        assert_eq!(core.timeout(LIMIT, async { 3 }).await, Ok(3));
+    });
+}
+
+#[test]
+fn an_engine_lives_as_long_as_its_last_handle() {
+    let engine = Engine::builder().cores(1).pool_bytes(8 << 20).start().expect("io_uring");
+    let task = engine.spawn(0, |core| async move { core.sleep(LIMIT).await }).expect("spawned");
+    drop(engine);
+    assert!(matches!(task.wait(), Err(Error::Cancelled)));
+}
+
+#[test]
+#[should_panic(expected = "hang")]
+fn a_simulated_wait_for_nothing_is_found() {
+    let world = World::new(1, SimConfig::calm());
+    let mut simulation = Simulation::new(world, config()).expect("an arena");
+    let task = simulation.engine().spawn(0, |_| std::future::pending::<()>()).expect("spawned");
+    // The panic unwinds through the simulation, which may then hold what it likes.
+    drop(simulation.run(task));
+}

@@ -1,0 +1,32 @@
+//! `cargo xtask bench`: measurements that anyone can rerun, decided by rules that are fixed
+//! beforehand.
+//!
+//! Machines are shared and noisy, so nothing is decided by two numbers side by side: programs run
+//! in turn, the ratio is taken pair by pair, and a bar is met or missed only when the whole 95 %
+//! interval lies on one side of it.
+
+mod contestant;
+mod floor;
+mod machine;
+mod server;
+mod stats;
+mod table;
+mod variant;
+
+use std::path::Path;
+
+use clap::Subcommand;
+
+use crate::failure::Result;
+
+#[derive(Subcommand)]
+pub enum Bench {
+    /// Hydrant against the least work the kernel needs, over plain HTTP on loopback.
+    Floor(floor::Args),
+}
+
+pub fn run(root: &Path, bench: Bench) -> Result<()> {
+    match bench {
+        Bench::Floor(args) => floor::run(root, &args),
+    }
+}

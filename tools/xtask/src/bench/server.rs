@@ -1,0 +1,220 @@
+//! The server of a bench: an nginx of its own on a free port, with its files in memory. It goes
+//! when the bench goes.
+
+use std::fs::{self, File};
+use std::io::{BufWriter, Write};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use super::stats::SplitMix64;
+use crate::failure::{Failure, Result};
+use crate::sizes;
+
+/// A memory file system: what is measured is the network, on either side.
+const MEMORY: &str = "/dev/shm";
+/// The folder of a bench is this and its process id.
+const FOLDER_PREFIX: &str = "hydrant-bench-";
+const START_LIMIT: Duration = Duration::from_secs(10);
+
+pub const BUCKET: &str = "bucket";
+/// The object that is there from the start.
+pub const OBJECT: &str = "object";
+/// The name under which a client sends; the floor appends the number of the connection.
+pub const UPLOAD: &str = "upload";
+
+/// A running server. Dropping it ends it and frees its memory.
+pub struct Server {
+    child: Child,
+    folder: Folder,
+    pub address: SocketAddr,
+}
+
+impl Server {
+    /// Starts one with an object of `bytes` random bytes.
+    ///
+    /// # Errors
+    /// When memory is short, or nginx does not come up.
+    pub fn start(bytes: u64, seed: u64) -> Result<Self> {
+        let folder = Folder::new()?;
+        write_object(&folder.path.join("root").join(BUCKET).join(OBJECT), bytes, seed)?;
+        let address = free_address()?;
+        let (config, log) = (folder.path.join("nginx.conf"), folder.path.join("error.log"));
+        fs::write(&config, configuration(&folder.path, address))
+            .map_err(|cause| Failure::io(config.display(), cause))?;
+        // setpriv: the kernel ends nginx when this process dies, however it dies.
+        let child = Command::new("setpriv")
+            .args(["--pdeathsig", "KILL", "nginx", "-p"])
+            .arg(&folder.path)
+            .arg("-e")
+            .arg(&log)
+            .arg("-c")
+            .arg(&config)
+            .stdin(Stdio::null())
+            .spawn()
+            .map_err(|cause| Failure::io("starting nginx by setpriv", cause))?;
+        let mut server = Self { child, folder, address };
+        server.wait_until_up()?;
+        Ok(server)
+    }
+
+    fn wait_until_up(&mut self) -> Result<()> {
+        let start = Instant::now();
+        while TcpStream::connect(self.address).is_err() {
+            let ended =
+                self.child.try_wait().map_err(|cause| Failure::io("waiting for nginx", cause))?;
+            if ended.is_some() || start.elapsed() > START_LIMIT {
+                let log =
+                    fs::read_to_string(self.folder.path.join("error.log")).unwrap_or_default();
+                return Err(Failure::new(format!(
+                    "nginx did not come up on {}:\n{log}",
+                    self.address
+                )));
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // It is one process and keeps nothing: there is nothing to save, and if it is gone already,
+        // so much the better.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// A folder in memory that is removed with its owner.
+struct Folder {
+    path: PathBuf,
+}
+
+impl Folder {
+    fn new() -> Result<Self> {
+        sweep()?;
+        let path = Path::new(MEMORY).join(format!("{FOLDER_PREFIX}{}", std::process::id()));
+        let folder = Self { path };
+        for part in [format!("root/{BUCKET}"), "body".to_owned()] {
+            let part = folder.path.join(part);
+            fs::create_dir_all(&part).map_err(|cause| Failure::io(part.display(), cause))?;
+        }
+        Ok(folder)
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        if let Err(cause) = fs::remove_dir_all(&self.path) {
+            eprintln!("{} still takes memory, remove it: {cause}", self.path.display());
+        }
+    }
+}
+
+/// Removes what benches left behind that were killed.
+fn sweep() -> Result<()> {
+    let unreadable = |cause| Failure::io(MEMORY, cause);
+    for entry in fs::read_dir(MEMORY).map_err(unreadable)? {
+        let entry = entry.map_err(unreadable)?;
+        let name = entry.file_name();
+        let Some(process) = name.to_str().and_then(|name| name.strip_prefix(FOLDER_PREFIX)) else {
+            continue;
+        };
+        if process.parse::<u32>().is_ok_and(|id| !Path::new("/proc").join(id.to_string()).exists())
+        {
+            fs::remove_dir_all(entry.path())
+                .map_err(|cause| Failure::io(entry.path().display(), cause))?;
+        }
+    }
+    Ok(())
+}
+
+fn write_object(path: &Path, bytes: u64, seed: u64) -> Result<()> {
+    let failed = |cause| {
+        let need = sizes::show(bytes);
+        Failure::io(format!("{} (it takes {need} of memory; see --bytes)", path.display()), cause)
+    };
+    let mut file = BufWriter::with_capacity(1 << 20, File::create(path).map_err(failed)?);
+    let (mut random, mut left) = (SplitMix64(seed), bytes);
+    while left > 0 {
+        let word = random.next().to_le_bytes();
+        let count = left.min(8);
+        file.write_all(&word[..count as usize]).map_err(failed)?;
+        left -= count;
+    }
+    file.flush().map_err(failed)
+}
+
+/// A port that was free a moment ago.
+fn free_address() -> Result<SocketAddr> {
+    TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
+        .and_then(|listener| listener.local_addr())
+        .map_err(|cause| Failure::io("looking for a free port", cause))
+}
+
+/// One process. GET is sendfile from memory. PUT writes the body to a file on the same file system
+/// and renames it. A multipart upload gets the answers it needs: each part is a PUT to the name of
+/// the object.
+fn configuration(folder: &Path, address: SocketAddr) -> String {
+    let folder = folder.display();
+    format!(
+        r#"daemon off;
+master_process off;
+pid {folder}/nginx.pid;
+error_log {folder}/error.log;
+events {{ worker_connections 1024; }}
+http {{
+    access_log off;
+    sendfile on;
+    sendfile_max_chunk 0;
+    tcp_nopush on;
+    tcp_nodelay on;
+    keepalive_requests 1000000000;
+    keepalive_timeout 1h;
+    client_body_timeout 1h;
+    send_timeout 1h;
+    client_max_body_size 0;
+    client_body_buffer_size 1m;
+    client_body_temp_path {folder}/body;
+    default_type application/octet-stream;
+    map "$request_method:$arg_uploadId" $multipart_answer {{
+        default "";
+        "POST:" "<InitiateMultipartUploadResult><Bucket>{BUCKET}</Bucket><Key>{UPLOAD}</Key><UploadId>1</UploadId></InitiateMultipartUploadResult>";
+        "POST:1" "<CompleteMultipartUploadResult><Bucket>{BUCKET}</Bucket><Key>{UPLOAD}</Key><ETag>&quot;bench-1&quot;</ETag></CompleteMultipartUploadResult>";
+    }}
+    server {{
+        listen {address};
+        root {folder}/root;
+        location / {{
+            dav_methods PUT DELETE;
+            if ($request_method = PUT) {{ add_header ETag '"bench"'; }}
+            if ($multipart_answer) {{ return 200 $multipart_answer; }}
+        }}
+    }}
+}}
+"#
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_object_has_its_length_and_its_seed_decides_its_bytes() {
+        let folder =
+            std::env::temp_dir().join(format!("hydrant-xtask-object-{}", std::process::id()));
+        fs::create_dir_all(&folder).expect("a folder for the test");
+        let object = |name: &str, bytes, seed| {
+            write_object(&folder.join(name), bytes, seed).expect("a small object");
+            fs::read(folder.join(name)).expect("it was written")
+        };
+        let (first, again, other) =
+            (object("a", 1003, 1), object("b", 1003, 1), object("c", 1003, 2));
+        assert_eq!(first.len(), 1003);
+        assert!(first == again && first != other);
+        fs::remove_dir_all(folder).expect("nobody else is in there");
+    }
+}

@@ -1,0 +1,153 @@
+//! The ways to build the floor. Which is the cheapest depends on kernel and machine, so all are
+//! tried.
+
+use std::fmt;
+use std::net::SocketAddr;
+
+use super::server::{BUCKET, OBJECT, UPLOAD};
+use crate::sizes;
+
+/// Which way the bytes go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Direction {
+    Get,
+    Put,
+}
+
+impl Direction {
+    /// The subcommand of both programs.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Get => "get",
+            Self::Put => "put",
+        }
+    }
+
+    /// The object that is read or written.
+    pub fn key(self) -> &'static str {
+        match self {
+            Self::Get => OBJECT,
+            Self::Put => UPLOAD,
+        }
+    }
+}
+
+/// What both sides of a pair have in common. Sizes are bytes.
+#[derive(Clone, Copy, Debug)]
+pub struct Load {
+    pub direction: Direction,
+    pub address: SocketAddr,
+    pub bytes: u64,
+    pub range_bytes: u64,
+    pub connections: usize,
+    pub cores: usize,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Engine {
+    Threads,
+    Uring,
+}
+
+/// One way to build the floor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Variant {
+    pub engine: Engine,
+    pub threads: usize,
+    pub buffer_bytes: u64,
+    pub wait_all: bool,
+}
+
+impl Variant {
+    /// All that are worth a try: blocking threads (one a connection, and one a core) and a ring a
+    /// core, with buffers of 256 KiB, 1 MiB and a part, each waiting for whole buffers or not.
+    pub fn all(load: &Load) -> Vec<Self> {
+        let mut layouts = vec![
+            (Engine::Threads, load.connections),
+            (Engine::Threads, load.cores),
+            (Engine::Uring, load.cores),
+        ];
+        layouts.dedup();
+        let mut buffers = vec![256 << 10, 1 << 20, load.range_bytes];
+        buffers.retain(|&bytes| bytes <= load.range_bytes);
+        buffers.dedup();
+        // A send is whole in any case.
+        let waits: &[bool] =
+            if load.direction == Direction::Get { &[false, true] } else { &[false] };
+        let mut variants = Vec::new();
+        for (engine, threads) in layouts {
+            for &buffer_bytes in &buffers {
+                variants.extend(waits.iter().map(|&wait_all| Self {
+                    engine,
+                    threads,
+                    buffer_bytes,
+                    wait_all,
+                }));
+            }
+        }
+        variants
+    }
+
+    /// The arguments of `hydrant-floor`.
+    pub fn arguments(&self, load: &Load) -> Vec<String> {
+        let engine = match self.engine {
+            Engine::Threads => "threads",
+            Engine::Uring => "uring",
+        };
+        let mut arguments = vec![
+            load.direction.word().to_owned(),
+            format!("--engine={engine}"),
+            format!("--address={}", load.address),
+            format!("--path=/{BUCKET}/{}", load.direction.key()),
+            format!("--bytes={}", load.bytes),
+            format!("--range-bytes={}", load.range_bytes),
+            format!("--buffer-bytes={}", self.buffer_bytes),
+            format!("--connections={}", load.connections),
+            format!("--threads={}", self.threads),
+        ];
+        if self.wait_all {
+            arguments.push("--wait-all".to_owned());
+        }
+        arguments
+    }
+}
+
+impl fmt::Display for Variant {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let wait = if self.wait_all { ", MSG_WAITALL" } else { "" };
+        let layout = match self.engine {
+            Engine::Threads => "blocking thread(s)",
+            Engine::Uring => "io_uring(s)",
+        };
+        write!(
+            out,
+            "{} {layout}, buffers of {}{wait}",
+            self.threads,
+            sizes::show(self.buffer_bytes)
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn load(direction: Direction, range_bytes: u64, connections: usize) -> Load {
+        let address = SocketAddr::from(([127, 0, 0, 1], 1));
+        Load { direction, address, bytes: 1 << 30, range_bytes, connections, cores: 1 }
+    }
+
+    #[test]
+    fn both_engines_three_buffers_and_no_variant_twice() {
+        let variants = Variant::all(&load(Direction::Get, 8 << 20, 8));
+        assert_eq!(variants.len(), 3 * 3 * 2);
+        assert!(variants.iter().enumerate().all(|(at, variant)| !variants[..at].contains(variant)));
+        assert_eq!(Variant::all(&load(Direction::Put, 8 << 20, 8)).len(), 3 * 3);
+    }
+
+    #[test]
+    fn what_would_be_the_same_run_is_tried_once() {
+        assert_eq!(Variant::all(&load(Direction::Put, 1 << 20, 1)).len(), 2 * 2);
+        assert_eq!(Variant::all(&load(Direction::Put, 64 << 10, 1)).len(), 2);
+    }
+}

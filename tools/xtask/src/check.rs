@@ -1,0 +1,102 @@
+//! `cargo xtask check`: everything that can be judged by reading, without running a test.
+
+use std::path::Path;
+
+use crate::failure::{Failure, Result};
+use crate::rules;
+use crate::shell::{self, cargo};
+use crate::steps::{self, Outcome, Selection, Step};
+
+#[derive(clap::Args)]
+pub struct Args {
+    #[command(flatten)]
+    selection: Selection,
+    /// Install cargo-deny first when it is missing.
+    #[arg(long)]
+    install: bool,
+}
+
+/// The steps, the quick ones first.
+pub const STEPS: &[Step] = &[
+    Step {
+        name: "arrows",
+        about: "crates depend downwards only (FLOOR-1)",
+        run: rules::arrows::check,
+    },
+    Step {
+        name: "tree",
+        about: "the library's tree of dependencies stays small",
+        run: rules::tree::check,
+    },
+    Step {
+        name: "sans-io",
+        about: "protocol rooms touch no ring, clock or file (SANS-1)",
+        run: rules::sans_io::check,
+    },
+    Step { name: "unsafe", about: "unsafe code stays in its rooms", run: rules::unsafety::check },
+    Step { name: "format", about: "rustfmt", run: format },
+    Step { name: "clippy", about: "lints of all crates and targets, warnings denied", run: clippy },
+    Step { name: "doc", about: "the documentation builds, warnings denied", run: doc },
+    Step { name: "deny", about: "licences, advisories, sources of dependencies", run: deny },
+];
+
+pub fn run(root: &Path, args: &Args) -> Result<()> {
+    if args.install && !has_cargo_deny(root) {
+        shell::run(&mut cargo(root, &["install", "--locked", "cargo-deny"]))?;
+    }
+    steps::run(root, STEPS, &args.selection)
+}
+
+/// Names the files; the differences would hide the names.
+fn format(root: &Path) -> Result<Outcome> {
+    shell::run(&mut cargo(root, &["fmt", "--all", "--", "--check", "-l"]))
+        .map_err(|failure| Failure::new(format!("{failure}; `cargo fmt --all` mends it")))?;
+    Ok(Outcome::Passed)
+}
+
+fn clippy(root: &Path) -> Result<Outcome> {
+    shell::run(&mut cargo(
+        root,
+        &["clippy", "--quiet", "--workspace", "--all-targets", "--", "-D", "warnings"],
+    ))?;
+    Ok(Outcome::Passed)
+}
+
+/// Libraries only: the program and the library are both named `hydrant`, and one page can have the
+/// name.
+fn doc(root: &Path) -> Result<Outcome> {
+    let mut command = cargo(root, &["doc", "--quiet", "--workspace", "--no-deps", "--lib"]);
+    shell::run(command.env("RUSTDOCFLAGS", "-D warnings"))?;
+    Ok(Outcome::Passed)
+}
+
+fn deny(root: &Path) -> Result<Outcome> {
+    if !has_cargo_deny(root) {
+        let reason = "cargo-deny is not installed, so nobody looked at licences and advisories; \
+                      `cargo xtask check --install` installs it";
+        return Ok(Outcome::NotDone(reason.to_owned()));
+    }
+    // What needs no network first: these two can always be judged.
+    shell::run(&mut cargo(
+        root,
+        &["deny", "--log-level", "error", "check", "licenses", "bans", "sources"],
+    ))?;
+    let mut advisories = cargo(root, &["deny", "--log-level", "error", "check", "advisories"]);
+    let output = shell::attempt(&mut advisories)?;
+    let said = String::from_utf8_lossy(&output.stderr);
+    if output.status.success() {
+        Ok(Outcome::Passed)
+    } else if said.contains("failed to fetch advisory database") {
+        Ok(Outcome::NotDone(format!(
+            "no advisory was read: the database cannot be fetched\n{}",
+            said.trim_end()
+        )))
+    } else {
+        Err(Failure::new(format!("cargo deny check advisories:\n{}", said.trim_end())))
+    }
+}
+
+fn has_cargo_deny(root: &Path) -> bool {
+    shell::attempt(&mut cargo(root, &["deny", "--version"]))
+        .is_ok_and(|output| output.status.success())
+}

@@ -1,0 +1,88 @@
+//! `cargo xtask test`: sets up and runs everything a change has to pass, on a bare machine too.
+
+use std::path::Path;
+
+use crate::failure::Result;
+use crate::shell::{self, cargo};
+use crate::steps::{self, Outcome, Selection, Step};
+use crate::{asan, check, debian};
+
+#[derive(clap::Args)]
+pub struct Args {
+    #[command(flatten)]
+    selection: Selection,
+}
+
+/// Ahead of the steps of `check`.
+const SETUP: &[Step] =
+    &[Step { name: "packages", about: "the Debian packages the tests need", run: packages }];
+
+/// After them. The tests of the crates run in the dev profile, which builds fast and asserts
+/// (`POOL-2`); the tests of the whole system move gigabytes and run in release.
+const TESTS: &[Step] = &[
+    Step {
+        name: "crates",
+        about: "the tests of each crate, and of the documentation",
+        run: crates,
+    },
+    Step { name: "programs", about: "the program and the C library, as released", run: programs },
+    Step {
+        name: "system",
+        about: "whole-system tests: real servers, faults, crashes",
+        run: system,
+    },
+    Step {
+        name: "asan-canary",
+        about: "AddressSanitizer finds a planted use after free",
+        run: asan::canary,
+    },
+    Step {
+        name: "asan",
+        about: "the tests of the engine under AddressSanitizer",
+        run: asan::engine,
+    },
+];
+
+pub fn run(root: &Path, args: &Args) -> Result<()> {
+    steps::run(root, &[SETUP, check::STEPS, TESTS].concat(), &args.selection)
+}
+
+fn packages(_root: &Path) -> Result<Outcome> {
+    debian::need(debian::FOR_TESTS)?;
+    Ok(Outcome::Passed)
+}
+
+fn crates(root: &Path) -> Result<Outcome> {
+    shell::run(&mut cargo(
+        root,
+        &["test", "--quiet", "--workspace", "--exclude", "hydrant-tests"],
+    ))?;
+    Ok(Outcome::Passed)
+}
+
+fn programs(root: &Path) -> Result<Outcome> {
+    shell::run(&mut cargo(
+        root,
+        &["build", "--quiet", "--release", "-p", "hydrant-cli", "-p", "hydrant-ffi"],
+    ))?;
+    Ok(Outcome::Passed)
+}
+
+fn system(root: &Path) -> Result<Outcome> {
+    shell::run(&mut cargo(root, &["test", "--quiet", "--release", "-p", "hydrant-tests"]))?;
+    Ok(Outcome::Passed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_step_has_a_name_of_its_own() {
+        let table = [SETUP, check::STEPS, TESTS].concat();
+        let mut names: Vec<_> = table.iter().map(|step| step.name).collect();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), table.len());
+    }
+}
