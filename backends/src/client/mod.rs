@@ -1,0 +1,162 @@
+//! The face for people: an engine with stores on top, usable from any thread.
+
+mod builder;
+mod store;
+mod task;
+
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+
+pub use builder::HydrantBuilder;
+pub use store::Store;
+pub use task::Task;
+
+use hydrant_engine::Engine;
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::file::{FileMode, FileStore};
+use crate::mem::MemStores;
+use crate::pipeline::TransferLimits;
+use crate::s3::{S3Config, S3Store};
+use crate::store::ObjectStore;
+use crate::uri::{HostPort, Scheme, Uri, parse_location};
+
+/// An engine and the settings that stores are opened with. Clones share it; the last one stops the
+/// engine.
+#[derive(Clone)]
+pub struct Hydrant {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    engine: Engine,
+    transfer: TransferLimits,
+    s3: S3Config,
+    env: Box<dyn Fn(&str) -> Option<String> + Send + Sync>,
+    mem: MemStores,
+    /// Buckets that are open: whoever opens one again shares its connections.
+    buckets: Mutex<Vec<(Option<HostPort>, Weak<S3Store>)>>,
+}
+
+/// An object, or a place for objects: a store and a key in it.
+#[derive(Debug, Clone)]
+pub struct Location {
+    /// The store.
+    pub store: Store,
+    /// The key; for files the path as it was written.
+    pub key: String,
+    uri: Uri,
+}
+
+impl Hydrant {
+    /// A builder with defaults: a core for each CPU, a pool of 256 MiB, settings from the
+    /// environment.
+    pub fn builder() -> HydrantBuilder {
+        HydrantBuilder::new()
+    }
+
+    /// The engine underneath: capabilities, counters, pool.
+    pub fn engine(&self) -> &Engine {
+        &self.inner.engine
+    }
+
+    /// Opens the store of a URI: the bucket, the file system, the memory. A key in the URI is not
+    /// looked at.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Location`] for a text that is no URI; settings that make no sense.
+    pub fn store(&self, uri: &str) -> Result<Store> {
+        self.locate(uri).map(|location| location.store)
+    }
+
+    /// Reads a URI, or a plain path, which is a file.
+    ///
+    /// # Errors
+    /// As [`Hydrant::store`].
+    pub fn locate(&self, text: &str) -> Result<Location> {
+        let uri = parse_location(text).map_err(|source| {
+            // What stands before an '@' may be a password (SEC-1).
+            let text = text.rsplit('@').next().unwrap_or_default().to_owned();
+            Error::from(ErrorKind::Location { text, source })
+        })?;
+        self.open(uri)
+    }
+
+    /// The same for a URI that was read before.
+    ///
+    /// # Errors
+    /// As [`Hydrant::store`].
+    pub fn open(&self, uri: Uri) -> Result<Location> {
+        let store: Arc<dyn ObjectStore> = match uri.scheme() {
+            Scheme::S3 => self.open_s3(&uri)?,
+            Scheme::File => Arc::new(FileStore::unrooted(FileMode::Buffered)),
+            Scheme::Direct => Arc::new(FileStore::unrooted(FileMode::Direct)),
+            Scheme::Mem => self.inner.mem.open(uri.container())?,
+        };
+        let store = Store::new(self, store);
+        Ok(Location { store, key: uri.key().to_owned(), uri })
+    }
+
+    /// Stops the engine: cancels, drains, frees. Uploads under way are aborted.
+    ///
+    /// # Errors
+    /// [`hydrant_engine::Error::WouldDeadlock`] on a core.
+    pub fn stop(&self) -> Result<()> {
+        Ok(self.inner.engine.stop()?)
+    }
+
+    fn open_s3(&self, uri: &Uri) -> Result<Arc<S3Store>> {
+        let mut buckets = self.inner.buckets.lock().unwrap_or_else(PoisonError::into_inner);
+        buckets.retain(|(_, store)| store.strong_count() > 0);
+        let same = |server: &Option<HostPort>, store: &S3Store| {
+            server.as_ref() == uri.authority() && store.bucket() == uri.container()
+        };
+        let open = buckets
+            .iter()
+            .find_map(|(server, store)| store.upgrade().filter(|store| same(server, store)));
+        if let Some(store) = open {
+            return Ok(store);
+        }
+        let store = Arc::new(self.new_s3(uri)?);
+        buckets.push((uri.authority().cloned(), Arc::downgrade(&store)));
+        Ok(store)
+    }
+
+    fn new_s3(&self, uri: &Uri) -> Result<S3Store> {
+        let mut config = self.inner.s3.clone();
+        if let Some(server) = uri.authority() {
+            config.endpoint.url = Some(format!("http://{server}"));
+        }
+        S3Store::open(uri.container(), config, &*self.inner.env)
+    }
+}
+
+impl fmt::Debug for Hydrant {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Hydrant").field("engine", &self.inner.engine).finish_non_exhaustive()
+    }
+}
+
+impl Location {
+    /// The URI that it was read from.
+    pub fn uri(&self) -> &Uri {
+        &self.uri
+    }
+
+    /// Another key in the same store.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Location`] for a key that cannot be one, such as one with a NUL.
+    pub fn with_key(&self, key: &str) -> Result<Location> {
+        let uri = self.uri.with_key(key).map_err(|source| {
+            Error::from(ErrorKind::Location { text: key.escape_debug().to_string(), source })
+        })?;
+        Ok(Location { store: self.store.clone(), key: key.to_owned(), uri })
+    }
+}
+
+impl fmt::Display for Location {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.uri.fmt(f)
+    }
+}

@@ -1,0 +1,132 @@
+//! One store, usable from any thread.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use hydrant_engine::{Engine, borrow_blocking};
+
+use super::{Hydrant, Task};
+use crate::error::Result;
+use crate::object::{ListRequest, ObjectMeta, PutOptions};
+use crate::pipeline::{self, GetOptions, GetStream, Listing, TransferLimits, Writer};
+use crate::store::ObjectStore;
+
+/// One place for objects: a bucket, the file system, a piece of memory. Clones share it.
+#[derive(Debug, Clone)]
+pub struct Store {
+    hydrant: Hydrant,
+    inner: Arc<dyn ObjectStore>,
+}
+
+impl Store {
+    pub(super) fn new(hydrant: &Hydrant, inner: Arc<dyn ObjectStore>) -> Store {
+        Store { hydrant: hydrant.clone(), inner }
+    }
+
+    /// A store of one's own making, to be used like the others.
+    pub fn custom(hydrant: &Hydrant, store: Arc<dyn ObjectStore>) -> Store {
+        Store::new(hydrant, store)
+    }
+
+    /// What is known of an object.
+    pub fn head(&self, key: &str) -> Task<ObjectMeta> {
+        let (store, key) = (Arc::clone(&self.inner), key.to_owned());
+        Task::run(self.engine(), move |core| async move { store.head(&core, &key).await })
+    }
+
+    /// Streams an object, or a range of it, in order.
+    ///
+    /// # Errors
+    /// A plan that makes no sense, or an engine that has stopped; the rest comes with the stream.
+    pub fn get(&self, key: &str, options: GetOptions) -> Result<GetStream> {
+        let limits = self.limits().with(options.part_size_bytes, options.connections);
+        let (reader, object) = (self.inner.reader(key), self.inner.uri_of(key));
+        pipeline::start_get(self.engine(), reader, object, options.range, limits)
+    }
+
+    /// Reads a range into one buffer of the pool; shorter only where the object ends.
+    pub fn get_range(&self, key: &str, range: Range<u64>) -> Task<Bytes> {
+        let limits = self.limits();
+        let (reader, object) = (self.inner.reader(key), self.inner.uri_of(key));
+        Task::run(self.engine(), move |core| async move {
+            pipeline::read_range(&core, reader, object, range, limits).await
+        })
+    }
+
+    /// Fills memory of the caller from `offset`, received straight into it; shorter only where the
+    /// object ends. Blocks this thread, and returns only when the kernel is done with the memory
+    /// (OWN-3).
+    ///
+    /// # Errors
+    /// The failure of any part; [`hydrant_engine::Error::WouldDeadlock`] on a core.
+    pub fn get_into(&self, key: &str, offset: u64, into: &mut [u8]) -> Result<usize> {
+        let limits = self.limits();
+        let (reader, object) = (self.inner.reader(key), self.inner.uri_of(key));
+        borrow_blocking(into, |region| {
+            Task::run(self.engine(), move |core| async move {
+                pipeline::read_into(&core, reader, object, offset, region, limits).await
+            })
+            .wait()
+        })
+    }
+
+    /// Writes a whole object from one piece of memory, without a copy.
+    pub fn put(&self, key: &str, bytes: Bytes) -> Task<ObjectMeta> {
+        self.put_with(key, bytes, PutOptions::default())
+    }
+
+    /// The same with options. What is larger than a part goes out in parts.
+    pub fn put_with(&self, key: &str, bytes: Bytes, options: PutOptions) -> Task<ObjectMeta> {
+        if bytes.len() as u64 > self.limits().part_size_bytes {
+            let writer = self.writer(key, options);
+            return Task::run(self.engine(), move |_| async move {
+                let mut writer = writer?;
+                writer.write_owned(bytes).await?;
+                writer.finish().await
+            });
+        }
+        let (store, key) = (Arc::clone(&self.inner), key.to_owned());
+        Task::run(self.engine(), move |core| async move {
+            let span = 0..bytes.len();
+            store.put(&core, &key, bytes.into(), span, &options).await.0
+        })
+    }
+
+    /// Writes an object as a stream of unknown length.
+    ///
+    /// # Errors
+    /// Settings that make no sense; the rest comes with the writer.
+    pub fn writer(&self, key: &str, options: PutOptions) -> Result<Writer> {
+        Writer::new(self.engine(), Arc::clone(&self.inner), key, options, self.limits())
+    }
+
+    /// Deletes an object.
+    pub fn delete(&self, key: &str) -> Task<()> {
+        let (store, key) = (Arc::clone(&self.inner), key.to_owned());
+        Task::run(self.engine(), move |core| async move { store.delete(&core, &key).await })
+    }
+
+    /// Lists objects, a page at a time.
+    pub fn list(&self, request: ListRequest) -> Listing {
+        Listing::new(self.engine().clone(), Arc::clone(&self.inner), request)
+    }
+
+    /// The URI of a key in this store.
+    pub fn uri_of(&self, key: &str) -> String {
+        self.inner.uri_of(key)
+    }
+
+    /// The calls that run on a core.
+    pub fn inner(&self) -> &Arc<dyn ObjectStore> {
+        &self.inner
+    }
+
+    pub(crate) fn engine(&self) -> &Engine {
+        self.hydrant.engine()
+    }
+
+    pub(crate) fn limits(&self) -> TransferLimits {
+        self.hydrant.inner.transfer
+    }
+}

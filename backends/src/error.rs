@@ -1,0 +1,207 @@
+//! What can go wrong between a caller and a store, with the likely cause and the way out.
+
+use std::sync::Arc;
+
+use crate::http1::HttpError;
+use crate::pipeline::PlanError;
+use crate::s3::S3Error;
+use crate::uri::UriError;
+
+/// The result of a call of this crate.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// An error of a store or a pipeline. Clones share it: a writer returns its first failure from
+/// every later call.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error(transparent)]
+pub struct Error(Arc<ErrorKind>);
+
+/// The kinds of errors.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// The engine: a system call, memory, a stop.
+    #[error(transparent)]
+    Engine(#[from] hydrant_engine::Error),
+
+    /// A location that cannot be read.
+    #[error("{text:?} is no location: {source}")]
+    Location {
+        /// What was given; without user info.
+        text: String,
+        /// What is wrong with it.
+        source: UriError,
+    },
+
+    /// A setting, of the environment or of a builder.
+    #[error("{0}")]
+    Config(String),
+
+    /// S3 answered with an error.
+    #[error(transparent)]
+    S3(#[from] S3Error),
+
+    /// The conversation with a server broke.
+    #[error("{operation} {object}: {source} (tried {attempts} times)")]
+    Http {
+        /// The S3 operation.
+        operation: &'static str,
+        /// The object or bucket, as a URI.
+        object: String,
+        /// What broke.
+        source: HttpError,
+        /// Tries made.
+        attempts: u32,
+    },
+
+    /// A transfer that cannot be planned.
+    #[error(transparent)]
+    Plan(#[from] PlanError),
+
+    /// There is no such object.
+    #[error("{object} does not exist")]
+    NotFound {
+        /// The object, as a URI.
+        object: String,
+    },
+
+    /// The object was replaced while it was read (DATA-2).
+    #[error("{object} was replaced while it was read ({detail}); read it again")]
+    Changed {
+        /// The object, as a URI.
+        object: String,
+        /// How that was noticed.
+        detail: String,
+    },
+
+    /// What arrived is not what was announced (DATA-2).
+    #[error("{object} did not come whole: {detail}")]
+    Integrity {
+        /// The object, as a URI.
+        object: String,
+        /// What differs.
+        detail: String,
+    },
+
+    /// A transfer failed, and what it had begun could not be cleaned up (DATA-3).
+    #[error("{error}; what was begun could not be cleaned up: {left}")]
+    LeftBehind {
+        /// Why the transfer failed.
+        error: Error,
+        /// Why the clean-up failed.
+        left: Error,
+    },
+
+    /// The store cannot do this.
+    #[error("{0}")]
+    Unsupported(String),
+
+    /// A call that makes no sense at this point.
+    #[error("{0}")]
+    InvalidInput(String),
+}
+
+/// What a caller may want to do about an error; the program's exit codes follow it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Class {
+    /// Wrong usage: a bad location or argument.
+    Usage,
+    /// Settings or credentials.
+    Config,
+    /// The object or bucket is not there.
+    NotFound,
+    /// Temporary trouble, and all tries are used up.
+    Temporary,
+    /// Length or checksum differ.
+    Integrity,
+    /// The local disk: full, broken, read-only.
+    Disk,
+    /// Cancelled, or the engine stopped.
+    Cancelled,
+    /// Anything else.
+    Other,
+}
+
+impl Error {
+    /// What kind of error it is.
+    pub fn kind(&self) -> &ErrorKind {
+        &self.0
+    }
+
+    /// What to do about it.
+    pub fn class(&self) -> Class {
+        use crate::s3::S3ErrorKind as S3;
+        match self.kind() {
+            ErrorKind::Engine(error) => class_of_engine(error),
+            ErrorKind::Location { .. } | ErrorKind::InvalidInput(_) | ErrorKind::Unsupported(_) => {
+                Class::Usage
+            }
+            ErrorKind::Config(_) => Class::Config,
+            ErrorKind::NotFound { .. } => Class::NotFound,
+            ErrorKind::Changed { .. } | ErrorKind::Integrity { .. } => Class::Integrity,
+            ErrorKind::Http { .. } => Class::Temporary,
+            ErrorKind::LeftBehind { error, .. } => error.class(),
+            ErrorKind::Plan(_) => Class::Other,
+            ErrorKind::S3(error) => match error.kind() {
+                S3::NotFound | S3::NoSuchBucket | S3::NoSuchUpload => Class::NotFound,
+                S3::AccessDenied | S3::Authentication | S3::ExpiredCredentials => Class::Config,
+                S3::WrongRegion | S3::ClockSkew => Class::Config,
+                S3::Throttled | S3::Server => Class::Temporary,
+                _ => Class::Other,
+            },
+        }
+    }
+
+    /// Whether the object was not there.
+    pub fn is_not_found(&self) -> bool {
+        self.class() == Class::NotFound
+    }
+}
+
+fn class_of_engine(error: &hydrant_engine::Error) -> Class {
+    use hydrant_engine::Error as Engine;
+    match error {
+        Engine::Cancelled | Engine::Stopped => Class::Cancelled,
+        Engine::RingRefused { .. } | Engine::Pool(_) | Engine::Resolve { .. } => Class::Config,
+        Engine::Stalled { .. } | Engine::Busy { .. } => Class::Temporary,
+        Engine::InvalidInput(_) | Engine::WouldDeadlock | Engine::Forked => Class::Usage,
+        Engine::Os(error) => match error.errno {
+            libc::ENOENT | libc::ENOTDIR => Class::NotFound,
+            libc::ENOSPC | libc::EIO | libc::EDQUOT | libc::EROFS => Class::Disk,
+            libc::ECONNREFUSED | libc::ECONNRESET | libc::ETIMEDOUT => Class::Temporary,
+            _ => Class::Other,
+        },
+        _ => Class::Other,
+    }
+}
+
+impl From<ErrorKind> for Error {
+    fn from(kind: ErrorKind) -> Error {
+        Error(Arc::new(kind))
+    }
+}
+
+impl From<hydrant_engine::Error> for Error {
+    fn from(error: hydrant_engine::Error) -> Error {
+        ErrorKind::Engine(error).into()
+    }
+}
+
+impl From<hydrant_engine::PoolError> for Error {
+    fn from(error: hydrant_engine::PoolError) -> Error {
+        hydrant_engine::Error::from(error).into()
+    }
+}
+
+impl From<S3Error> for Error {
+    fn from(error: S3Error) -> Error {
+        ErrorKind::S3(error).into()
+    }
+}
+
+impl From<PlanError> for Error {
+    fn from(error: PlanError) -> Error {
+        ErrorKind::Plan(error).into()
+    }
+}

@@ -1,0 +1,110 @@
+//! Reads parts of one file, all of the same version (DATA-2).
+
+use std::ops::Range;
+use std::sync::{Arc, OnceLock};
+
+use hydrant_engine::{Buf, Core, File};
+
+use super::tree::Tree;
+use super::version::Version;
+use crate::error::{ErrorKind, Result};
+use crate::object::ObjectMeta;
+use crate::store::{LocalFuture, PartRead, ReadInfo, Reader};
+
+/// A file to be read. It is opened by the first read and stays open: what its path comes to mean
+/// later does not matter, and a change in place is noticed.
+#[derive(Debug)]
+pub(super) struct FileReader {
+    tree: Arc<Tree>,
+    key: String,
+    opened: OnceLock<Opened>,
+}
+
+#[derive(Debug)]
+struct Opened {
+    file: File,
+    version: Version,
+}
+
+impl FileReader {
+    pub(super) fn new(tree: Arc<Tree>, key: String) -> FileReader {
+        FileReader { tree, key, opened: OnceLock::new() }
+    }
+
+    async fn open(&self, core: &Core) -> Result<&Opened> {
+        if let Some(opened) = self.opened.get() {
+            return Ok(opened);
+        }
+        let file = self.tree.open(core, &self.key).await?;
+        let metadata = file.metadata(core).await?;
+        let uri = || self.tree.uri_of(&self.key);
+        if metadata.is_dir {
+            let text = format!("{} is a directory; name a file in it", uri());
+            return Err(ErrorKind::InvalidInput(text).into());
+        }
+        if !metadata.is_file {
+            let text = format!("{} is a pipe, a socket or a device, not a regular file", uri());
+            return Err(ErrorKind::InvalidInput(text).into());
+        }
+        // Several cores may come here at once, even with different files where one was replaced in
+        // between: the first one is what all of them read.
+        Ok(self.opened.get_or_init(|| Opened { file, version: Version::from(&metadata) }))
+    }
+
+    async fn read_part(&self, core: &Core, offset: u64, buf: Buf, span: Range<usize>) -> PartRead {
+        let opened = match self.open(core).await {
+            Ok(opened) => opened,
+            Err(error) => return PartRead { buf, result: Err(error) },
+        };
+        let object_bytes = opened.version.size_bytes;
+        let left = object_bytes.saturating_sub(offset);
+        let wanted = usize::try_from(left).map_or(span.len(), |left| left.min(span.len()));
+        if wanted == 0 {
+            return PartRead { buf, result: Ok(ReadInfo { len_bytes: 0, object_bytes }) };
+        }
+        let span = span.start..span.start + wanted;
+        let (read, buf) = opened.file.read_at(core, buf, span, offset).await;
+        let result = match read {
+            Ok(read) => self.checked(core, opened, read, wanted).await,
+            Err(error) => Err(error.into()),
+        };
+        PartRead { buf, result }
+    }
+
+    /// Looks after each read whether the file is still the one that was opened: what was read
+    /// before a change is one version, what was read during or after it may be two.
+    async fn checked(
+        &self,
+        core: &Core,
+        opened: &Opened,
+        read: usize,
+        wanted: usize,
+    ) -> Result<ReadInfo> {
+        let now = Version::from(&opened.file.metadata(core).await?);
+        let object = || self.tree.uri_of(&self.key);
+        if let Some(detail) = opened.version.difference(&now) {
+            return Err(ErrorKind::Changed { object: object(), detail }.into());
+        }
+        if read != wanted {
+            let detail = format!("a read gave {read} of {wanted} bytes before the end of the file");
+            return Err(ErrorKind::Integrity { object: object(), detail }.into());
+        }
+        Ok(ReadInfo { len_bytes: read, object_bytes: now.size_bytes })
+    }
+}
+
+impl Reader for FileReader {
+    fn read<'a>(
+        &'a self,
+        core: &'a Core,
+        offset: u64,
+        buf: Buf,
+        span: Range<usize>,
+    ) -> LocalFuture<'a, PartRead> {
+        Box::pin(self.read_part(core, offset, buf, span))
+    }
+
+    fn meta(&self) -> Option<ObjectMeta> {
+        self.opened.get().map(|opened| opened.version.meta())
+    }
+}

@@ -1,0 +1,152 @@
+//! The store of files, as the pipelines see it.
+
+use std::ops::Range;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use hydrant_engine::{Buf, Core, Metadata, metadata_beneath, remove_file};
+use rustix::fs::{AtFlags, CWD};
+
+use super::listing::{self, os_error};
+use super::reader::FileReader;
+use super::spot::Spot;
+use super::tree::{FileMode, Tree};
+use super::upload;
+use super::version::Version;
+use crate::error::{Error, ErrorKind, Result};
+use crate::object::{ListPage, ListRequest, ObjectMeta, PutOptions};
+use crate::store::{LocalFuture, ObjectStore, PartRules, Reader, Upload};
+
+/// Files as objects: the keys are paths.
+///
+/// New files have the mode 0666 less the umask, whatever they replace; the content type of
+/// [`PutOptions`] is ignored. Directories that a write had to make stay, and so does an empty one
+/// after a delete.
+#[derive(Debug)]
+pub struct FileStore {
+    tree: Arc<Tree>,
+}
+
+impl FileStore {
+    /// A store for paths as a person typed them, absolute or from the working directory. Symbolic
+    /// links in them are followed.
+    pub fn unrooted(mode: FileMode) -> FileStore {
+        FileStore { tree: Arc::new(Tree::new(mode, None)) }
+    }
+
+    /// A store whose keys lead beneath `root` and nowhere else, for keys that come from a listing
+    /// or another machine (SEC-2). The root itself may lie behind links; it is opened by the first
+    /// call that needs it, made by the first that writes, and pinned from then on.
+    pub fn at_root(root: impl Into<PathBuf>, mode: FileMode) -> FileStore {
+        FileStore { tree: Arc::new(Tree::new(mode, Some(root.into()))) }
+    }
+
+    /// How many files were opened buffered because the file system refused O_DIRECT (FALL-1).
+    pub fn direct_refused(&self) -> u64 {
+        self.tree.direct_refused()
+    }
+
+    async fn head_of(&self, core: &Core, key: &str) -> Result<ObjectMeta> {
+        let tree = &self.tree;
+        if tree.root_path().is_some() {
+            let spot = Spot::of(core, tree, key).await?;
+            let metadata = spot.metadata(core).await.map_err(|error| tree.absent(key, error))?;
+            return self.meta_of(key, &metadata);
+        }
+        tree.check_key(key)?;
+        let metadata = metadata_beneath(core, None, key.as_ref()).await;
+        let metadata = metadata.map_err(|error| tree.absent(key, error))?;
+        if metadata.is_file || metadata.is_dir {
+            return self.meta_of(key, &metadata);
+        }
+        // A link that a person typed is followed, but without opening what may be a pipe.
+        let path = key.to_owned();
+        let found = core.blocking(move || listing::statx(CWD, &path, AtFlags::empty())).await?;
+        let found = found.map_err(|errno| tree.absent(key, os_error("statx", key, errno)))?;
+        match found {
+            Some(version) => Ok(version.meta()),
+            None => Err(self.no_object(key)),
+        }
+    }
+
+    fn meta_of(&self, key: &str, metadata: &Metadata) -> Result<ObjectMeta> {
+        match metadata.is_file {
+            true => Ok(Version::from(metadata).meta()),
+            false => Err(self.no_object(key)),
+        }
+    }
+
+    fn no_object(&self, key: &str) -> Error {
+        let uri = self.tree.uri_of(key);
+        let text = format!("{uri} is no regular file, and only those are objects");
+        ErrorKind::InvalidInput(text).into()
+    }
+
+    async fn remove(&self, core: &Core, key: &str) -> Result<()> {
+        let spot = Spot::of(core, &self.tree, key).await?;
+        let absent = |error| self.tree.absent(key, error);
+        let metadata = spot.metadata(core).await.map_err(absent)?;
+        // A link that a person typed is what they want removed, as with rm(1).
+        let is_theirs = self.tree.root_path().is_none() && !metadata.is_dir;
+        if !metadata.is_file && !is_theirs {
+            return Err(self.no_object(key));
+        }
+        remove_file(core, Some(&spot.dir), spot.name.as_ref()).await.map_err(absent)
+    }
+
+    async fn page(&self, core: &Core, request: &ListRequest) -> Result<ListPage> {
+        let (tree, request) = (Arc::clone(&self.tree), request.clone());
+        core.blocking(move || listing::page(&tree, &request)).await?
+    }
+}
+
+impl ObjectStore for FileStore {
+    fn uri_of(&self, key: &str) -> String {
+        self.tree.uri_of(key)
+    }
+
+    fn part_rules(&self) -> PartRules {
+        PartRules { s3_limits: false, single_put: false }
+    }
+
+    fn head<'a>(&'a self, core: &'a Core, key: &'a str) -> LocalFuture<'a, Result<ObjectMeta>> {
+        Box::pin(self.head_of(core, key))
+    }
+
+    fn reader(&self, key: &str) -> Arc<dyn Reader> {
+        Arc::new(FileReader::new(Arc::clone(&self.tree), key.to_owned()))
+    }
+
+    fn put<'a>(
+        &'a self,
+        core: &'a Core,
+        key: &'a str,
+        buf: Buf,
+        span: Range<usize>,
+        _options: &'a PutOptions,
+    ) -> LocalFuture<'a, (Result<ObjectMeta>, Buf)> {
+        Box::pin(upload::put(core, &self.tree, key, buf, span))
+    }
+
+    fn begin_upload<'a>(
+        &'a self,
+        core: &'a Core,
+        key: &'a str,
+        size_bytes: Option<u64>,
+        _options: &'a PutOptions,
+    ) -> LocalFuture<'a, Result<Arc<dyn Upload>>> {
+        Box::pin(upload::begin(core, &self.tree, key, size_bytes))
+    }
+
+    fn delete<'a>(&'a self, core: &'a Core, key: &'a str) -> LocalFuture<'a, Result<()>> {
+        Box::pin(self.remove(core, key))
+    }
+
+    fn list_page<'a>(
+        &'a self,
+        core: &'a Core,
+        request: &'a ListRequest,
+    ) -> LocalFuture<'a, Result<ListPage>> {
+        Box::pin(self.page(core, request))
+    }
+}

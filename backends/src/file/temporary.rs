@@ -1,0 +1,175 @@
+//! A file that is not yet an object: created beside its final name, renamed when it is whole
+//! (DATA-3).
+
+use std::sync::Arc;
+
+use hydrant_engine::{
+    Core, Direct, Error as EngineError, File, LocalTask, Result as EngineResult, remove_file,
+    rename,
+};
+
+use super::key;
+use super::spot::Spot;
+use super::tree::{Tree, relabel};
+use super::version::Version;
+use crate::error::{Error, ErrorKind, Result};
+use crate::object::ObjectMeta;
+
+/// A file under a temporary name.
+#[derive(Debug, Clone)]
+pub(super) struct Temporary {
+    spot: Spot,
+    name: String,
+    pub(super) file: File,
+}
+
+/// A temporary that is removed when the guard is dropped.
+pub(super) struct Guard {
+    core: Core,
+    spot: Spot,
+    name: String,
+    phase: Phase,
+}
+
+enum Phase {
+    /// Being created: the kernel may do that after nobody waits for it any more.
+    Opening(LocalTask<EngineResult<File>>),
+    Open(File),
+    /// Somebody else answers for it, or there is nothing.
+    Let,
+}
+
+impl Guard {
+    /// Creates the temporary of an object that will lie at `spot`.
+    pub(super) async fn create(core: &Core, tree: &Arc<Tree>, spot: Spot) -> Result<Guard> {
+        let name = key::temporary_name(&spot.name, core.random_u64());
+        let opening = core.spawn({
+            let (core, tree) = (core.clone(), Arc::clone(tree));
+            let (dir, name) = (spot.dir.clone(), name.clone());
+            async move { tree.create(&core, &dir, &name).await }
+        })?;
+        let phase = Phase::Opening(opening);
+        let mut guard = Guard { core: core.clone(), spot, name, phase };
+        let opened = match &mut guard.phase {
+            Phase::Opening(task) => task.await.unwrap_or(Err(EngineError::Cancelled)),
+            _ => unreachable!("set a line ago"),
+        };
+        match opened {
+            Ok(file) => guard.phase = Phase::Open(file),
+            Err(error) => return Err(guard.not_created(error).await),
+        }
+        Ok(guard)
+    }
+
+    pub(super) fn temporary(&self) -> Temporary {
+        let Phase::Open(file) = &self.phase else { unreachable!("guards are given out open") };
+        Temporary { spot: self.spot.clone(), name: self.name.clone(), file: file.clone() }
+    }
+
+    /// Hands the temporary over: whoever has it answers for it from now on.
+    pub(super) fn release(mut self) -> Temporary {
+        let temporary = self.temporary();
+        self.phase = Phase::Let;
+        temporary
+    }
+
+    /// Creating it failed. A file may be there nevertheless: the kernel can refuse O_DIRECT after
+    /// it has created the file.
+    async fn not_created(mut self, error: EngineError) -> Error {
+        self.phase = Phase::Let;
+        let exists = error.errno() == Some(libc::EEXIST);
+        let error = relabel(error, &self.spot.path_of(&self.name)).into();
+        if exists {
+            return error;
+        }
+        or_left_behind(error, remove(&self.core, &self.spot, &self.name).await)
+    }
+}
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        let phase = std::mem::replace(&mut self.phase, Phase::Let);
+        if let Phase::Let = phase {
+            return;
+        }
+        let (core, spot, name) = (self.core.clone(), self.spot.clone(), self.name.clone());
+        let cleanup = async move {
+            if let Phase::Opening(task) = phase {
+                task.await;
+            }
+            if let Err(error) = remove(&core, &spot, &name).await {
+                // Nobody waits for this any more: the only one to tell is the person at the log.
+                core.report(format_args!("a temporary file is left behind: {error}"));
+            }
+        };
+        if let Err(error) = self.core.spawn_cleanup(cleanup) {
+            let path = self.spot.path_of(&self.name);
+            self.core.report(format_args!("the temporary {path} is left behind: {error}"));
+        }
+    }
+}
+
+impl Temporary {
+    /// Makes the file an object of `size_bytes`: cuts it to its length, makes it durable, gives it
+    /// its name and makes that durable too. A failure before the rename leaves it a temporary.
+    ///
+    /// `allocated_bytes` is what was asked for ahead.
+    pub(super) async fn finish(
+        &self,
+        core: &Core,
+        size_bytes: u64,
+        allocated_bytes: u64,
+    ) -> Result<ObjectMeta> {
+        let padded = matches!(self.file.direct(), Direct::Yes { .. });
+        if padded || allocated_bytes > size_bytes {
+            self.told(self.file.set_len(core, size_bytes).await)?;
+        }
+        self.told(self.file.sync_all(core).await)?;
+        let version = Version::from(&self.told(self.file.metadata(core).await)?);
+        if version.size_bytes != size_bytes {
+            let object = self.spot.path_of(&self.spot.name);
+            let detail =
+                format!("{} bytes lie on disk instead of {size_bytes}", version.size_bytes);
+            return Err(ErrorKind::Integrity { object, detail }.into());
+        }
+        let Spot { dir, name, .. } = &self.spot;
+        let from = self.name.as_ref();
+        let renamed = rename(core, Some(dir), from, Some(dir), name.as_ref(), false).await;
+        renamed.map_err(|error| relabel(error, &self.spot.path_of(name)))?;
+        let synced = dir.sync_all(core).await;
+        synced.map_err(|error| relabel(error, &self.spot.path_of(".")))?;
+        Ok(version.meta())
+    }
+
+    /// Removes it; one that is gone or has its final name is no error.
+    pub(super) async fn remove(&self, core: &Core) -> Result<()> {
+        remove(core, &self.spot, &self.name).await
+    }
+
+    /// Its path, for messages.
+    pub(super) fn path(&self) -> String {
+        self.spot.path_of(&self.name)
+    }
+
+    /// An error with the whole path.
+    pub(super) fn told<T>(&self, result: EngineResult<T>) -> Result<T> {
+        result.map_err(|error| relabel(error, &self.path()).into())
+    }
+}
+
+async fn remove(core: &Core, spot: &Spot, name: &str) -> Result<()> {
+    match remove_file(core, Some(&spot.dir), name.as_ref()).await {
+        Err(error) if error.errno() != Some(libc::ENOENT) => {
+            Err(relabel(error, &spot.path_of(name)).into())
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The error of a write, with what could not be removed after it.
+pub(super) fn or_left_behind(error: Error, removed: Result<()>) -> Error {
+    match removed {
+        Ok(()) => error,
+        Err(left) => ErrorKind::LeftBehind { error, left }.into(),
+    }
+}

@@ -1,0 +1,49 @@
+//! The limits of the HTTP client (LIMIT-1).
+
+use std::time::Duration;
+
+use super::body::ChunkLimits;
+use super::response::HeadLimits;
+
+/// What one connection, and the connections of one core to one origin, may cost.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct HttpLimits {
+    /// Connections of one core to one origin; one more waits. Default 32.
+    pub connections_per_core_max: usize,
+    /// Time for connecting to one address. Default 10 s.
+    pub connect: Duration,
+    /// Time in which no byte moves while the peer is to send or receive (TIME-1), the wait for an
+    /// answer included. Default 30 s.
+    pub stall: Duration,
+    /// An idle connection is retired after this. Default 4 s: S3 was seen to close idle connections
+    /// after 5 to 20 s.
+    pub idle: Duration,
+    /// Requests over one connection. Default none; 100 for AWS, which was seen to close after that
+    /// many.
+    pub requests_per_connection_max: Option<u32>,
+    /// Size of a request head in bytes. Default 16 KiB.
+    pub request_head_bytes_max: usize,
+    /// Limits of answer heads.
+    pub head: HeadLimits,
+    /// Limits of chunked framing.
+    pub chunk: ChunkLimits,
+    /// Size of an answer that is a document and not payload: listings, errors. Default 8 MiB.
+    pub document_bytes_max: usize,
+}
+
+impl Default for HttpLimits {
+    fn default() -> HttpLimits {
+        HttpLimits {
+            connections_per_core_max: 32,
+            connect: Duration::from_secs(10),
+            stall: Duration::from_secs(30),
+            idle: Duration::from_secs(4),
+            requests_per_connection_max: None,
+            request_head_bytes_max: 16 << 10,
+            head: HeadLimits::default(),
+            chunk: ChunkLimits::default(),
+            document_bytes_max: 8 << 20,
+        }
+    }
+}

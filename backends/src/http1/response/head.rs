@@ -1,0 +1,255 @@
+//! A vetted head: its fields, where its body ends, whether the connection lives on.
+
+use std::fmt;
+
+use super::HeadError;
+use super::fields::{self, ContentRange, FieldError};
+use crate::http1::request::Method;
+
+/// Where the body of an answer ends (RFC 9112 section 6.3).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BodyFraming {
+    /// There is no body, whatever the head says: HEAD, 1xx, 204, 304.
+    None,
+    /// This many bytes.
+    Length(u64),
+    /// Chunks, the last of which is empty.
+    Chunked,
+    /// Until the peer closes. Such a body can be cut without a trace; only another word on its size
+    /// (`Content-Range`, a checksum) tells a whole one from a short one (DATA-2).
+    UntilClose,
+}
+
+/// The head of one answer, borrowed from the buffer it was received into. Small, and free to copy.
+#[derive(Clone, Copy)]
+pub struct ResponseHead<'a> {
+    /// Header lines, each with its CRLF; the grammar has been checked, so walking them again cannot
+    /// fail.
+    lines: &'a [u8],
+    version_minor: u8,
+    status: u16,
+    content_length: Option<u64>,
+    chunked: bool,
+    keep_alive: bool,
+}
+
+impl<'a> ResponseHead<'a> {
+    /// The three digits, 100 to 599 and never 101.
+    pub fn status(&self) -> u16 {
+        self.status
+    }
+
+    /// 1 for HTTP/1.1, 0 for HTTP/1.0.
+    pub fn version_minor(&self) -> u8 {
+        self.version_minor
+    }
+
+    /// An interim (1xx) head: no body, and another head follows.
+    pub fn is_interim(&self) -> bool {
+        self.status < 200
+    }
+
+    /// 2xx.
+    pub fn is_success(&self) -> bool {
+        (200..300).contains(&self.status)
+    }
+
+    /// Header lines in the order received: name as sent, value without the white space around it.
+    pub fn headers(&self) -> HeaderLines<'a> {
+        HeaderLines { rest: self.lines }
+    }
+
+    /// The first value of a header; names are compared without regard to case.
+    pub fn get(&self, name: &str) -> Option<&'a [u8]> {
+        self.all(name).next()
+    }
+
+    /// A header that may stand there once only, as text.
+    pub fn text(&self, name: &'static str) -> Result<Option<&'a str>, FieldError> {
+        let mut values = self.all(name);
+        let Some(value) = values.next() else { return Ok(None) };
+        if values.next().is_some() {
+            return Err(FieldError::Repeated { name });
+        }
+        std::str::from_utf8(value).map(Some).map_err(|_| FieldError::NotText { name })
+    }
+
+    /// Where the body ends, for an answer to `method`.
+    pub fn body_framing(&self, method: Method) -> BodyFraming {
+        if method == Method::Head || self.is_interim() || matches!(self.status, 204 | 304) {
+            BodyFraming::None
+        } else if self.chunked {
+            BodyFraming::Chunked
+        } else if let Some(length) = self.content_length {
+            BodyFraming::Length(length)
+        } else {
+            BodyFraming::UntilClose
+        }
+    }
+
+    /// Whether the peer keeps the connection open after this answer (RFC 9112 section 9.3). Whether
+    /// it may be *used* again depends on the body too: see
+    /// [`BodyState::reusable`](crate::http1::body::BodyState::reusable).
+    pub fn keep_alive(&self) -> bool {
+        // A peer that announces a body where none may be (RFC 9110 sections 8.6 and 15.3.5) might
+        // send it.
+        let body_where_none_may_be = (self.is_interim() || self.status == 204)
+            && (self.chunked || self.content_length.is_some_and(|length| length > 0));
+        self.keep_alive && !body_where_none_may_be
+    }
+
+    /// `Content-Length` as announced; in an answer to HEAD the size of the object.
+    pub fn content_length(&self) -> Option<u64> {
+        self.content_length
+    }
+
+    /// `Content-Range` (RFC 9110 section 14.4).
+    pub fn content_range(&self) -> Result<Option<ContentRange>, FieldError> {
+        const NAME: &str = "Content-Range";
+        let Some(text) = self.text(NAME)? else { return Ok(None) };
+        let range = ContentRange::parse(text);
+        range.map(Some).ok_or_else(|| FieldError::malformed(NAME, text))
+    }
+
+    /// `ETag` as sent, with its quotes.
+    pub fn etag(&self) -> Result<Option<&'a str>, FieldError> {
+        self.text("ETag")
+    }
+
+    /// `Last-Modified` as sent: an HTTP date.
+    pub fn last_modified(&self) -> Result<Option<&'a str>, FieldError> {
+        self.text("Last-Modified")
+    }
+
+    /// `Date` as sent: the peer's clock as an HTTP date.
+    pub fn date(&self) -> Result<Option<&'a str>, FieldError> {
+        self.text("Date")
+    }
+
+    /// `Retry-After` as sent: seconds, or an HTTP date.
+    pub fn retry_after(&self) -> Result<Option<&'a str>, FieldError> {
+        self.text("Retry-After")
+    }
+
+    /// `x-amz-request-id`, for error messages.
+    pub fn request_id(&self) -> Option<&'a str> {
+        self.get("x-amz-request-id").and_then(|id| std::str::from_utf8(id).ok())
+    }
+
+    /// `x-amz-id-2`, for error messages.
+    pub fn host_id(&self) -> Option<&'a str> {
+        self.get("x-amz-id-2").and_then(|id| std::str::from_utf8(id).ok())
+    }
+
+    /// Reads the framing out of a head whose lines and grammar have been checked.
+    pub(super) fn from_vetted_lines(
+        raw: &'a [u8],
+        version_minor: u8,
+        status: u16,
+    ) -> Result<Self, HeadError> {
+        let (_status_line, lines) = split_line(raw).ok_or(HeadError::BadStatusLine)?;
+        let lines = lines.strip_suffix(b"\r\n").unwrap_or(lines);
+        let mut framing = FramingFields::default();
+        for (name, value) in (HeaderLines { rest: lines }) {
+            framing.take(name, value)?;
+        }
+        if framing.chunked && version_minor == 0 {
+            return Err(HeadError::TransferEncodingInHttp10);
+        }
+        if framing.chunked && framing.content_length.is_some() {
+            return Err(HeadError::LengthWithTransferEncoding);
+        }
+        Ok(Self {
+            lines,
+            version_minor,
+            status,
+            content_length: framing.content_length,
+            chunked: framing.chunked,
+            keep_alive: !framing.says_close && (version_minor >= 1 || framing.says_keep_alive),
+        })
+    }
+
+    fn all(&self, name: &str) -> impl Iterator<Item = &'a [u8]> {
+        self.headers().filter(move |(n, _)| n.eq_ignore_ascii_case(name)).map(|(_, value)| value)
+    }
+}
+
+impl fmt::Debug for ResponseHead<'_> {
+    // Names without values: a value may be a cookie or a token (SEC-1).
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names: Vec<_> = self.headers().map(|(name, _)| name).collect();
+        f.debug_struct("ResponseHead")
+            .field("status", &self.status)
+            .field("version_minor", &self.version_minor)
+            .field("content_length", &self.content_length)
+            .field("chunked", &self.chunked)
+            .field("keep_alive", &self.keep_alive)
+            .field("headers", &names)
+            .finish()
+    }
+}
+
+/// What the framing fields say, gathered in one walk over the lines.
+#[derive(Default)]
+struct FramingFields {
+    content_length: Option<u64>,
+    chunked: bool,
+    says_close: bool,
+    says_keep_alive: bool,
+}
+
+impl FramingFields {
+    fn take(&mut self, name: &str, value: &[u8]) -> Result<(), HeadError> {
+        if name.eq_ignore_ascii_case("Content-Length") {
+            let length = fields::decimal(value).ok_or(HeadError::BadContentLength)?;
+            if self.content_length.replace(length).is_some() {
+                return Err(HeadError::RepeatedContentLength);
+            }
+        } else if name.eq_ignore_ascii_case("Transfer-Encoding") {
+            if self.chunked {
+                return Err(HeadError::RepeatedTransferEncoding);
+            }
+            if !value.eq_ignore_ascii_case(b"chunked") {
+                return Err(HeadError::UnsupportedTransferCoding);
+            }
+            self.chunked = true;
+        } else if name.eq_ignore_ascii_case("Connection") {
+            for option in value.split(|&b| b == b',').map(<[u8]>::trim_ascii) {
+                self.says_close |= option.eq_ignore_ascii_case(b"close");
+                self.says_keep_alive |= option.eq_ignore_ascii_case(b"keep-alive");
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The header lines of a head; see [`ResponseHead::headers`].
+#[derive(Clone)]
+pub struct HeaderLines<'a> {
+    rest: &'a [u8],
+}
+
+impl<'a> Iterator for HeaderLines<'a> {
+    type Item = (&'a str, &'a [u8]);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let (line, rest) = split_line(self.rest)?;
+        self.rest = rest;
+        let colon = line.iter().position(|&b| b == b':')?;
+        let name = std::str::from_utf8(&line[..colon]).ok()?;
+        Some((name, line[colon + 1..].trim_ascii()))
+    }
+}
+
+impl fmt::Debug for HeaderLines<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.clone().map(|(name, _)| name)).finish()
+    }
+}
+
+/// The first line without its CRLF, and what follows it.
+fn split_line(lines: &[u8]) -> Option<(&[u8], &[u8])> {
+    let line_feed = lines.iter().position(|&b| b == b'\n')?;
+    let line = lines[..line_feed].strip_suffix(b"\r")?;
+    Some((line, &lines[line_feed + 1..]))
+}

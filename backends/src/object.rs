@@ -1,0 +1,120 @@
+//! What a store says of an object.
+
+use std::fmt;
+use std::time::SystemTime;
+
+/// What is known of an object after a HEAD, a GET or a write.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ObjectMeta {
+    /// Length in bytes.
+    pub size_bytes: u64,
+    /// The store's tag of this version of the object, with its quotes on S3. Not an MD5 where the
+    /// object came in parts.
+    pub etag: Option<Etag>,
+    /// When it was written, to the second.
+    pub modified: Option<SystemTime>,
+    /// What it is said to contain.
+    pub content_type: Option<String>,
+}
+
+impl ObjectMeta {
+    /// An object of which only the size is known.
+    pub fn of_size(size_bytes: u64) -> ObjectMeta {
+        ObjectMeta { size_bytes, etag: None, modified: None, content_type: None }
+    }
+}
+
+/// A tag of one version of an object, or of one part; up to [`Etag::BYTES_MAX`] bytes, held in
+/// place so that a part costs no allocation.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Etag {
+    bytes: [u8; Etag::BYTES_MAX],
+    len: u8,
+}
+
+impl Etag {
+    /// The longest tag that is taken. S3's have 34 to 40 bytes.
+    pub const BYTES_MAX: usize = 126;
+
+    /// A tag as it stands in a header; `None` when it is empty, too long or not printable ASCII.
+    pub fn new(text: &str) -> Option<Etag> {
+        let fits = !text.is_empty() && text.len() <= Self::BYTES_MAX;
+        if !fits || !text.bytes().all(|byte| (0x21..0x7f).contains(&byte)) {
+            return None;
+        }
+        let mut bytes = [0; Self::BYTES_MAX];
+        bytes[..text.len()].copy_from_slice(text.as_bytes());
+        Some(Etag { bytes, len: text.len() as u8 })
+    }
+
+    /// The tag as it stands in a header.
+    pub fn as_str(&self) -> &str {
+        std::str::from_utf8(&self.bytes[..usize::from(self.len)]).expect("checked when it was made")
+    }
+}
+
+impl fmt::Debug for Etag {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl fmt::Display for Etag {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// How an object is written.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct PutOptions {
+    /// What the object is said to contain; stores of files ignore it.
+    pub content_type: Option<String>,
+}
+
+/// What a listing is asked for.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ListRequest {
+    /// Only keys that begin so.
+    pub prefix: String,
+    /// Keys are rolled up behind this character, usually `/`.
+    pub delimiter: Option<char>,
+    /// Where the page before ended.
+    pub continuation: Option<String>,
+    /// Entries in a page at most; the store's own limit holds as well.
+    pub entries_max: Option<u32>,
+}
+
+/// One page of a listing.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ListPage {
+    /// Objects and rolled-up prefixes, in the order of their keys' bytes.
+    pub entries: Vec<ListEntry>,
+    /// What the next page is asked for with; `None` after the last.
+    pub continuation: Option<String>,
+}
+
+/// One line of a listing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ListEntry {
+    /// An object.
+    Object {
+        /// Its whole key.
+        key: String,
+        /// What the listing said of it.
+        meta: ObjectMeta,
+    },
+    /// What several keys have in common up to the delimiter, delimiter included.
+    Prefix(String),
+}
+
+impl ListEntry {
+    /// The key, or the prefix.
+    pub fn key(&self) -> &str {
+        match self {
+            ListEntry::Object { key, .. } | ListEntry::Prefix(key) => key,
+        }
+    }
+}

@@ -1,0 +1,137 @@
+//! Ranged GET into one buffer: each worker receives straight into its own piece of it.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use hydrant_engine::{Core, Region, RegionOwner};
+
+use super::board::Board;
+use super::get::{frozen, memory, whole};
+use super::limits::TransferLimits;
+use super::plan::{GetPlan, GetPlanConfig, PartRequest};
+use crate::error::Result;
+use crate::store::Reader;
+
+/// What is left to read, and the memory for it. The pieces are cut in the order of the parts.
+struct State {
+    plan: GetPlan,
+    rest: Option<Region>,
+}
+
+#[derive(Clone)]
+struct Worker {
+    board: Arc<Board<State>>,
+    reader: Arc<dyn Reader>,
+    object: String,
+}
+
+/// Fills `region` from `offset`; the count is short only at the end of the object.
+pub(crate) async fn read_into(
+    core: &Core,
+    reader: Arc<dyn Reader>,
+    object: String,
+    offset: u64,
+    region: Region,
+    limits: TransferLimits,
+) -> Result<usize> {
+    let end = offset.saturating_add(region.len() as u64);
+    let config = GetPlanConfig {
+        part_size_bytes: limits.part_size_bytes,
+        window_parts: 4 * limits.connections + 1,
+    };
+    let plan = GetPlan::new(config, Some(offset..end))?;
+    let board = Arc::new(Board::new(State { plan, rest: Some(region) }));
+    Worker { board, reader, object }.coordinate(core, limits).await
+}
+
+/// Reads a range into one buffer from the pool, and hands it on without a copy.
+pub(crate) async fn read_range(
+    core: &Core,
+    reader: Arc<dyn Reader>,
+    object: String,
+    range: std::ops::Range<u64>,
+    limits: TransferLimits,
+) -> Result<Bytes> {
+    let len = range.end.saturating_sub(range.start);
+    if len == 0 {
+        return Ok(Bytes::new());
+    }
+    let lease = memory(core, len).await?;
+    if len <= limits.part_size_bytes {
+        let read = reader.read(core, range.start, lease.into(), 0..len as usize).await;
+        let count = read.result?.len_bytes;
+        let lease = read.buf.into_lease().expect("a lease was lent and comes back");
+        return Ok(frozen(lease, count));
+    }
+    let (owner, mut region) = RegionOwner::new(lease);
+    drop(region.split_off(len as usize));
+    let count = read_into(core, reader, object, range.start, region, limits).await?;
+    let lease = owner.returned().await;
+    Ok(frozen(lease, count))
+}
+
+impl Worker {
+    async fn coordinate(&self, core: &Core, limits: TransferLimits) -> Result<usize> {
+        let Some((first, piece)) = self.take() else { return Ok(0) };
+        let span = 0..first.len as usize;
+        let read = self.reader.read(core, first.offset, piece.into(), span).await;
+        let info = read.result?;
+        if first.offset >= info.object_bytes {
+            return Ok(0);
+        }
+        let part = self.board.look(|state| state.plan.on_first(info.object_bytes))?;
+        whole(&self.object, part, info.len_bytes)?;
+        self.board.change(|state| state.plan.on_done(part.index))?;
+        let parts = self.board.look(|state| state.plan.parts()).unwrap_or(0);
+        let others = limits.connections.min(usize::try_from(parts).unwrap_or(usize::MAX));
+        let mut tasks = Vec::with_capacity(others);
+        for number in 1..others {
+            let worker = self.clone();
+            let start = move |core: Core| async move { worker.work(&core).await };
+            tasks.push(core.engine().spawn(core.index() + number, start)?);
+        }
+        if parts > 1 {
+            self.work(core).await;
+        }
+        for task in tasks {
+            task.await?;
+        }
+        if let Some(error) = self.board.failure() {
+            return Err(error);
+        }
+        let range = self.board.look(|state| state.plan.range()).expect("the size is known");
+        Ok((range.end - range.start) as usize)
+    }
+
+    async fn work(&self, core: &Core) {
+        if let Err(error) = self.work_inner(core).await {
+            self.board.fail(error);
+        }
+    }
+
+    async fn work_inner(&self, core: &Core) -> Result<()> {
+        loop {
+            let next = self.board.wait(|state| match state.take() {
+                Some(part) => Some(Some(part)),
+                None => state.plan.all_planned().then_some(None),
+            });
+            let Some((part, piece)) = next.await? else { return Ok(()) };
+            let span = 0..part.len as usize;
+            let read = self.reader.read(core, part.offset, piece.into(), span).await;
+            whole(&self.object, part, read.result?.len_bytes)?;
+            self.board.change(|state| state.plan.on_done(part.index))?;
+        }
+    }
+
+    fn take(&self) -> Option<(PartRequest, Region)> {
+        self.board.look(State::take)
+    }
+}
+
+impl State {
+    fn take(&mut self) -> Option<(PartRequest, Region)> {
+        let part = self.plan.next_part()?;
+        let rest = self.rest.as_mut()?;
+        Some((part, rest.split_to(part.len as usize)))
+    }
+}

@@ -1,0 +1,26 @@
+//! Moving whole objects: ranged GET, the streaming writer, copy, listings.
+//!
+//! Every pipeline has the same shape. A task on one core begins it, learns the size from the first
+//! answer, and starts workers on the cores; each worker takes memory first and a part then, so that
+//! a part which has been taken always has what it needs to end (POOL-1). What the workers of one
+//! pipeline share is its board, locked for a few instructions once a part. No pipeline asks for a
+//! size ahead, holds more than its leases, or shows an object before it is whole (DATA-3).
+
+mod board;
+mod copy;
+mod get;
+mod into;
+mod limits;
+mod listing;
+pub mod plan;
+mod upload;
+mod writer;
+
+pub use copy::{CopyOptions, CopyReport, Progress, copy};
+pub(crate) use get::start as start_get;
+pub use get::{GetOptions, GetStream};
+pub(crate) use into::{read_into, read_range};
+pub use limits::TransferLimits;
+pub use listing::Listing;
+pub use plan::{PartRequest, PlanError};
+pub use writer::Writer;

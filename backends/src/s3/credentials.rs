@@ -1,0 +1,262 @@
+//! Who signs: an access key pair, perhaps for a limited time, or nobody.
+//!
+//! Secrets are wiped when dropped and appear in no `Debug` and no error (SEC-1).
+
+use std::fmt;
+
+use zeroize::Zeroizing;
+
+use super::time::Timestamp;
+
+/// Credentials are asked for anew this long before they expire, in seconds.
+pub const REFRESH_AHEAD_S: u64 = 300;
+/// Credentials are no longer used this long before they expire, in seconds: a request needs time to
+/// arrive.
+pub const UNUSABLE_AHEAD_S: u64 = 5;
+
+const ACCESS_KEY_ID: &str = "AWS_ACCESS_KEY_ID";
+const SECRET_ACCESS_KEY: &str = "AWS_SECRET_ACCESS_KEY";
+const SESSION_TOKEN: &str = "AWS_SESSION_TOKEN";
+
+/// How requests of a store are authenticated.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Identity {
+    /// Requests are not signed: public buckets.
+    Anonymous,
+    /// Requests are signed with these credentials.
+    Keys(Credentials),
+}
+
+/// An access key pair, with a session token where it is temporary.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Credentials {
+    access_key_id: String,
+    secret_access_key: Zeroizing<String>,
+    session_token: Option<Zeroizing<String>>,
+    expires_at: Option<Timestamp>,
+}
+
+impl Credentials {
+    /// A key pair. Every part goes into a header, so empty values, spaces and control characters
+    /// are refused.
+    pub fn new(
+        access_key_id: impl Into<String>,
+        secret_access_key: impl Into<String>,
+        session_token: Option<String>,
+        expires_at: Option<Timestamp>,
+    ) -> Result<Credentials, CredentialsError> {
+        let credentials = Credentials {
+            access_key_id: access_key_id.into(),
+            secret_access_key: Zeroizing::new(secret_access_key.into()),
+            session_token: session_token.map(Zeroizing::new),
+            expires_at,
+        };
+        check("access key id", &credentials.access_key_id)?;
+        check("secret access key", &credentials.secret_access_key)?;
+        if let Some(token) = &credentials.session_token {
+            check("session token", token)?;
+        }
+        Ok(credentials)
+    }
+
+    /// Reads `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY` and `AWS_SESSION_TOKEN` through `lookup`.
+    ///
+    /// An empty variable counts as unset. Neither key set is `None`; one without the other is an
+    /// error that names the missing one, because falling through to another source would use the
+    /// wrong account.
+    pub fn from_env(
+        lookup: impl Fn(&str) -> Option<String>,
+    ) -> Result<Option<Credentials>, CredentialsError> {
+        let set = |name| lookup(name).filter(|value| !value.is_empty());
+        let secret = set(SECRET_ACCESS_KEY).map(Zeroizing::new);
+        match (set(ACCESS_KEY_ID), secret) {
+            (None, None) => Ok(None),
+            (Some(_), None) => {
+                Err(CredentialsError::HalfSet { set: ACCESS_KEY_ID, missing: SECRET_ACCESS_KEY })
+            }
+            (None, Some(_)) => {
+                Err(CredentialsError::HalfSet { set: SECRET_ACCESS_KEY, missing: ACCESS_KEY_ID })
+            }
+            (Some(id), Some(mut secret)) => {
+                let secret = std::mem::take(&mut *secret);
+                Credentials::new(id, secret, set(SESSION_TOKEN), None).map(Some)
+            }
+        }
+    }
+
+    /// The public half of the pair, as sent in the `authorization` header.
+    pub fn access_key_id(&self) -> &str {
+        &self.access_key_id
+    }
+
+    /// The token of temporary credentials: the value of `x-amz-security-token`. It is a secret.
+    pub fn session_token(&self) -> Option<&str> {
+        self.session_token.as_ref().map(|token| token.as_str())
+    }
+
+    /// When the credentials end, where that is known.
+    pub fn expires_at(&self) -> Option<Timestamp> {
+        self.expires_at
+    }
+
+    /// Whether the credentials may be used at `now`, and whether it is time to ask for new ones.
+    pub fn freshness(&self, now: Timestamp) -> Freshness {
+        let Some(end) = self.expires_at else { return Freshness::Fresh };
+        match end.unix_seconds().saturating_sub(now.unix_seconds()) {
+            left if left <= UNUSABLE_AHEAD_S => Freshness::Expired,
+            left if left <= REFRESH_AHEAD_S => Freshness::Ending,
+            _ => Freshness::Fresh,
+        }
+    }
+
+    pub(crate) fn secret_access_key(&self) -> &str {
+        &self.secret_access_key
+    }
+}
+
+impl fmt::Debug for Credentials {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Credentials")
+            .field("access_key_id", &self.access_key_id)
+            .field("secret_access_key", &"<redacted>")
+            .field("session_token", &self.session_token.as_ref().map(|_| "<redacted>"))
+            .field("expires_at", &self.expires_at)
+            .finish()
+    }
+}
+
+/// How long credentials still serve.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Freshness {
+    /// Nothing to do.
+    Fresh,
+    /// Still good, but new ones should be asked for ([`REFRESH_AHEAD_S`]).
+    Ending,
+    /// Not to be used any more ([`UNUSABLE_AHEAD_S`]).
+    Expired,
+}
+
+/// What is wrong with credentials. No message carries their value (SEC-1).
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum CredentialsError {
+    /// One variable of the pair is set, the other is not.
+    #[error("{set} is set but {missing} is not; set both, or unset both to use another source")]
+    HalfSet {
+        /// The variable that is set.
+        set: &'static str,
+        /// The variable that is missing.
+        missing: &'static str,
+    },
+    /// A part is empty.
+    #[error("the {part} is empty")]
+    Empty {
+        /// Which part of the credentials.
+        part: &'static str,
+    },
+    /// A part holds a character that no header may carry, often a newline from a file.
+    #[error(
+        "the {part} holds a space, a control or a non-ASCII character at byte {at}; \
+         a newline copied from a file is the usual cause"
+    )]
+    Character {
+        /// Which part of the credentials.
+        part: &'static str,
+        /// The position of the first such character, in bytes.
+        at: usize,
+    },
+}
+
+fn check(part: &'static str, value: &str) -> Result<(), CredentialsError> {
+    if value.is_empty() {
+        return Err(CredentialsError::Empty { part });
+    }
+    match value.bytes().position(|byte| !byte.is_ascii_graphic()) {
+        Some(at) => Err(CredentialsError::Character { part, at }),
+        None => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECRET: &str = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY";
+    const TOKEN: &str = "FwoGZXIvYXdzEXAMPLETOKEN==";
+
+    fn env<'a>(pairs: &'a [(&str, &str)]) -> impl Fn(&str) -> Option<String> + 'a {
+        |wanted| pairs.iter().find(|(name, _)| *name == wanted).map(|(_, value)| value.to_string())
+    }
+
+    fn sample() -> Credentials {
+        Credentials::new("AKIAIOSFODNN7EXAMPLE", SECRET, Some(TOKEN.into()), None).unwrap()
+    }
+
+    #[test]
+    fn the_environment_gives_a_pair_with_or_without_a_token() {
+        let pair = [(ACCESS_KEY_ID, "AKID"), (SECRET_ACCESS_KEY, SECRET), (SESSION_TOKEN, "")];
+        let found = Credentials::from_env(env(&pair)).unwrap().unwrap();
+        assert_eq!(found.access_key_id(), "AKID");
+        assert_eq!(found.secret_access_key(), SECRET);
+        assert_eq!(found.session_token(), None);
+
+        let pair = [(ACCESS_KEY_ID, "AKID"), (SECRET_ACCESS_KEY, SECRET), (SESSION_TOKEN, TOKEN)];
+        let found = Credentials::from_env(env(&pair)).unwrap().unwrap();
+        assert_eq!(found.session_token(), Some(TOKEN));
+    }
+
+    #[test]
+    fn an_empty_environment_has_no_credentials() {
+        assert_eq!(Credentials::from_env(env(&[])), Ok(None));
+        let empty = [(ACCESS_KEY_ID, ""), (SECRET_ACCESS_KEY, "")];
+        assert_eq!(Credentials::from_env(env(&empty)), Ok(None));
+    }
+
+    #[test]
+    fn a_half_set_pair_names_what_is_missing() {
+        let error = Credentials::from_env(env(&[(ACCESS_KEY_ID, "AKID")])).unwrap_err();
+        assert!(error.to_string().contains("AWS_SECRET_ACCESS_KEY is not"), "{error}");
+        let error = Credentials::from_env(env(&[(SECRET_ACCESS_KEY, SECRET)])).unwrap_err();
+        assert!(error.to_string().contains("AWS_ACCESS_KEY_ID is not"), "{error}");
+        assert!(!error.to_string().contains(SECRET));
+    }
+
+    #[test]
+    fn values_that_no_header_may_carry_are_refused_without_showing_them() {
+        let broken = format!("{SECRET}\n");
+        let error = Credentials::new("AKID", broken, None, None).unwrap_err();
+        assert_eq!(
+            error,
+            CredentialsError::Character { part: "secret access key", at: SECRET.len() }
+        );
+        assert!(!format!("{error} {error:?}").contains("wJalr"));
+        assert!(Credentials::new("AK ID", SECRET, None, None).is_err());
+        assert!(Credentials::new("", SECRET, None, None).is_err());
+        assert!(Credentials::new("AKID", SECRET, Some("a\r\nb".into()), None).is_err());
+    }
+
+    /// SEC-1
+    #[test]
+    fn debug_shows_neither_secret_nor_token() {
+        for text in [
+            format!("{:?}", sample()),
+            format!("{:#?}", sample()),
+            format!("{:?}", Identity::Keys(sample())),
+        ] {
+            assert!(!text.contains(SECRET) && !text.contains("wJalr"), "{text}");
+            assert!(!text.contains(TOKEN) && !text.contains("FwoGZX"), "{text}");
+            assert!(text.contains("AKIAIOSFODNN7EXAMPLE"), "{text}");
+        }
+    }
+
+    #[test]
+    fn credentials_end_before_their_end() {
+        let at = Timestamp::from_unix_seconds;
+        let timed = Credentials::new("AKID", SECRET, None, Some(at(10_000))).unwrap();
+        assert_eq!(timed.freshness(at(9_699)), Freshness::Fresh);
+        assert_eq!(timed.freshness(at(9_700)), Freshness::Ending);
+        assert_eq!(timed.freshness(at(9_994)), Freshness::Ending);
+        assert_eq!(timed.freshness(at(9_995)), Freshness::Expired);
+        assert_eq!(timed.freshness(at(20_000)), Freshness::Expired);
+        assert_eq!(sample().freshness(at(u64::MAX)), Freshness::Fresh);
+    }
+}

@@ -1,0 +1,143 @@
+//! What every store can do, as the pipelines see it.
+//!
+//! The calls run on a core of the engine and take and give buffers without copying. People use
+//! [`crate::Store`], which hands work to the cores from any thread.
+
+use std::fmt;
+use std::future::Future;
+use std::ops::Range;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use hydrant_engine::{Buf, Core};
+
+use crate::error::Result;
+use crate::object::{Etag, ListPage, ListRequest, ObjectMeta, PutOptions};
+use crate::pipeline::PartRequest;
+
+/// A future that stays on its core. One is made for each request of a store, not for each
+/// submission to the kernel.
+pub type LocalFuture<'a, T> = Pin<Box<dyn Future<Output = T> + 'a>>;
+
+/// A place for objects.
+pub trait ObjectStore: Send + Sync + fmt::Debug + 'static {
+    /// The URI of a key in this store, for messages; without secrets.
+    fn uri_of(&self, key: &str) -> String;
+
+    /// What the store has to say about the limits of parts.
+    fn part_rules(&self) -> PartRules;
+
+    /// What is known of an object.
+    fn head<'a>(&'a self, core: &'a Core, key: &'a str) -> LocalFuture<'a, Result<ObjectMeta>>;
+
+    /// Something that reads parts of one object, on any core. Nothing is asked of the store before
+    /// the first read.
+    fn reader(&self, key: &str) -> Arc<dyn Reader>;
+
+    /// Writes a whole object from one buffer; the buffer comes back.
+    fn put<'a>(
+        &'a self,
+        core: &'a Core,
+        key: &'a str,
+        buf: Buf,
+        span: Range<usize>,
+        options: &'a PutOptions,
+    ) -> LocalFuture<'a, (Result<ObjectMeta>, Buf)>;
+
+    /// Begins an upload in parts. Nothing is visible under the key before it is completed (DATA-3).
+    ///
+    /// `size_bytes` is the size of the object where it is known.
+    fn begin_upload<'a>(
+        &'a self,
+        core: &'a Core,
+        key: &'a str,
+        size_bytes: Option<u64>,
+        options: &'a PutOptions,
+    ) -> LocalFuture<'a, Result<Arc<dyn Upload>>>;
+
+    /// Deletes an object. One that is not there is [`crate::ErrorKind::NotFound`] where the store
+    /// tells; S3 does not.
+    fn delete<'a>(&'a self, core: &'a Core, key: &'a str) -> LocalFuture<'a, Result<()>>;
+
+    /// One page of a listing. A page that fails is an error, never an empty page.
+    fn list_page<'a>(
+        &'a self,
+        core: &'a Core,
+        request: &'a ListRequest,
+    ) -> LocalFuture<'a, Result<ListPage>>;
+}
+
+/// Reads parts of one object. All reads see the same version of it, or fail (DATA-2).
+pub trait Reader: Send + Sync + fmt::Debug + 'static {
+    /// Fills `span` of `buf` from `offset`; short only at the end of the object. An offset at or
+    /// beyond the end reads 0 bytes. The first read tells what the object is.
+    fn read<'a>(
+        &'a self,
+        core: &'a Core,
+        offset: u64,
+        buf: Buf,
+        span: Range<usize>,
+    ) -> LocalFuture<'a, PartRead>;
+
+    /// What the first read told.
+    fn meta(&self) -> Option<ObjectMeta>;
+}
+
+/// What a read gave; the buffer always comes back.
+#[derive(Debug)]
+pub struct PartRead {
+    /// The buffer.
+    pub buf: Buf,
+    /// Bytes read, and the size of the whole object.
+    pub result: Result<ReadInfo>,
+}
+
+/// What a read told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ReadInfo {
+    /// Bytes read into the span, from its start.
+    pub len_bytes: usize,
+    /// Size of the whole object.
+    pub object_bytes: u64,
+}
+
+/// An upload in parts that has begun.
+pub trait Upload: Send + Sync + fmt::Debug + 'static {
+    /// Writes one part from `span` of `buf`; the buffer comes back when no attempt needs it any
+    /// more. Parts may go out in any order and from any core.
+    fn put_part<'a>(
+        &'a self,
+        core: &'a Core,
+        part: PartRequest,
+        buf: Buf,
+        span: Range<usize>,
+    ) -> LocalFuture<'a, (Result<PartTag>, Buf)>;
+
+    /// Makes the object visible, whole. `tags` are those of all parts in order.
+    fn complete<'a>(
+        &'a self,
+        core: &'a Core,
+        tags: &'a [PartTag],
+    ) -> LocalFuture<'a, Result<ObjectMeta>>;
+
+    /// Throws away what was uploaded (DATA-3).
+    fn abort<'a>(&'a self, core: &'a Core) -> LocalFuture<'a, Result<()>>;
+}
+
+/// What a store gave for one part.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PartTag {
+    /// Which part, and which bytes.
+    pub part: PartRequest,
+    /// The tag that completing asks for, on S3.
+    pub etag: Option<Etag>,
+}
+
+/// What a store demands of parts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PartRules {
+    /// Whether S3's limits hold: 10,000 parts, 5 MiB at least but for the last.
+    pub s3_limits: bool,
+    /// Whether an object that fits one part is better written by [`ObjectStore::put`].
+    pub single_put: bool,
+}
