@@ -22,8 +22,9 @@ use crate::store::{ObjectStore, PartTag, ReadInfo};
 
 const MODES: [FileMode; 2] = [FileMode::Buffered, FileMode::Direct];
 
-/// Two cores and an empty directory. Tests write, delete and replace nothing outside of it, not even
-/// where they expect a refusal: a rule that is broken must not cost the machine it is tested on.
+/// Two cores and an empty directory. Tests write, delete and replace nothing outside of it, not
+/// even where they expect a refusal: a rule that is broken must not cost the machine it is tested
+/// on.
 struct House {
     engine: Engine,
     dir: TempDir,

@@ -1,0 +1,117 @@
+//! Hydrant as the contestant of the floor: the same work through the public crate.
+//!
+//! `get` streams an object and releases each piece; `put` gives pieces of memory away to the
+//! streaming writer. No checksum, no signature. It prints the line that `hydrant-floor` prints.
+
+use std::error::Error;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+use hydrant::{Bytes, GetOptions, Hydrant, PutOptions, Store, TransferLimits};
+use hydrant_floor::report::Stopwatch;
+
+/// The same transfers as `hydrant-floor`, through the crate `hydrant`.
+#[derive(Debug, Parser)]
+struct Cli {
+    #[command(subcommand)]
+    direction: Direction,
+}
+
+#[derive(Debug, Subcommand)]
+enum Direction {
+    /// Stream an object, again and again until the bytes are reached.
+    Get(Work),
+    /// Upload memory as one object.
+    Put(Work),
+}
+
+#[derive(Debug, Clone, Args)]
+struct Work {
+    /// The server, such as http://127.0.0.1:8080.
+    #[arg(long)]
+    endpoint: String,
+    /// The bucket.
+    #[arg(long)]
+    bucket: String,
+    /// The object.
+    #[arg(long)]
+    key: String,
+    /// Bytes to move in all.
+    #[arg(long)]
+    bytes: u64,
+    /// Connections, each with one part under way.
+    #[arg(long)]
+    connections: usize,
+    /// Cores (threads with a ring each).
+    #[arg(long)]
+    cores: usize,
+    /// Bytes of a part.
+    #[arg(long)]
+    range_bytes: u64,
+    /// Bytes of the pool; by default two parts a connection and some room for heads.
+    #[arg(long)]
+    pool_bytes: Option<usize>,
+}
+
+fn main() -> ExitCode {
+    let result = match Cli::parse().direction {
+        Direction::Get(work) => get(&work),
+        Direction::Put(work) => put(&work),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("hydrant-client: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn get(work: &Work) -> Result<(), Box<dyn Error>> {
+    let (_hydrant, store) = open(work)?;
+    let watch = Stopwatch::new();
+    let mut left = work.bytes;
+    while left > 0 {
+        let range = Some(0..left);
+        let mut stream = store.get(&work.key, GetOptions { range, ..GetOptions::default() })?;
+        while let Some(piece) = stream.next_wait() {
+            left -= piece?.len() as u64;
+        }
+    }
+    watch.report("get-hydrant", work.bytes).print()?;
+    Ok(())
+}
+
+fn put(work: &Work) -> Result<(), Box<dyn Error>> {
+    let (_hydrant, store) = open(work)?;
+    let piece = Bytes::from(vec![0x5a; work.range_bytes as usize]);
+    let watch = Stopwatch::new();
+    let mut writer = store.writer(&work.key, PutOptions::default())?;
+    let mut left = work.bytes;
+    while left > 0 {
+        let len = left.min(work.range_bytes);
+        writer.write_owned_wait(piece.slice(..len as usize))?;
+        left -= len;
+    }
+    writer.finish_wait()?;
+    watch.report("put-hydrant", work.bytes).print()?;
+    Ok(())
+}
+
+fn open(work: &Work) -> Result<(Hydrant, Store), hydrant::Error> {
+    let parts = 2 * work.connections as u64 + 2;
+    let pool = work.pool_bytes.unwrap_or((parts * work.range_bytes) as usize);
+    let mut limits = TransferLimits::default();
+    limits.part_size_bytes = work.range_bytes;
+    limits.connections = work.connections;
+    let endpoint = work.endpoint.clone();
+    let hydrant = Hydrant::builder()
+        .cores(work.cores)
+        .pool_bytes(pool)
+        .transfer(limits)
+        .anonymous()
+        .s3(move |s3| s3.endpoint.url = Some(endpoint))
+        .build()?;
+    let store = hydrant.store(&format!("s3://{}/", work.bucket))?;
+    Ok((hydrant, store))
+}

@@ -1,0 +1,141 @@
+//! Ranged GETs and PUTs over kept-alive HTTP/1.1 connections: one request outstanding a connection,
+//! one reused buffer each. A GET discards the body in place; a PUT sends the same buffer again and
+//! again.
+//!
+//! This room knows nothing of S3 and never retries.
+
+mod answer;
+mod connection;
+mod threads;
+mod uring;
+
+use std::net::SocketAddr;
+use std::ops::Range;
+
+use crate::Engine;
+use crate::failure::{Failure, Result};
+use crate::report::{Report, Stopwatch};
+use crate::work::Ranges;
+use answer::Expected;
+
+/// Which way the bytes go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Direction {
+    /// From the server, by ranged GETs of one object.
+    Get,
+    /// To the server, by PUTs to one URL a connection.
+    Put,
+}
+
+/// One run. All sizes are bytes.
+#[derive(Clone, Debug)]
+pub struct Transfer {
+    /// Which way.
+    pub direction: Direction,
+    /// By which system calls.
+    pub engine: Engine,
+    /// The server.
+    pub address: SocketAddr,
+    /// The path of the object. PUT appends `.` and the number of the connection.
+    pub path: String,
+    /// Payload in all.
+    pub bytes: u64,
+    /// Payload a request.
+    pub range_bytes: u64,
+    /// The reused buffer of each connection.
+    pub buffer_bytes: usize,
+    /// Connections in all.
+    pub connections: usize,
+    /// Threads the connections are dealt to.
+    pub threads: usize,
+    /// Let the kernel return from a receive only when the buffer is full (`MSG_WAITALL`).
+    pub wait_all: bool,
+}
+
+impl Transfer {
+    /// Does it, and checks that every byte was answered for.
+    ///
+    /// # Errors
+    /// When the kernel refuses something, or an answer is not what it should be.
+    pub fn run(&self) -> Result<Report> {
+        self.validate()?;
+        let stopwatch = Stopwatch::new();
+        let ranges = Ranges::new(self.bytes, self.range_bytes);
+        let moved_bytes = std::thread::scope(|scope| {
+            let running: Vec<_> = (0..self.threads)
+                .map(|thread| {
+                    let (mine, ranges) = (self.connections_of(thread), &ranges);
+                    scope.spawn(move || match self.engine {
+                        Engine::Threads => threads::run(self, mine, ranges),
+                        Engine::Uring => uring::run(self, mine, ranges),
+                    })
+                })
+                .collect();
+            let finished = running.into_iter().map(|thread| thread.join());
+            finished
+                .map(|joined| joined.expect("a thread of the floor does not panic"))
+                .sum::<Result<u64>>()
+        })?;
+        if moved_bytes != self.bytes {
+            return Err(Failure::wrong(format!(
+                "{moved_bytes} of {} bytes were moved",
+                self.bytes
+            )));
+        }
+        let direction = match self.direction {
+            Direction::Get => "get",
+            Direction::Put => "put",
+        };
+        Ok(stopwatch.report(format!("{direction}-{}", self.engine), moved_bytes))
+    }
+
+    fn validate(&self) -> Result<()> {
+        let wrong = |what: &str| Err(Failure::wrong(what));
+        if self.threads == 0 || self.connections < self.threads {
+            return wrong("there must be a thread, and a connection for each thread");
+        }
+        if self.range_bytes == 0 || self.buffer_bytes == 0 || self.bytes == 0 {
+            return wrong("sizes must be more than 0");
+        }
+        if u32::try_from(self.buffer_bytes).is_err() {
+            return wrong("a buffer is at most 4 GiB, the longest operation io_uring takes");
+        }
+        Ok(())
+    }
+
+    /// The numbers of the connections of one thread.
+    fn connections_of(&self, thread: usize) -> impl Iterator<Item = usize> + Send + use<> {
+        (thread..self.connections).step_by(self.threads)
+    }
+
+    /// The head of the request for `range` on connection `number`.
+    fn request_head(&self, number: usize, range: &Range<u64>) -> String {
+        let Self { path, address, .. } = self;
+        match self.direction {
+            Direction::Get => format!(
+                "GET {path} HTTP/1.1\r\nHost: {address}\r\nRange: bytes={}-{}\r\n\r\n",
+                range.start,
+                range.end - 1
+            ),
+            Direction::Put => format!(
+                "PUT {path}.{number} HTTP/1.1\r\nHost: {address}\r\nContent-Length: {}\r\n\r\n",
+                range.end - range.start
+            ),
+        }
+    }
+
+    fn expected(&self, range: &Range<u64>) -> Expected {
+        match self.direction {
+            Direction::Get => Expected::Partial(range.end - range.start),
+            Direction::Put => Expected::Stored,
+        }
+    }
+
+    /// How many bytes of body the request for `range` carries.
+    fn body_bytes(&self, range: &Range<u64>) -> u64 {
+        match self.direction {
+            Direction::Get => 0,
+            Direction::Put => range.end - range.start,
+        }
+    }
+}

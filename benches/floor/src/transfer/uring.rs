@@ -1,0 +1,167 @@
+//! The floor by one `io_uring` a thread. Each connection has one chain in flight: the head of the
+//! request, linked to the first receive (GET) or the first send of the body (PUT).
+
+use std::mem::ManuallyDrop;
+use std::ops::Range;
+
+use io_uring::{opcode, squeue, types};
+
+use super::Transfer;
+use super::answer::Answer;
+use super::connection::Connection;
+use crate::arena::Arena;
+use crate::failure::{Failure, Result};
+use crate::ring::Ring;
+use crate::work::Ranges;
+
+/// `IORING_RECVSEND_POLL_FIRST`: the answer cannot be there yet, so the first try to receive would
+/// be in vain.
+const POLL_FIRST: u16 = 1;
+/// The completion of a request head, which is posted only when it failed.
+const HEAD_FAILED: u64 = 1 << 32;
+
+/// Runs the connections `mine` until no range is left; gives the bytes that were answered for.
+pub(super) fn run(
+    transfer: &Transfer,
+    mine: impl Iterator<Item = usize>,
+    ranges: &Ranges,
+) -> Result<u64> {
+    let mine: Vec<usize> = mine.collect();
+    let arena = Arena::new(mine.len(), transfer.buffer_bytes)?;
+    let exchanges = mine
+        .iter()
+        .enumerate()
+        .map(|(slot, &number)| Connection::open(transfer.address, number, arena.buffer(slot)))
+        .map(|connection| connection.map(Exchange::idle))
+        .collect::<Result<Vec<_>>>()?;
+    // A run that fails midway leaves operations in flight. What they name is then leaked, never
+    // freed (OWN-2).
+    let mut lent = ManuallyDrop::new((arena, exchanges));
+    let moved_bytes = drive(transfer, &mut lent.1, ranges)?;
+    drop(ManuallyDrop::into_inner(lent));
+    Ok(moved_bytes)
+}
+
+/// The loop of one ring. `Ok` says that nothing is in flight any more.
+fn drive(transfer: &Transfer, exchanges: &mut [Exchange], ranges: &Ranges) -> Result<u64> {
+    // A connection has two entries in flight at most: the head, and what is linked to it.
+    let mut ring = Ring::new(u32::try_from(2 * exchanges.len()).unwrap_or(u32::MAX))?;
+    let (mut running, mut moved_bytes, mut completions) = (0usize, 0, Vec::new());
+    for (slot, exchange) in exchanges.iter_mut().enumerate() {
+        running += usize::from(exchange.begin(transfer, slot, ranges, &mut ring)?);
+    }
+    while running > 0 {
+        ring.turn(&mut completions)?;
+        for completion in completions.drain(..) {
+            let (tag, result) = (completion.user_data(), completion.result());
+            if tag & HEAD_FAILED != 0 || result < 0 {
+                return Err(Failure::completion("io_uring send or recv", result.min(0)));
+            }
+            let slot = usize::try_from(tag).expect("the tag is the index of a connection");
+            let exchange = &mut exchanges[slot];
+            if exchange.completed(transfer, slot, result.unsigned_abs() as usize, &mut ring)? {
+                moved_bytes += exchange.range.end - exchange.range.start;
+                running -= usize::from(!exchange.begin(transfer, slot, ranges, &mut ring)?);
+            }
+        }
+    }
+    Ok(moved_bytes)
+}
+
+/// One connection and where its request stands.
+struct Exchange {
+    connection: Connection,
+    range: Range<u64>,
+    /// The request head: owned here until the kernel has sent it.
+    head: String,
+    /// Body of a PUT that is not sent yet; 0 for a GET and once the answer is awaited.
+    unsent_bytes: u64,
+    answer: Option<Answer>,
+}
+
+impl Exchange {
+    fn idle(connection: Connection) -> Self {
+        Self { connection, range: 0..0, head: String::new(), unsent_bytes: 0, answer: None }
+    }
+
+    /// Sends the next request. False when no range is left.
+    fn begin(
+        &mut self,
+        transfer: &Transfer,
+        slot: usize,
+        ranges: &Ranges,
+        ring: &mut Ring,
+    ) -> Result<bool> {
+        let Some(range) = ranges.take() else { return Ok(false) };
+        self.head = transfer.request_head(self.connection.number, &range);
+        self.unsent_bytes = transfer.body_bytes(&range);
+        self.answer = Some(Answer::new(transfer.expected(&range)));
+        self.range = range;
+        let more = if self.unsent_bytes > 0 { libc::MSG_MORE } else { 0 };
+        let head_bytes = u32::try_from(self.head.len()).expect("a request head is short");
+        let head = opcode::Send::new(self.descriptor(), self.head.as_ptr(), head_bytes)
+            .flags(libc::MSG_NOSIGNAL | libc::MSG_WAITALL | more)
+            .build()
+            .flags(squeue::Flags::IO_LINK | squeue::Flags::SKIP_SUCCESS)
+            .user_data(HEAD_FAILED | slot as u64);
+        // SAFETY: the head stays in `self` until the linked operation completes, which is after its
+        // own completion, and `run` leaks it when that does not come.
+        unsafe { ring.push(&head)? };
+        self.push_next(transfer, slot, ring)?;
+        Ok(true)
+    }
+
+    /// The operation in flight moved `count` bytes. True when the answer is complete.
+    fn completed(
+        &mut self,
+        transfer: &Transfer,
+        slot: usize,
+        count: usize,
+        ring: &mut Ring,
+    ) -> Result<bool> {
+        if self.unsent_bytes > 0 {
+            self.unsent_bytes -= count as u64;
+        } else {
+            let buffer = self.connection.buffer;
+            let answer = self.answer.as_mut().expect("an exchange in flight awaits an answer");
+            // SAFETY: the connection's one receive has completed, and the next is pushed below.
+            if answer.received(unsafe { buffer.filled(buffer.len()) }, count)? {
+                return Ok(true);
+            }
+        }
+        self.push_next(transfer, slot, ring)?;
+        Ok(false)
+    }
+
+    /// The next send of the body, or the next receive of the answer.
+    fn push_next(&self, transfer: &Transfer, slot: usize, ring: &mut Ring) -> Result<()> {
+        let buffer = self.connection.buffer;
+        let answer = self.answer.as_ref().expect("an exchange in flight awaits an answer");
+        let entry = if self.unsent_bytes > 0 {
+            let count = self.unsent_bytes.min(buffer.len() as u64);
+            opcode::Send::new(self.descriptor(), buffer.at(0), length(count as usize))
+                .flags(libc::MSG_NOSIGNAL | libc::MSG_WAITALL)
+                .build()
+        } else {
+            let span = answer.next_span(buffer.len());
+            let wait_all =
+                if transfer.wait_all && answer.is_exact() { libc::MSG_WAITALL } else { 0 };
+            opcode::Recv::new(self.descriptor(), buffer.at(span.start), length(span.len()))
+                .flags(wait_all)
+                .ioprio(POLL_FIRST)
+                .build()
+        };
+        // SAFETY: the buffer is this connection's alone, nothing else of it is in flight, and `run`
+        // frees the arena only when nothing is (OWN-2).
+        unsafe { ring.push(&entry.user_data(slot as u64)) }
+    }
+
+    fn descriptor(&self) -> types::Fd {
+        types::Fd(self.connection.descriptor())
+    }
+}
+
+/// `Transfer::validate` keeps buffers under 4 GiB.
+fn length(bytes: usize) -> u32 {
+    u32::try_from(bytes).expect("a buffer is under 4 GiB")
+}

@@ -1,0 +1,1 @@
+//! Criterion benches of the small pieces; they are in `micro.rs`, run by `cargo bench -p hydrant-micro`.

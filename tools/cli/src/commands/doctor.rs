@@ -1,0 +1,122 @@
+//! `hydrant doctor`: what this machine grants and refuses, and what is done instead (FALL-1).
+
+use std::fmt::Write as _;
+use std::fs;
+use std::io::{self, Write as _};
+use std::path::Path;
+
+use hydrant::TransferLimits;
+use hydrant::engine::{ArenaBacking, Capabilities, FeatureState};
+
+use crate::exit::Failure;
+use crate::human;
+use crate::options::{Options, Weight};
+use crate::probe;
+
+/// Show what this machine grants and refuses: kernel, io_uring, memory, O_DIRECT
+///
+/// Where something is refused the reason is shown, and the work is done another way. Without
+/// io_uring the exit code is 3.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  hydrant doctor
+  hydrant doctor --pool 1GiB --cores 8     with the settings of a later run")]
+pub struct Args {}
+
+/// Runs it.
+pub async fn run(_: Args, options: &Options) -> Result<(), Failure> {
+    options.refuse_client("doctor")?;
+    let mut report = Report::default();
+    report.row("hydrant", env!("CARGO_PKG_VERSION"));
+    report.row("machine", &format!("{}, {}", std::env::consts::ARCH, cpus()));
+    report.row("kernel", &first_line("/proc/sys/kernel/osrelease"));
+    report.row("io_uring_disabled", &first_line("/proc/sys/kernel/io_uring_disabled"));
+    report.row("huge pages", &huge_pages());
+    report.row("transparent huge", &first_line("/sys/kernel/mm/transparent_hugepage/enabled"));
+    // What the machine says of itself is shown even where the engine cannot start on it.
+    report.print()?;
+    let client = options.client(Weight::Payload(TransferLimits::default()))?;
+    let engine = client.engine();
+    let mut report = Report::default();
+    report.granted(engine.capabilities());
+    report.row("cores", &engine.cores().to_string());
+    let here = match probe::direct_io(engine, Path::new(".")).await {
+        Ok(direct) => probe::spell(direct),
+        Err(failure) => format!("unknown: {failure}"),
+    };
+    report.row("O_DIRECT here", &here);
+    report.features(engine.capabilities());
+    report.print()
+}
+
+/// Lines of a name and a value.
+#[derive(Debug, Default)]
+struct Report(String);
+
+impl Report {
+    fn row(&mut self, name: &str, value: &str) {
+        writeln!(self.0, "{name:18} {value}").expect("a string takes all");
+    }
+
+    fn granted(&mut self, found: &Capabilities) {
+        self.row("driver", found.driver);
+        let limit = found.memlock_limit_bytes.map_or("unlimited".to_owned(), human::size);
+        self.row("locked memory", &format!("{limit} (ulimit -l)"));
+        self.row("arena", arena(found.arena));
+        let registered = if found.buffers_registered() { "yes" } else { "no, see below" };
+        self.row("registered memory", registered);
+    }
+
+    fn features(&mut self, found: &Capabilities) {
+        self.0.push_str("features\n");
+        for feature in &found.features {
+            let line = match &feature.state {
+                FeatureState::Granted => format!("  granted  {}", feature.name),
+                FeatureState::Refused(why) => format!("  refused  {}: {why}", feature.name),
+            };
+            writeln!(self.0, "{line}").expect("a string takes all");
+        }
+    }
+
+    fn print(self) -> Result<(), Failure> {
+        io::stdout().write_all(self.0.as_bytes()).map_err(Failure::stdout)
+    }
+}
+
+fn arena(backing: ArenaBacking) -> &'static str {
+    match backing {
+        ArenaBacking::HugeTlb => "pages of 2 MiB set aside (vm.nr_hugepages)",
+        ArenaBacking::TransparentHuge => "transparent huge pages of 2 MiB",
+        ArenaBacking::Small => "pages of 4 KiB",
+    }
+}
+
+fn cpus() -> String {
+    match std::thread::available_parallelism() {
+        Ok(cpus) => format!("{cpus} CPUs for this process"),
+        Err(error) => format!("number of CPUs unknown: {error}"),
+    }
+}
+
+/// From /proc/meminfo, which counts the pages of the default size.
+fn huge_pages() -> String {
+    let text = fs::read_to_string("/proc/meminfo").unwrap_or_default();
+    let field = |name: &str| {
+        let line = text.lines().find_map(|line| line.strip_prefix(name));
+        line.map_or("?", str::trim).to_owned()
+    };
+    format!(
+        "{} set aside, {} free, {} each",
+        field("HugePages_Total:"),
+        field("HugePages_Free:"),
+        field("Hugepagesize:")
+    )
+}
+
+fn first_line(path: &str) -> String {
+    match fs::read_to_string(path) {
+        Ok(text) => text.lines().next().unwrap_or_default().to_owned(),
+        Err(error) => format!("{path} cannot be read: {error}"),
+    }
+}

@@ -1,0 +1,65 @@
+//! What `--help` teaches beyond the options: locations, environment, exit codes, examples.
+
+macro_rules! locations {
+    () => {
+        "\
+Locations:
+  s3://bucket/key             an object of the store that the environment names
+  s3://host:port/bucket/key   an object of the server at host:port
+  direct:///abs/path          a file, past the page cache (O_DIRECT)
+  file:///abs/path, ./path    a file, through the page cache
+  -                           stdin or stdout (cp)
+"
+    };
+}
+
+macro_rules! examples {
+    () => {
+        "
+Examples:
+  hydrant demo                              what this machine does, measured
+  hydrant serve ./data                      an S3 server on a directory
+  hydrant cp ./disk.img s3://backup/        upload, in parts
+  hydrant cp s3://backup/disk.img direct:///srv/disk.img
+  tar c ./src | hydrant cp - s3://backup/src.tar
+  hydrant cat s3://backup/src.tar | tar t
+  AWS_ENDPOINT_URL=http://127.0.0.1:9000 hydrant --no-sign-request ls s3://backup/
+"
+    };
+}
+
+/// Below `hydrant -h`.
+pub const SHORT: &str = concat!(
+    locations!(),
+    examples!(),
+    "\n`hydrant --help` also lists the environment and the exit codes."
+);
+
+/// Below `hydrant --help`.
+pub const LONG: &str = concat!(
+    locations!(),
+    "
+Environment:
+  AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN
+      who signs; with --no-sign-request nobody does
+  AWS_ENDPOINT_URL_S3, AWS_ENDPOINT_URL
+      the server, such as http://127.0.0.1:9000; unset is AWS; --endpoint-url comes first.
+      This version speaks plain HTTP and no TLS, so not to AWS itself
+  AWS_REGION, AWS_DEFAULT_REGION
+      the region to sign for; unset is us-east-1; --region comes first
+  Profiles, SSO and the roles of instances are not read.
+
+Exit codes:
+  0    all done
+  1    some objects failed, or a failure that no other number names
+  2    wrong usage
+  3    configuration or credentials
+  4    not found
+  5    temporary trouble, and all tries are used up
+  6    integrity: a length or a checksum differs
+  7    the local disk: full, broken, read-only
+  130  interrupted by SIGINT; 143 by SIGTERM; 141 when the reader of stdout went away
+  The last line on stderr says what failed.
+",
+    examples!()
+);
