@@ -115,7 +115,8 @@ impl Simulation {
     /// When one of these does not hold.
     pub fn stop(mut self) -> Result<()> {
         self.stop_cores()?;
-        let Simulation { world, shared, cores } = self;
+        let cores = std::mem::take(&mut self.cores);
+        let (world, shared) = (&self.world, &self.shared);
         let trace = world.trace();
         assert!(
             cores.iter().all(|core| core.ended == Some(true)),
@@ -172,6 +173,13 @@ impl Simulation {
         let event = self.world.next_event().map(|at| at.saturating_sub(self.world.now()));
         let going = self.cores.iter().filter(|core| core.ended.is_none());
         going.filter_map(|core| core.runtime.until_next_timer()).chain(event).min()
+    }
+}
+
+impl Drop for Simulation {
+    fn drop(&mut self) {
+        // After a panic cores may be left that have not ended: who waits for them hears of it.
+        self.shared.inboxes.iter().for_each(|inbox| inbox.close());
     }
 }
 

@@ -155,7 +155,10 @@ impl Table {
             return Started::Refused(op);
         }
         let Some(index) = self.free.pop() else {
-            self.waiting.push(waker.clone());
+            // Once a task: a task that polls again while it waits adds nothing.
+            if !self.waiting.iter().any(|waiting| waiting.will_wake(waker)) {
+                self.waiting.push(waker.clone());
+            }
             return Started::Full(op);
         };
         let transfer = transfer_of(&op, &self.limits);

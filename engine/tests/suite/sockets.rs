@@ -79,6 +79,19 @@ fn bytes_go_out_of_shared_memory() {
 }
 
 #[test]
+fn a_receive_of_nothing_does_not_wait() {
+    on_both(|core, place| async move {
+        let (_near, far) = place.pair(&core).await;
+        for mode in [RecvMode::Some, RecvMode::Fill] {
+            let room = lease(&core, 4096).await;
+            let receiving = far.recv(room, 7..7, mode, LIMIT);
+            let (received, _) = drop_after(1, receiving).await.expect("at once");
+            assert_eq!(received.expect("nothing"), 0);
+        }
+    });
+}
+
+#[test]
 fn nobody_listens() {
     on_both(|core, place| async move {
         let listener = place.listen();

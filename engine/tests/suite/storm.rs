@@ -14,29 +14,33 @@ use crate::host::{self, LIMIT, Place, check, config, drop_after, fill, join, mem
 
 /// Ops of one run, at least.
 const OPS: usize = 1000;
-/// How many runs there are; `HYDRANT_SEEDS` changes it.
-const SEEDS: u64 = 2000;
+/// Runs in each kind of world; `HYDRANT_SEEDS` changes it.
+const SEEDS: u64 = 1000;
 
 const FILE_BYTES: usize = 24 << 10;
 const MESSAGE_BYTES: usize = 32 << 10;
 const WORKERS: usize = 4;
 
 #[test]
-fn data_is_never_wrong() {
-    seeds(SEEDS, |seed| assert!(run(seed).1 > Duration::ZERO));
+fn in_choppy_seas_nothing_fails() {
+    seeds(SEEDS, |seed| assert!(run(seed, false).1 > Duration::ZERO));
+}
+
+#[test]
+fn in_a_storm_data_is_never_wrong() {
+    seeds(SEEDS, |seed| assert!(run(seed, true).1 > Duration::ZERO));
 }
 
 #[test]
 fn one_seed_replays_exactly() {
     for seed in 0..10 {
-        assert_eq!(run(seed), run(seed), "seed {seed}");
+        assert_eq!(run(seed, true), run(seed, true), "seed {seed}");
     }
-    assert_ne!(run(0), run(2), "another seed is another run");
+    assert_ne!(run(0, true), run(1, true), "another seed is another run");
 }
 
 /// One run; the trace of everything that was completed, and the time it took.
-fn run(seed: u64) -> (u64, Duration) {
-    let stormy = seed % 2 == 1;
+fn run(seed: u64, stormy: bool) -> (u64, Duration) {
     let world = World::new(seed, if stormy { SimConfig::stormy() } else { SimConfig::choppy() });
     let mut simulation = Simulation::new(world.clone(), small(seed)).expect("an arena");
     let cores = simulation.engine().cores();
@@ -45,7 +49,7 @@ fn run(seed: u64) -> (u64, Duration) {
             let place = Place { dir: "/".into(), world: Some(world.clone()) };
             let spawned = simulation.engine().spawn(worker % cores, move |core| async move {
                 let worker = Worker { core, place, worker, stormy, ops: Rc::new(Cell::new(0)) };
-                if worker.worker % 2 == 0 {
+                if worker.worker.is_multiple_of(2) {
                     worker.files().await
                 } else {
                     worker.sockets().await
@@ -70,7 +74,7 @@ fn small(seed: u64) -> Config {
     config.cores = 1 + (seed % 3) as usize;
     config.pool.pool_bytes = 8 << 20;
     config.pool.head_share_bytes = Some(2 << 20);
-    config.op.ops_in_flight_max = if seed % 5 == 0 { 4 } else { 64 };
+    config.op.ops_in_flight_max = if seed.is_multiple_of(5) { 4 } else { 64 };
     // Small, so that a file op has several submissions in flight.
     config.op.submission_bytes_max = 4096;
     config
