@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use hydrant_engine::{Config, Engine, EngineBuilder};
 
-use super::{Hydrant, Inner};
+use super::{Env, Hydrant, Inner};
 use crate::error::Result;
 use crate::mem::{MemConfig, MemStores};
 use crate::pipeline::TransferLimits;
@@ -18,7 +18,7 @@ pub struct HydrantBuilder {
     transfer: TransferLimits,
     s3: S3Config,
     mem: MemConfig,
-    env: Box<dyn Fn(&str) -> Option<String> + Send + Sync>,
+    env: Env,
 }
 
 impl HydrantBuilder {

@@ -28,11 +28,14 @@ pub struct Hydrant {
     inner: Arc<Inner>,
 }
 
+/// Looks up an environment variable.
+type Env = Box<dyn Fn(&str) -> Option<String> + Send + Sync>;
+
 struct Inner {
     engine: Engine,
     transfer: TransferLimits,
     s3: S3Config,
-    env: Box<dyn Fn(&str) -> Option<String> + Send + Sync>,
+    env: Env,
     mem: MemStores,
     /// Buckets that are open: whoever opens one again shares its connections.
     buckets: Mutex<Vec<(Option<HostPort>, Weak<S3Store>)>>,

@@ -14,7 +14,7 @@ use hydrant_engine::{Buf, CopyReason, Core, Engine, Lease, Task as EngineTask};
 use super::board::Board;
 use super::get::{fitting_part, memory};
 use super::limits::TransferLimits;
-use super::plan::{PART_BYTES_DEFAULT, PART_BYTES_MIN, PartRequest, PutPlan};
+use super::plan::{PART_BYTES_MIN, PartRequest, PutPlan};
 use super::upload::UploadGuard;
 use crate::client::Task;
 use crate::error::{Error, ErrorKind, Result};
@@ -64,7 +64,6 @@ impl Writer {
     ) -> Result<Writer> {
         let wanted = limits.part_size_bytes.max(PART_BYTES_MIN);
         let part_bytes = fitting_part(engine, wanted).max(PART_BYTES_MIN);
-        debug_assert!(PART_BYTES_DEFAULT >= PART_BYTES_MIN);
         Ok(Writer {
             engine: engine.clone(),
             store,

@@ -37,7 +37,7 @@ struct Stores(RefCell<Vec<(std::sync::Weak<Shared>, Rc<PerCore>)>>);
 pub(super) enum Failed {
     Http(HttpError),
     Answer {
-        error: S3Error,
+        error: Box<S3Error>,
         retry_after: Option<Duration>,
     },
     /// Not worth another try, whatever the policy says.
@@ -173,7 +173,7 @@ impl<'a> Attempts<'a> {
             Failed::Answer { mut error, .. } => {
                 error.attempts = self.number;
                 error.gave_up = why;
-                error.into()
+                (*error).into()
             }
             Failed::Http(HttpError::Socket { error: EngineError::Cancelled, .. }) => {
                 EngineError::Cancelled.into()
@@ -302,7 +302,7 @@ impl Refusal {
             bucket_region: self.bucket_region.as_deref(),
         };
         let error = S3Error::from_answer(&context, document, &XmlLimits::default());
-        Failed::Answer { error, retry_after: self.retry_after }
+        Failed::Answer { error: Box::new(error), retry_after: self.retry_after }
     }
 }
 

@@ -53,6 +53,7 @@ struct Work {
     pool_bytes: Option<usize>,
 }
 
+#[expect(clippy::print_stderr, reason = "a program tells its user there what went wrong")]
 fn main() -> ExitCode {
     let result = match Cli::parse().direction {
         Direction::Get(work) => get(&work),
