@@ -1,0 +1,267 @@
+/*
+ * Does what must not be done, and looks whether it is told so instead of crashing.
+ *
+ *     misuse URI      the URI of a store without an object "missing"
+ */
+#define _POSIX_C_SOURCE 200809L
+
+#include "check.h"
+
+#include <sys/types.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static hyd_engine *small_engine(void) {
+    hyd_engine_config config = HYD_ENGINE_CONFIG_INIT;
+    hyd_engine *engine = NULL;
+    config.cores = 1;
+    config.pool_bytes = 32 * 1024 * 1024;
+    CHECK_STATUS(HYD_OK, hyd_engine_create(&config, &engine, &error));
+    CHECK(engine != NULL);
+    return engine;
+}
+
+static hyd_store *open_store(const hyd_engine *engine, const char *uri) {
+    hyd_store *store = NULL;
+    CHECK_STATUS(HYD_OK, hyd_store_open(engine, uri, &store, &error));
+    CHECK(store != NULL);
+    return store;
+}
+
+static void null_pointers(const hyd_engine *engine, const hyd_store *store) {
+    hyd_object_meta meta = HYD_OBJECT_META_INIT;
+    hyd_error_view view = HYD_ERROR_VIEW_INIT;
+    hyd_store *opened = NULL;
+    unsigned char byte = 0;
+    size_t got = 77;
+
+    CHECK_STATUS(HYD_E_INVALID, hyd_engine_create(NULL, NULL, &error));
+    CHECK_STATUS(HYD_E_INVALID, hyd_engine_config_init(NULL, sizeof(hyd_engine_config)));
+    CHECK_STATUS(HYD_E_INVALID, hyd_store_open(NULL, "mem://a", &opened, &error));
+    CHECK_STATUS(HYD_E_INVALID, hyd_store_open(engine, NULL, &opened, &error));
+    CHECK_STATUS(HYD_E_INVALID, hyd_store_open(engine, "mem://a", NULL, &error));
+    CHECK_STATUS(HYD_E_INVALID, hyd_get_range(NULL, "k", 1, 0, &byte, 1, &got, &error));
+    CHECK_STATUS(HYD_E_INVALID, hyd_get_range(store, NULL, 1, 0, &byte, 1, &got, &error));
+    CHECK_STATUS(HYD_E_INVALID, hyd_get_range(store, "k", 1, 0, NULL, 1, &got, &error));
+    CHECK_STATUS(HYD_E_INVALID, hyd_get_range(store, "k", 1, 0, &byte, 1, NULL, &error));
+    CHECK_STATUS(HYD_E_INVALID, hyd_put(store, "k", 1, NULL, 1, NULL, &error));
+    CHECK_STATUS(HYD_E_INVALID, hyd_put(NULL, "k", 1, &byte, 1, NULL, &error));
+    CHECK_STATUS(HYD_E_INVALID, hyd_stat(store, "k", 1, NULL, &error));
+    CHECK_STATUS(HYD_E_INVALID, hyd_stat(NULL, "k", 1, &meta, &error));
+    CHECK_STATUS(HYD_E_INVALID, hyd_delete(NULL, "k", 1, &error));
+    CHECK_STATUS(HYD_E_INVALID, hyd_error_info(NULL, &view));
+    /* No error object is wanted. */
+    CHECK(hyd_stat(NULL, "k", 1, &meta, NULL) == HYD_E_INVALID);
+    CHECK(hyd_put(store, "k", 1, NULL, 1, NULL, NULL) == HYD_E_INVALID);
+    /* These take NULL. */
+    CHECK(hyd_engine_destroy(NULL) == HYD_OK);
+    CHECK(hyd_store_close(NULL) == HYD_OK);
+    hyd_error_free(NULL);
+    /* Outputs are written on success only. */
+    CHECK(got == 77 && opened == NULL && meta.size_bytes == 0 && view.status == 0);
+}
+
+static void bad_texts_and_lengths(const hyd_engine *engine, const hyd_store *store) {
+    const char *uris[] = {"", "gopher://x", "no-scheme", "s3://", "s3://user@host/bucket",
+                          "mem://", "s3://bucket/prefix", "mem://name/key", "file:///folder",
+                          "folder", "\xff\xfe"};
+    hyd_object_meta meta = HYD_OBJECT_META_INIT;
+    hyd_store *opened = NULL;
+    unsigned char byte = 0;
+    size_t i, got = 0;
+
+    for (i = 0; i < sizeof uris / sizeof uris[0]; i++) {
+        CHECK_STATUS(HYD_E_INVALID, hyd_store_open(engine, uris[i], &opened, &error));
+    }
+    CHECK(opened == NULL);
+    CHECK_STATUS(HYD_E_INVALID, hyd_stat(store, "\xff", 1, &meta, &error));
+    CHECK_STATUS(HYD_E_INVALID, hyd_get_range(store, "k", 1, 0, &byte, SIZE_MAX, &got, &error));
+    CHECK_STATUS(HYD_E_INVALID, hyd_put(store, "k", 1, &byte, SIZE_MAX, NULL, &error));
+}
+
+static void bad_structs(const hyd_store *store) {
+    const uint32_t sizes[] = {0, 4, 8, sizeof(hyd_engine_config) - 1, 5000, UINT32_MAX};
+    struct { hyd_engine_config known; uint64_t later; } config = {HYD_ENGINE_CONFIG_INIT, 0};
+    hyd_object_meta meta = HYD_OBJECT_META_INIT;
+    hyd_engine *engine = NULL;
+    size_t i;
+
+    for (i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
+        config.known.struct_size = sizes[i];
+        CHECK_STATUS(HYD_E_INVALID, hyd_engine_create(&config.known, &engine, &error));
+        CHECK_STATUS(HYD_E_INVALID, hyd_engine_config_init(&config.known, sizes[i]));
+    }
+    /* A tail that this library does not know must be 0. */
+    config.known.struct_size = sizeof config;
+    config.later = 1;
+    CHECK_STATUS(HYD_E_INVALID, hyd_engine_create(&config.known, &engine, &error));
+    CHECK_STATUS(HYD_OK, hyd_engine_config_init(&config.known, sizeof config));
+    CHECK(config.known.struct_size == sizeof config && config.later == 0);
+    config.known.flags = 1u << 31;
+    CHECK_STATUS(HYD_E_INVALID, hyd_engine_create(&config.known, &engine, &error));
+    config.known.flags = 0;
+    config.known.reserved = 1;
+    CHECK_STATUS(HYD_E_INVALID, hyd_engine_create(&config.known, &engine, &error));
+    CHECK(engine == NULL);
+
+    meta.struct_size = 0;
+    CHECK_STATUS(HYD_E_INVALID, hyd_stat(store, TEXT("missing"), &meta, &error));
+    /* The work is not done in vain: a bad output is refused before the object is written. */
+    CHECK_STATUS(HYD_E_INVALID, hyd_put(store, TEXT("missing"), "x", 1, &meta, &error));
+    meta.struct_size = sizeof meta;
+    CHECK_STATUS(HYD_E_NOT_FOUND, hyd_stat(store, TEXT("missing"), &meta, &error));
+}
+
+static void missing_object(const hyd_store *store, int is_s3) {
+    hyd_error_view view = HYD_ERROR_VIEW_INIT;
+    hyd_error *error = NULL;
+    unsigned char byte = 42;
+    size_t got = 77;
+
+    CHECK(hyd_get_range(store, TEXT("missing"), 0, &byte, 1, &got, &error) == HYD_E_NOT_FOUND);
+    CHECK(got == 77 && error != NULL);
+    CHECK(hyd_error_info(error, &view) == HYD_OK);
+    CHECK(view.status == HYD_E_NOT_FOUND && view.flags == 0);
+    CHECK(strstr(view.message, "missing") != NULL);
+    CHECK(strlen(view.message) == view.message_len);
+    if (is_s3) {
+        CHECK(view.http_status == 404 && view.attempts == 1);
+        CHECK(strcmp(view.s3_code, "NoSuchKey") == 0 && view.s3_code_len == 9);
+        CHECK(view.request_id_len > 0 && strlen(view.request_id) == view.request_id_len);
+    } else {
+        CHECK(view.http_status == 0 && view.s3_code_len == 0 && view.s3_code[0] == '\0');
+    }
+    CHECK(hyd_error_info(error, NULL) == HYD_E_INVALID);
+    view.struct_size = 1;
+    CHECK(hyd_error_info(error, &view) == HYD_E_INVALID);
+    hyd_error_free(error);
+}
+
+/* Ranges at and behind the end, empty objects, empty ranges. */
+static void edges(const hyd_store *store) {
+    hyd_object_meta meta = HYD_OBJECT_META_INIT;
+    /* Servers count in 63 bits. */
+    const uint64_t far = (uint64_t)INT64_MAX - 8;
+    unsigned char memory[8];
+    size_t got = 77;
+
+    CHECK_STATUS(HYD_OK, hyd_put(store, TEXT("edges"), "0123456789", 10, &meta, &error));
+    CHECK(meta.size_bytes == 10 && meta.struct_size == sizeof meta);
+    CHECK_STATUS(HYD_OK, hyd_get_range(store, TEXT("edges"), 4, memory, 8, &got, &error));
+    CHECK(got == 6 && memcmp(memory, "456789", 6) == 0);
+    CHECK_STATUS(HYD_OK, hyd_get_range(store, TEXT("edges"), 2, memory, 8, &got, &error));
+    CHECK(got == 8 && memcmp(memory, "23456789", 8) == 0);
+    CHECK_STATUS(HYD_OK, hyd_get_range(store, TEXT("edges"), 10, memory, 8, &got, &error));
+    CHECK(got == 0);
+    CHECK_STATUS(HYD_OK, hyd_get_range(store, TEXT("edges"), far, memory, 8, &got, &error));
+    CHECK(got == 0);
+    CHECK_STATUS(HYD_OK, hyd_get_range(store, TEXT("edges"), 3, NULL, 0, &got, &error));
+    CHECK(got == 0);
+    CHECK_STATUS(HYD_OK, hyd_put(store, TEXT("edges"), NULL, 0, NULL, &error));
+    CHECK_STATUS(HYD_OK, hyd_stat(store, TEXT("edges"), &meta, &error));
+    CHECK(meta.size_bytes == 0);
+    CHECK_STATUS(HYD_OK, hyd_get_range(store, TEXT("edges"), 0, memory, 8, &got, &error));
+    CHECK(got == 0);
+    CHECK_STATUS(HYD_OK, hyd_delete(store, TEXT("edges"), &error));
+    CHECK_STATUS(HYD_E_NOT_FOUND, hyd_stat(store, TEXT("edges"), &meta, &error));
+}
+
+static void wrong_and_dead_handles(const char *uri) {
+    hyd_engine *engine = small_engine();
+    hyd_store *store = open_store(engine, uri), *opened = NULL;
+    hyd_object_meta meta = HYD_OBJECT_META_INIT;
+    uint64_t noise[16] = {0};
+
+    CHECK_STATUS(HYD_E_HANDLE, hyd_stat((hyd_store *)(void *)engine, "k", 1, &meta, &error));
+    CHECK_STATUS(HYD_E_HANDLE, hyd_store_open((hyd_engine *)(void *)store, uri, &opened, &error));
+    CHECK_STATUS(HYD_E_HANDLE, hyd_stat((hyd_store *)(void *)noise, "k", 1, &meta, &error));
+    CHECK_STATUS(HYD_E_INVALID,
+                 hyd_stat((hyd_store *)(void *)((char *)noise + 1), "k", 1, &meta, &error));
+    CHECK(hyd_engine_destroy((hyd_engine *)(void *)store) == HYD_E_HANDLE);
+
+    CHECK(hyd_engine_destroy(engine) == HYD_OK);
+    CHECK(hyd_engine_destroy(engine) == HYD_E_HANDLE);
+    CHECK_STATUS(HYD_E_HANDLE, hyd_store_open(engine, uri, &opened, &error));
+    /* A store outlives its engine as a handle. */
+    CHECK_STATUS(HYD_E_CANCELLED, hyd_stat(store, "k", 1, &meta, &error));
+    CHECK(hyd_store_close(store) == HYD_OK);
+    CHECK(hyd_store_close(store) == HYD_E_HANDLE);
+    CHECK_STATUS(HYD_E_HANDLE, hyd_stat(store, "k", 1, &meta, &error));
+    CHECK(opened == NULL);
+}
+
+/* What a child may do: nothing with the parent's handles, everything with its own. */
+static void in_child(hyd_engine *engine, hyd_store *store) {
+    hyd_object_meta meta = HYD_OBJECT_META_INIT;
+    hyd_store *opened = NULL;
+    unsigned char memory[4];
+    size_t got = 0;
+    hyd_engine *own;
+    hyd_store *own_store;
+
+    CHECK_STATUS(HYD_E_FORKED, hyd_stat(store, "k", 1, &meta, &error));
+    CHECK_STATUS(HYD_E_FORKED, hyd_get_range(store, "k", 1, 0, memory, 4, &got, &error));
+    CHECK_STATUS(HYD_E_FORKED, hyd_put(store, "k", 1, "x", 1, NULL, &error));
+    CHECK_STATUS(HYD_E_FORKED, hyd_delete(store, "k", 1, &error));
+    CHECK_STATUS(HYD_E_FORKED, hyd_store_open(engine, "mem://child", &opened, &error));
+    CHECK(hyd_store_close(store) == HYD_E_FORKED);
+    CHECK(hyd_engine_destroy(engine) == HYD_E_FORKED);
+
+    own = small_engine();
+    own_store = open_store(own, "mem://child");
+    CHECK_STATUS(HYD_OK, hyd_put(own_store, TEXT("k"), "abcd", 4, NULL, &error));
+    CHECK_STATUS(HYD_OK, hyd_get_range(own_store, TEXT("k"), 0, memory, 4, &got, &error));
+    CHECK(got == 4 && memcmp(memory, "abcd", 4) == 0);
+    CHECK(hyd_store_close(own_store) == HYD_OK);
+    CHECK(hyd_engine_destroy(own) == HYD_OK);
+}
+
+static void after_fork(hyd_engine *engine, hyd_store *store) {
+    hyd_object_meta meta = HYD_OBJECT_META_INIT;
+    int outcome = 0;
+    pid_t child = fork();
+    CHECK(child >= 0);
+    if (child == 0) {
+        in_child(engine, store);
+        exit(EXIT_SUCCESS);
+    }
+    CHECK(waitpid(child, &outcome, 0) == child);
+    CHECK(WIFEXITED(outcome) && WEXITSTATUS(outcome) == EXIT_SUCCESS);
+    /* The parent is none the wiser. */
+    CHECK_STATUS(HYD_OK, hyd_put(store, TEXT("parent"), "x", 1, NULL, &error));
+    CHECK_STATUS(HYD_OK, hyd_stat(store, TEXT("parent"), &meta, &error));
+    CHECK(meta.size_bytes == 1);
+    CHECK_STATUS(HYD_OK, hyd_delete(store, TEXT("parent"), &error));
+}
+
+static void texts(void) {
+    hyd_status status;
+    CHECK(hyd_version() == HYD_VERSION);
+    CHECK(strncmp(hyd_version_string(), "hydrant ", 8) == 0);
+    for (status = 0; status >= -2000; status--) {
+        CHECK(strchr(hyd_status_str(status), ':') != NULL);
+    }
+    CHECK(strncmp(hyd_status_str(INT32_MIN), "UNKNOWN:", 8) == 0);
+    CHECK(strncmp(hyd_status_str(HYD_E_NOT_FOUND), "NOT_FOUND:", 10) == 0);
+}
+
+int main(int argc, char **argv) {
+    hyd_engine *engine;
+    hyd_store *store;
+
+    CHECK(argc == 2);
+    texts();
+    engine = small_engine();
+    store = open_store(engine, argv[1]);
+    null_pointers(engine, store);
+    bad_texts_and_lengths(engine, store);
+    bad_structs(store);
+    missing_object(store, strncmp(argv[1], "s3:", 3) == 0);
+    edges(store);
+    wrong_and_dead_handles(argv[1]);
+    after_fork(engine, store);
+    CHECK(hyd_store_close(store) == HYD_OK);
+    CHECK(hyd_engine_destroy(engine) == HYD_OK);
+    puts("misuse is told");
+    return EXIT_SUCCESS;
+}

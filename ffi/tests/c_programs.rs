@@ -1,0 +1,137 @@
+//! The library as C programs meet it: the header is compiled in strict modes, the example and the
+//! misuse program are linked against the static and the shared library and run.
+
+mod common;
+
+use std::collections::BTreeSet;
+
+use common::{Bucket, Folder, Library, Linking, compile, has_program, run};
+
+#[test]
+fn the_header_compiles_alone_and_twice_in_c_and_cxx() {
+    let folder = Folder::new();
+    let alone = "#include <hydrant.h>\n";
+    let twice = "#include <hydrant.h>\n#include <hydrant.h>\n";
+    // In C++ the initializers must not narrow, and the functions must have C's names.
+    let used = "#include <hydrant.h>\n\
+                hyd_engine_config config = HYD_ENGINE_CONFIG_INIT;\n\
+                hyd_object_meta meta = HYD_OBJECT_META_INIT;\n\
+                hyd_error_view view = HYD_ERROR_VIEW_INIT;\n";
+    for (index, text) in [alone, twice, used].iter().enumerate() {
+        for standard in ["-std=c99", "-std=c11", "-std=c17"] {
+            let source = folder.write(&format!("header{index}.c"), text);
+            compile("cc", standard, &[&source], &folder.path("c.o"), &["-c"]);
+        }
+        for standard in ["-std=c++11", "-std=c++17", "-std=c++20"] {
+            if has_program("c++") {
+                let source = folder.write(&format!("header{index}.cpp"), text);
+                compile("c++", standard, &[&source], &folder.path("cpp.o"), &["-c"]);
+            }
+        }
+    }
+}
+
+#[test]
+fn the_library_exports_what_the_header_declares_and_nothing_else() {
+    let library = Library::get();
+    let declared = common::functions_of_the_header();
+    assert!(declared.contains("hyd_get_range"), "{declared:?}");
+
+    let shared = common::symbols(&["-D", "--defined-only"], &library.shared);
+    assert_eq!(shared, declared, "exported by {}", library.shared.display());
+
+    // An archive has all its inner symbols too; what counts is who could clash with the host.
+    let archived = common::symbols(&["--defined-only", "--extern-only"], &library.archive);
+    let ours: BTreeSet<String> =
+        archived.into_iter().filter(|name| name.starts_with("hyd_")).collect();
+    assert_eq!(ours, declared, "defined by {}", library.archive.display());
+}
+
+#[test]
+fn the_example_runs_in_memory_and_on_files_and_on_s3() {
+    let library = Library::get();
+    let folder = Folder::new();
+    let bucket = Bucket::new();
+    let example = common::crate_path("examples/put_get.c");
+    for linking in [Linking::Static, Linking::Shared] {
+        let program = library.link(&folder, &example, linking);
+        let file = folder.path("object").to_string_lossy().into_owned();
+        for (uri, key) in [
+            ("mem://example", "greeting"),
+            ("file:///", file.as_str()),
+            (Bucket::URI, "a folder/grüße"),
+        ] {
+            let output = run(library.command(&program, &bucket).args([uri, key]));
+            let said = String::from_utf8_lossy(&output.stdout);
+            assert!(
+                said.contains("1048576 bytes from offset 12345678 are as they were put"),
+                "{said}"
+            );
+        }
+    }
+    let stored = std::fs::metadata(bucket.path("a folder/grüße")).expect("the server has it");
+    assert_eq!(stored.len(), 20 * 1024 * 1024 + 3);
+}
+
+#[test]
+fn the_example_says_what_is_wrong() {
+    let library = Library::get();
+    let folder = Folder::new();
+    let bucket = Bucket::new();
+    let program = library.link(&folder, &common::crate_path("examples/put_get.c"), Linking::Static);
+    for (arguments, expected) in [
+        (vec![], vec!["usage: ", "URI KEY"]),
+        (vec!["gopher://hole", "key"], vec!["INVALID: ", "unknown scheme"]),
+        (vec![Bucket::MISSING_URI, "key"], vec!["NOT_FOUND: ", "HTTP status 404", "NoSuchBucket"]),
+    ] {
+        let output = library.command(&program, &bucket).args(&arguments).output();
+        let output = output.expect("run the example");
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(1), "{said}");
+        for words in expected {
+            assert!(said.contains(words), "{arguments:?}: no {words:?} in {said}");
+        }
+        assert!(!said.contains(common::SECRET), "SEC-1: {said}");
+    }
+}
+
+/// SEC-1, and that wrong credentials are told apart from a missing object.
+#[test]
+fn wrong_credentials_are_a_matter_of_configuration() {
+    let library = Library::get();
+    let folder = Folder::new();
+    let bucket = Bucket::new();
+    let program = library.link(&folder, &common::crate_path("examples/put_get.c"), Linking::Static);
+    let mut command = library.command(&program, &bucket);
+    command.env("AWS_SECRET_ACCESS_KEY", "not-the-secret").args([Bucket::URI, "key"]);
+    let output = command.output().expect("run the example");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(said.contains("CONFIG: ") && said.contains("SignatureDoesNotMatch"), "{said}");
+    assert!(!said.contains("not-the-secret"), "SEC-1: {said}");
+}
+
+#[test]
+fn misuse_is_told_instead_of_crashing() {
+    let library = Library::get();
+    let folder = Folder::new();
+    let bucket = Bucket::new();
+    let program = library.link(&folder, &common::crate_path("tests/c/misuse.c"), Linking::Static);
+    for uri in ["mem://misuse", Bucket::URI] {
+        let output = run(library.command(&program, &bucket).arg(uri));
+        assert_eq!(String::from_utf8_lossy(&output.stdout), "misuse is told\n");
+    }
+}
+
+#[test]
+fn many_threads_share_a_store_and_one_may_destroy_the_engine() {
+    let library = Library::get();
+    let folder = Folder::new();
+    let (bucket, slow) = (Bucket::new(), Bucket::slow(20_000));
+    std::fs::write(slow.path("slow"), vec![7; 4 << 20]).expect("write the object");
+    let program = library.link(&folder, &common::crate_path("tests/c/threads.c"), Linking::Static);
+    for uri in ["mem://threads", Bucket::URI] {
+        let output = run(library.command(&program, &bucket).args([uri, &slow.uri_with_host()]));
+        assert_eq!(String::from_utf8_lossy(&output.stdout), "threads agree\n");
+    }
+}
