@@ -59,29 +59,51 @@ const EARLY_ANSWER_WAIT: Duration = Duration::from_millis(500);
 /// Longer than any transfer: the stall limit while something else watches.
 const NO_LIMIT: Duration = Duration::from_secs(365 * 24 * 3600);
 
-impl Connection {
-    /// Takes memory for the heads and puts a connection around a stream.
-    pub(crate) async fn new(
-        core: &Core,
-        stream: TcpStream,
-        limits: &HttpLimits,
-    ) -> Result<Connection, HttpError> {
+/// Memory for the heads of a connection.
+pub(crate) struct Heads {
+    outgoing: Lease,
+    incoming: Lease,
+}
+
+impl Heads {
+    /// Waits in the line for small buffers; called before there is a connection (POOL-1).
+    pub(crate) async fn take(core: &Core, limits: &HttpLimits) -> Result<Heads, HttpError> {
         let bytes = limits.request_head_bytes_max;
         let outgoing = core.head_lease(bytes, "request head").await.map_err(HttpError::Memory)?;
-        let incoming =
-            core.head_lease(INCOMING_BYTES, "answer head").await.map_err(HttpError::Memory)?;
-        Ok(Connection {
+        let incoming = core.head_lease(INCOMING_BYTES, "answer head").await;
+        Ok(Heads { outgoing, incoming: incoming.map_err(HttpError::Memory)? })
+    }
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        // The last request's head may hold a session token (SEC-1).
+        if let Some(outgoing) = &mut self.outgoing {
+            outgoing.as_mut_slice().fill(0);
+        }
+    }
+}
+
+impl Connection {
+    /// Puts a connection around a stream.
+    pub(crate) fn new(
+        core: &Core,
+        stream: TcpStream,
+        heads: Heads,
+        limits: &HttpLimits,
+    ) -> Connection {
+        Connection {
             core: core.clone(),
             stream,
             limits: limits.clone(),
-            outgoing: Some(outgoing),
-            incoming: Some(incoming),
+            outgoing: Some(heads.outgoing),
+            incoming: Some(heads.incoming),
             residue: 0..0,
             body: None,
             requests: 0,
             broken: false,
             idle_since: core.now(),
-        })
+        }
     }
 
     /// Sends a request and receives the head of its answer.
@@ -109,7 +131,7 @@ impl Connection {
         let incoming = self.incoming.take().expect("a connection serves one request at a time");
         let (sent, received) = self.send_and_receive(outgoing, head_bytes, body, incoming).await;
         self.outgoing = sent.head.into_lease().ok();
-        self.broken |= sent.error.is_some();
+        self.broken |= sent.error.is_some() || sent.reset;
         let result = received
             .and_then(|received| self.read_head(method, received, read))
             .map_err(|error| mark_stale(error, served_before));
@@ -158,7 +180,7 @@ impl Connection {
                 return Err(HttpError::BodyTooLong { limit_bytes });
             } else {
                 let want = room.min(usize::try_from(direct).unwrap_or(usize::MAX));
-                *at += self.receive_straight(buf, *at, want).await?;
+                self.receive_straight(buf, at, want).await?;
             }
         }
     }
@@ -166,16 +188,17 @@ impl Connection {
     async fn receive_straight(
         &mut self,
         buf: &mut Buf,
-        at: usize,
+        at: &mut usize,
         want: usize,
-    ) -> Result<usize, HttpError> {
+    ) -> Result<(), HttpError> {
         let lent = std::mem::replace(buf, bytes::Bytes::new().into());
-        let stall = self.limits.stall;
-        let (result, back) = self.stream.recv(lent, at..at + want, RecvMode::Fill, stall).await;
+        let (span, stall) = (*at..*at + want, self.limits.stall);
+        let (result, back) = self.stream.recv(lent, span, RecvMode::Fill, stall).await;
         *buf = back;
         let count = result.map_err(|error| HttpError::Socket { error, stale: false })?;
-        self.took_direct(count, count < want)?;
-        Ok(count)
+        // What came before the peer closed is in place: the next try carries on behind it.
+        *at += count;
+        self.took_direct(count, count < want)
     }
 
     /// Receives the rest of the body as a document: a listing, an error. Not for payload.
@@ -255,18 +278,23 @@ impl Connection {
         // The send runs to its end. A refusal that comes before resets the connection: that ends
         // the send, which gives the body back. A success may well be seen before the last
         // notification of a zero-copy send.
+        let mut reset = false;
         let mut sent = std::future::poll_fn(|cx| {
+            let out = send.as_mut().poll(cx);
             if answer.is_none()
                 && let Poll::Ready(received) = receive.as_mut().poll(cx)
             {
-                if received.as_ref().map_or(true, |received| received.status >= 300) {
+                let refused = received.as_ref().map_or(true, |received| received.status >= 300);
+                if refused && out.is_pending() {
                     stream.reset();
+                    reset = true;
                 }
                 answer = Some(received);
             }
-            send.as_mut().poll(cx)
+            out
         })
         .await;
+        sent.reset = reset;
         if let Some(answer) = answer {
             return (sent, answer);
         }
@@ -395,6 +423,8 @@ struct Sent {
     head: Buf,
     body: Option<RequestBody>,
     error: Option<EngineError>,
+    /// The connection was reset because a refusal came before all was sent.
+    reset: bool,
 }
 
 /// A final head, whole, somewhere in the buffer.
@@ -414,7 +444,7 @@ async fn send_request(
 ) -> Sent {
     let more = body.as_ref().is_some_and(|body| !body.span.is_empty());
     let (result, head) = stream.send(outgoing, 0..head_bytes, more, stall).await;
-    let mut sent = Sent { head, body, error: result.err() };
+    let mut sent = Sent { head, body, error: result.err(), reset: false };
     if sent.error.is_none()
         && more
         && let Some(RequestBody { buf, span }) = sent.body.take()

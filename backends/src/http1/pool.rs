@@ -7,6 +7,7 @@ use std::task::{Poll, Waker};
 
 use hydrant_engine::{Core, Error as EngineError, TcpStream, resolve};
 
+use super::connection::Heads;
 use super::{Connection, HttpError, HttpLimits};
 
 /// Where connections go.
@@ -57,7 +58,7 @@ impl ConnectionPool {
     /// Lends a connection out, with `fresh` a new one; waits while too many are lent.
     pub(crate) async fn lend(&self, core: &Core, fresh: bool) -> Result<Lent<'_>, HttpError> {
         let permit = self.permit().await;
-        let idle = if fresh { None } else { self.take_idle() };
+        let idle = self.take_idle(fresh);
         let connection = match idle {
             Some(connection) => connection,
             None => self.open(core).await?,
@@ -78,10 +79,17 @@ impl ConnectionPool {
         Permit(self)
     }
 
-    fn take_idle(&self) -> Option<Connection> {
+    /// The last used of the idle connections. For a fresh one nothing is taken, but room is made.
+    fn take_idle(&self, fresh: bool) -> Option<Connection> {
         let mut idle = self.idle.borrow_mut();
         idle.retain(|connection| !connection.is_too_old());
-        idle.pop()
+        if !fresh {
+            return idle.pop();
+        }
+        if !idle.is_empty() && idle.len() + self.lent.get() > self.limits.connections_per_core_max {
+            drop(idle.remove(0));
+        }
+        None
     }
 
     /// Tries the addresses of the origin in turn, starting behind the one that was used last.
@@ -90,13 +98,16 @@ impl ConnectionPool {
             let found = resolve(core, &self.origin.host, self.origin.port).await;
             *self.addresses.borrow_mut() = found.map_err(HttpError::Connect)?;
         }
-        let count = self.addresses.borrow().len();
+        // A list of our own: another task may clear the shared one while this one connects.
+        let addresses = self.addresses.borrow().clone();
+        // Memory first: nobody waits for it with a connection in hand (POOL-1).
+        let heads = Heads::take(core, &self.limits).await?;
         let mut failure = None;
-        for _ in 0..count {
+        for _ in 0..addresses.len() {
             let turn = self.next_address.replace(self.next_address.get().wrapping_add(1));
-            let address = self.addresses.borrow()[turn % count];
+            let address = addresses[turn % addresses.len()];
             match TcpStream::connect(core, address, self.limits.connect).await {
-                Ok(stream) => return Connection::new(core, stream, &self.limits).await,
+                Ok(stream) => return Ok(Connection::new(core, stream, heads, &self.limits)),
                 Err(error) => failure = Some(error),
             }
         }
@@ -126,7 +137,9 @@ impl Drop for Lent<'_> {
             && connection.reusable()
         {
             connection.rest();
-            self.permit.0.idle.borrow_mut().push(connection);
+            let mut idle = self.permit.0.idle.borrow_mut();
+            idle.retain(|connection| !connection.is_too_old());
+            idle.push(connection);
         }
     }
 }

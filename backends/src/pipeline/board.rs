@@ -3,11 +3,12 @@
 //! The workers of a pipeline run on several cores and share this one thing (CORE-2). Its lock is
 //! taken for a few instructions when a part begins or ends, and never held across a wait.
 
+use std::future::Future;
 use std::ops::DerefMut;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 
 /// State that tasks on several cores and a caller's thread look at, with those who wait for a
 /// change of it.
@@ -21,6 +22,20 @@ struct Inner<T> {
     value: T,
     failure: Option<Error>,
     waiting: Vec<Waker>,
+}
+
+/// Fails the board unless it is put off before.
+struct Alarm<'a, T> {
+    board: &'a Board<T>,
+    armed: bool,
+}
+
+impl<T> Drop for Alarm<'_, T> {
+    fn drop(&mut self) {
+        if self.armed {
+            self.board.fail(ErrorKind::Engine(hydrant_engine::Error::Cancelled).into());
+        }
+    }
 }
 
 impl<T> Board<T> {
@@ -50,6 +65,16 @@ impl<T> Board<T> {
         let waiting = std::mem::take(&mut inner.waiting);
         drop(inner);
         waiting.into_iter().for_each(Waker::wake);
+    }
+
+    /// Runs one of the tasks of the pipeline. Its failure ends the pipeline; so does a task that
+    /// panics or is dropped, because the others would wait for its part for ever.
+    pub(super) async fn run(&self, task: impl Future<Output = Result<()>>) {
+        let mut alarm = Alarm { board: self, armed: true };
+        if let Err(error) = task.await {
+            self.fail(error);
+        }
+        alarm.armed = false;
     }
 
     /// The failure that ended the pipeline.

@@ -140,8 +140,8 @@ impl Job {
         whole(&self.source, first, info.len_bytes)?;
         let options = PutOptions::default();
         let total = info.object_bytes;
-        let begun = self.destination.begin_upload(core, &self.key, Some(total), &options).await?;
-        let guard = UploadGuard::new(core, begun);
+        let guard =
+            UploadGuard::begin(core, &self.destination, &self.key, Some(total), &options).await?;
         let worker = Worker {
             board: Arc::new(Board::new(State { plan, tags: Vec::new(), done_bytes: 0 })),
             reader: Arc::clone(&self.reader),
@@ -194,9 +194,7 @@ impl Worker {
     }
 
     async fn work(&self, core: &Core) {
-        if let Err(error) = self.work_inner(core).await {
-            self.board.fail(error);
-        }
+        self.board.run(self.work_inner(core)).await;
     }
 
     async fn work_inner(&self, core: &Core) -> Result<()> {

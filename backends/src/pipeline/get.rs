@@ -15,7 +15,7 @@ use hydrant_engine::{Core, Engine, Lease, Task, TicketRequest};
 
 use super::board::Board;
 use super::limits::TransferLimits;
-use super::plan::{GetPlan, GetPlanConfig, InOrder, PartRequest};
+use super::plan::{GetPlan, GetPlanConfig, InOrder, PART_ALIGN_BYTES, PartRequest};
 use crate::error::{Error, ErrorKind, Result};
 use crate::object::ObjectMeta;
 use crate::store::Reader;
@@ -141,9 +141,7 @@ impl State {
 impl Worker {
     /// Reads the first part, then works with the others until all is read.
     async fn coordinate(self, core: &Core, limits: TransferLimits) {
-        if let Err(error) = self.coordinate_inner(core, limits).await {
-            self.board.fail(error);
-        }
+        self.board.run(self.coordinate_inner(core, limits)).await;
     }
 
     async fn coordinate_inner(&self, core: &Core, limits: TransferLimits) -> Result<()> {
@@ -171,9 +169,7 @@ impl Worker {
     }
 
     async fn work(&self, core: &Core) {
-        if let Err(error) = self.work_inner(core).await {
-            self.board.fail(error);
-        }
+        self.board.run(self.work_inner(core)).await;
     }
 
     async fn work_inner(&self, core: &Core) -> Result<()> {
@@ -251,5 +247,5 @@ pub(super) fn fitting_part(engine: &Engine, asked_bytes: u64) -> u64 {
     while bytes > SMALLEST && engine.pool().capacity_for(asked(bytes)) < 2 {
         bytes /= 2;
     }
-    bytes
+    bytes.next_multiple_of(PART_ALIGN_BYTES)
 }

@@ -104,9 +104,7 @@ impl Worker {
     }
 
     async fn work(&self, core: &Core) {
-        if let Err(error) = self.work_inner(core).await {
-            self.board.fail(error);
-        }
+        self.board.run(self.work_inner(core)).await;
     }
 
     async fn work_inner(&self, core: &Core) -> Result<()> {

@@ -1,12 +1,15 @@
 //! An upload that is aborted when whatever holds it goes away (DATA-3).
 
+use std::cell::RefCell;
+use std::rc::Rc;
 use std::sync::Arc;
+use std::task::{Poll, Waker};
 
-use hydrant_engine::Core;
+use hydrant_engine::{Core, Error as EngineError};
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::object::ObjectMeta;
-use crate::store::{PartTag, Upload};
+use crate::object::{ObjectMeta, PutOptions};
+use crate::store::{ObjectStore, PartTag, Upload};
 
 /// Holds an upload until it is completed. Dropped before, it starts a clean-up task that aborts.
 pub(super) struct UploadGuard {
@@ -15,8 +18,25 @@ pub(super) struct UploadGuard {
 }
 
 impl UploadGuard {
-    pub(super) fn new(core: &Core, upload: Arc<dyn Upload>) -> UploadGuard {
-        UploadGuard { core: core.clone(), upload: Some(upload) }
+    /// Begins an upload. Where the caller goes away meanwhile the answer is still awaited, because
+    /// only the answer names what has to be aborted.
+    pub(super) async fn begin(
+        core: &Core,
+        store: &Arc<dyn ObjectStore>,
+        key: &str,
+        size_bytes: Option<u64>,
+        options: &PutOptions,
+    ) -> Result<UploadGuard> {
+        let slot = Rc::new(Slot::default());
+        let giver = Giver(Rc::clone(&slot));
+        let (on, store) = (core.clone(), Arc::clone(store));
+        let (key, options) = (key.to_owned(), options.clone());
+        core.spawn_cleanup(async move {
+            let begun = store.begin_upload(&on, &key, size_bytes, &options).await;
+            let guard = begun.map(|upload| UploadGuard { core: on.clone(), upload: Some(upload) });
+            *giver.0.begun.borrow_mut() = Some(guard);
+        })?;
+        slot.wait().await
     }
 
     pub(super) fn upload(&self) -> Arc<dyn Upload> {
@@ -57,6 +77,40 @@ impl Drop for UploadGuard {
         };
         if let Err(error) = self.core.spawn_cleanup(cleanup) {
             self.core.report(format_args!("an upload could not be aborted: {error}"));
+        }
+    }
+}
+
+/// Where a guard waits for whoever began the upload. One that nobody takes is dropped with the slot.
+#[derive(Default)]
+struct Slot {
+    begun: RefCell<Option<Result<UploadGuard>>>,
+    waiting: RefCell<Option<Waker>>,
+}
+
+/// The side that fills the slot; when it goes there is nothing more to wait for.
+struct Giver(Rc<Slot>);
+
+impl Slot {
+    async fn wait(self: Rc<Slot>) -> Result<UploadGuard> {
+        std::future::poll_fn(|cx| {
+            if let Some(begun) = self.begun.borrow_mut().take() {
+                return Poll::Ready(begun);
+            }
+            if Rc::strong_count(&self) == 1 {
+                return Poll::Ready(Err(ErrorKind::Engine(EngineError::Cancelled).into()));
+            }
+            *self.waiting.borrow_mut() = Some(cx.waker().clone());
+            Poll::Pending
+        })
+        .await
+    }
+}
+
+impl Drop for Giver {
+    fn drop(&mut self) {
+        if let Some(waiting) = self.0.waiting.borrow_mut().take() {
+            waiting.wake();
         }
     }
 }

@@ -20,6 +20,7 @@ use crate::client::Task;
 use crate::error::{Error, ErrorKind, Result};
 use crate::object::{ObjectMeta, PutOptions};
 use crate::store::{ObjectStore, PartTag};
+use crate::upload::size_of_parts;
 
 /// Writes one object as a stream. Made by [`crate::Store::writer`].
 #[derive(Debug)]
@@ -35,6 +36,8 @@ pub struct Writer {
     bytes_written: u64,
     board: Arc<Board<State>>,
     upload: Option<EngineTask<Result<ObjectMeta>>>,
+    /// A write was dropped before it ended.
+    torn: bool,
     ended: bool,
 }
 
@@ -42,8 +45,8 @@ pub struct Writer {
 struct State {
     /// Parts that no worker has taken yet; as many at most as there are workers.
     queue: VecDeque<Part>,
-    /// No more parts will come.
-    closed: bool,
+    /// No more parts will come, and this many bytes are in all of them.
+    closed: Option<u64>,
     tags: Vec<PartTag>,
 }
 
@@ -76,6 +79,7 @@ impl Writer {
             bytes_written: 0,
             board: Arc::new(Board::new(State::default())),
             upload: None,
+            torn: false,
             ended: false,
         })
     }
@@ -84,8 +88,17 @@ impl Writer {
     ///
     /// # Errors
     /// The first failure of the upload.
-    pub async fn write(&mut self, mut bytes: &[u8]) -> Result<()> {
+    pub async fn write(&mut self, bytes: &[u8]) -> Result<()> {
         self.check()?;
+        // A future that is dropped in between loses a part or takes some of the bytes only: the
+        // mark stays, and no later call can complete a torn object (DATA-2).
+        self.torn = true;
+        let result = self.append(bytes).await;
+        self.torn = false;
+        result
+    }
+
+    async fn append(&mut self, mut bytes: &[u8]) -> Result<()> {
         while !bytes.is_empty() {
             let at = self.staged_bytes;
             let lease = self.stage().await?;
@@ -107,14 +120,21 @@ impl Writer {
     ///
     /// # Errors
     /// As [`Writer::write`].
-    pub async fn write_owned(&mut self, mut bytes: Bytes) -> Result<()> {
+    pub async fn write_owned(&mut self, bytes: Bytes) -> Result<()> {
         self.check()?;
+        self.torn = true;
+        let result = self.append_owned(bytes).await;
+        self.torn = false;
+        result
+    }
+
+    async fn append_owned(&mut self, mut bytes: Bytes) -> Result<()> {
         while !bytes.is_empty() {
             let part_bytes = usize::try_from(self.plan.next_part_bytes()).unwrap_or(usize::MAX);
             if self.staged_bytes > 0 || bytes.len() < part_bytes {
                 let room = part_bytes - self.staged_bytes;
                 let copied = bytes.split_to(bytes.len().min(room));
-                self.write(&copied).await?;
+                self.append(&copied).await?;
                 continue;
             }
             let part = bytes.split_to(part_bytes);
@@ -131,7 +151,9 @@ impl Writer {
     /// # Errors
     /// The first failure; the upload is aborted then.
     pub async fn finish(mut self) -> Result<ObjectMeta> {
-        self.check()?;
+        if let Err(error) = self.check() {
+            return Err(self.failed(error).await);
+        }
         let rules = self.store.part_rules();
         if self.upload.is_none() && rules.single_put {
             return self.put_whole().await;
@@ -142,7 +164,8 @@ impl Writer {
         }
         self.plan.finish()?;
         self.start_upload()?;
-        self.board.change(|state| state.closed = true);
+        let written = self.plan.cut_bytes();
+        self.board.change(|state| state.closed = Some(written));
         self.ended = true;
         match self.upload.take().expect("started a few lines ago").await {
             Ok(result) => result,
@@ -185,7 +208,24 @@ impl Writer {
     }
 
     fn check(&self) -> Result<()> {
+        if self.torn {
+            let text = "an earlier write was dropped before it ended, so bytes are missing";
+            return Err(ErrorKind::InvalidInput(text.into()).into());
+        }
         self.board.failure().map_or(Ok(()), Err)
+    }
+
+    /// The error of an upload that has failed: what the abort says is part of it.
+    async fn failed(&mut self, error: Error) -> Error {
+        self.board.fail(error.clone());
+        self.ended = true;
+        match self.upload.take() {
+            None => error,
+            Some(upload) => match upload.await {
+                Ok(Err(told)) => told,
+                _ => error,
+            },
+        }
     }
 
     /// The lease that is being filled; waits in line for one when there is none.
@@ -289,39 +329,51 @@ struct Job {
 }
 
 impl Job {
+    /// The writer waits for room on the board: it must hear of it when this ends in any other way
+    /// than by success.
     async fn run(self, core: &Core) -> Result<ObjectMeta> {
-        let begun = self.store.begin_upload(core, &self.key, None, &self.options).await;
-        let guard = match begun {
-            Ok(upload) => UploadGuard::new(core, upload),
-            Err(error) => {
-                self.board.fail(error.clone());
-                return Err(error);
-            }
-        };
+        let mut result = None;
+        self.board
+            .run(async {
+                let ended = self.run_inner(core).await;
+                let failure = ended.as_ref().err().cloned();
+                result = Some(ended);
+                failure.map_or(Ok(()), Err)
+            })
+            .await;
+        result.expect("set when the task ended")
+    }
+
+    async fn run_inner(&self, core: &Core) -> Result<ObjectMeta> {
+        let begun = UploadGuard::begin(core, &self.store, &self.key, None, &self.options);
+        let guard = begun.await?;
         match self.work_all(core, &guard).await {
-            Ok(()) => {
-                let mut tags = self.board.look(|state| std::mem::take(&mut state.tags));
-                tags.sort_by_key(|tag| tag.part.index);
-                guard.complete(&tags).await
-            }
+            Ok(tags) => guard.complete(&tags).await,
             Err(error) => Err(guard.abort(error).await),
         }
     }
 
-    async fn work_all(&self, core: &Core, guard: &UploadGuard) -> Result<()> {
+    /// The tags of all parts, which must be the whole of what was written (DATA-2).
+    async fn work_all(&self, core: &Core, guard: &UploadGuard) -> Result<Vec<PartTag>> {
         let mut tasks = Vec::with_capacity(self.connections);
         for number in 0..self.connections {
             let (board, upload) = (Arc::clone(&self.board), guard.upload());
             let start = move |core: Core| async move {
-                let worked = work(&core, &board, &*upload).await;
-                worked.unwrap_or_else(|error| board.fail(error));
+                board.run(work(&core, &board, &*upload)).await;
             };
             tasks.push(core.engine().spawn(core.index() + number, start)?);
         }
         for task in tasks {
             task.await?;
         }
-        self.board.failure().map_or(Ok(()), Err)
+        if let Some(error) = self.board.failure() {
+            return Err(error);
+        }
+        let (mut tags, written) =
+            self.board.look(|state| (std::mem::take(&mut state.tags), state.closed));
+        tags.sort_by_key(|tag| tag.part.index);
+        size_of_parts(&self.store.uri_of(&self.key), &tags, written)?;
+        Ok(tags)
     }
 }
 
@@ -329,7 +381,7 @@ async fn work(core: &Core, board: &Board<State>, upload: &dyn crate::store::Uplo
     loop {
         let next = board.wait(|state| match state.queue.pop_front() {
             Some(part) => Some(Some(part)),
-            None => state.closed.then_some(None),
+            None => state.closed.map(|_| None),
         });
         let Some(Part { request, buf, span }) = next.await? else { return Ok(()) };
         let (tag, buf) = upload.put_part(core, request, buf, span).await;

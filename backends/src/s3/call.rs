@@ -14,7 +14,9 @@ use hydrant_engine::{Buf, Core, Error as EngineError};
 
 use super::error::{ErrorContext, S3Error};
 use super::request::{Request, Scratch, write_head};
-use super::retry::{Attempt, Decision, Failure, GiveUp, Remedies, Repeat, RetryBudget, decide};
+use super::retry::{
+    Attempt, Decision, Failure, GiveUp, Remedies, Remedy, Repeat, RetryBudget, decide,
+};
 use super::store::Shared;
 use super::time::Timestamp;
 use super::xml::XmlLimits;
@@ -150,9 +152,10 @@ impl<'a> Attempts<'a> {
             Decision::Retry {
                 after,
                 fresh_connection,
-                remedy: super::retry::Remedy::None,
+                remedy: remedy @ (Remedy::None | Remedy::Reread),
                 cost,
             } => {
+                self.remedies.corrupt_reread |= remedy == Remedy::Reread;
                 self.fresh_connection = fresh_connection;
                 self.last_cost = Some(cost);
                 self.number += 1;

@@ -33,8 +33,6 @@ pub(super) struct S3Reader {
 struct Told {
     /// Which bytes come; empty where none do.
     range: Range<u64>,
-    /// Set by the first answer only.
-    meta: Option<ObjectMeta>,
     size_bytes: u64,
 }
 
@@ -136,7 +134,7 @@ impl S3Reader {
         let into = span.start..span.start + announced;
         let (received, placed, buf) = connection.receive_into(buf, into).await;
         let result = match received {
-            Ok(()) if placed == announced => self.remember(told),
+            Ok(()) if placed == announced => Ok(told.size_bytes),
             Ok(()) => Err(Failed::Http(HttpError::Closed { stale: false })),
             Err(error) => Err(Failed::Http(error)),
         };
@@ -172,22 +170,20 @@ impl S3Reader {
         if head.content_length().is_some_and(|length| length != range.end - range.start) {
             return Err(misfit("Content-Length and Content-Range differ".into()));
         }
-        let meta = match self.meta.get() {
-            None => Some(described(head, size_bytes).map_err(Failed::Http)?),
-            Some(known) => {
-                self.check_version(known, head, size_bytes)?;
-                None
-            }
-        };
-        Ok(Told { range, meta, size_bytes })
+        self.check_version(head, size_bytes)?;
+        Ok(Told { range, size_bytes })
     }
 
-    fn check_version(
-        &self,
-        known: &ObjectMeta,
-        head: &ResponseHead<'_>,
-        size_bytes: u64,
-    ) -> Result<(), Failed> {
+    /// The first head fixes the version: what carries on a body that broke off has to be of it, too.
+    fn check_version(&self, head: &ResponseHead<'_>, size_bytes: u64) -> Result<(), Failed> {
+        let known = match self.meta.get() {
+            Some(known) => known,
+            None => {
+                let meta = described(head, size_bytes).map_err(Failed::Http)?;
+                // Another core may be first.
+                self.meta.get_or_init(|| meta)
+            }
+        };
         let etag = super::store::etag_of(head).map_err(Failed::Http)?;
         if known.size_bytes != size_bytes || (etag.is_some() && known.etag != etag) {
             let detail = format!(
@@ -197,19 +193,6 @@ impl S3Reader {
             return Err(Failed::Final(self.changed(detail)));
         }
         Ok(())
-    }
-
-    /// The first whole answer fixes the version; another core may have been first.
-    fn remember(&self, told: Told) -> Result<u64, Failed> {
-        if let Some(meta) = told.meta {
-            let (etag, size_bytes) = (meta.etag, meta.size_bytes);
-            let known = self.meta.get_or_init(|| meta);
-            if known.etag != etag || known.size_bytes != size_bytes {
-                let detail = format!("{:?}, then {etag:?}", known.etag);
-                return Err(Failed::Final(self.changed(detail)));
-            }
-        }
-        Ok(told.size_bytes)
     }
 
     /// A refusal. 416 means that nothing is at the offset: an empty object, or the end of one.

@@ -6,16 +6,16 @@ use std::sync::Arc;
 use hydrant_engine::{Buf, Core};
 
 use super::call::run;
-use super::error::{ErrorContext, S3Error};
+use super::error::{ErrorContext, S3Error, S3ErrorKind};
 use super::request::Request;
 use super::retry::Repeat;
 use super::sign::PayloadHash;
-use super::store::{Shared, etag_of};
+use super::store::{Shared, etag_of, meta_of};
 use super::xml::{
     CompleteOutcome, CompletedPart, XmlLimits, parse_complete_multipart, parse_initiate_multipart,
     write_complete_multipart,
 };
-use crate::error::Result;
+use crate::error::{Error, ErrorKind, Result};
 use crate::http1::request::Method;
 use crate::object::{Etag, ObjectMeta, PutOptions};
 use crate::pipeline::PartRequest;
@@ -97,7 +97,12 @@ impl S3Upload {
             Ok(head.request_id().map(str::to_owned))
         })
         .await;
-        let answer = answer?;
+        let answer = match answer {
+            Err(error) if may_have_succeeded(&error) => {
+                return self.completed_before(core, tags).await.ok_or(error);
+            }
+            answer => answer?,
+        };
         let outcome = parse_complete_multipart(&answer.document, &XmlLimits::default())
             .map_err(|error| self.shared.unexpected(&self.key, error))?;
         match outcome {
@@ -127,8 +132,33 @@ impl S3Upload {
         let operation = "AbortMultipartUpload";
         let request = Request::plain(operation, Method::Delete, Some(&self.key), &query, &[]);
         let (answer, _) = run(core, &self.shared, &request, Repeat::Freely, None, |_| Ok(())).await;
-        answer.map(drop)
+        match answer {
+            // Gone already: the answer to an earlier attempt was lost, or it was never there.
+            Err(error) if is_no_such_upload(&error) => Ok(()),
+            answer => answer.map(drop),
+        }
     }
+
+    /// CompleteMultipartUpload was answered with NoSuchUpload. When the answer to an earlier attempt
+    /// was lost, the object is there, with the size and the count of parts that it must have.
+    async fn completed_before(&self, core: &Core, tags: &[PartTag]) -> Option<ObjectMeta> {
+        let request = Request::plain("HeadObject", Method::Head, Some(&self.key), &[], &[]);
+        let (answer, _) = run(core, &self.shared, &request, Repeat::Freely, None, meta_of).await;
+        let meta = answer.ok()?.head;
+        let size_bytes: u64 = tags.iter().map(|tag| tag.part.len).sum();
+        let ending = format!("-{}\"", tags.len());
+        let ours = meta.etag.is_some_and(|etag| etag.as_str().ends_with(&ending));
+        (ours && meta.size_bytes == size_bytes).then_some(meta)
+    }
+}
+
+fn is_no_such_upload(error: &Error) -> bool {
+    matches!(error.kind(), ErrorKind::S3(error) if error.kind() == S3ErrorKind::NoSuchUpload)
+}
+
+/// Refused after more than one attempt: an earlier one may have been carried out.
+fn may_have_succeeded(error: &Error) -> bool {
+    is_no_such_upload(error) && matches!(error.kind(), ErrorKind::S3(error) if error.attempts > 1)
 }
 
 impl Upload for S3Upload {

@@ -1,0 +1,83 @@
+//! boto3, a client of another make, on the same server: each reads what the other wrote.
+//!
+//! boto3 is installed from the package index of Python once, next to the test programs. Where that
+//! cannot be done, the test says so and why.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use hydrant::{Bytes, ListEntry, ListRequest, PutOptions};
+use hydrant_tests::{BUCKET, PART, World, noise, read_all};
+
+const SIZES: [usize; 4] = [0, 1000, PART + 1, 3 * PART + 777];
+
+#[test]
+#[expect(clippy::print_stderr, reason = "a test that did not run must not look as if it had")]
+fn boto3_and_hydrant_read_what_the_other_wrote() {
+    let python = match python_with_boto3() {
+        Ok(python) => python,
+        Err(reason) => {
+            eprintln!("\n*** NOT TESTED: boto3 cannot be installed: {reason} ***\n");
+            return;
+        }
+    };
+    let world = World::new();
+    let folder = world.file("");
+    std::fs::create_dir(folder.join("data")).expect("a folder");
+    for size in SIZES {
+        let path = folder.join("data").join(size.to_string());
+        std::fs::write(path, noise(size as u64, size)).expect("a file");
+    }
+    boto3(&python, &world, &folder, "put");
+    let hydrant = world.client();
+    for size in SIZES {
+        let data = noise(size as u64, size);
+        let theirs = hydrant.locate(&world.uri("s3", &format!("theirs/{size}"))).expect("a URI");
+        assert!(read_all(&theirs).expect("read") == data, "what boto3 put, {size} bytes");
+        let ours = hydrant.locate(&world.uri("s3", &format!("ours/{size}"))).expect("a URI");
+        let mut options = PutOptions::default();
+        options.content_type = Some("text/x-test".into());
+        ours.store.put_with(&ours.key, Bytes::from(data), options).wait().expect("put");
+    }
+    let request =
+        ListRequest { prefix: "pages/".into(), entries_max: Some(10), ..ListRequest::default() };
+    let store = hydrant.store(&world.uri("s3", "")).expect("a bucket");
+    for (number, entry) in store.list(request).entries_wait().enumerate() {
+        let ListEntry::Object { key, meta } = entry.expect("a page") else { panic!("a prefix") };
+        assert_eq!((key, meta.size_bytes), (format!("pages/{number:02} +%/é"), number as u64));
+        assert!(number < 25);
+    }
+    boto3(&python, &world, &folder, "get");
+}
+
+/// Runs one step of `boto3_steps.py`.
+fn boto3(python: &Path, world: &World, folder: &Path, step: &str) {
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/boto3_steps.py");
+    let (url, folder) = (world.server().url(), folder.display().to_string());
+    let output = Command::new(python)
+        .args([script, &url, BUCKET, &folder, step])
+        .envs(world.env())
+        .env_remove("AWS_PROFILE")
+        .output()
+        .expect("Python starts");
+    assert!(output.status.success(), "{step}: {}", String::from_utf8_lossy(&output.stderr));
+}
+
+/// A Python that has boto3, made once.
+fn python_with_boto3() -> Result<PathBuf, String> {
+    let venv = Path::new(env!("CARGO_TARGET_TMPDIR")).join("boto3-venv");
+    let python = venv.join("bin/python");
+    if run(Command::new(&python).args(["-c", "import boto3"])).is_ok() {
+        return Ok(python);
+    }
+    run(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&venv))?;
+    let pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--timeout", "20"];
+    run(Command::new(&python).args(pip).arg("boto3"))?;
+    Ok(python)
+}
+
+fn run(command: &mut Command) -> Result<(), String> {
+    let output = command.output().map_err(|error| error.to_string())?;
+    let said = String::from_utf8_lossy(&output.stderr).trim().to_owned();
+    if output.status.success() { Ok(()) } else { Err(said) }
+}

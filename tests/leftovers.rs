@@ -1,0 +1,153 @@
+//! What is given up leaves nothing: no object, no upload, no temporary file (DATA-3).
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
+
+use hydrant::{Class, CopyOptions, PutOptions, copy};
+use hydrant_tests::{BUCKET, PART, Peer, World, client, noise, wait_until};
+
+#[test]
+fn a_writer_that_is_dropped_aborts_its_upload() {
+    let world = World::new();
+    let hydrant = world.client();
+    let at = hydrant.locate(&world.uri("s3", "dropped")).expect("a URI");
+    let mut writer = at.store.writer(&at.key, PutOptions::default()).expect("a writer");
+    writer.write_wait(&noise(1, 2 * PART + 10)).expect("write");
+    wait_until("an upload begins", || world.uploads() == 1);
+    drop(writer);
+    wait_until("the upload is aborted", || world.uploads() == 0);
+    assert!(at.store.head(&at.key).wait().expect_err("no object").is_not_found());
+}
+
+#[test]
+fn a_writer_that_is_dropped_at_any_moment_aborts_its_upload() {
+    let world = World::new();
+    let hydrant = world.client();
+    for parts in 0..6 {
+        let at = hydrant.locate(&world.uri("s3", &format!("dropped-{parts}"))).expect("a URI");
+        let mut writer = at.store.writer(&at.key, PutOptions::default()).expect("a writer");
+        writer.write_wait(&noise(1, parts * PART + 10)).expect("write");
+        writer.cancel();
+        // Nothing is waited for: the abort of an upload may come before its first part.
+        wait_until("the upload is aborted", || world.uploads() == 0);
+        assert!(at.store.head(&at.key).wait().expect_err("no object").is_not_found());
+    }
+    hydrant.stop().expect("stopped");
+    assert_eq!(world.uploads(), 0);
+}
+
+#[test]
+fn an_upload_whose_answer_comes_after_its_writer_has_gone_is_aborted() {
+    let gone = Arc::new(AtomicBool::new(false));
+    let now = Arc::clone(&gone);
+    let peer = Peer::start(move |seen, wire| {
+        wire.receive_body()?;
+        if seen.method == "DELETE" {
+            return wire.send(b"HTTP/1.1 204 No Content\r\n\r\n");
+        }
+        wait_until("the writer goes", || now.load(SeqCst));
+        let body = "<InitiateMultipartUploadResult><UploadId>late</UploadId>\
+                    </InitiateMultipartUploadResult>";
+        let length = body.len();
+        wire.send(format!("HTTP/1.1 200 OK\r\nContent-Length: {length}\r\n\r\n{body}").as_bytes())
+    });
+    let hydrant = client(&peer.url());
+    let at = hydrant.locate(&format!("s3://{BUCKET}/object")).expect("a URI");
+    let mut writer = at.store.writer(&at.key, PutOptions::default()).expect("a writer");
+    writer.write_wait(&noise(1, PART + 1)).expect("write");
+    wait_until("the upload is asked for", || peer.seen().len() == 1);
+    drop(writer);
+    gone.store(true, SeqCst);
+    wait_until("the upload is aborted", || {
+        peer.seen()
+            .iter()
+            .any(|seen| seen.method == "DELETE" && seen.target.ends_with("/object?uploadId=late"))
+    });
+}
+
+#[test]
+fn stopping_in_the_middle_of_an_upload_aborts_it() {
+    let world = World::new();
+    let hydrant = world.client();
+    let at = hydrant.locate(&world.uri("s3", "stopped")).expect("a URI");
+    let mut writer = at.store.writer(&at.key, PutOptions::default()).expect("a writer");
+    writer.write_wait(&noise(1, 2 * PART + 10)).expect("write");
+    wait_until("an upload begins", || world.uploads() == 1);
+    hydrant.stop().expect("stopped");
+    wait_until("the upload is aborted", || world.uploads() == 0);
+    assert_eq!(writer.finish_wait().expect_err("stopped").class(), Class::Cancelled);
+}
+
+#[test]
+fn a_dropped_writer_of_a_file_leaves_no_temporary() {
+    let world = World::new();
+    let hydrant = world.client();
+    for scheme in ["file", "direct"] {
+        let at = hydrant.locate(&world.uri(scheme, "dropped")).expect("a URI");
+        let mut writer = at.store.writer(&at.key, PutOptions::default()).expect("a writer");
+        writer.write_wait(&noise(1, 2 * PART + 10)).expect("write");
+        wait_until("a temporary is there", || world.files() == 1);
+        assert!(!world.file("dropped").exists(), "nothing under the name before the end");
+        drop(writer);
+        wait_until("the temporary is removed", || world.files() == 0);
+    }
+}
+
+#[test]
+fn a_copy_that_is_cancelled_leaves_nothing() {
+    let world = World::with(tempfile::tempdir().expect("a folder"), |config| {
+        config.throttle_bytes_per_second = Some(20 << 20);
+    });
+    let hydrant = world.client();
+    std::fs::write(world.file("source"), noise(2, 8 * PART)).expect("a file");
+    std::fs::copy(world.file("source"), world.object("object")).expect("an object");
+
+    let source = hydrant.locate(&world.uri("file", "source")).expect("a URI");
+    let target = hydrant.locate(&world.uri("s3", "target")).expect("a URI");
+    let task = copy(&source, &target, CopyOptions::default());
+    wait_until("an upload begins", || world.uploads() == 1);
+    drop(task);
+    wait_until("the upload is aborted", || world.uploads() == 0);
+    assert!(target.store.head(&target.key).wait().expect_err("no object").is_not_found());
+
+    let source = hydrant.locate(&world.uri("s3", "object")).expect("a URI");
+    for scheme in ["file", "direct"] {
+        let target = hydrant.locate(&world.uri(scheme, "target")).expect("a URI");
+        let task = copy(&source, &target, CopyOptions::default());
+        wait_until("a temporary is there", || world.files() == 2);
+        drop(task);
+        wait_until("the temporary is removed", || world.files() == 1);
+        assert!(!world.file("target").exists());
+    }
+}
+
+#[test]
+fn a_source_that_fails_in_the_middle_of_a_copy_leaves_nothing() {
+    let world = World::new();
+    let (size, etag) = (4 * PART, "\"v1\"");
+    // The last part is refused for good.
+    let peer = Peer::start(move |seen, wire| {
+        let (first, last) = seen.range().expect("a ranged GET");
+        if first >= 3 * PART {
+            return wire.send(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n");
+        }
+        let last = last.min(size - 1);
+        let head = format!(
+            "HTTP/1.1 206 Partial Content\r\nETag: {etag}\r\nContent-Length: {}\r\n\
+             Content-Range: bytes {first}-{last}/{size}\r\n\r\n",
+            last - first + 1
+        );
+        wire.send(head.as_bytes())?;
+        wire.send(&vec![7; last - first + 1])
+    });
+    let hydrant = world.client();
+    let from = peer.url().replace("http://", "s3://");
+    let source = hydrant.locate(&format!("{from}/{BUCKET}/source")).expect("a URI");
+    for scheme in ["s3", "file", "direct", "mem"] {
+        let target = hydrant.locate(&world.uri(scheme, "target")).expect("a URI");
+        let failed = copy(&source, &target, CopyOptions::default()).wait().expect_err("refused");
+        assert!(failed.to_string().contains("403"), "{scheme}: {failed}");
+        assert!(target.store.head(&target.key).wait().expect_err("nothing").is_not_found());
+        assert_eq!((world.uploads(), world.files()), (0, 0), "{scheme}: something is left");
+    }
+}

@@ -1,0 +1,92 @@
+//! The program moves much more than its memory (POOL-1).
+//!
+//! `HYDRANT_BIG` is how many GiB are moved, 1 where it is not set.
+
+use std::fs::File;
+use std::io::{Read, Write};
+use std::path::Path;
+use std::process::{Child, Stdio};
+use std::thread;
+use std::time::Duration;
+
+use hydrant_tests::{BUCKET, World, noise, program};
+
+const MIB: usize = 1 << 20;
+const POOL_BYTES: usize = 64 * MIB;
+/// What is no payload: the program itself, its stacks, its rings.
+const BESIDES_BYTES: usize = 48 * MIB;
+/// What a file is made of, again and again; no part is as long, so that no two parts are alike.
+const BLOCK_BYTES: usize = 8 * MIB + 4096;
+
+#[test]
+fn a_pool_of_64_mib_is_enough_for_any_object() {
+    let gib = big();
+    // Memory where two files fit into it: the disk is not what is tested.
+    let in_memory = if gib <= 2 { tempfile::tempdir_in("/dev/shm").ok() } else { None };
+    let folder = in_memory.unwrap_or_else(|| tempfile::tempdir().expect("a folder"));
+    let world = World::with(folder, |_| {});
+    let size = MIB * 1024 * gib;
+    let block = noise(1, BLOCK_BYTES);
+    write_file(&world.file("up"), &block, size);
+    let (object, target) = (format!("s3://{BUCKET}/object"), world.uri("direct", "down"));
+    expect_bounded(&world, &world.uri("direct", "up"), &object);
+    std::fs::remove_file(world.file("up")).expect("removed");
+    expect_file(&world.object("object"), &block, size);
+    expect_bounded(&world, &object, &target);
+    std::fs::remove_file(world.object("object")).expect("removed");
+    expect_file(&world.file("down"), &block, size);
+}
+
+fn big() -> usize {
+    std::env::var("HYDRANT_BIG").map_or(1, |text| {
+        let digits = text.trim_end_matches("GiB");
+        digits.parse().expect("HYDRANT_BIG is a number of GiB")
+    })
+}
+
+/// Copies with the program, and looks at its memory all the while.
+fn expect_bounded(world: &World, from: &str, to: &str) {
+    let mut command = program(world, &["cp", from, to, "--pool", "64MiB", "--quiet"]);
+    let mut child = command.stderr(Stdio::inherit()).spawn().expect("the program starts");
+    let mut peak = 0;
+    let status = loop {
+        if let Some(status) = child.try_wait().expect("a child") {
+            break status;
+        }
+        peak = memory_bytes(&child).unwrap_or(0).max(peak);
+        thread::sleep(Duration::from_millis(5));
+    };
+    assert!(status.success(), "{from} to {to}: {status}");
+    assert!(peak > MIB, "nobody looked: {peak} bytes");
+    let limit = POOL_BYTES + BESIDES_BYTES;
+    assert!(peak <= limit, "{from} to {to}: {} MiB, limit {} MiB", peak / MIB, limit / MIB);
+}
+
+/// The most memory that a process has had at once, and its huge pages, which the kernel counts
+/// apart; `None` once it has ended.
+fn memory_bytes(child: &Child) -> Option<usize> {
+    let status = std::fs::read_to_string(format!("/proc/{}/status", child.id())).ok()?;
+    let field = |name: &str| {
+        let line = status.lines().find_map(|line| line.strip_prefix(name))?;
+        line.trim().strip_suffix(" kB")?.parse::<usize>().ok()
+    };
+    Some((field("VmHWM:")? + field("HugetlbPages:").unwrap_or(0)) << 10)
+}
+
+fn write_file(path: &Path, block: &[u8], size: usize) {
+    let mut file = File::create(path).expect("a file");
+    for at in (0..size).step_by(block.len()) {
+        file.write_all(&block[..block.len().min(size - at)]).expect("written");
+    }
+}
+
+fn expect_file(path: &Path, block: &[u8], size: usize) {
+    let mut file = File::open(path).expect("a file");
+    assert_eq!(file.metadata().expect("a file").len(), size as u64, "{}", path.display());
+    let mut read = vec![0; block.len()];
+    for at in (0..size).step_by(block.len()) {
+        let length = block.len().min(size - at);
+        file.read_exact(&mut read[..length]).expect("read");
+        assert!(read[..length] == block[..length], "{} differs behind {at}", path.display());
+    }
+}

@@ -1,0 +1,115 @@
+//! The pool's size is a hard limit, and nobody waits for ever (POOL-1, POOL-2).
+
+use std::time::Duration;
+
+use hydrant::engine::{Error as EngineError, PoolError};
+use hydrant::{Bytes, CopyOptions, ErrorKind, GetOptions, Hydrant, copy};
+use hydrant_tests::{PART, World, noise, read_all, wait_until};
+
+/// Parts that the pool holds.
+const PARTS: usize = 4;
+
+#[test]
+fn opposite_pipelines_share_a_pool_of_four_parts() {
+    let world = World::new();
+    let hydrant = small(&world, Duration::from_secs(30));
+    let (up, down) = (noise(1, 64 << 20), noise(2, 64 << 20));
+    std::fs::write(world.file("up"), &up).expect("a file");
+    std::fs::write(world.object("down"), &down).expect("an object");
+    let at = |scheme, name| hydrant.locate(&world.uri(scheme, name)).expect("a URI");
+    let tasks = [
+        copy(&at("s3", "down"), &at("direct", "down"), CopyOptions::default()),
+        copy(&at("direct", "up"), &at("s3", "up"), CopyOptions::default()),
+    ];
+    for task in tasks {
+        assert_eq!(task.wait().expect("both end").bytes, 64 << 20);
+    }
+    assert!(std::fs::read(world.file("down")).expect("a file") == down);
+    assert!(std::fs::read(world.object("up")).expect("an object") == up);
+    expect_full(&hydrant);
+}
+
+#[test]
+fn many_streams_share_a_pool_of_four_parts() {
+    let world = World::new();
+    let hydrant = small(&world, Duration::from_secs(30));
+    let data = noise(3, 5 * PART + 1);
+    std::fs::write(world.object("object"), &data).expect("an object");
+    std::thread::scope(|scope| {
+        for _ in 0..6 {
+            scope.spawn(|| {
+                let at = hydrant.locate(&world.uri("s3", "object")).expect("a URI");
+                assert!(read_all(&at).expect("read") == data);
+            });
+        }
+    });
+    expect_full(&hydrant);
+}
+
+#[test]
+fn a_wait_for_memory_that_the_caller_holds_names_the_holders() {
+    let world = World::new();
+    let hydrant = small(&world, Duration::from_millis(300));
+    std::fs::write(world.object("object"), noise(4, 8 * PART)).expect("an object");
+    let at = hydrant.locate(&world.uri("s3", "object")).expect("a URI");
+    let mut stream = at.store.get(&at.key, GetOptions::default()).expect("a stream");
+    let mut held = Vec::new();
+    let error = loop {
+        match stream.next_wait().expect("the pool is smaller than the object") {
+            Ok(piece) => held.push(piece),
+            Err(error) => break error,
+        }
+    };
+    assert!(held.len() <= PARTS, "{} pieces of a pool of {PARTS} parts", held.len());
+    let ErrorKind::Engine(EngineError::Pool(PoolError::Exhausted { holders, .. })) = error.kind()
+    else {
+        panic!("not exhausted: {error}");
+    };
+    let (label, bytes) = holders.first().expect("somebody holds the memory");
+    assert_eq!((*label, *bytes >= held.len() * PART), ("part", true), "{error}");
+    drop((stream, held));
+    expect_full(&hydrant);
+    assert_eq!(read_all(&at).expect("works again").len(), 8 * PART);
+}
+
+#[test]
+fn what_cannot_fit_is_refused_at_once() {
+    let world = World::new();
+    let hydrant = small(&world, Duration::from_secs(30));
+    let at = hydrant.locate(&world.uri("mem", "object")).expect("a URI");
+    at.store.put(&at.key, Bytes::from_static(b"small")).wait().expect("put");
+    let total = hydrant.engine().pool().stats().total_bytes as u64;
+    let error = at.store.get_range(&at.key, 0..total + 1).wait().expect_err("does not fit");
+    let kind = error.kind();
+    assert!(
+        matches!(kind, ErrorKind::Engine(EngineError::Pool(PoolError::TooLarge { .. }))),
+        "{error}"
+    );
+    drop(at);
+    expect_full(&hydrant);
+}
+
+/// A client whose pool holds four parts.
+fn small(world: &World, wait_limit: Duration) -> Hydrant {
+    // A part of 5 MiB lies at a multiple of 8 MiB.
+    let hydrant = world.client_with(|builder| {
+        builder.pool_bytes(PARTS * (8 << 20) + (2 << 20)).engine(|config| {
+            config.pool.wait_limit = wait_limit;
+            config.pool.head_share_bytes = Some(2 << 20);
+        })
+    });
+    assert_eq!(hydrant.engine().pool().capacity_for(PART), PARTS);
+    hydrant
+}
+
+/// All is given back but what idle connections hold for heads.
+fn expect_full(hydrant: &Hydrant) {
+    let pool = hydrant.engine().pool();
+    wait_until("all parts are given back", || {
+        pool.capacity_for(PART) == PARTS && {
+            let stats = pool.stats();
+            assert_eq!(stats.free_bytes + stats.lent_bytes, stats.total_bytes);
+            stats.lent_bytes < PART && stats.waiting_tickets == 0
+        }
+    });
+}

@@ -1,0 +1,19 @@
+//! Shared pieces of the whole-system tests: a world to test in, a peer that misbehaves as it is
+//! told, and the program.
+//!
+//! - [`World`] is a folder with a server on it; [`client`] starts a client of any server.
+//! - [`Peer`] is a server of one test: it does byte for byte what its script says.
+//! - [`program`] is the program `hydrant`, built once.
+//! - [`noise`], [`Dice`] and [`wait_until`] are small things that every test needs.
+
+#![forbid(unsafe_code)]
+
+mod dice;
+mod peer;
+mod program;
+mod world;
+
+pub use dice::{Dice, noise};
+pub use peer::{Peer, Seen, Wire};
+pub use program::program;
+pub use world::{BUCKET, PART, World, client, client_with, read_all, wait_until};

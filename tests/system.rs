@@ -1,0 +1,21 @@
+//! The whole system: the library, the program and the server together, and servers that misbehave.
+//!
+//! - [`round_trips`]: every size through every pair of stores, in every way.
+//! - [`failures`]: what a client makes of servers that break the rules.
+//! - [`leftovers`]: what is given up leaves nothing.
+//! - [`pool`]: the limit of memory, and who waits for whom.
+//! - [`kill`]: the program is killed at any moment.
+//! - [`memory`]: the program's memory while it moves much more than that.
+//! - [`one_connection`]: small questions stay small.
+//! - [`boto3`]: a client of another make.
+
+#![cfg(test)]
+
+mod boto3;
+mod failures;
+mod kill;
+mod leftovers;
+mod memory;
+mod one_connection;
+mod pool;
+mod round_trips;
