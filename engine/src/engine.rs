@@ -1,6 +1,7 @@
 //! The engine: starts the cores, hands them work from any thread, stops them.
 
 use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::*};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, mpsc};
 use std::thread::JoinHandle;
@@ -107,7 +108,9 @@ impl Engine {
         let header = Header::new(inbox);
         task.bind(Arc::clone(&header));
         let start = Box::new(move |core: Core| {
-            Box::pin(join.finish_after(start(core))) as std::pin::Pin<Box<dyn Future<Output = ()>>>
+            // The caller's closure runs inside the task, so that its panic is the task's.
+            Box::pin(join.finish_after(async move { start(core).await }))
+                as std::pin::Pin<Box<dyn Future<Output = ()>>>
         });
         inbox.start(RemoteTask { header, start })?;
         Ok(task)
@@ -317,15 +320,20 @@ fn run_core(
             return;
         }
     };
+    let report = shared.config.report;
     loop {
-        match runtime.turn(true) {
-            Ok(Turn::Going) => {}
-            Ok(Turn::Ended { drained: true }) => return,
-            Ok(Turn::Ended { drained: false }) | Err(_) => {
-                shared.inboxes[index].close();
-                return runtime.leak();
+        match catch_unwind(AssertUnwindSafe(|| runtime.turn(true))) {
+            Ok(Ok(Turn::Going)) => continue,
+            Ok(Ok(Turn::Ended { drained: true })) => return,
+            Ok(Ok(Turn::Ended { drained: false })) => {
+                report(format_args!("core {index}: the kernel kept buffers, which are leaked"));
             }
+            Ok(Err(error)) => report(format_args!("core {index} ends: {error}")),
+            Err(_) => report(format_args!("core {index} ends: it panicked")),
         }
+        // A second panic, in a destructor, must not free what the kernel may still write to.
+        let _ = catch_unwind(AssertUnwindSafe(|| runtime.abandon()));
+        return runtime.leak();
     }
 }
 

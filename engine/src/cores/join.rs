@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use super::{Header, on_a_core};
 use crate::error::{Error, Result};
+use crate::pool::fork;
 
 /// Work handed to a core from any thread.
 ///
@@ -21,6 +22,7 @@ use crate::error::{Error, Result};
 pub struct Task<T> {
     cell: Arc<Cell<T>>,
     detached: bool,
+    fork_generation: u64,
 }
 
 /// The other end of a [`Task`]: whoever does the work finishes it.
@@ -59,7 +61,7 @@ impl<T> Task<T> {
     /// # Errors
     /// The task itself when the time is over. The result inside is as for [`Task::wait`].
     pub fn wait_timeout(self, limit: Duration) -> Result<Result<T>, Task<T>> {
-        self.wait_deadline(Some(Instant::now() + limit))
+        self.wait_deadline(Instant::now().checked_add(limit))
     }
 
     /// Whether the work has ended.
@@ -77,6 +79,9 @@ impl<T> Task<T> {
     }
 
     fn wait_deadline(self, deadline: Option<Instant>) -> Result<Result<T>, Task<T>> {
+        if fork::generation() != self.fork_generation {
+            return Ok(Err(Error::Forked));
+        }
         if on_a_core() && !self.is_finished() {
             return Ok(Err(Error::WouldDeadlock));
         }
@@ -143,7 +148,11 @@ impl<T> Future for Task<T> {
 
 impl<T> Drop for Task<T> {
     fn drop(&mut self) {
+        // In a forked child the core and its inbox are the parent's (FORK-1).
+        let ours = fork::generation() == self.fork_generation;
         if !self.detached
+            && ours
+            && !self.is_finished()
             && let Some(header) = self.cell.header.get()
         {
             header.cancel();
@@ -158,7 +167,10 @@ impl<T> Join<T> {
             done: Condvar::new(),
             header: OnceLock::new(),
         });
-        (Join { cell: Arc::clone(&cell) }, Task { cell, detached: false })
+        (
+            Join { cell: Arc::clone(&cell) },
+            Task { cell, detached: false, fork_generation: fork::generation() },
+        )
     }
 
     /// Finishes with the result of a closure; a panic becomes [`Error::Panicked`].

@@ -116,7 +116,10 @@ impl Core {
 
     /// Ends after `duration`.
     pub fn sleep(&self, duration: Duration) -> Sleep {
-        Sleep::new(self, self.now() + duration)
+        // "No limit" is a time that no process lives to see.
+        const FAR: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
+        let now = self.now();
+        Sleep::new(self, now.checked_add(duration).unwrap_or(now + FAR))
     }
 
     /// Ends when `future` does, or drops it after `duration`.

@@ -197,7 +197,7 @@ impl Runtime {
         match poll {
             Ok(Poll::Pending) => self.core.0.tasks.borrow_mut().give_back(header, future),
             Ok(Poll::Ready(())) | Err(_) => {
-                drop(future);
+                let _ = catch_unwind(AssertUnwindSafe(|| drop(future)));
                 self.drop_task(header);
             }
         }
@@ -205,8 +205,9 @@ impl Runtime {
 
     fn drop_task(&self, header: &Arc<Header>) {
         let future = self.core.0.tasks.borrow_mut().remove(header);
-        // Its destructor may start ops or tasks: no borrow is held here.
-        drop(future);
+        // Its destructor may start ops or tasks: no borrow is held here. One that panics ends with
+        // that; the hook has told the message.
+        let _ = catch_unwind(AssertUnwindSafe(|| drop(future)));
     }
 
     fn stop(&mut self) {
@@ -299,6 +300,12 @@ impl Runtime {
                 drop(outcome);
             }
         }
+    }
+
+    /// Ends the tasks of a core whose ring is broken, so that whoever waits for them hears of it.
+    pub(crate) fn abandon(&self) {
+        self.end_tasks(Closed::Everything);
+        self.inbox.close();
     }
 
     /// Gives the whole core up without freeing what the kernel may still write to (OWN-2).

@@ -75,7 +75,9 @@ struct Ready {
 
 /// Whether this thread is stepping a core, where a blocking wait would deadlock.
 pub(crate) fn on_a_core() -> bool {
-    READY.with(|ready| ready.try_borrow().map_or(true, |ready| ready.is_some()))
+    let stepping = READY.try_with(|ready| ready.try_borrow().map_or(true, |ready| ready.is_some()));
+    // A thread whose locals are gone is ending, and no core.
+    stepping.unwrap_or(false)
 }
 
 /// Lends the ready queue to this thread while a core is stepped.
@@ -136,7 +138,7 @@ impl Header {
 
     /// Queues locally when this thread steps the task's own core.
     fn push_local(self: &Arc<Self>) -> bool {
-        READY.with(|cell| match cell.try_borrow_mut() {
+        let pushed = READY.try_with(|cell| match cell.try_borrow_mut() {
             Ok(mut ready) => match ready.as_mut() {
                 Some(ready) if Arc::ptr_eq(&ready.inbox, &self.inbox) => {
                     ready.queue.push_back(Arc::clone(self));
@@ -145,7 +147,9 @@ impl Header {
                 _ => false,
             },
             Err(_) => false,
-        })
+        });
+        // A thread that is ending may still drop leases and tasks: they go by the inbox.
+        pushed.unwrap_or(false)
     }
 }
 

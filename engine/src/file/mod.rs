@@ -21,7 +21,7 @@ pub use paths::{make_dir, metadata_beneath, remove_dir, remove_file, rename};
 
 use crate::cores::Core;
 use crate::error::{Error, OsError, Result};
-use crate::op::{Descriptor, Handle, Op, Outcome, StatxBuf};
+use crate::op::{Handle, Op, Outcome, StatxBuf};
 use crate::pool::Buf;
 use crate::ring::LateOpcode;
 
@@ -103,7 +103,8 @@ impl File {
 
     /// Fills `span` of `buf` from `offset`. The count is short only at the end of the file.
     ///
-    /// On O_DIRECT files what is not aligned goes through a small bounce buffer, which is counted.
+    /// On O_DIRECT files a whole block may be read: up to a block's worth of bytes behind the span is
+    /// overwritten where the buffer has room for it. What is not aligned goes through a small bounce buffer, which is counted.
     ///
     /// # Errors
     /// The errno with path and offset, or no memory for a bounce buffer.
@@ -120,7 +121,7 @@ impl File {
     /// Writes all of `span` of `buf` at `offset`.
     ///
     /// On O_DIRECT files `offset` must be aligned, and a length that is not is padded with zeros to
-    /// the next block: [`File::set_len`] cuts the file to its true length afterwards.
+    /// the next block, in the buffer too where it has room: [`File::set_len`] cuts the file to its true length afterwards.
     ///
     /// # Errors
     /// The errno with path and offset; nothing is known of the bytes after it.
@@ -175,12 +176,8 @@ impl File {
             let op = Op::Truncate { file: self.handle.clone(), len: len_bytes };
             return self.simple(core, op).await;
         }
-        let fd = match self.handle.descriptor() {
-            Descriptor::Os(fd) => fd,
-            #[cfg(any(test, feature = "testing"))]
-            Descriptor::Sim(_) => return Err(self.error("ftruncate", libc::ENOSYS)),
-        };
-        let copy = fd.try_clone().map_err(|e| OsError::from_io("dup", self.path.display(), &e))?;
+        let copy = self.handle.duplicate();
+        let copy = copy.map_err(|e| OsError::from_io("dup", self.path.display(), &e))?;
         let result = core.blocking(move || std::fs::File::from(copy).set_len(len_bytes)).await?;
         result.map_err(|e| OsError::from_io("ftruncate", self.path.display(), &e).into())
     }

@@ -151,6 +151,7 @@ impl TcpStream {
         let zero_copy =
             self.zero_copy.get() == ZeroCopy::Worthwhile && wanted >= ZERO_COPY_BYTES_MIN;
         let socket = self.handle.clone();
+        let (span_start, span_end) = (span.start, span.end);
         let op = if zero_copy {
             Op::SendZc { socket, buf, span }
         } else {
@@ -176,11 +177,28 @@ impl TcpStream {
         }
         let (sent, error) = (outcome.transferred, outcome.error);
         let buf = outcome.op.into_buf().expect("a send has a buffer");
+        if zero_copy && error.is_some_and(refuses_zero_copy) {
+            self.zero_copy.set(ZeroCopy::Pointless);
+            return self.send_rest(buf, span_start + sent..span_end, more, stall, sent).await;
+        }
         match error {
             _ if stalled && sent < wanted => (Err(self.stalled("send", stall)), buf),
             None => (Ok(sent), buf),
             Some(errno) => (Err(self.error("send", errno)), buf),
         }
+    }
+
+    /// Sends with a copy what a zero-copy send was refused for (FALL-1).
+    async fn send_rest(
+        &self,
+        buf: Buf,
+        rest: Range<usize>,
+        more: bool,
+        stall: Duration,
+        sent: usize,
+    ) -> BufResult<usize> {
+        let (result, buf) = Box::pin(self.send(buf, rest, more, stall)).await;
+        (result.map(|more| sent + more), buf)
     }
 
     /// Runs an op and asks every `stall` whether the peer `moves`; if it does not, the op is
@@ -230,6 +248,12 @@ impl Drop for TcpStream {
             reset_connection(&self.handle);
         }
     }
+}
+
+/// Memory that is not registered is charged to RLIMIT_MEMLOCK for the time of a zero-copy send, and
+/// not every device can do it.
+fn refuses_zero_copy(errno: i32) -> bool {
+    matches!(errno, libc::ENOMEM | libc::ENOBUFS | libc::EOPNOTSUPP)
 }
 
 /// Counts a zero-copy send for as long as its future has not seen its end: a future that is dropped

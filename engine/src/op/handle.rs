@@ -47,6 +47,15 @@ impl Handle {
         }
     }
 
+    /// A descriptor of its own for the same file, for a thread that may block.
+    pub(crate) fn duplicate(&self) -> std::io::Result<OwnedFd> {
+        match &self.0.descriptor {
+            Descriptor::Os(fd) => fd.try_clone(),
+            #[cfg(any(test, feature = "testing"))]
+            Descriptor::Sim(_) => Err(std::io::ErrorKind::Unsupported.into()),
+        }
+    }
+
     pub(crate) fn direct_align(&self) -> u32 {
         self.0.direct_align.load(Relaxed)
     }

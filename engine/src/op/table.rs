@@ -280,10 +280,13 @@ impl Table {
 
 impl Drop for Table {
     fn drop(&mut self) {
-        // OWN-2: the owner drains first, or leaks the table. Freeing here what the kernel still
-        // writes to would be a use after free that no tool sees.
+        // OWN-2: the owner drains first. On any other way here, an unwinding one above all, what the
+        // kernel may still write to is leaked, never freed.
+        if self.kernel_owns_any() {
+            std::mem::forget(std::mem::take(&mut self.slots));
+        }
         debug_assert!(
-            self.in_flight() == 0 || std::thread::panicking(),
+            self.slots.is_empty() || self.in_flight() == 0 || std::thread::panicking(),
             "a table was dropped with ops in flight"
         );
     }
@@ -369,6 +372,7 @@ impl Slot {
 }
 
 fn transfer_of(op: &Op, limits: &OpLimits) -> Transfer {
+    let mut retries = limits.transient_retries_max;
     let (kind, total, chunk, align) = match op {
         Op::Read { file, span, .. } => {
             (Kind::Read, span.len(), limits.submission_bytes_max, file.direct_align())
@@ -381,9 +385,17 @@ fn transfer_of(op: &Op, limits: &OpLimits) -> Transfer {
         Op::Send { span, .. } | Op::SendZc { span, .. } => {
             (Kind::Send, span.len(), SOCKET_BYTES_MAX, 0)
         }
-        _ => (Kind::Send, 0, 1, 0),
+        Op::Open { .. } | Op::Statx { .. } | Op::Accept { .. } | Op::Wake { .. } => {
+            (Kind::Send, 0, 1, 0)
+        }
+        // The rest is asked once: a second fsync may succeed over lost pages, and a second rename
+        // or unlink fails because of the first one's success.
+        _ => {
+            retries = 0;
+            (Kind::Send, 0, 1, 0)
+        }
     };
-    Transfer::new(kind, total, chunk, align, limits.transient_retries_max)
+    Transfer::new(kind, total, chunk, align, retries)
 }
 
 /// The kernel cuts a single transfer at `MAX_RW_COUNT`, a page short of 2 GiB.

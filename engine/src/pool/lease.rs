@@ -111,6 +111,11 @@ impl Lease {
         Bytes::from_owner(Frozen(self)).slice(range)
     }
 
+    /// Whether this process is a child that was forked after the arena was mapped.
+    pub(super) fn is_of_a_parent(&self) -> bool {
+        self.pool.forked()
+    }
+
     /// Where the block lies, and in which registered slab; `None` in a forked child.
     pub(super) fn raw(&mut self) -> Option<(*mut u8, u16)> {
         (!self.pool.forked()).then(|| (self.start(), Arena::slab_of(self.block.offset())))

@@ -71,7 +71,8 @@ unsafe impl StableBuf for Lease {
     }
 
     fn stable_len(&self) -> usize {
-        self.capacity()
+        // Nothing in a forked child, where the arena is not mapped (FORK-1).
+        if self.is_of_a_parent() { 0 } else { self.capacity() }
     }
 }
 

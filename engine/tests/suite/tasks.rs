@@ -37,6 +37,35 @@ fn a_panic_ends_its_task_and_not_the_core() {
     }
 }
 
+/// Panics when it is dropped.
+struct Grenade;
+
+impl Drop for Grenade {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            panic!("dropped");
+        }
+    }
+}
+
+/// The closure that makes a future, and a future's destructor, run caller's code on the core too.
+#[test]
+fn a_panic_before_or_after_a_poll_leaves_the_core_alive() {
+    for mut host in [Host::kernel(config()), Host::calm(config())] {
+        let engine = host.engine();
+        let task = engine.spawn(0, |_| -> std::future::Ready<()> { panic!("no future") });
+        let ended = host.wait(task.expect("spawned"));
+        assert!(matches!(ended, Err(Error::Panicked { .. })), "{ended:?}");
+        let task = engine.spawn(0, |core| async move {
+            let _grenade = Grenade;
+            core.sleep(Duration::from_secs(3600)).await;
+        });
+        drop(task.expect("spawned"));
+        assert_eq!(host.run(|_, _| async { 7 }), 7);
+        host.finish();
+    }
+}
+
 #[test]
 fn a_dropped_task_is_cancelled_on_its_core() {
     for mut host in [Host::kernel(config()), Host::calm(config())] {
