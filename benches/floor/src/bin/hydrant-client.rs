@@ -48,7 +48,8 @@ struct Work {
     /// Bytes of a part.
     #[arg(long)]
     range_bytes: u64,
-    /// Bytes of the pool; by default two parts a connection and some room for heads.
+    /// Bytes of the pool; by default a part for each connection and two to hand on for GET, and the
+    /// least that parts of this size need for PUT, which gives memory away and stages nothing.
     #[arg(long)]
     pool_bytes: Option<usize>,
 }
@@ -69,7 +70,7 @@ fn main() -> ExitCode {
 }
 
 fn get(work: &Work) -> Result<(), Box<dyn Error>> {
-    let (_hydrant, store) = open(work)?;
+    let (_hydrant, store) = open(work, work.connections + 2)?;
     let watch = Stopwatch::new();
     let mut left = work.bytes;
     while left > 0 {
@@ -84,7 +85,7 @@ fn get(work: &Work) -> Result<(), Box<dyn Error>> {
 }
 
 fn put(work: &Work) -> Result<(), Box<dyn Error>> {
-    let (_hydrant, store) = open(work)?;
+    let (_hydrant, store) = open(work, 2)?;
     let piece = Bytes::from(vec![0x5a; work.range_bytes as usize]);
     let watch = Stopwatch::new();
     let mut writer = store.writer(&work.key, PutOptions::default())?;
@@ -99,9 +100,9 @@ fn put(work: &Work) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-fn open(work: &Work) -> Result<(Hydrant, Store), hydrant::Error> {
-    let parts = 2 * work.connections as u64 + 2;
-    let pool = work.pool_bytes.unwrap_or((parts * work.range_bytes) as usize);
+fn open(work: &Work, parts: usize) -> Result<(Hydrant, Store), hydrant::Error> {
+    // One more for the share of heads, which is carved from the pool.
+    let pool = work.pool_bytes.unwrap_or((parts + 1) * work.range_bytes as usize);
     let mut limits = TransferLimits::default();
     limits.part_size_bytes = work.range_bytes;
     limits.connections = work.connections;
