@@ -17,8 +17,12 @@ pub struct Config {
     pub pool: PoolConfig,
     /// What one core has in flight.
     pub op: OpLimits,
+    /// Who carries the ops out.
+    pub driver: DriverChoice,
     /// The ring of one core.
     pub ring: RingLimits,
+    /// The driver for where io_uring is refused.
+    pub poll: PollLimits,
     /// Tasks, inbox and turns of one core.
     pub core: CoreLimits,
     /// How stopping goes.
@@ -44,6 +48,28 @@ pub struct OpLimits {
     pub submission_bytes_max: usize,
     /// How often EINTR and EAGAIN are answered by trying again, for each op. Default 1,000.
     pub transient_retries_max: u32,
+}
+
+/// Who carries the ops out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum DriverChoice {
+    /// io_uring; the poll driver where the kernel refuses it (FALL-1).
+    #[default]
+    Auto,
+    /// io_uring, or an error that says why not.
+    Uring,
+    /// epoll for sockets and threads for files.
+    Poll,
+}
+
+/// Limits of the poll driver.
+#[derive(Debug, Clone, Copy)]
+#[non_exhaustive]
+pub struct PollLimits {
+    /// Threads that make file calls, for the whole engine. Default 16: the lanes of one large
+    /// transfer, which is what a disk needs in its queue.
+    pub file_threads_max: usize,
 }
 
 /// Limits of one core's ring.
@@ -97,7 +123,9 @@ impl Default for Config {
             pin_cores: false,
             pool: PoolConfig::default(),
             op: OpLimits::default(),
+            driver: DriverChoice::default(),
             ring: RingLimits::default(),
+            poll: PollLimits::default(),
             core: CoreLimits::default(),
             stop: StopLimits::default(),
             control: ControlLimits::default(),
@@ -126,6 +154,12 @@ impl Default for OpLimits {
 impl Default for RingLimits {
     fn default() -> RingLimits {
         RingLimits { submission_entries: 256, completion_entries: 4096 }
+    }
+}
+
+impl Default for PollLimits {
+    fn default() -> PollLimits {
+        PollLimits { file_threads_max: 16 }
     }
 }
 

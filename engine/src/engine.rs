@@ -6,14 +6,14 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::*};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, mpsc};
 use std::thread::JoinHandle;
 
-use crate::config::Config;
+use crate::config::{Config, DriverChoice};
 use crate::cores::{
     Clock, Control, Core, Header, Inbox, Join, RemoteTask, Runtime, Task, Turn, on_a_core,
 };
 use crate::error::{Error, Result};
 use crate::metrics::{Metrics, MetricsSnapshot};
 use crate::pool::{self, Pool};
-use crate::ring::{ArenaRing, Capabilities, UringDriver};
+use crate::ring::{Capabilities, Carrier};
 
 /// A running engine. Clones share it; the last one stops it.
 ///
@@ -178,6 +178,12 @@ impl EngineBuilder {
         self
     }
 
+    /// Chooses who carries the ops out; by default io_uring where the kernel allows it.
+    pub fn driver(mut self, driver: DriverChoice) -> Self {
+        self.config.driver = driver;
+        self
+    }
+
     /// Changes any other limit.
     pub fn configure(mut self, change: impl FnOnce(&mut Config)) -> Self {
         change(&mut self.config);
@@ -187,7 +193,7 @@ impl EngineBuilder {
     /// Starts the engine.
     ///
     /// # Errors
-    /// [`Error::RingRefused`] when the kernel refuses io_uring; [`Error::Pool`] when the arena
+    /// [`Error::RingRefused`] when io_uring was demanded and is refused; [`Error::Pool`] when the arena
     /// cannot be mapped; [`Error::Os`] when a thread cannot start.
     pub fn start(mut self) -> Result<Engine> {
         let cpus = crate::ring::allowed_cpus();
@@ -195,12 +201,12 @@ impl EngineBuilder {
             self.config.cores = cpus.len().max(1);
         }
         let shared = Shared::new(self.config, Control::new)?;
-        let arena_ring = Arc::new(ArenaRing::register(&shared.pool));
+        let carrier = Arc::new(Carrier::choose(&shared.config, &shared.pool)?);
         let owner = Owner { shared: Arc::clone(&shared), threads: Mutex::default() };
         let mut reports = Vec::new();
         for index in 0..shared.config.cores {
             let cpu = shared.config.pin_cores.then(|| cpus[index % cpus.len()]);
-            reports.push(owner.start_core(index, cpu, &arena_ring)?);
+            reports.push(owner.start_core(index, cpu, &carrier)?);
         }
         let mut capabilities = None;
         for report in reports {
@@ -208,7 +214,7 @@ impl EngineBuilder {
             capabilities.get_or_insert(core);
         }
         let mut capabilities = capabilities.expect("there is at least one core");
-        capabilities.note_arena(&shared.pool, &arena_ring);
+        carrier.note_arena(&shared.pool, &mut capabilities);
         shared.capabilities.set(capabilities).expect("set once, here");
         Ok(Engine { shared, _owner: Some(Arc::new(owner)) })
     }
@@ -257,14 +263,14 @@ impl Owner {
         &self,
         index: usize,
         cpu: Option<usize>,
-        arena_ring: &Arc<ArenaRing>,
+        carrier: &Arc<Carrier>,
     ) -> Result<mpsc::Receiver<Result<Capabilities>>> {
         let (report, answer) = mpsc::sync_channel(1);
         let shared = Arc::clone(&self.shared);
-        let arena_ring = Arc::clone(arena_ring);
+        let carrier = Arc::clone(carrier);
         let thread = std::thread::Builder::new()
             .name(format!("hydrant-{index}"))
-            .spawn(move || run_core(index, cpu, &shared, &arena_ring, &report))
+            .spawn(move || run_core(index, cpu, &shared, &carrier, &report))
             .map_err(|error| crate::OsError::from_io("start thread", "core", &error))?;
         self.threads.lock().unwrap_or_else(PoisonError::into_inner).push(thread);
         Ok(answer)
@@ -305,10 +311,10 @@ fn run_core(
     index: usize,
     cpu: Option<usize>,
     shared: &Arc<Shared>,
-    arena_ring: &Arc<ArenaRing>,
+    carrier: &Carrier,
     report: &mpsc::SyncSender<Result<Capabilities>>,
 ) {
-    let mut runtime = match set_up(index, cpu, shared, arena_ring) {
+    let mut runtime = match set_up(index, cpu, shared, carrier) {
         Ok((runtime, capabilities)) => {
             // Nobody listens any more only when another core failed to start.
             let _ = report.send(Ok(capabilities));
@@ -341,15 +347,15 @@ fn set_up(
     index: usize,
     cpu: Option<usize>,
     shared: &Arc<Shared>,
-    arena_ring: &Arc<ArenaRing>,
+    carrier: &Carrier,
 ) -> Result<(Runtime, Capabilities)> {
     let pinned = cpu.map(crate::ring::pin_to_cpu);
-    let (driver, mut capabilities) = UringDriver::new(&shared.config.ring, arena_ring)?;
+    let (driver, mut capabilities) = carrier.driver(&shared.config)?;
     if let Some(Err(errno)) = pinned {
         capabilities.note_pinning_refused(errno);
     }
-    shared.registered[index].store(driver.buffers_registered(), Relaxed);
+    shared.registered[index].store(capabilities.buffers_registered(), Relaxed);
     let seed = std::hash::BuildHasher::hash_one(&std::hash::RandomState::new(), index);
-    let runtime = Runtime::new(index, Arc::clone(shared), Clock::System, Box::new(driver), seed)?;
+    let runtime = Runtime::new(index, Arc::clone(shared), Clock::System, driver, seed)?;
     Ok((runtime, capabilities))
 }

@@ -1,4 +1,5 @@
-//! A thread-per-core I/O runtime for Linux: io_uring, registered buffers, O_DIRECT files, sockets.
+//! A thread-per-core I/O runtime for Linux: io_uring, registered buffers, O_DIRECT files, sockets;
+//! epoll and a few threads where io_uring is refused.
 //!
 //! The engine moves bytes between files, sockets and memory for the least CPU and within a fixed
 //! amount of memory. It has never heard of HTTP or object storage.
@@ -44,7 +45,9 @@ mod pool;
 mod ring;
 
 // The public interface is:
-pub use config::{Config, ControlLimits, CoreLimits, OpLimits, RingLimits, StopLimits};
+pub use config::{
+    Config, ControlLimits, CoreLimits, DriverChoice, OpLimits, PollLimits, RingLimits, StopLimits,
+};
 pub use cores::{Core, Elapsed, LocalTask, Sleep, Task, block_on};
 pub use engine::{Engine, EngineBuilder};
 pub use error::{Error, OsError, Result};

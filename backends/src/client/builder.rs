@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::{Arc, Mutex};
 
-use hydrant_engine::{Config, Engine, EngineBuilder};
+use hydrant_engine::{Config, DriverChoice, Engine, EngineBuilder};
 
 use super::{Env, Hydrant, Inner};
 use crate::error::Result;
@@ -41,6 +41,12 @@ impl HydrantBuilder {
     /// The size of the pool in bytes: all payload memory there is (POOL-1).
     pub fn pool_bytes(mut self, bytes: usize) -> Self {
         self.engine = self.engine.pool_bytes(bytes);
+        self
+    }
+
+    /// Chooses who carries the I/O out; by default io_uring where the kernel allows it.
+    pub fn driver(mut self, driver: DriverChoice) -> Self {
+        self.engine = self.engine.driver(driver);
         self
     }
 
@@ -82,7 +88,8 @@ impl HydrantBuilder {
     /// Starts the engine.
     ///
     /// # Errors
-    /// What [`EngineBuilder::start`] says: io_uring refused, no memory for the pool.
+    /// What [`EngineBuilder::start`] says: a driver that was demanded is refused, no memory for the
+    /// pool.
     pub fn build(self) -> Result<Hydrant> {
         let engine = self.engine.start()?;
         let (transfer, s3, env) = (self.transfer, self.s3, self.env);

@@ -270,7 +270,9 @@ impl Runtime {
         counters.enters.store(counts.enters, std::sync::atomic::Ordering::Relaxed);
         counters.submissions.store(counts.submissions, std::sync::atomic::Ordering::Relaxed);
         counters.overflows.store(counts.overflows, std::sync::atomic::Ordering::Relaxed);
-        entered.map_err(|errno| crate::OsError::new("io_uring_enter", "ring", errno).into())
+        entered.map_err(|errno| {
+            crate::OsError::new("wait for completions", "the driver of a core", errno).into()
+        })
     }
 
     fn sleep_limit(&self) -> Option<std::time::Duration> {

@@ -13,7 +13,8 @@ use crate::file::BufResult;
 use crate::op::{Handle, Op, Outcome};
 use crate::pool::Buf;
 use crate::ring::{
-    LateOpcode, acknowledged_bytes, reset_connection, set_tcp_nodelay, socket_address,
+    LateOpcode, acknowledged_bytes, received_bytes, reset_connection, set_receive_low_water,
+    set_tcp_nodelay, socket_address,
 };
 
 /// A connected TCP socket of one core.
@@ -28,6 +29,7 @@ pub struct TcpStream {
     peer: SocketAddr,
     zero_copy: Cell<ZeroCopy>,
     zero_copy_in_flight: Cell<u32>,
+    low_water_bytes: Cell<u32>,
 }
 
 /// When a receive ends.
@@ -51,6 +53,10 @@ enum ZeroCopy {
 /// Bodies below this are sent with a copy: the notification costs more than it saves (break-even
 /// at 1 to 4 KiB measured on Linux 6.15, clear gain from 16 KiB; others use 8 to 16 KiB).
 const ZERO_COPY_BYTES_MIN: usize = 16 << 10;
+
+/// A receive that fills a large span sleeps until so much is there. Waking for every segment cost
+/// 15 % more CPU for the same bytes (`docs/performance.md`); 1 MiB gained nothing over this.
+const LOW_WATER_BYTES: usize = 256 << 10;
 
 impl TcpStream {
     /// Connects within `limit`.
@@ -77,6 +83,7 @@ impl TcpStream {
             peer,
             zero_copy: zero_copy.into(),
             zero_copy_in_flight: 0.into(),
+            low_water_bytes: 1.into(),
         }
     }
 
@@ -111,24 +118,44 @@ impl TcpStream {
             // The kernel would wait for a byte before it answers that it received none.
             return (Ok(0), buf);
         }
+        let fill = mode == RecvMode::Fill;
+        let mut in_bulk = fill;
         loop {
-            let rest = span.start + done..span.end;
-            let fill = mode == RecvMode::Fill;
+            // The tail is received apart: less than the mark behind it would wake nobody.
+            let bulk_bytes = (span.len() - done).saturating_sub(LOW_WATER_BYTES);
+            in_bulk &= bulk_bytes >= LOW_WATER_BYTES;
+            let from = span.start + done;
+            let rest = from..if in_bulk { from + bulk_bytes } else { span.end };
+            self.set_low_water(if in_bulk { LOW_WATER_BYTES } else { 1 });
+            let arrived = if in_bulk { received_bytes(&self.handle) } else { None };
             let op = Op::Recv { socket: self.handle.clone(), buf, span: rest, fill };
             let (outcome, stalled) = self.watched(op, stall, || false).await;
             done += outcome.transferred;
-            let moved = outcome.transferred > 0;
+            let moved = outcome.transferred > 0
+                || (stalled && in_bulk && received_bytes(&self.handle) != arrived);
+            let bulk_done = in_bulk && outcome.transferred == bulk_bytes;
             let error = outcome.error;
             buf = outcome.op.into_buf().expect("a receive has a buffer");
             match (stalled, error) {
-                // The watch cut in while bytes were moving: carry on from there.
-                (true, None | Some(libc::ECANCELED)) if moved && done < span.len() && fill => {}
+                // The watch cut in while bytes were moving: carry on from there. A peer that takes
+                // so long for so little gets no patience for large pieces.
+                (true, None | Some(libc::ECANCELED)) if moved && done < span.len() && fill => {
+                    in_bulk = false;
+                }
                 (true, Some(libc::ECANCELED)) if !moved => {
                     return (Err(self.stalled("recv", stall)), buf);
                 }
+                (false, None) if bulk_done => {}
                 (_, None) => return (Ok(done), buf),
                 (_, Some(errno)) => return (Err(self.error("recv", errno)), buf),
             }
+        }
+    }
+
+    fn set_low_water(&self, bytes: usize) {
+        let bytes = bytes as u32;
+        if self.low_water_bytes.replace(bytes) != bytes {
+            set_receive_low_water(&self.handle, bytes);
         }
     }
 

@@ -1,10 +1,14 @@
-//! Who carries an op out: the kernel's io_uring, or a simulated kernel with a seed.
+//! Who carries an op out: the kernel's io_uring, epoll and a few threads where that is refused, or a
+//! simulated kernel with a seed.
 //!
 //! A [`Driver`] takes submissions, waits, and hands completions back; it keeps no buffer and makes
 //! no decision about an op. What a short result or an error means is decided in [`crate::op`], the
 //! same for every driver. This room and [`crate::op`] and [`crate::pool`] are where `unsafe` lives.
 
 mod arena_ring;
+mod carrier;
+mod operands;
+mod poll;
 mod probe;
 #[cfg(any(test, feature = "testing"))]
 pub mod sim;
@@ -13,13 +17,13 @@ mod uring;
 
 use std::time::Duration;
 
-pub(crate) use arena_ring::ArenaRing;
+use arena_ring::ArenaRing;
+pub(crate) use carrier::Carrier;
 pub use probe::{Capabilities, Feature, FeatureState};
 pub(crate) use system::{
-    acknowledged_bytes, allowed_cpus, eventfd, pin_to_cpu, reset_connection, set_tcp_nodelay,
-    signal_eventfd, socket_address,
+    acknowledged_bytes, allowed_cpus, pin_to_cpu, received_bytes, reset_connection,
+    set_receive_low_water, set_tcp_nodelay, signal_eventfd, socket_address,
 };
-pub(crate) use uring::UringDriver;
 
 use crate::op::{Completion, Handle, Op, Span, UserData};
 
@@ -47,8 +51,8 @@ pub(crate) trait Driver {
     /// Hands queued submissions over and, if asked, sleeps.
     ///
     /// # Errors
-    /// The errno of `io_uring_enter(2)` when the ring itself is broken; interruptions and time-outs
-    /// are no errors.
+    /// The errno of `io_uring_enter(2)` or `epoll_wait(2)` when the driver itself is broken;
+    /// interruptions and time-outs are no errors.
     fn enter(&mut self, wait: Wait) -> Result<(), i32>;
 
     /// Moves the completions that are there into `into`, at most its free capacity.
@@ -61,7 +65,7 @@ pub(crate) trait Driver {
     /// ever sleeps.
     fn wake_handle(&self) -> Option<Handle>;
 
-    /// Calls of `io_uring_enter(2)` and submissions so far.
+    /// Calls of `io_uring_enter(2)` or `epoll_wait(2)`, and submissions, so far.
     fn counts(&self) -> DriverCounts;
 
     /// Whether an opcode that came late to the kernel is there.

@@ -1,15 +1,14 @@
 //! What the kernel granted and what it refused, in words that a user can act on (FALL-1).
 
-use super::arena_ring::ArenaRing;
 use super::system::{kernel_release, memlock_limit_bytes};
 use crate::error::errno_text;
-use crate::pool::{ArenaBacking, Pool};
+use crate::pool::ArenaBacking;
 
 /// What an engine found when it started.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Capabilities {
-    /// Who carries the ops out: `io_uring` or `simulator`.
+    /// Who carries the ops out: `io_uring`, `poll` or `simulator`.
     pub driver: &'static str,
     /// The kernel's release.
     pub kernel: String,
@@ -65,12 +64,6 @@ impl Capabilities {
     pub(crate) fn note(&mut self, name: &'static str, result: Result<(), String>) {
         let state = result.map_or_else(FeatureState::Refused, |()| FeatureState::Granted);
         self.features.push(Feature { name, state });
-    }
-
-    pub(crate) fn note_arena(&mut self, pool: &Pool, arena_ring: &ArenaRing) {
-        self.arena = pool.arena().backing();
-        let registered = arena_ring.fd().map(drop).map_err(str::to_owned);
-        self.note("arena registered", registered);
     }
 
     pub(crate) fn note_pinning_refused(&mut self, errno: i32) {

@@ -5,10 +5,19 @@ use std::os::fd::{FromRawFd, OwnedFd};
 
 use crate::op::{Descriptor, Handle, SocketAddress, StatxBuf};
 
-/// An eventfd for wake-ups from other threads.
+/// An eventfd for wake-ups from other threads; reading it waits for a signal.
 pub(crate) fn eventfd() -> Result<Handle, i32> {
+    eventfd_with(libc::EFD_CLOEXEC)
+}
+
+/// An eventfd that answers `EAGAIN` where there is no signal.
+pub(crate) fn nonblocking_eventfd() -> Result<Handle, i32> {
+    eventfd_with(libc::EFD_CLOEXEC | libc::EFD_NONBLOCK)
+}
+
+fn eventfd_with(flags: libc::c_int) -> Result<Handle, i32> {
     // SAFETY: no memory is passed; a result that is not negative is a new descriptor of ours.
-    let fd = unsafe { libc::eventfd(0, libc::EFD_CLOEXEC) };
+    let fd = unsafe { libc::eventfd(0, flags) };
     if fd < 0 {
         return Err(last_errno());
     }
@@ -24,6 +33,14 @@ pub(crate) fn signal_eventfd(handle: &Handle) {
     // SAFETY: eight bytes are read from a local variable that outlives the call.
     let written = unsafe { libc::write(fd, (&raw const one).cast(), size_of::<u64>()) };
     debug_assert_eq!(written, 8, "an eventfd takes a signal");
+}
+
+/// Takes the signals of an eventfd that does not block.
+pub(crate) fn clear_eventfd(handle: &Handle) {
+    let Some(fd) = handle.raw_fd() else { return };
+    let mut signals = 0u64;
+    // SAFETY: eight bytes are written to a local variable. That there is no signal is no failure.
+    unsafe { libc::read(fd, (&raw mut signals).cast(), size_of::<u64>()) };
 }
 
 /// The CPUs that this process may use, by number.
@@ -116,6 +133,18 @@ pub(crate) fn set_tcp_nodelay(handle: &Handle) {
     }
 }
 
+/// Lets a receive sleep until so many bytes are there, or the peer has closed (`SO_RCVLOWAT` of
+/// socket(7)). The kernel wakes earlier where the window would close otherwise.
+pub(crate) fn set_receive_low_water(handle: &Handle, bytes: u32) {
+    let Some(fd) = handle.raw_fd() else { return };
+    let place = (&raw const bytes).cast();
+    let len = size_of::<u32>() as libc::socklen_t;
+    // SAFETY: an int is read from a local variable. A refusal only costs wake-ups.
+    unsafe {
+        libc::setsockopt(fd, libc::SOL_SOCKET, libc::SO_RCVLOWAT, place, len);
+    }
+}
+
 /// Resets a TCP connection at once, so that the kernel lets go of the memory of its zero-copy sends
 /// (NET-1). A plain close would keep trying to deliver, for ever if the peer has stopped reading.
 ///
@@ -136,24 +165,40 @@ pub(crate) fn reset_connection(handle: &Handle) {
     }
 }
 
-/// Bytes of a TCP connection that the peer has acknowledged (`tcpi_bytes_acked` of tcp(7), Linux
-/// 4.1); `None` where it cannot be read.
+/// Bytes of a TCP connection that the peer has acknowledged; `None` where it cannot be read.
 pub(crate) fn acknowledged_bytes(handle: &Handle) -> Option<u64> {
-    /// `offsetof(struct tcp_info, tcpi_bytes_acked)`: the part of the structure that never changes.
+    /// `offsetof(struct tcp_info, tcpi_bytes_acked)`, Linux 4.1.
     const BYTES_ACKED_AT: usize = 120;
     match handle.descriptor() {
-        Descriptor::Os(_) => {}
+        Descriptor::Os(_) => tcp_info(handle, BYTES_ACKED_AT),
         #[cfg(any(test, feature = "testing"))]
-        Descriptor::Sim(socket) => return socket.acknowledged_bytes(),
+        Descriptor::Sim(socket) => socket.acknowledged_bytes(),
     }
-    let mut info = [0u64; BYTES_ACKED_AT / 8 + 1];
+}
+
+/// Bytes that a TCP connection has received, whether anybody has taken them or not; `None` where it
+/// cannot be read.
+pub(crate) fn received_bytes(handle: &Handle) -> Option<u64> {
+    /// `offsetof(struct tcp_info, tcpi_bytes_received)`, Linux 4.1.
+    const BYTES_RECEIVED_AT: usize = 128;
+    match handle.descriptor() {
+        Descriptor::Os(_) => tcp_info(handle, BYTES_RECEIVED_AT),
+        // There the low-water mark has no effect: what was received is in the buffer.
+        #[cfg(any(test, feature = "testing"))]
+        Descriptor::Sim(_) => None,
+    }
+}
+
+/// One of the 64-bit counters of `TCP_INFO` (tcp(7)), whose places never change.
+fn tcp_info(handle: &Handle, place: usize) -> Option<u64> {
+    let mut info = [0u64; 17];
     let mut len = size_of_val(&info) as libc::socklen_t;
-    let place = (&raw mut info).cast();
+    let to = (&raw mut info).cast();
     // SAFETY: the kernel writes at most `len` bytes, which is what the local array has.
     let got = unsafe {
-        libc::getsockopt(handle.raw_fd()?, libc::IPPROTO_TCP, libc::TCP_INFO, place, &raw mut len)
+        libc::getsockopt(handle.raw_fd()?, libc::IPPROTO_TCP, libc::TCP_INFO, to, &raw mut len)
     };
-    (got == 0 && len as usize == size_of_val(&info)).then(|| info[BYTES_ACKED_AT / 8])
+    (got == 0 && len as usize == size_of_val(&info)).then(|| info[place / 8])
 }
 
 impl StatxBuf {

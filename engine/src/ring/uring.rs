@@ -1,18 +1,18 @@
 //! The driver over the kernel's io_uring: one ring, used by one thread.
 
-use std::os::fd::{FromRawFd, OwnedFd, RawFd};
+use std::os::fd::{FromRawFd, OwnedFd};
 use std::sync::Arc;
 
 use io_uring::types::{CancelBuilder, Fd, FsyncFlags, SubmitArgs, Timespec};
 use io_uring::{IoUring, Probe, cqueue, opcode, squeue};
 
 use super::arena_ring::ArenaRing;
+use super::operands::{self, read_by_kernel, written_by_kernel};
 use super::probe::{BUFFERS_REGISTERED, Capabilities};
 use super::{Driver, DriverCounts, LateOpcode, Wait};
 use crate::config::RingLimits;
 use crate::error::{Error, errno_text};
 use crate::op::{Completion, Descriptor, Handle, Notification, Op, Span, UserData};
-use crate::pool::{Buf, RawSpan};
 
 /// A ring and what it was granted.
 pub(crate) struct UringDriver {
@@ -51,7 +51,7 @@ impl UringDriver {
         let lacking = || Err("the kernel does not list the opcode".to_owned());
         capabilities.note("zero-copy send", if send_zero_copy { Ok(()) } else { lacking() });
         capabilities.note("ftruncate in the ring", if truncate { Ok(()) } else { lacking() });
-        let eventfd = super::eventfd()
+        let eventfd = super::system::eventfd()
             .map_err(|errno| crate::OsError::new("eventfd", "wake-up of a core", errno))?;
         let driver = UringDriver {
             ring,
@@ -64,11 +64,6 @@ impl UringDriver {
             _arena_ring: Arc::clone(arena_ring),
         };
         Ok((driver, capabilities))
-    }
-
-    /// Whether leases of the pool are registered buffers of this ring.
-    pub(crate) fn buffers_registered(&self) -> bool {
-        self.registered
     }
 
     fn push(&mut self, entry: &squeue::Entry) {
@@ -232,6 +227,26 @@ fn build_ring(limits: &RingLimits, capabilities: &mut Capabilities) -> Result<Io
     }
 }
 
+/// Sets a small ring up and sends one no-op through it: whether io_uring is to be had at all.
+///
+/// # Errors
+/// [`Error::RingRefused`].
+pub(super) fn try_ring() -> Result<(), Error> {
+    let limits = RingLimits { submission_entries: 2, completion_entries: 4 };
+    let mut ring = build_ring(&limits, &mut Capabilities::new("io_uring"))?;
+    let entry = opcode::Nop::new().build().user_data(UserData::NONE.0);
+    // SAFETY: a no-op points to nothing.
+    let pushed = unsafe { ring.submission().push(&entry) };
+    pushed.expect("a fresh queue has room");
+    loop {
+        match ring.submit_and_wait(1).map_err(|error| error.raw_os_error().unwrap_or(libc::EIO)) {
+            Ok(_) => return Ok(()),
+            Err(libc::EINTR) => {}
+            Err(errno) => return Err(refused(errno)),
+        }
+    }
+}
+
 fn refused(errno: i32) -> Error {
     let sysctl = std::fs::read_to_string("/proc/sys/kernel/io_uring_disabled").ok();
     Error::RingRefused { errno, sysctl: sysctl.map(|text| text.trim().to_owned()) }
@@ -248,6 +263,14 @@ fn probe_opcodes(ring: &IoUring) -> Option<Probe> {
     let mut probe = Probe::new();
     ring.submitter().register_probe(&mut probe).ok()?;
     Some(probe)
+}
+
+fn fd(handle: &Handle) -> Result<Fd, i32> {
+    operands::fd(handle).map(Fd)
+}
+
+fn at(dir: Option<&Handle>) -> Result<Fd, i32> {
+    operands::at(dir).map(Fd)
 }
 
 /// The entry of one submission, or the errno that the kernel would answer.
@@ -270,7 +293,7 @@ fn build_entry(op: &mut Op, span: Span, registered: bool) -> Result<squeue::Entr
                 .build()
         }
         Op::Read { file, buf, span: whole, offset } => {
-            let raw = raw_part(buf, whole.start, span)?;
+            let raw = written_by_kernel(buf, whole.start, span)?;
             let offset = *offset + span.start as u64;
             match raw.registered.filter(|_| registered) {
                 Some(index) => opcode::ReadFixed::new(fd(file)?, raw.ptr, raw.len as u32, index)
@@ -282,7 +305,7 @@ fn build_entry(op: &mut Op, span: Span, registered: bool) -> Result<squeue::Entr
             }
         }
         Op::Write { file, buf, span: whole, offset } => {
-            let raw = raw_part_shared(buf, whole.start, span)?;
+            let raw = read_by_kernel(buf, whole.start, span)?;
             let offset = *offset + span.start as u64;
             match raw.registered.filter(|_| registered) {
                 Some(index) => opcode::WriteFixed::new(fd(file)?, raw.ptr, raw.len as u32, index)
@@ -328,12 +351,12 @@ fn build_entry(op: &mut Op, span: Span, registered: bool) -> Result<squeue::Entr
                 .build()
         }
         Op::Recv { socket, buf, span: whole, fill } => {
-            let raw = raw_part(buf, whole.start, span)?;
+            let raw = written_by_kernel(buf, whole.start, span)?;
             let flags = if *fill { libc::MSG_WAITALL } else { 0 };
             opcode::Recv::new(fd(socket)?, raw.ptr, raw.len as u32).flags(flags).build()
         }
         Op::Send { socket, buf, span: whole, more } => {
-            let raw = raw_part_shared(buf, whole.start, span)?;
+            let raw = read_by_kernel(buf, whole.start, span)?;
             let more = if *more { libc::MSG_MORE } else { 0 };
             opcode::Send::new(fd(socket)?, raw.ptr, raw.len as u32)
                 .flags(libc::MSG_NOSIGNAL | libc::MSG_WAITALL | more)
@@ -342,7 +365,7 @@ fn build_entry(op: &mut Op, span: Span, registered: bool) -> Result<squeue::Entr
         Op::SendZc { socket, buf, span: whole } => {
             /// `IORING_SEND_ZC_REPORT_USAGE`, Linux 6.2.
             const REPORT_USAGE: u16 = 1 << 3;
-            let raw = raw_part_shared(buf, whole.start, span)?;
+            let raw = read_by_kernel(buf, whole.start, span)?;
             opcode::SendZc::new(fd(socket)?, raw.ptr, raw.len as u32)
                 .buf_index(raw.registered.filter(|_| registered))
                 .flags(libc::MSG_NOSIGNAL | libc::MSG_WAITALL)
@@ -356,26 +379,4 @@ fn build_entry(op: &mut Op, span: Span, registered: bool) -> Result<squeue::Entr
         #[cfg(any(test, feature = "testing"))]
         Op::FreedEarly => return Err(libc::EINVAL),
     })
-}
-
-fn fd(handle: &Handle) -> Result<Fd, i32> {
-    handle.raw_fd().map(Fd).ok_or(libc::EBADF)
-}
-
-fn at(dir: Option<&Handle>) -> Result<Fd, i32> {
-    dir.map_or(Ok(Fd(libc::AT_FDCWD as RawFd)), fd)
-}
-
-/// The memory of a part of a span, to be written by the kernel.
-fn raw_part(buf: &mut Buf, start: usize, span: Span) -> Result<RawSpan, i32> {
-    if !buf.is_writable() {
-        return Err(libc::EFAULT);
-    }
-    raw_part_shared(buf, start, span)
-}
-
-/// The memory of a part of a span, to be read by the kernel.
-fn raw_part_shared(buf: &mut Buf, start: usize, span: Span) -> Result<RawSpan, i32> {
-    let from = start + span.start;
-    buf.raw(&(from..from + span.len)).ok_or(libc::EFAULT)
 }

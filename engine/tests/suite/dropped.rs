@@ -6,7 +6,7 @@ use std::time::Duration;
 use hydrant_engine::sim::{SimConfig, seeds};
 use hydrant_engine::{Core, File, OpenOptions, RecvMode, TcpStream};
 
-use crate::host::{Host, LIMIT, Place, config, drop_after, filled, join, lease};
+use crate::host::{Host, LIMIT, Place, config, drop_after, filled, join, kernels, lease};
 
 const KIB: usize = 1 << 10;
 
@@ -15,9 +15,10 @@ const POLLS_MAX: usize = 200;
 
 #[test]
 fn on_the_kernel() {
-    let mut host = Host::kernel(config());
-    host.run(everything);
-    host.finish();
+    for mut host in kernels(&config()) {
+        host.run(everything);
+        host.finish();
+    }
 }
 
 #[test]

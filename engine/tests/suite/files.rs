@@ -6,7 +6,7 @@ use hydrant_engine::{
     rename,
 };
 
-use crate::host::{Host, Place, check, config, filled, lease, memory, on_both};
+use crate::host::{Host, Place, check, config, filled, lease, memory, on_all};
 
 const KIB: usize = 1 << 10;
 const MIB: usize = 1 << 20;
@@ -28,7 +28,7 @@ const SIZES: [usize; 12] = [
 
 #[test]
 fn what_was_written_is_read_back_at_every_size() {
-    on_both(|core, place| async move {
+    on_all(|core, place| async move {
         for direct in [false, true] {
             for size in SIZES {
                 round_trip(&core, &place, size, direct).await;
@@ -65,7 +65,7 @@ async fn round_trip(core: &Core, place: &Place, size: usize, direct: bool) {
 
 #[test]
 fn spans_that_direct_io_cannot_take_are_bounced_and_counted() {
-    on_both(|core, place| async move {
+    on_all(|core, place| async move {
         let path = place.path("bounce");
         let size = 300_000;
         let options = OpenOptions::new().read().write().create().direct(true);
@@ -105,7 +105,7 @@ fn spans_that_direct_io_cannot_take_are_bounced_and_counted() {
 
 #[test]
 fn a_direct_write_at_a_crooked_offset_is_refused() {
-    on_both(|core, place| async move {
+    on_all(|core, place| async move {
         let options = OpenOptions::new().write().create().direct(true);
         let file = File::open(&core, &place.path("crooked"), &options).await.expect("made");
         let data = filled(&core, 4096, 1).await;
@@ -122,7 +122,7 @@ fn a_direct_write_at_a_crooked_offset_is_refused() {
 
 #[test]
 fn names_are_made_changed_and_removed() {
-    on_both(|core, place| async move {
+    on_all(|core, place| async move {
         let dir = place.path("dir");
         make_dir(&core, None, &dir).await.expect("made");
         let root = File::open(&core, &dir, &OpenOptions::new().read().directory()).await;
@@ -152,7 +152,7 @@ fn names_are_made_changed_and_removed() {
 
 #[test]
 fn an_error_says_what_where_and_why() {
-    on_both(|core, place| async move {
+    on_all(|core, place| async move {
         let missing = place.path("missing");
         let opened = File::open(&core, &missing, &OpenOptions::new().read()).await;
         assert_errno(opened.map(drop), libc::ENOENT, "missing");
@@ -178,7 +178,7 @@ fn an_error_says_what_where_and_why() {
 
 #[test]
 fn a_path_never_leaves_its_directory() {
-    on_both(|core, place| async move {
+    on_all(|core, place| async move {
         let dir = File::open(&core, &place.dir, &OpenOptions::new().read().directory()).await;
         let dir = dir.expect("opened");
         for path in ["../etc/passwd", "/etc/passwd"] {

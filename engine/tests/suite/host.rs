@@ -1,4 +1,5 @@
-//! Where a test body runs: an engine on the kernel, or cores in a simulated world.
+//! Where a test body runs: an engine on the kernel, by io_uring or by epoll and threads, or cores in a
+//! simulated world.
 
 use std::future::Future;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -9,7 +10,7 @@ use std::time::Duration;
 
 use hydrant_engine::sim::{SimConfig, World};
 use hydrant_engine::{
-    Buf, Config, Core, Engine, Lease, Pool, Simulation, Task, TcpListener, TcpStream,
+    Buf, Config, Core, DriverChoice, Engine, Lease, Pool, Simulation, Task, TcpListener, TcpStream,
 };
 
 /// Long enough that only a hang reaches it.
@@ -41,22 +42,42 @@ pub fn config() -> Config {
     config
 }
 
-/// Runs the same body on the kernel and in a calm world.
-pub fn on_both<F>(body: impl Fn(Core, Place) -> F + Clone + Send + 'static)
+/// Set for a run of the suite in a process that io_uring is refused to.
+pub const WITHOUT_URING: &str = "HYDRANT_TEST_WITHOUT_URING";
+
+/// Runs the same body on all drivers.
+pub fn on_all<F>(body: impl Fn(Core, Place) -> F + Clone + Send + 'static)
 where
     F: Future<Output = ()> + 'static,
 {
-    for mut host in [Host::kernel(config()), Host::calm(config())] {
+    for mut host in hosts(&config()) {
         host.run(body.clone());
         host.finish();
     }
 }
 
+/// A host for each driver, made one after the other; the world of the simulator is calm.
+pub fn hosts(config: &Config) -> impl Iterator<Item = Host> + use<> {
+    let calm = config.clone();
+    kernels(config).chain(std::iter::once_with(move || Host::calm(calm)))
+}
+
+/// A host for each driver of the real kernel, made one after the other.
+pub fn kernels(config: &Config) -> impl Iterator<Item = Host> + use<> {
+    let config = config.clone();
+    let drivers: &[_] = if std::env::var_os(WITHOUT_URING).is_some() {
+        &[DriverChoice::Auto]
+    } else {
+        &[DriverChoice::Uring, DriverChoice::Poll]
+    };
+    drivers.iter().map(move |driver| Host::kernel(*driver, config.clone()))
+}
+
 impl Host {
-    pub fn kernel(config: Config) -> Host {
-        let dir = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a directory");
-        let engine = Engine::builder().configure(|it| *it = config).start().expect("io_uring");
-        Host::Kernel { engine, dir }
+    pub fn kernel(driver: DriverChoice, config: Config) -> Host {
+        let builder = Engine::builder().configure(|it| *it = config).driver(driver);
+        let engine = builder.start().expect("the kernel grants the driver");
+        Host::Kernel { engine, dir: directory() }
     }
 
     pub fn calm(config: Config) -> Host {
@@ -125,6 +146,12 @@ impl Host {
             Host::Simulated(simulation) => simulation.stop().expect("a simulated ring"),
         }
     }
+}
+
+/// On the disk of the build where that may be written to.
+fn directory() -> tempfile::TempDir {
+    let disk = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR"));
+    disk.or_else(|_| tempfile::tempdir()).expect("a directory")
 }
 
 /// OWN-1 and POOL-2, for an engine that has stopped.

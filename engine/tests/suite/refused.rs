@@ -6,9 +6,9 @@ use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::Command;
 
-use hydrant_engine::{Engine, Error, FeatureState, File, OpenOptions};
+use hydrant_engine::{DriverChoice, Engine, Error, FeatureState, File, OpenOptions};
 
-use crate::host::{Host, check, config, filled, lease, memory};
+use crate::host::{Host, WITHOUT_URING, check, config, filled, kernels, lease, memory};
 
 /// Tells a copy of this test, in a process of its own, that it is the child.
 const CHILD: &str = "HYDRANT_TEST_CHILD";
@@ -20,29 +20,78 @@ fn an_ordinary_user_gets_an_arena_that_is_not_registered() {
     if std::env::var_os(CHILD).is_some() {
         return ordinary_user();
     }
-    let dir = tempfile::tempdir().expect("a directory");
-    let copy = dir.path().join("suite");
-    std::fs::copy(std::env::current_exe().expect("this program"), &copy).expect("copied");
-    for path in [dir.path(), &copy] {
-        std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o755)).expect("ours");
-    }
-    let mut command = Command::new("sh");
-    // The soft limit alone, so that an ordinary user may run this too.
-    command.args(["-c", "ulimit -S -l 8192 && exec \"$@\"", "sh"]);
-    command.arg(&copy).args(["--exact", "--nocapture"]);
-    command.arg("refused::an_ordinary_user_gets_an_arena_that_is_not_registered");
-    command.env(CHILD, "1").current_dir("/");
-    if is_root() {
-        command.uid(NOBODY).gid(NOBODY);
-    }
-    let output = command.output().expect("started");
-    assert!(output.status.success(), "{output:?}");
-    let text = String::from_utf8_lossy(&output.stdout);
+    let one = ["--exact", "refused::an_ordinary_user_gets_an_arena_that_is_not_registered"];
+    let text = AsOrdinaryUser::new().run(&one);
     assert!(text.contains("1 passed"), "{text}");
 }
 
+/// Everything but this room, which would start itself without end.
+const SUITE: [&str; 2] = ["--skip", "refused::"];
+
+#[test]
+fn the_suite_passes_for_an_ordinary_user_with_8_mib_of_locked_memory() {
+    let text = AsOrdinaryUser::new().run(&SUITE);
+    assert!(text.contains("stopping::with_everything_in_flight_on_the_kernel ... ok"), "{text}");
+}
+
+#[test]
+fn the_suite_passes_where_a_filter_refuses_io_uring() {
+    let mut command = Command::new(std::env::current_exe().expect("this program"));
+    command.args(SUITE).env(WITHOUT_URING, "1").env("HYDRANT_SEEDS", SEEDS_OF_A_CHILD);
+    // SAFETY: the child only makes system calls between fork and exec.
+    let command = unsafe {
+        command.pre_exec(|| {
+            forbid_io_uring();
+            Ok(())
+        })
+    };
+    let text = passed(command);
+    assert!(text.contains("dropped::on_the_kernel ... ok"), "{text}");
+}
+
+/// The seeds are no matter of rights, and the parent runs them all.
+const SEEDS_OF_A_CHILD: &str = "5";
+
+/// This program, copied to where anybody may run it.
+struct AsOrdinaryUser {
+    dir: tempfile::TempDir,
+}
+
+impl AsOrdinaryUser {
+    fn new() -> AsOrdinaryUser {
+        let dir = tempfile::tempdir().expect("a directory");
+        let copy = dir.path().join("suite");
+        std::fs::copy(std::env::current_exe().expect("this program"), &copy).expect("copied");
+        for path in [dir.path(), &copy] {
+            std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o755)).expect("ours");
+        }
+        AsOrdinaryUser { dir }
+    }
+
+    fn run(&self, arguments: &[&str]) -> String {
+        let mut command = Command::new("sh");
+        // The soft limit alone, so that an ordinary user may run this too.
+        command.args(["-c", "ulimit -S -l 8192 && exec \"$@\"", "sh"]);
+        command.arg(self.dir.path().join("suite")).args(arguments).arg("--nocapture");
+        command.env(CHILD, "1").env("HYDRANT_SEEDS", SEEDS_OF_A_CHILD).current_dir("/");
+        if is_root() {
+            command.uid(NOBODY).gid(NOBODY);
+        }
+        passed(&mut command)
+    }
+}
+
+fn passed(command: &mut Command) -> String {
+    let output = command.output().expect("started");
+    let (out, err) = (&output.stdout, &output.stderr);
+    let text = String::from_utf8_lossy(out).into_owned() + &String::from_utf8_lossy(err);
+    assert!(output.status.success(), "{}: {text}", output.status);
+    text
+}
+
 fn ordinary_user() {
-    let engine = Engine::builder().cores(1).pool_bytes(32 << 20).start().expect("io_uring");
+    let builder = Engine::builder().cores(1).pool_bytes(32 << 20).driver(DriverChoice::Uring);
+    let engine = builder.start().expect("io_uring");
     let capabilities = engine.capabilities().clone();
     assert_eq!(capabilities.memlock_limit_bytes, Some(8 << 20));
     assert!(!capabilities.buffers_registered(), "{capabilities:?}");
@@ -73,19 +122,30 @@ fn ordinary_user() {
 fn a_seccomp_filter_without_io_uring_is_named() {
     let thread = std::thread::spawn(|| {
         forbid_io_uring();
-        Engine::builder().cores(1).pool_bytes(8 << 20).start().map(drop)
+        let builder = || Engine::builder().cores(1).pool_bytes(8 << 20);
+        let demanded = builder().driver(DriverChoice::Uring).start().map(drop);
+        let engine = builder().start().expect("another driver");
+        (demanded, engine.capabilities().clone())
     });
-    let error = thread.join().expect("no panic").expect_err("refused");
+    let (demanded, capabilities) = thread.join().expect("no panic");
+    let error = demanded.expect_err("refused");
     assert!(matches!(error, Error::RingRefused { errno: libc::EPERM, .. }), "{error:?}");
-    let text = error.to_string();
-    for word in ["seccomp", "kernel.io_uring_disabled", "io_uring_setup"] {
-        assert!(text.contains(word), "{text}");
+    assert_eq!(capabilities.driver, "poll");
+    let ring = capabilities.features.iter().find(|feature| feature.name == "io_uring");
+    let FeatureState::Refused(why) = &ring.expect("noted").state else { panic!("granted") };
+    for text in [error.to_string(), why.clone()] {
+        for word in ["seccomp", "kernel.io_uring_disabled", "io_uring_setup"] {
+            assert!(text.contains(word), "{text}");
+        }
     }
 }
 
 #[test]
 fn a_forked_child_is_told_so_and_harms_nothing() {
-    let mut host = Host::kernel(config());
+    kernels(&config()).for_each(fork_a_child);
+}
+
+fn fork_a_child(mut host: Host) {
     let engine = host.engine();
     let held = host.run(|core, _| async move { filled(&core, 4096, 1).await });
     // SAFETY: the child calls only what a child may: the engine, which answers without a lock, and

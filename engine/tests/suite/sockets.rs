@@ -4,13 +4,15 @@ use std::time::Duration;
 
 use hydrant_engine::{Error, RecvMode, TcpStream};
 
-use crate::host::{Host, LIMIT, check, config, drop_after, filled, join, lease, memory, on_both};
+use crate::host::{
+    Host, LIMIT, check, config, drop_after, filled, hosts, join, lease, memory, on_all,
+};
 
 const SIZES: [usize; 9] = [1, 2, 511, 4097, 16_383, 16_384, 65_537, 1 << 20, (4 << 20) + 1];
 
 #[test]
 fn what_is_sent_is_received_and_comes_back() {
-    on_both(|core, place| async move {
+    on_all(|core, place| async move {
         let (near, far) = place.pair(&core).await;
         for size in SIZES {
             let data = filled(&core, size, 5).await;
@@ -37,7 +39,7 @@ fn what_is_sent_is_received_and_comes_back() {
 
 #[test]
 fn a_receive_takes_what_is_there_or_fills_its_span() {
-    on_both(|core, place| async move {
+    on_all(|core, place| async move {
         let (near, far) = place.pair(&core).await;
         let data = filled(&core, 1000, 6).await;
         let (sent, data) = near.send(data, 0..1000, false, LIMIT).await;
@@ -62,7 +64,7 @@ fn a_receive_takes_what_is_there_or_fills_its_span() {
 
 #[test]
 fn bytes_go_out_of_shared_memory() {
-    on_both(|core, place| async move {
+    on_all(|core, place| async move {
         let (near, far) = place.pair(&core).await;
         let bytes = bytes::Bytes::from_static(b"a head that is sent from static memory");
         let len = bytes.len();
@@ -80,7 +82,7 @@ fn bytes_go_out_of_shared_memory() {
 
 #[test]
 fn a_receive_of_nothing_does_not_wait() {
-    on_both(|core, place| async move {
+    on_all(|core, place| async move {
         let (_near, far) = place.pair(&core).await;
         for mode in [RecvMode::Some, RecvMode::Fill] {
             let room = lease(&core, 4096).await;
@@ -93,7 +95,7 @@ fn a_receive_of_nothing_does_not_wait() {
 
 #[test]
 fn nobody_listens() {
-    on_both(|core, place| async move {
+    on_all(|core, place| async move {
         let listener = place.listen();
         let address = listener.local_addr();
         drop(listener);
@@ -106,7 +108,7 @@ fn nobody_listens() {
 
 #[test]
 fn a_reset_ends_both_sides() {
-    on_both(|core, place| async move {
+    on_all(|core, place| async move {
         let (near, far) = place.pair(&core).await;
         let room = lease(&core, 4096).await;
         let (received, _) = join(far.recv(room, 0..4096, RecvMode::Fill, LIMIT), async {
@@ -126,7 +128,7 @@ fn an_abandoned_connection_gives_back_the_leases_of_its_zero_copy_sends() {
     const BYTES: usize = 8 << 20;
     let mut config = config();
     config.pool.quarantine = false;
-    for mut host in [Host::kernel(config.clone()), Host::calm(config)] {
+    for mut host in hosts(&config) {
         let zero_copy = match &host {
             Host::Kernel { engine, .. } => engine.capabilities().has("zero-copy send"),
             Host::Simulated(_) => true,

@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use hydrant_engine::{Buf, Error, RecvMode, TcpStream};
 
-use crate::host::{Host, LIMIT, check, config, filled, join, lease, memory, on_both};
+use crate::host::{Host, LIMIT, check, config, filled, join, lease, memory, on_all};
 
 #[test]
 fn a_receive_without_a_byte_stalls() {
-    on_both(|core, place| async move {
+    on_all(|core, place| async move {
         let (near, far) = place.pair(&core).await;
         let stall = Duration::from_millis(50);
         for mode in [RecvMode::Some, RecvMode::Fill] {
@@ -32,7 +32,7 @@ fn a_receive_without_a_byte_stalls() {
 
 #[test]
 fn a_send_that_nobody_reads_stalls_and_its_buffer_comes_back() {
-    on_both(|core, place| async move {
+    on_all(|core, place| async move {
         let listener = place.listen();
         let stall = Duration::from_millis(100);
         // The first has a copy if the kernel lacks zero-copy sends; the second is of shared memory.
@@ -47,6 +47,52 @@ fn a_send_that_nobody_reads_stalls_and_its_buffer_comes_back() {
             let error = sent.expect_err("nobody reads");
             assert!(matches!(error, Error::Stalled { operation: "send", .. }), "{error}");
             assert_eq!(buf.len(), 16 << 20);
+        }
+    });
+}
+
+/// A large receive sleeps until much is there; little that arrives is still no stall.
+#[test]
+fn a_peer_that_sends_little_at_a_time_does_not_stall() {
+    const BYTES: usize = 700_000;
+    const LITTLE: usize = 8_000;
+    on_all(|core, place| async move {
+        let (near, far) = place.pair(&core).await;
+        let room = lease(&core, BYTES).await;
+        let receiving = far.recv(room, 0..BYTES, RecvMode::Fill, Duration::from_secs(1));
+        let sending = async {
+            let mut buf = Buf::from(filled(&core, BYTES, 3).await);
+            let mut sent = 0;
+            for _ in 0..5 {
+                core.sleep(Duration::from_millis(300)).await;
+                buf = near.send(buf, sent..sent + LITTLE, false, LIMIT).await.1;
+                sent += LITTLE;
+            }
+            near.send(buf, sent..BYTES, false, LIMIT).await.0.expect("sent");
+        };
+        let ((received, mut room), ()) = join(receiving, sending).await;
+        assert_eq!(received.expect("it moved all the time"), BYTES);
+        check(&memory(&mut room)[..BYTES], 3);
+    });
+}
+
+/// What is there is handed out when the peer closes, however little it is.
+#[test]
+fn a_large_receive_ends_where_the_peer_closes() {
+    const ROOM: usize = 2 << 20;
+    on_all(|core, place| async move {
+        for bytes in [1, 300_000, ROOM - 1] {
+            let (near, far) = place.pair(&core).await;
+            let room = lease(&core, ROOM).await;
+            let receiving = far.recv(room, 0..ROOM, RecvMode::Fill, LIMIT);
+            let sending = async {
+                let data = filled(&core, bytes, 4).await;
+                near.send(data, 0..bytes, false, LIMIT).await.0.expect("sent");
+                drop(near);
+            };
+            let ((received, mut room), ()) = join(receiving, sending).await;
+            assert_eq!(received.expect("received"), bytes);
+            check(&memory(&mut room)[..bytes], 4);
         }
     });
 }

@@ -7,14 +7,14 @@ use std::time::Duration;
 use hydrant_engine::sim::{SimConfig, seeds};
 use hydrant_engine::{Buf, Core, Error, File, OpenOptions, RecvMode};
 
-use crate::host::{Host, LIMIT, Place, assert_all_back, config, filled, lease};
+use crate::host::{Host, LIMIT, Place, assert_all_back, config, filled, hosts, kernels, lease};
 
 const BYTES: usize = 512 << 10;
 
 #[test]
 fn with_everything_in_flight_on_the_kernel() {
     for _ in 0..20 {
-        stop_with_everything_in_flight(Host::kernel(config()));
+        kernels(&config()).for_each(stop_with_everything_in_flight);
     }
 }
 
@@ -94,7 +94,7 @@ async fn read_for_ever(core: Core, file: File) {
 fn a_clean_up_gets_its_time_and_no_more() {
     let mut config = config();
     config.stop.cleanup = Duration::from_millis(200);
-    for mut host in [Host::kernel(config.clone()), Host::calm(config)] {
+    for mut host in hosts(&config) {
         let cleaned = Arc::new(AtomicBool::new(false));
         let inside = Arc::clone(&cleaned);
         host.run(move |core, _| async move {
@@ -118,7 +118,7 @@ fn a_clean_up_gets_its_time_and_no_more() {
 /// A task refused at the limit is dropped where its destructor may start a clean-up.
 #[test]
 fn a_refused_task_may_start_a_clean_up_as_it_is_dropped() {
-    for mut host in [Host::kernel(config()), Host::calm(config())] {
+    for mut host in hosts(&config()) {
         let cleaned = Arc::new(AtomicBool::new(false));
         let inside = Arc::clone(&cleaned);
         host.run(move |core, _| async move {
@@ -139,7 +139,10 @@ fn a_refused_task_may_start_a_clean_up_as_it_is_dropped() {
 
 #[test]
 fn a_handle_dropped_on_a_core_ends_the_engine_without_joining_itself() {
-    let mut host = Host::kernel(config());
+    kernels(&config()).for_each(drop_a_handle_on_a_core);
+}
+
+fn drop_a_handle_on_a_core(mut host: Host) {
     let engine = host.engine();
     let pool = host.pool();
     let gate = Arc::new(AtomicBool::new(false));

@@ -7,11 +7,11 @@ use std::time::Duration;
 use hydrant_engine::sim::{SimConfig, World};
 use hydrant_engine::{Elapsed, Engine, Error, Simulation, block_on};
 
-use crate::host::{Host, LIMIT, config, filled, on_both};
+use crate::host::{Host, LIMIT, config, filled, hosts, kernels, on_all};
 
 #[test]
 fn a_panic_ends_its_task_and_not_the_core() {
-    for mut host in [Host::kernel(config()), Host::calm(config())] {
+    for mut host in hosts(&config()) {
         let engine = host.engine();
         let task = engine.spawn(0, |core| async move {
             let _lease = filled(&core, 4096, 1).await;
@@ -51,7 +51,7 @@ impl Drop for Grenade {
 /// The closure that makes a future, and a future's destructor, run caller's code on the core too.
 #[test]
 fn a_panic_before_or_after_a_poll_leaves_the_core_alive() {
-    for mut host in [Host::kernel(config()), Host::calm(config())] {
+    for mut host in hosts(&config()) {
         let engine = host.engine();
         let task = engine.spawn(0, |_| -> std::future::Ready<()> { panic!("no future") });
         let ended = host.wait(task.expect("spawned"));
@@ -68,7 +68,7 @@ fn a_panic_before_or_after_a_poll_leaves_the_core_alive() {
 
 #[test]
 fn a_dropped_task_is_cancelled_on_its_core() {
-    for mut host in [Host::kernel(config()), Host::calm(config())] {
+    for mut host in hosts(&config()) {
         let held = Arc::new(());
         let inside = Arc::clone(&held);
         let waiting = host.engine().spawn(0, move |core| async move {
@@ -89,7 +89,7 @@ fn a_dropped_task_is_cancelled_on_its_core() {
 
 #[test]
 fn a_detached_task_runs_on() {
-    for mut host in [Host::kernel(config()), Host::calm(config())] {
+    for mut host in hosts(&config()) {
         let done = Arc::new(AtomicUsize::new(0));
         let inside = Arc::clone(&done);
         let spawned = host.engine().spawn(0, move |core| async move {
@@ -109,7 +109,10 @@ fn a_detached_task_runs_on() {
 
 #[test]
 fn a_wait_on_a_core_would_deadlock() {
-    let host = Host::kernel(config());
+    kernels(&config()).for_each(wait_on_a_core);
+}
+
+fn wait_on_a_core(host: Host) {
     let engine = host.engine();
     let task = engine.clone().spawn(0, move |core| async move {
         let never = core.engine().spawn(0, |core| async move { core.sleep(LIMIT).await });
@@ -159,7 +162,10 @@ fn a_core_holds_so_many_tasks() {
 fn many_threads_spawn_at_once() {
     let mut config = config();
     config.cores = 2;
-    let host = Host::kernel(config);
+    kernels(&config).for_each(spawn_from_many_threads);
+}
+
+fn spawn_from_many_threads(host: Host) {
     let engine = host.engine();
     let sum = AtomicUsize::new(0);
     std::thread::scope(|scope| {
@@ -188,7 +194,7 @@ fn many_threads_spawn_at_once() {
 fn work_goes_from_core_to_core() {
     let mut config = config();
     config.cores = 3;
-    for mut host in [Host::kernel(config.clone()), Host::calm(config)] {
+    for mut host in hosts(&config) {
         let hops = host.run(|core, _| async move {
             let mut seen = vec![core.index()];
             for next in [1, 2, 0, 1] {
@@ -207,7 +213,7 @@ fn work_goes_from_core_to_core() {
 
 #[test]
 fn timers_end_in_their_order_and_limits_cut() {
-    on_both(|core, _| async move {
+    on_all(|core, _| async move {
         let order = std::rc::Rc::new(std::cell::RefCell::new(Vec::new()));
         let tasks: Vec<_> = [30, 10, 20, 0]
             .map(|ms| {

@@ -2,7 +2,8 @@
 
 use std::io::{self, Write};
 
-use clap::Args;
+use clap::{Args, ValueEnum};
+use hydrant::engine::DriverChoice;
 use hydrant::{Hydrant, HydrantBuilder, TransferLimits};
 
 use crate::exit::Failure;
@@ -14,7 +15,7 @@ const CORES_MAX: usize = 1024;
 /// The options of every command.
 #[derive(Debug, Args)]
 pub struct Options {
-    /// Cores of the engine, each a thread with an io_uring of its own [default: one for each CPU;
+    /// Cores of the engine, each a thread with a ring of its own [default: one for each CPU;
     /// 1 for ls, stat, rm]
     #[arg(long, global = true, value_name = "N", value_parser = parse_cores)]
     pub cores: Option<usize>,
@@ -22,6 +23,10 @@ pub struct Options {
     /// Memory for payload, a hard limit: 64MiB and more [default: 256MiB; 64MiB for ls, stat, rm]
     #[arg(long, global = true, value_name = "SIZE", value_parser = sizes::parse_pool)]
     pub pool: Option<usize>,
+
+    /// Who carries the I/O out; auto is io_uring, and poll where the kernel refuses that
+    #[arg(long, global = true, value_enum, default_value_t)]
+    pub driver: Driver,
 
     /// The S3 server, such as http://127.0.0.1:9000; comes before AWS_ENDPOINT_URL
     #[arg(long, global = true, value_name = "URL")]
@@ -38,6 +43,17 @@ pub struct Options {
     /// No progress, no summary: only results and errors
     #[arg(long, short, global = true)]
     pub quiet: bool,
+}
+
+/// Who carries the I/O out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub enum Driver {
+    #[default]
+    Auto,
+    /// io_uring, or an error that says why not
+    Uring,
+    /// epoll for sockets, threads for files
+    Poll,
 }
 
 /// How much of the machine a command is worth.
@@ -65,7 +81,7 @@ impl Options {
         Ok(builder.build()?)
     }
 
-    /// Sets the cores and the pool that were asked for.
+    /// Sets the cores, the pool and the driver that were asked for.
     pub fn engine(&self, mut builder: HydrantBuilder) -> HydrantBuilder {
         if let Some(cores) = self.cores {
             builder = builder.cores(cores);
@@ -73,7 +89,11 @@ impl Options {
         if let Some(bytes) = self.pool {
             builder = builder.pool_bytes(bytes);
         }
-        builder
+        builder.driver(match self.driver {
+            Driver::Auto => DriverChoice::Auto,
+            Driver::Uring => DriverChoice::Uring,
+            Driver::Poll => DriverChoice::Poll,
+        })
     }
 
     /// Refuses options that mean nothing to a command which is no client of a store of the user's.
@@ -88,7 +108,12 @@ impl Options {
 
     /// Refuses options that mean nothing to a command without an engine.
     pub fn refuse_engine(&self, command: &str) -> Result<(), Failure> {
-        refuse(command, &[("--cores", self.cores.is_some()), ("--pool", self.pool.is_some())])
+        let given = [
+            ("--cores", self.cores.is_some()),
+            ("--pool", self.pool.is_some()),
+            ("--driver", self.driver != Driver::Auto),
+        ];
+        refuse(command, &given)
     }
 
     /// A line for people on stderr, unless they asked for quiet.
@@ -133,6 +158,7 @@ mod tests {
         Options {
             cores: None,
             pool: None,
+            driver: Driver::Auto,
             endpoint_url: None,
             region: None,
             no_sign_request: false,

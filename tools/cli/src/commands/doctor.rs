@@ -16,7 +16,7 @@ use crate::probe;
 /// Show what this machine grants and refuses: kernel, io_uring, memory, O_DIRECT
 ///
 /// Where something is refused the reason is shown, and the work is done another way. Without
-/// io_uring the exit code is 3.
+/// io_uring that is the poll driver; `--driver uring` makes it an error with exit code 3.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:

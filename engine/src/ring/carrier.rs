@@ -1,0 +1,66 @@
+//! Which driver the cores of an engine get, decided once before the first core starts.
+
+use std::sync::Arc;
+
+use super::poll::{FileThreads, PollDriver};
+use super::uring::{UringDriver, try_ring};
+use super::{ArenaRing, Capabilities, Driver};
+use crate::config::{Config, DriverChoice};
+use crate::error::{Error, Result};
+use crate::pool::Pool;
+
+/// What all cores share of their driver.
+pub(crate) enum Carrier {
+    Uring(Arc<ArenaRing>),
+    Poll { threads: Arc<FileThreads>, why: String },
+}
+
+impl Carrier {
+    /// Tries a ring of its own before it decides: a filter may let the setup pass and forbid the
+    /// rest, and no version number tells.
+    ///
+    /// # Errors
+    /// [`Error::RingRefused`] when io_uring was demanded and is refused; [`Error::Os`] when no thread
+    /// can be started.
+    pub(crate) fn choose(config: &Config, pool: &Pool) -> Result<Carrier> {
+        let poll = |why| {
+            let threads = Arc::new(FileThreads::start(config.poll.file_threads_max)?);
+            Ok(Carrier::Poll { threads, why })
+        };
+        match (config.driver, try_ring()) {
+            (DriverChoice::Poll, _) => poll("the poll driver was asked for".to_owned()),
+            (_, Ok(())) => Ok(Carrier::Uring(Arc::new(ArenaRing::register(pool)))),
+            (DriverChoice::Auto, Err(refused @ Error::RingRefused { .. })) => {
+                poll(refused.to_string())
+            }
+            (_, Err(error)) => Err(error),
+        }
+    }
+
+    /// The driver of one core, made on the thread that steps it.
+    ///
+    /// # Errors
+    /// As [`Carrier::choose`].
+    pub(crate) fn driver(&self, config: &Config) -> Result<(Box<dyn Driver>, Capabilities)> {
+        match self {
+            Carrier::Uring(arena_ring) => {
+                let (driver, capabilities) = UringDriver::new(&config.ring, arena_ring)?;
+                Ok((Box::new(driver), capabilities))
+            }
+            Carrier::Poll { threads, why } => {
+                let (driver, capabilities) = PollDriver::new(&config.op, threads, why)?;
+                Ok((Box::new(driver), capabilities))
+            }
+        }
+    }
+
+    /// Adds to a core's report what is known of the arena.
+    pub(crate) fn note_arena(&self, pool: &Pool, capabilities: &mut Capabilities) {
+        capabilities.arena = pool.arena().backing();
+        let registered = match self {
+            Carrier::Uring(arena_ring) => arena_ring.fd().map(drop).map_err(str::to_owned),
+            Carrier::Poll { .. } => Err("the poll driver has none".to_owned()),
+        };
+        capabilities.note("arena registered", registered);
+    }
+}
