@@ -31,10 +31,9 @@ pub struct Config {
     pub control: ControlLimits,
     /// Where failures are told that nobody waits for. Default: standard error.
     pub report: fn(std::fmt::Arguments<'_>),
-    /// Breaks OWN-1 on purpose: an op whose future is dropped gives its buffers back at once. Exists
-    /// so that the quarantine can show that it would notice.
+    /// A mistake to be made on purpose, for tests that show that it would be noticed.
     #[cfg(any(test, feature = "testing"))]
-    pub testing_free_early: bool,
+    pub planted_bug: Option<crate::op::PlantedBug>,
 }
 
 /// Limits of the table of ops in flight, for each core.
@@ -131,7 +130,7 @@ impl Default for Config {
             control: ControlLimits::default(),
             report: report_to_stderr,
             #[cfg(any(test, feature = "testing"))]
-            testing_free_early: false,
+            planted_bug: None,
         }
     }
 }

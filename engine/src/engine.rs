@@ -8,7 +8,8 @@ use std::thread::JoinHandle;
 
 use crate::config::{Config, DriverChoice};
 use crate::cores::{
-    Clock, Control, Core, Header, Inbox, Join, RemoteTask, Runtime, Task, Turn, on_a_core,
+    Clock, Control, Core, Driven, Header, Inbox, Join, RemoteTask, Runtime, Task, Turn, TurnSleep,
+    on_a_core,
 };
 use crate::error::{Error, Result};
 use crate::metrics::{Metrics, MetricsSnapshot};
@@ -147,6 +148,11 @@ impl Engine {
         Engine { shared: Arc::clone(shared), _owner: None }
     }
 
+    /// Whether this process made the engine, and is no forked child of the one that did.
+    pub(crate) fn is_ours(&self) -> bool {
+        self.check_fork().is_ok()
+    }
+
     fn check_fork(&self) -> Result<()> {
         self.shared.check_fork()
     }
@@ -217,6 +223,27 @@ impl EngineBuilder {
         carrier.note_arena(&shared.pool, &mut capabilities);
         shared.capabilities.set(capabilities).expect("set once, here");
         Ok(Engine { shared, _owner: Some(Arc::new(owner)) })
+    }
+}
+
+impl EngineBuilder {
+    /// Starts an engine without core threads: one core, which the loop of this thread drives.
+    ///
+    /// # Errors
+    /// As [`EngineBuilder::start`]; [`Error::InvalidInput`] where this thread drives one already.
+    pub fn start_here(mut self) -> Result<Driven> {
+        self.config.cores = 1;
+        let cpu =
+            if self.config.pin_cores { crate::ring::allowed_cpus().first().copied() } else { None };
+        let shared = Shared::new(self.config, Control::new)?;
+        let carrier = Carrier::choose(&shared.config, &shared.pool)?;
+        let (runtime, mut capabilities) = set_up(0, cpu, &shared, &carrier)?;
+        carrier.note_arena(&shared.pool, &mut capabilities);
+        shared.capabilities.set(capabilities).expect("set once, here");
+        let inbox = Arc::clone(&shared.inboxes[0]);
+        let owner = Owner { shared: Arc::clone(&shared), threads: Mutex::default() };
+        let engine = Engine { shared, _owner: Some(Arc::new(owner)) };
+        Driven::new(engine, inbox, runtime)
     }
 }
 
@@ -328,11 +355,11 @@ fn run_core(
     };
     let report = shared.config.report;
     loop {
-        match catch_unwind(AssertUnwindSafe(|| runtime.turn(true))) {
+        match catch_unwind(AssertUnwindSafe(|| runtime.turn(TurnSleep::AtMost(None)))) {
             Ok(Ok(Turn::Going)) => continue,
             Ok(Ok(Turn::Ended { drained: true })) => return,
             Ok(Ok(Turn::Ended { drained: false })) => {
-                report(format_args!("core {index}: the kernel kept buffers, which are leaked"));
+                runtime.report_leak();
             }
             Ok(Err(error)) => report(format_args!("core {index} ends: {error}")),
             Err(_) => report(format_args!("core {index} ends: it panicked")),

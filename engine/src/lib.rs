@@ -41,6 +41,7 @@ mod file;
 mod metrics;
 mod net;
 mod op;
+mod park;
 mod pool;
 mod ring;
 
@@ -48,7 +49,7 @@ mod ring;
 pub use config::{
     Config, ControlLimits, CoreLimits, DriverChoice, OpLimits, PollLimits, RingLimits, StopLimits,
 };
-pub use cores::{Core, Elapsed, LocalTask, Sleep, Task, block_on};
+pub use cores::{Core, Driven, Elapsed, LocalTask, Pace, Sleep, Task, block_on};
 pub use engine::{Engine, EngineBuilder};
 pub use error::{Error, OsError, Result};
 pub use file::{
@@ -65,6 +66,8 @@ pub use ring::{Capabilities, Feature, FeatureState};
 
 #[cfg(any(test, feature = "testing"))]
 pub use cores::Simulation;
+#[cfg(any(test, feature = "testing"))]
+pub use op::PlantedBug;
 #[cfg(any(test, feature = "testing"))]
 pub use pool::QuarantineHit;
 #[cfg(any(test, feature = "testing"))]

@@ -6,19 +6,25 @@
 use std::collections::VecDeque;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
+use std::sync::atomic::{AtomicU8, Ordering::SeqCst};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use super::{Core, Header};
 use crate::error::{Error, Result};
 use crate::op::Handle;
 
+/// How a core sleeps: not at all, in its driver, or outside of its turns.
+const AWAKE: u8 = 0;
+const IN_DRIVER: u8 = 1;
+const OUTSIDE: u8 = 2;
+
 /// The inbox of one core.
 #[derive(Debug)]
 pub(crate) struct Inbox {
     state: Mutex<State>,
-    sleeping: AtomicBool,
+    sleeping: AtomicU8,
     wake_handle: OnceLock<Handle>,
+    outside_handle: OnceLock<Handle>,
     tasks_max: usize,
 }
 
@@ -28,6 +34,8 @@ pub(crate) enum Message {
     Start(RemoteTask),
     /// Poll this task, or drop it if it was cancelled.
     Wake(Arc<Header>),
+    /// Only end a sleep.
+    Rouse,
     /// Cancel everything, drain, end (OWN-2).
     Stop,
 }
@@ -52,8 +60,9 @@ impl Inbox {
     pub(crate) fn new(tasks_max: usize) -> Inbox {
         Inbox {
             state: Mutex::default(),
-            sleeping: AtomicBool::new(false),
+            sleeping: AtomicU8::new(AWAKE),
             wake_handle: OnceLock::new(),
+            outside_handle: OnceLock::new(),
             tasks_max,
         }
     }
@@ -61,6 +70,11 @@ impl Inbox {
     /// Says how the core is woken from its sleep; without it, it is never woken.
     pub(crate) fn set_wake_handle(&self, handle: Handle) {
         self.wake_handle.set(handle).expect("a core starts once");
+    }
+
+    /// Says how a loop is woken that waits outside of the core's turns.
+    pub(crate) fn set_outside_handle(&self, handle: Handle) {
+        self.outside_handle.set(handle).expect("a core is watched once");
     }
 
     /// Hands a task over.
@@ -87,6 +101,11 @@ impl Inbox {
         self.send(Message::Wake(header));
     }
 
+    /// Ends the sleep of the core, if it sleeps.
+    pub(crate) fn rouse(&self) {
+        self.send(Message::Rouse);
+    }
+
     pub(crate) fn stop(&self) {
         self.send(Message::Stop);
     }
@@ -101,16 +120,25 @@ impl Inbox {
 
     /// Announces sleep; `false` when there is a message, and the core must not sleep.
     pub(crate) fn prepare_sleep(&self) -> bool {
-        self.sleeping.store(true, SeqCst);
-        let empty = self.lock().messages.is_empty();
-        if !empty {
-            self.sleeping.store(false, SeqCst);
-        }
-        empty
+        self.prepare(IN_DRIVER)
+    }
+
+    /// The same for a loop that waits outside of the turns.
+    pub(crate) fn prepare_outside(&self) -> bool {
+        self.prepare(OUTSIDE)
     }
 
     pub(crate) fn awake(&self) {
-        self.sleeping.store(false, SeqCst);
+        self.sleeping.store(AWAKE, SeqCst);
+    }
+
+    fn prepare(&self, how: u8) -> bool {
+        self.sleeping.store(how, SeqCst);
+        let empty = self.lock().messages.is_empty();
+        if !empty {
+            self.awake();
+        }
+        empty
     }
 
     /// No more tasks are taken; what still lies here is dropped, so that its waiters hear of it.
@@ -133,9 +161,12 @@ impl Inbox {
     }
 
     fn signal(&self) {
-        if self.sleeping.swap(false, SeqCst)
-            && let Some(handle) = self.wake_handle.get()
-        {
+        let handle = match self.sleeping.swap(AWAKE, SeqCst) {
+            IN_DRIVER => self.wake_handle.get(),
+            OUTSIDE => self.outside_handle.get(),
+            _ => None,
+        };
+        if let Some(handle) = handle {
             crate::ring::signal_eventfd(handle);
         }
     }
@@ -150,6 +181,7 @@ impl std::fmt::Debug for Message {
         f.write_str(match self {
             Message::Start(_) => "Start",
             Message::Wake(_) => "Wake",
+            Message::Rouse => "Rouse",
             Message::Stop => "Stop",
         })
     }

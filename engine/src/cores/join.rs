@@ -4,12 +4,13 @@ use std::any::Any;
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
-use std::task::{Context, Poll, Wake, Waker};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
 use super::{Header, on_a_core};
 use crate::error::{Error, Result};
+use crate::park::block_until;
 use crate::pool::fork;
 
 /// Work handed to a core from any thread.
@@ -34,7 +35,6 @@ pub(crate) struct Join<T> {
 #[derive(Debug)]
 struct Cell<T> {
     state: Mutex<State<T>>,
-    done: Condvar,
     header: OnceLock<Arc<Header>>,
 }
 
@@ -78,33 +78,21 @@ impl<T> Task<T> {
         self.cell.header.set(header).expect("a task is bound to its work once");
     }
 
-    fn wait_deadline(self, deadline: Option<Instant>) -> Result<Result<T>, Task<T>> {
+    fn wait_deadline(mut self, deadline: Option<Instant>) -> Result<Result<T>, Task<T>> {
         if fork::generation() != self.fork_generation {
             return Ok(Err(Error::Forked));
         }
         if on_a_core() && !self.is_finished() {
             return Ok(Err(Error::WouldDeadlock));
         }
-        let mut state = self.cell.lock();
-        while matches!(*state, State::Running(_)) {
-            state = match deadline {
-                None => self.cell.done.wait(state).unwrap_or_else(PoisonError::into_inner),
-                Some(deadline) => {
-                    let left = deadline.saturating_duration_since(Instant::now());
-                    if left.is_zero() {
-                        drop(state);
-                        return Err(self);
-                    }
-                    let wait = self.cell.done.wait_timeout(state, left);
-                    wait.unwrap_or_else(PoisonError::into_inner).0
-                }
-            };
+        match block_until(deadline, |cx| Pin::new(&mut self).poll(cx)) {
+            Some(result) => Ok(result),
+            None => Err(self),
         }
-        Ok(take(&mut state))
     }
 }
 
-/// Drives a future on this thread, which sleeps while it waits.
+/// Drives a future on this thread, which sleeps while it waits, or steps the core that it drives.
 ///
 /// # Errors
 /// [`Error::WouldDeadlock`] on a core of an engine.
@@ -112,23 +100,9 @@ pub fn block_on<F: Future>(future: F) -> Result<F::Output> {
     if on_a_core() {
         return Err(Error::WouldDeadlock);
     }
-    let waker = Waker::from(Arc::new(Unpark(std::thread::current())));
-    let mut cx = Context::from_waker(&waker);
     let mut future = std::pin::pin!(future);
-    loop {
-        if let Poll::Ready(output) = future.as_mut().poll(&mut cx) {
-            return Ok(output);
-        }
-        std::thread::park();
-    }
-}
-
-struct Unpark(std::thread::Thread);
-
-impl Wake for Unpark {
-    fn wake(self: Arc<Self>) {
-        self.0.unpark();
-    }
+    let output = block_until(None, |cx| future.as_mut().poll(cx));
+    Ok(output.unwrap_or_else(|| unreachable!("a wait without limit has a result")))
 }
 
 impl<T> Future for Task<T> {
@@ -162,11 +136,8 @@ impl<T> Drop for Task<T> {
 
 impl<T> Join<T> {
     pub(crate) fn new() -> (Join<T>, Task<T>) {
-        let cell = Arc::new(Cell {
-            state: Mutex::new(State::Running(None)),
-            done: Condvar::new(),
-            header: OnceLock::new(),
-        });
+        let cell =
+            Arc::new(Cell { state: Mutex::new(State::Running(None)), header: OnceLock::new() });
         (
             Join { cell: Arc::clone(&cell) },
             Task { cell, detached: false, fork_generation: fork::generation() },
@@ -213,7 +184,6 @@ impl<T> Cell<T> {
 
     fn finish(&self, result: Result<T>) {
         let before = std::mem::replace(&mut *self.lock(), State::Done(result));
-        self.done.notify_all();
         if let State::Running(Some(waker)) = before {
             waker.wake();
         }

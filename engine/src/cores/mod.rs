@@ -7,6 +7,7 @@
 
 mod clock;
 mod control;
+mod driven;
 mod inbox;
 mod join;
 mod local;
@@ -27,11 +28,12 @@ use std::time::{Duration, Instant, SystemTime};
 
 pub(crate) use clock::Clock;
 pub(crate) use control::Control;
+pub use driven::{Driven, Pace};
 pub(crate) use inbox::{Inbox, Message, RemoteTask};
 pub(crate) use join::Join;
 pub use join::{Task, block_on};
 pub use local::LocalTask;
-pub(crate) use runtime::{Runtime, Turn};
+pub(crate) use runtime::{Runtime, Turn, TurnSleep};
 #[cfg(any(test, feature = "testing"))]
 pub use simulation::Simulation;
 pub(crate) use tasks::{Header, on_a_core};

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::{Clock, Control, Runtime, Task, Turn};
+use super::{Clock, Control, Runtime, Task, Turn, TurnSleep};
 use crate::config::Config;
 use crate::engine::{Engine, Shared};
 use crate::error::Result;
@@ -139,7 +139,7 @@ impl Simulation {
             let next = next.unwrap_or_else(|| {
                 panic!("hang: no event and no timer is left (trace {:#x})", self.world.trace())
             });
-            self.world.advance(next);
+            self.world.advance(next + self.world.oversleep());
         }
         Ok(())
     }
@@ -158,7 +158,7 @@ impl Simulation {
                 continue;
             }
             let before = core.runtime.activity();
-            if let Turn::Ended { drained } = core.runtime.turn(false)? {
+            if let Turn::Ended { drained } = core.runtime.turn(TurnSleep::Never)? {
                 core.ended = Some(drained);
                 busy = true;
             }

@@ -1,6 +1,6 @@
 //! A counted reference to an open file or socket, whoever's kernel it lives in.
 
-use std::os::fd::{AsRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
@@ -42,6 +42,15 @@ impl Handle {
     pub(crate) fn raw_fd(&self) -> Option<RawFd> {
         match &self.0.descriptor {
             Descriptor::Os(fd) => Some(fd.as_raw_fd()),
+            #[cfg(any(test, feature = "testing"))]
+            Descriptor::Sim(_) => None,
+        }
+    }
+
+    /// The descriptor, for a loop that waits for it; `None` for an object of the simulator.
+    pub(crate) fn as_fd(&self) -> Option<BorrowedFd<'_>> {
+        match &self.0.descriptor {
+            Descriptor::Os(fd) => Some(fd.as_fd()),
             #[cfg(any(test, feature = "testing"))]
             Descriptor::Sim(_) => None,
         }

@@ -9,6 +9,7 @@
 
 mod future;
 mod handle;
+mod planted;
 mod table;
 mod transfer;
 
@@ -17,6 +18,10 @@ use std::ops::Range;
 
 pub(crate) use future::OpFuture;
 pub(crate) use handle::{Descriptor, Handle};
+#[cfg(any(test, feature = "testing"))]
+pub use planted::PlantedBug;
+#[cfg(not(any(test, feature = "testing")))]
+pub(crate) use planted::PlantedBug;
 pub(crate) use table::{Completion, Notification, Outcome, SlotKey, Started, Table, UserData};
 pub(crate) use transfer::Span;
 

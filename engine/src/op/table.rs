@@ -6,6 +6,7 @@
 
 use std::task::{Poll, Waker};
 
+use super::planted::{Planted, PlantedBug};
 use super::transfer::{Kind, LANES_MAX, Next, Transfer};
 use super::{Handle, Op};
 use crate::config::OpLimits;
@@ -18,8 +19,7 @@ pub(crate) struct Table {
     waiting: Vec<Waker>,
     limits: OpLimits,
     stopping: bool,
-    #[cfg(any(test, feature = "testing"))]
-    free_early: bool,
+    planted: Planted,
 }
 
 /// Names one op in flight; a key outlives its op harmlessly.
@@ -131,16 +131,18 @@ impl Table {
             waiting: Vec::new(),
             limits,
             stopping: false,
-            #[cfg(any(test, feature = "testing"))]
-            free_early: false,
+            planted: Planted::default(),
         }
     }
 
-    /// Breaks OWN-1 on purpose: a detached op drops its buffers at once. Exists so that the
-    /// quarantine can show that it would notice.
+    /// Puts a mistake in, to be found by a test.
     #[cfg(any(test, feature = "testing"))]
-    pub(crate) fn set_free_early(&mut self, on: bool) {
-        self.free_early = on;
+    pub(crate) fn plant(&mut self, bug: Option<PlantedBug>) {
+        self.planted = Planted::new(bug);
+    }
+
+    pub(crate) fn planted(&self) -> Planted {
+        self.planted
     }
 
     /// Ops in flight, detached ones included.
@@ -161,7 +163,7 @@ impl Table {
             }
             return Started::Full(op);
         };
-        let transfer = transfer_of(&op, &self.limits);
+        let transfer = transfer_of(&op, &self.limits).planted(self.planted);
         let slot = &mut self.slots[index as usize];
         slot.occupy(op, transfer, waker);
         let key = SlotKey { slot: index as u16, generation: slot.generation };
@@ -192,9 +194,11 @@ impl Table {
         if slot.outstanding == 0 {
             return Some(self.take(key));
         }
-        self.cancel(key, driver);
+        if !self.planted.has(PlantedBug::CancelForgotten) {
+            self.cancel(key, driver);
+        }
         #[cfg(any(test, feature = "testing"))]
-        if self.free_early
+        if self.planted.has(PlantedBug::FreeEarly)
             && let Some(slot) = self.slot(key)
             && !slot.op.as_ref().is_some_and(Op::makes_handle)
         {
@@ -228,18 +232,33 @@ impl Table {
             return None;
         }
         let key = completion.user_data.key();
+        let one_in_64 = key.generation.is_multiple_of(64);
+        if one_in_64 && self.planted.has(PlantedBug::DoubleCompletion) {
+            self.take_in(completion, key, driver);
+        }
+        self.take_in(completion, key, driver)
+    }
+
+    fn take_in(
+        &mut self,
+        completion: Completion,
+        key: SlotKey,
+        driver: &mut dyn Driver,
+    ) -> Option<Outcome> {
+        let planted = self.planted;
         let Some(slot) = self.slot(key) else {
             debug_assert!(false, "a completion for an op that has ended: {completion:?}");
             return None;
         };
-        slot.on_completion(completion, key, driver);
+        slot.on_completion(completion, key, driver, planted);
         if slot.outstanding > 0 {
             return None;
         }
         if slot.detached {
             return Some(self.take(key));
         }
-        if let Some(waker) = slot.waker.take() {
+        let lost = key.generation.is_multiple_of(64) && planted.has(PlantedBug::LostWakeUp);
+        if let Some(waker) = slot.waker.take().filter(|_| !lost) {
             waker.wake();
         }
         None
@@ -271,9 +290,14 @@ impl Table {
     fn take(&mut self, key: SlotKey) -> Outcome {
         let slot = &mut self.slots[usize::from(key.slot)];
         let outcome = slot.vacate();
+        if self.planted.has(PlantedBug::StaleGeneration) {
+            slot.generation = key.generation;
+        }
         self.free.push(u32::from(key.slot));
         // All of them, because one that was dropped meanwhile would swallow a single wake-up.
-        self.waiting.drain(..).for_each(Waker::wake);
+        if !self.planted.has(PlantedBug::SlotWaitersForgotten) {
+            self.waiting.drain(..).for_each(Waker::wake);
+        }
         outcome
     }
 }
@@ -282,6 +306,9 @@ impl Drop for Table {
     fn drop(&mut self) {
         // OWN-2: the owner drains first. On any other way here, an unwinding one above all, what the
         // kernel may still write to is leaked, never freed.
+        if self.planted.has(PlantedBug::DrainSkipped) {
+            return self.slots.clear();
+        }
         if self.kernel_owns_any() {
             std::mem::forget(std::mem::take(&mut self.slots));
         }
@@ -323,18 +350,26 @@ impl Slot {
         });
     }
 
-    fn on_completion(&mut self, completion: Completion, key: SlotKey, driver: &mut dyn Driver) {
+    fn on_completion(
+        &mut self,
+        completion: Completion,
+        key: SlotKey,
+        driver: &mut dyn Driver,
+        planted: Planted,
+    ) {
         if let Some(notification) = completion.notification {
             self.copied |= notification.copied;
             self.outstanding -= 1;
             return;
         }
         // A result with "more" set is followed by its notification, which takes over its count.
-        if !completion.more {
+        if !completion.more || planted.has(PlantedBug::LeaseBeforeNotification) {
             self.outstanding -= 1;
         }
         let lane = completion.user_data.lane();
-        let result = self.adopt(completion.result, driver);
+        let forgotten = self.detached && planted.has(PlantedBug::DescriptorForgotten);
+        let result =
+            if forgotten { completion.result } else { self.adopt(completion.result, driver) };
         let Slot { op: Some(op), transfer, outstanding, .. } = self else { return };
         if let Next::Submit(span) = transfer.on_result(lane, result) {
             *outstanding += 1;

@@ -5,6 +5,8 @@
 //! submissions over 512 KiB go to kernel worker threads (measured on Linux 6.15 to 6.17), hence the
 //! limit; sockets have one lane, because order matters there.
 
+use super::planted::{Planted, PlantedBug};
+
 /// How many submissions of one transfer are in flight at most.
 pub(crate) const LANES_MAX: usize = 16;
 
@@ -54,6 +56,7 @@ pub(crate) struct Transfer {
     retries_left: u32,
     lanes: [Lane; LANES_MAX],
     live: u16,
+    planted: Planted,
 }
 
 #[derive(Debug, Clone, Copy, Default)]
@@ -83,7 +86,13 @@ impl Transfer {
             retries_left: transient_retries_max,
             lanes: [Lane::default(); LANES_MAX],
             live: 0,
+            planted: Planted::default(),
         }
+    }
+
+    /// The same with a mistake in it.
+    pub(super) fn planted(self, planted: Planted) -> Transfer {
+        Transfer { planted, ..self }
     }
 
     /// Starts as many lanes as there is work and room for; `submit` is told lane and span.
@@ -167,7 +176,7 @@ impl Transfer {
 
     fn on_bytes(&mut self, lane: usize, bytes: usize) -> Next {
         let state = &mut self.lanes[lane];
-        let bytes = bytes.min(state.len);
+        let bytes = self.planted.counted(self.kind, bytes.min(state.len), state.len);
         state.at += bytes;
         state.len -= bytes;
         let (at, left) = (state.at, state.len);
@@ -195,7 +204,8 @@ impl Transfer {
             self.end = self.end.min(at);
             return self.idle(lane);
         }
-        Next::Submit(Span { start: at, len: left })
+        let misplaced = if self.planted.has(PlantedBug::RestMisplaced) { bytes } else { 0 };
+        Next::Submit(Span { start: at - misplaced, len: left })
     }
 
     fn on_error(&mut self, lane: usize, errno: i32) -> Next {
@@ -204,17 +214,21 @@ impl Transfer {
             Kind::Write => errno == libc::EINTR,
             _ => errno == libc::EINTR || errno == libc::EAGAIN,
         };
-        if transient && self.retries_left > 0 && !self.stopped() {
+        let fatal = self.planted.has(PlantedBug::TransientIsFatal);
+        if transient && !fatal && self.retries_left > 0 && !self.stopped() {
             self.retries_left -= 1;
             return Next::Submit(Span { start: at, len });
         }
+        // A cancel that came too late to meet the op, which would have been tried again without it.
+        let errno = if transient && self.stopped() { libc::ECANCELED } else { errno };
         self.fail(at, errno);
         self.idle(lane)
     }
 
     /// Of several errors the one nearest the start counts: what lies before it was transferred.
     fn fail(&mut self, at: usize, errno: i32) {
-        if self.error.is_none() || at < self.end {
+        let swallowed = self.planted.has(PlantedBug::ErrorSwallowed);
+        if !swallowed && (self.error.is_none() || at < self.end) {
             self.error = Some(errno);
         }
         self.end = self.end.min(at);

@@ -22,7 +22,6 @@ mod handle;
 mod label;
 mod lease;
 mod line;
-mod park;
 #[cfg(any(test, feature = "testing"))]
 mod quarantine;
 mod region;

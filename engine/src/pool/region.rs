@@ -14,7 +14,7 @@ use bytes::BytesMut;
 
 use super::Lease;
 
-use super::park::block_until;
+use crate::park::block_until;
 
 /// A buffer whose memory stays where it is.
 ///

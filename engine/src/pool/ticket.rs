@@ -10,8 +10,8 @@ use super::blocks::Blocks;
 use super::buddy::units_for;
 use super::handle::ShareName;
 use super::label::Label;
-use super::park::block_until;
 use super::{Lease, Pool, PoolError};
+use crate::park::block_until;
 
 /// What a ticket asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -21,7 +21,7 @@ use arena_ring::ArenaRing;
 pub(crate) use carrier::Carrier;
 pub use probe::{Capabilities, Feature, FeatureState};
 pub(crate) use system::{
-    acknowledged_bytes, allowed_cpus, pin_to_cpu, received_bytes, reset_connection,
+    acknowledged_bytes, allowed_cpus, pin_to_cpu, received_bytes, reset_connection, set_alarm,
     set_receive_low_water, set_tcp_nodelay, signal_eventfd, socket_address,
 };
 
@@ -61,6 +61,16 @@ pub(crate) trait Driver {
     /// Makes a handle of a fresh descriptor that a completion carried.
     fn adopt(&mut self, descriptor: i32, direct_align: u32) -> Handle;
 
+    /// What a loop outside of the turns waits for; made once.
+    ///
+    /// # Errors
+    /// An errno; `ENOSYS` of a driver that nobody can wait for.
+    fn outside(&mut self) -> Result<Outside, i32>;
+
+    /// Whether nothing is queued for the kernel and nothing lies here to be taken: only then may
+    /// somebody wait outside.
+    fn is_settled(&mut self) -> bool;
+
     /// The handle that other threads signal to wake this core from a wait; `None` where nothing
     /// ever sleeps.
     fn wake_handle(&self) -> Option<Handle>;
@@ -70,6 +80,16 @@ pub(crate) trait Driver {
 
     /// Whether an opcode that came late to the kernel is there.
     fn supports(&self, opcode: LateOpcode) -> bool;
+}
+
+/// How a loop that the caller owns learns that a turn has something to do.
+pub(crate) struct Outside {
+    /// Readable when a completion is there.
+    pub(crate) readable: Handle,
+    /// Signalled by other threads while nobody is in a turn; makes the first readable.
+    pub(crate) wake: Handle,
+    /// A timer whose expiry is read through the driver, and so makes the other readable.
+    pub(crate) alarm: Handle,
 }
 
 /// Opcodes that a kernel of our floor (6.1) may lack, or a filter may forbid.

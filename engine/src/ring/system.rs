@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::os::fd::{FromRawFd, OwnedFd};
+use std::time::Duration;
 
 use crate::op::{Descriptor, Handle, SocketAddress, StatxBuf};
 
@@ -41,6 +42,36 @@ pub(crate) fn clear_eventfd(handle: &Handle) {
     let mut signals = 0u64;
     // SAFETY: eight bytes are written to a local variable. That there is no signal is no failure.
     unsafe { libc::read(fd, (&raw mut signals).cast(), size_of::<u64>()) };
+}
+
+/// A timer that is read like an eventfd, and is not set yet.
+pub(crate) fn alarm(flags: libc::c_int) -> Result<Handle, i32> {
+    // SAFETY: no memory is passed; a result that is not negative is a new descriptor of ours.
+    let fd = unsafe { libc::timerfd_create(libc::CLOCK_MONOTONIC, libc::TFD_CLOEXEC | flags) };
+    if fd < 0 {
+        return Err(last_errno());
+    }
+    // SAFETY: the descriptor was made a line ago and nobody else has it.
+    let owned = unsafe { OwnedFd::from_raw_fd(fd) };
+    Ok(Handle::new(Descriptor::Os(owned), 0))
+}
+
+/// Sets an alarm; `None` takes it back.
+pub(crate) fn set_alarm(handle: &Handle, after: Option<Duration>) -> Result<(), i32> {
+    // A time of zero would take it back.
+    let after = after.map_or(Duration::ZERO, |after| after.max(Duration::from_nanos(1)));
+    let once = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    let value = libc::timespec {
+        tv_sec: libc::time_t::try_from(after.as_secs()).unwrap_or(libc::time_t::MAX),
+        tv_nsec: after.subsec_nanos().into(),
+    };
+    let setting = libc::itimerspec { it_interval: once, it_value: value };
+    let fd = handle.raw_fd().ok_or(libc::EBADF)?;
+    // SAFETY: the setting is read from a local variable.
+    match unsafe { libc::timerfd_settime(fd, 0, &raw const setting, std::ptr::null_mut()) } {
+        0 => Ok(()),
+        _ => Err(last_errno()),
+    }
 }
 
 /// The CPUs that this process may use, by number.

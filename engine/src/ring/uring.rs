@@ -9,7 +9,7 @@ use io_uring::{IoUring, Probe, cqueue, opcode, squeue};
 use super::arena_ring::ArenaRing;
 use super::operands::{self, read_by_kernel, written_by_kernel};
 use super::probe::{BUFFERS_REGISTERED, Capabilities};
-use super::{Driver, DriverCounts, LateOpcode, Wait};
+use super::{Driver, DriverCounts, LateOpcode, Outside, Wait};
 use crate::config::RingLimits;
 use crate::error::{Error, errno_text};
 use crate::op::{Completion, Descriptor, Handle, Notification, Op, Span, UserData};
@@ -22,6 +22,8 @@ pub(crate) struct UringDriver {
     truncate: bool,
     send_zero_copy: bool,
     counts: DriverCounts,
+    /// Signalled by the kernel with each completion, for a loop outside of the turns.
+    announced: Option<Handle>,
     /// Submissions that never reached the kernel end here.
     refused: Vec<Completion>,
     /// The registration that this ring's buffers were cloned from.
@@ -60,6 +62,7 @@ impl UringDriver {
             truncate,
             send_zero_copy,
             counts: DriverCounts::default(),
+            announced: None,
             refused: Vec::new(),
             _arena_ring: Arc::clone(arena_ring),
         };
@@ -110,6 +113,10 @@ impl Driver for UringDriver {
     }
 
     fn enter(&mut self, wait: Wait) -> Result<(), i32> {
+        if let Some(announced) = &self.announced {
+            // What is signalled from here on is new.
+            super::system::clear_eventfd(announced);
+        }
         let result = match wait {
             Wait::UntilCompletion(limit) if self.refused.is_empty() => {
                 self.counts.enters += 1;
@@ -152,6 +159,25 @@ impl Driver for UringDriver {
         // out once.
         let owned = unsafe { OwnedFd::from_raw_fd(descriptor) };
         Handle::new(Descriptor::Os(owned), direct_align)
+    }
+
+    fn outside(&mut self) -> Result<Outside, i32> {
+        // The ring's own descriptor does not become readable under `DEFER_TASKRUN`.
+        let readable = super::system::nonblocking_eventfd()?;
+        let fd = readable.raw_fd().ok_or(libc::EBADF)?;
+        let registered = self.ring.submitter().register_eventfd(fd);
+        registered.map_err(|error| error.raw_os_error().unwrap_or(libc::EIO))?;
+        self.announced = Some(readable.clone());
+        // Other threads signal it directly. Through the ring, by a read of another eventfd, the signal
+        // is lost from the second time on: the kernel puts signals off that come from within one,
+        // and never clears the mark for it (seen on Linux 6.18).
+        let wake = readable.clone();
+        Ok(Outside { readable, wake, alarm: super::system::alarm(0)? })
+    }
+
+    fn is_settled(&mut self) -> bool {
+        let queued = self.ring.submission().is_empty() && self.refused.is_empty();
+        queued && self.ring.completion().is_empty()
     }
 
     fn wake_handle(&self) -> Option<Handle> {

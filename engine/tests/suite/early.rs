@@ -2,7 +2,7 @@
 //! the very same run reports none.
 
 use hydrant_engine::sim::SimConfig;
-use hydrant_engine::{Config, Core, File, OpenOptions, QuarantineHit};
+use hydrant_engine::{Config, Core, File, OpenOptions, PlantedBug, QuarantineHit};
 
 use crate::host::{Host, Place, config, drop_after, filled, kernels, lease};
 
@@ -28,7 +28,7 @@ fn a_buffer_freed_early_is_noticed_in_the_simulator() {
 
 fn free_early(on: bool) -> Config {
     let mut config = config();
-    config.testing_free_early = on;
+    config.planted_bug = on.then_some(PlantedBug::FreeEarly);
     config
 }
 

@@ -65,12 +65,16 @@ pub fn hosts(config: &Config) -> impl Iterator<Item = Host> + use<> {
 /// A host for each driver of the real kernel, made one after the other.
 pub fn kernels(config: &Config) -> impl Iterator<Item = Host> + use<> {
     let config = config.clone();
-    let drivers: &[_] = if std::env::var_os(WITHOUT_URING).is_some() {
+    drivers().iter().map(move |driver| Host::kernel(*driver, config.clone()))
+}
+
+/// The drivers that are there to be tested.
+pub fn drivers() -> &'static [DriverChoice] {
+    if std::env::var_os(WITHOUT_URING).is_some() {
         &[DriverChoice::Auto]
     } else {
         &[DriverChoice::Uring, DriverChoice::Poll]
-    };
-    drivers.iter().map(move |driver| Host::kernel(*driver, config.clone()))
+    }
 }
 
 impl Host {

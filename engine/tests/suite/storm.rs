@@ -2,12 +2,14 @@
 //! echo, and futures dropped at random, in worlds where every fault happens.
 
 use std::cell::Cell;
+use std::process::Command;
 use std::rc::Rc;
+use std::sync::Mutex;
 use std::time::Duration;
 
-use hydrant_engine::sim::{Faults, SimConfig, World, seeds};
+use hydrant_engine::sim::{Fault, Faults, SimConfig, World, seeds};
 use hydrant_engine::{
-    Config, Core, Error, File, Lease, OpenOptions, RecvMode, Simulation, TcpStream,
+    Config, Core, Error, File, Lease, OpenOptions, PlantedBug, RecvMode, Simulation, TcpStream,
 };
 
 use crate::host::{self, LIMIT, Place, check, config, drop_after, fill, join, memory};
@@ -16,6 +18,8 @@ use crate::host::{self, LIMIT, Place, check, config, drop_after, fill, join, mem
 const OPS: usize = 1000;
 /// Runs in each kind of world; `HYDRANT_SEEDS` changes it.
 const SEEDS: u64 = 1000;
+/// A planted bug is found within so many.
+const BUG_SEEDS_MAX: u64 = 1000;
 
 const FILE_BYTES: usize = 24 << 10;
 const MESSAGE_BYTES: usize = 32 << 10;
@@ -23,26 +27,85 @@ const WORKERS: usize = 4;
 
 #[test]
 fn in_choppy_seas_nothing_fails() {
-    seeds(SEEDS, |seed| assert!(run(seed, false).1 > Duration::ZERO));
+    seeds(SEEDS, |seed| assert!(run(seed, false, None).elapsed > Duration::ZERO));
 }
 
 #[test]
+#[expect(clippy::print_stdout, reason = "the counts are to be seen")]
 fn in_a_storm_data_is_never_wrong() {
-    seeds(SEEDS, |seed| assert!(run(seed, true).1 > Duration::ZERO));
+    let mut met = [0; Fault::ALL.len()];
+    let (mut overflows, mut runs) = (0, 0);
+    let sum = Mutex::new((&mut met, &mut overflows, &mut runs));
+    seeds(SEEDS, |seed| {
+        let run = run(seed, true, None);
+        let mut sum = sum.lock().expect("no panic in here");
+        sum.0.iter_mut().zip(run.met).for_each(|(sum, met)| *sum += met);
+        *sum.1 += run.overflows;
+        *sum.2 += 1;
+    });
+    println!("{runs} runs met, besides {overflows} overflows of a completion queue:");
+    for (fault, met) in Fault::ALL.into_iter().zip(met) {
+        println!("{met:10} {fault:?}");
+        assert!(runs < 100 || met >= 100, "{fault:?} was met {met} times");
+    }
+    assert!(runs < 100 || overflows >= 100, "{overflows} overflows");
+}
+
+/// Names the bug to a copy of this test in a process of its own: a bug may end in an abort.
+const PLANTED: &str = "HYDRANT_TEST_PLANTED";
+
+#[test]
+#[expect(clippy::print_stdout, reason = "how a bug shows is to be seen")]
+fn every_planted_bug_is_found() {
+    if let Ok(name) = std::env::var(PLANTED) {
+        return run_with_bug(&name);
+    }
+    for bug in PlantedBug::ALL {
+        let mut copy = Command::new(std::env::current_exe().expect("this program"));
+        copy.args(["--exact", "storm::every_planted_bug_is_found", "--nocapture"]);
+        let copy = copy.env(PLANTED, format!("{bug:?}")).env("RUST_BACKTRACE", "0");
+        let output = copy.output().expect("started");
+        let text = String::from_utf8_lossy(&output.stdout);
+        let seed = text.lines().rev().find_map(|line| line.strip_prefix("planted, seed "));
+        let seed = seed.expect("it ran");
+        assert!(!output.status.success(), "{bug:?} is not found in {BUG_SEEDS_MAX} seeds");
+        println!("{bug:?} is found by seed {seed}");
+    }
+}
+
+#[expect(clippy::print_stdout, reason = "the parent reads it")]
+fn run_with_bug(name: &str) {
+    let named = PlantedBug::ALL.into_iter().find(|bug| format!("{bug:?}") == name);
+    let bug = Some(named.expect("the name of a bug"));
+    for seed in 0..BUG_SEEDS_MAX {
+        println!("planted, seed {seed}");
+        // Bugs that cause no error are found where the world causes none either.
+        run(seed, seed % 2 == 1, bug);
+    }
 }
 
 #[test]
 fn one_seed_replays_exactly() {
     for seed in 0..10 {
-        assert_eq!(run(seed, true), run(seed, true), "seed {seed}");
+        assert_eq!(run(seed, true, None), run(seed, true, None), "seed {seed}");
     }
-    assert_ne!(run(0, true), run(1, true), "another seed is another run");
+    assert_ne!(run(0, true, None), run(1, true, None), "another seed is another run");
 }
 
-/// One run; the trace of everything that was completed, and the time it took.
-fn run(seed: u64, stormy: bool) -> (u64, Duration) {
+/// What a run leaves.
+#[derive(Debug, PartialEq)]
+struct Run {
+    /// Of everything that was completed.
+    trace: u64,
+    /// On the clock of the world.
+    elapsed: Duration,
+    met: [u64; Fault::ALL.len()],
+    overflows: u64,
+}
+
+fn run(seed: u64, stormy: bool, bug: Option<PlantedBug>) -> Run {
     let world = World::new(seed, if stormy { SimConfig::stormy() } else { SimConfig::choppy() });
-    let mut simulation = Simulation::new(world.clone(), small(seed)).expect("an arena");
+    let mut simulation = Simulation::new(world.clone(), small(seed, bug)).expect("an arena");
     let cores = simulation.engine().cores();
     let tasks: Vec<_> = (0..WORKERS)
         .map(|worker| {
@@ -65,12 +128,16 @@ fn run(seed: u64, stormy: bool) -> (u64, Duration) {
     }
     assert!(ops >= OPS, "{ops} ops");
     world.set_faults(Faults::none());
+    let overflows = simulation.engine().metrics().overflows;
     simulation.stop().expect("a simulated ring");
-    (world.trace(), world.now())
+    Run { trace: world.trace(), elapsed: world.now(), met: world.faults_met(), overflows }
 }
 
-fn small(seed: u64) -> Config {
+fn small(seed: u64, bug: Option<PlantedBug>) -> Config {
     let mut config = config();
+    config.planted_bug = bug;
+    // A queue that overflows now and then.
+    config.ring.completion_entries = if seed.is_multiple_of(7) { 2 } else { 256 };
     config.cores = 1 + (seed % 3) as usize;
     config.pool.pool_bytes = 8 << 20;
     config.pool.head_share_bytes = Some(2 << 20);
@@ -111,6 +178,9 @@ impl Worker {
             Ok(value) => Some(value),
             Err(error) => {
                 assert!(self.stormy, "choppy seas cause no errors: {error}");
+                if matches!(error, Error::Stalled { .. }) {
+                    return None;
+                }
                 let errno = error.errno();
                 let caused = [
                     libc::EIO,
@@ -138,6 +208,11 @@ impl Worker {
         let direct = self.below(2) == 0;
         let path = self.place.path(&format!("{}-{}", self.worker, self.ops.get()));
         let options = OpenOptions::new().read().write().create_new().direct(direct);
+        if self.below(4) == 0 {
+            // Its descriptor may still arrive, and is closed then.
+            let dropped = path.with_extension("dropped");
+            drop(drop_after(1, File::open(&self.core, &dropped, &options)).await);
+        }
         let Some(file) = self.fair(File::open(&self.core, &path, &options).await) else { return };
         let mut model = Model { bytes: Vec::new(), len_known: true };
         for _ in 0..40 {
@@ -223,6 +298,11 @@ impl Worker {
     async fn one_connection(&self) {
         self.count();
         let listener = self.place.listen();
+        if self.below(3) == 0 {
+            // Nobody connects. Once its cancel has arrived it takes nobody else's connection.
+            assert!(drop_after(1, listener.accept(&self.core)).await.is_none());
+            self.core.sleep(Duration::from_secs(5)).await;
+        }
         let connect = TcpStream::connect(&self.core, listener.local_addr(), LIMIT);
         let Some(near) = self.fair(connect.await) else { return };
         let Some(far) = self.fair(listener.accept(&self.core).await) else { return };

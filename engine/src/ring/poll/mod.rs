@@ -13,8 +13,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::probe::{BUFFERS_REGISTERED, Capabilities};
-use super::system::{clear_eventfd, nonblocking_eventfd};
-use super::{Driver, DriverCounts, LateOpcode, Wait};
+use super::system::{alarm, clear_eventfd, nonblocking_eventfd};
+use super::{Driver, DriverCounts, LateOpcode, Outside, Wait};
 use crate::config::OpLimits;
 use crate::error::{OsError, Result};
 use crate::op::{Completion, Descriptor, Handle, Op, Span, UserData};
@@ -149,6 +149,15 @@ impl Driver for PollDriver {
         // out once.
         let owned = unsafe { OwnedFd::from_raw_fd(descriptor) };
         Handle::new(Descriptor::Os(owned), direct_align)
+    }
+
+    fn outside(&mut self) -> Result<Outside, i32> {
+        let (readable, wake) = (self.readiness.handle()?, self.wake.clone());
+        Ok(Outside { readable, wake, alarm: alarm(libc::TFD_NONBLOCK)? })
+    }
+
+    fn is_settled(&mut self) -> bool {
+        self.ended.is_empty() && self.home.is_empty()
     }
 
     fn wake_handle(&self) -> Option<Handle> {

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use super::super::system::last_errno;
 use super::call::{Call, Direction};
-use crate::op::UserData;
+use crate::op::{Descriptor, Handle, UserData};
 
 /// Events taken in one wait; more are taken in the next.
 const EVENTS_MAX: usize = 256;
@@ -62,6 +62,12 @@ impl Readiness {
             parked: HashMap::with_capacity(calls_max),
             queues: Vec::new(),
         })
+    }
+
+    /// The epoll instance, which is readable itself while one of its descriptors is ready.
+    pub(super) fn handle(&self) -> Result<Handle, i32> {
+        let own = self.epoll.try_clone().map_err(|error| error.raw_os_error().unwrap_or(libc::EIO));
+        Ok(Handle::new(Descriptor::Os(own?), 0))
     }
 
     /// Reports a descriptor of the driver itself for as long as it is readable.

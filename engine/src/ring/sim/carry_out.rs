@@ -1,5 +1,6 @@
 //! Carrying out one operation when its time has come: what the system call would do.
 
+use super::faults::Fault;
 use super::network::{Connecting, EndId, Incoming, Outgoing};
 use super::object::{Kind, OpenFile, Socket};
 use super::random::Random;
@@ -65,49 +66,48 @@ impl State {
 
     /// Draws the faults that end an operation before it has done anything.
     fn inject(&mut self, request: &Request) -> Result<()> {
-        let faults = self.config.faults.clone();
         let resolves = libc::RESOLVE_BENEATH | libc::RESOLVE_IN_ROOT;
         let mut errors = Vec::new();
         match request {
             Request::Open { how, .. } => {
-                errors.push((faults.interrupted, libc::EINTR));
-                errors.push((faults.io_error, libc::EIO));
+                errors.push((Fault::Interrupted, libc::EINTR));
+                errors.push((Fault::IoError, libc::EIO));
                 if how.resolve & resolves != 0 {
-                    errors.push((faults.again, libc::EAGAIN));
+                    errors.push((Fault::Again, libc::EAGAIN));
                 }
                 if how.flags as i32 & libc::O_CREAT != 0 {
-                    errors.push((faults.no_space, libc::ENOSPC));
+                    errors.push((Fault::NoSpace, libc::ENOSPC));
                 }
             }
             Request::Read { .. } => {
-                errors.push((faults.interrupted, libc::EINTR));
-                errors.push((faults.again, libc::EAGAIN));
-                errors.push((faults.io_error, libc::EIO));
+                errors.push((Fault::Interrupted, libc::EINTR));
+                errors.push((Fault::Again, libc::EAGAIN));
+                errors.push((Fault::IoError, libc::EIO));
             }
             Request::Write { .. } | Request::Allocate { .. } => {
-                errors.push((faults.interrupted, libc::EINTR));
-                errors.push((faults.io_error, libc::EIO));
-                errors.push((faults.no_space, libc::ENOSPC));
+                errors.push((Fault::Interrupted, libc::EINTR));
+                errors.push((Fault::IoError, libc::EIO));
+                errors.push((Fault::NoSpace, libc::ENOSPC));
             }
             Request::Mkdir { .. } => {
-                errors.push((faults.io_error, libc::EIO));
-                errors.push((faults.no_space, libc::ENOSPC));
+                errors.push((Fault::IoError, libc::EIO));
+                errors.push((Fault::NoSpace, libc::ENOSPC));
             }
             Request::Statx { .. }
             | Request::Sync { .. }
             | Request::Truncate { .. }
             | Request::Rename { .. }
-            | Request::Unlink { .. } => errors.push((faults.io_error, libc::EIO)),
-            Request::Connect { .. } => errors.push((faults.refused, libc::ECONNREFUSED)),
-            Request::Accept { .. } => errors.push((faults.interrupted, libc::EINTR)),
+            | Request::Unlink { .. } => errors.push((Fault::IoError, libc::EIO)),
+            Request::Connect { .. } => errors.push((Fault::Refused, libc::ECONNREFUSED)),
+            Request::Accept { .. } => errors.push((Fault::Interrupted, libc::EINTR)),
             Request::Recv { socket, .. } | Request::Send { socket, .. } => {
-                errors.push((faults.interrupted, libc::EINTR));
-                errors.push((faults.again, libc::EAGAIN));
-                self.inject_reset(*socket, faults.reset);
+                errors.push((Fault::Interrupted, libc::EINTR));
+                errors.push((Fault::Again, libc::EAGAIN));
+                self.inject_reset(*socket);
             }
             Request::Socket { .. } | Request::Refused { .. } => {}
         }
-        let met = errors.into_iter().find(|(probability, _)| self.random.chance(*probability));
+        let met = errors.into_iter().find(|(fault, _)| self.meets(*fault));
         let Some((_, errno)) = met else { return Ok(()) };
         if let Request::Sync { file } = request
             && let Ok(file) = self.objects.file(*file)
@@ -117,8 +117,8 @@ impl State {
         Err(errno)
     }
 
-    fn inject_reset(&mut self, socket: ObjectId, probability: f64) {
-        if self.chance(probability)
+    fn inject_reset(&mut self, socket: ObjectId) {
+        if self.meets(Fault::Reset)
             && let Ok(end) = self.end_of(socket)
         {
             self.reset_connection(end);
@@ -201,7 +201,7 @@ impl State {
             return Err(libc::EBADF);
         }
         let step = self.transfer_step(&file, memory, offset)?;
-        let short = self.chance(self.config.faults.short_read);
+        let short = self.meets(Fault::ShortRead);
         let bytes = self.disk.read(file.inode, offset, memory.len())?;
         let count = if short { shorten(&mut self.random, bytes.len(), step) } else { bytes.len() };
         memory.write(&bytes[..count]);
@@ -215,9 +215,9 @@ impl State {
         }
         let step = self.transfer_step(&file, memory, offset)?;
         let mut count = memory.len();
-        if self.chance(self.config.faults.zero_write) {
+        if self.meets(Fault::ZeroWrite) {
             count = 0;
-        } else if self.chance(self.config.faults.short_write) {
+        } else if self.meets(Fault::ShortWrite) {
             count = shorten(&mut self.random, count, step);
         }
         let offset = if file.append { self.disk.stat(file.inode).size_bytes } else { offset };
@@ -299,7 +299,7 @@ impl State {
         while *done < memory.len() {
             match self.network.incoming(end) {
                 Incoming::Bytes(bytes) => {
-                    let short = self.chance(self.config.faults.short_recv);
+                    let short = self.meets(Fault::ShortRecv);
                     let most = bytes.min(memory.len() - *done);
                     let count = if short { shorten(&mut self.random, most, 1) } else { most };
                     self.network.receive(end, memory.part(*done, count));
@@ -331,7 +331,7 @@ impl State {
         let left = memory.len() - *done;
         match self.network.outgoing(end, self.config.socket_buffer_bytes) {
             Outgoing::Space(space) => {
-                let short = self.chance(self.config.faults.short_send);
+                let short = self.meets(Fault::ShortSend);
                 let most = left.min(space);
                 let count = if short { shorten(&mut self.random, most, 1) } else { most };
                 if count > 0 {

@@ -6,7 +6,7 @@ use super::descriptor::SimDescriptor;
 use super::request::Request;
 use super::state::{OperationId, QueueId};
 use crate::op::{Completion, Descriptor, Handle, Op, Span, UserData};
-use crate::ring::{Driver, DriverCounts, LateOpcode, Wait};
+use crate::ring::{Driver, DriverCounts, LateOpcode, Outside, Wait};
 
 /// One core's queues in a world.
 ///
@@ -89,6 +89,14 @@ impl Driver for SimDriver {
     fn adopt(&mut self, descriptor: i32, direct_align: u32) -> Handle {
         let descriptor = SimDescriptor::new(&self.world, descriptor as u32);
         Handle::new(Descriptor::Sim(descriptor), direct_align)
+    }
+
+    fn outside(&mut self) -> Result<Outside, i32> {
+        Err(libc::ENOSYS)
+    }
+
+    fn is_settled(&mut self) -> bool {
+        self.submitted.is_empty() && self.world.lock().completions_ready(self.queue) == 0
     }
 
     fn wake_handle(&self) -> Option<Handle> {

@@ -34,6 +34,15 @@ pub struct Faults {
     pub delay: f64,
     /// How much longer at most.
     pub delay_max: Duration,
+    /// A receive or send does nothing for [`stall_time`](Faults::stall_time).
+    pub stall: f64,
+    /// How long it does nothing.
+    pub stall_time: Duration,
+    /// The cores are stepped later than the next thing happens, by up to
+    /// [`oversleep_max`](Faults::oversleep_max): several completions are there at once.
+    pub oversleep: f64,
+    /// How much later at most.
+    pub oversleep_max: Duration,
     /// The next completion handed out is any of those that are there, not the oldest.
     pub reorder: f64,
     /// A cancel leaves its target alone. It goes on and completes late, or is ended then.
@@ -47,7 +56,80 @@ pub struct Faults {
     pub notify_after_error: f64,
 }
 
+/// One kind of fault, to ask how often it was met.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+#[expect(missing_docs, reason = "each is the field of `Faults` of the same name")]
+pub enum Fault {
+    ShortRead,
+    ShortWrite,
+    ZeroWrite,
+    ShortRecv,
+    ShortSend,
+    Interrupted,
+    Again,
+    IoError,
+    NoSpace,
+    Reset,
+    Refused,
+    Delay,
+    Stall,
+    Oversleep,
+    Reorder,
+    CancelIgnored,
+    Copied,
+    NotifyAfterError,
+}
+
+impl Fault {
+    /// All of them, in the order of their numbers.
+    pub const ALL: [Fault; 18] = [
+        Fault::ShortRead,
+        Fault::ShortWrite,
+        Fault::ZeroWrite,
+        Fault::ShortRecv,
+        Fault::ShortSend,
+        Fault::Interrupted,
+        Fault::Again,
+        Fault::IoError,
+        Fault::NoSpace,
+        Fault::Reset,
+        Fault::Refused,
+        Fault::Delay,
+        Fault::Stall,
+        Fault::Oversleep,
+        Fault::Reorder,
+        Fault::CancelIgnored,
+        Fault::Copied,
+        Fault::NotifyAfterError,
+    ];
+}
+
 impl Faults {
+    /// How probable one kind is.
+    pub fn probability(&self, fault: Fault) -> f64 {
+        match fault {
+            Fault::ShortRead => self.short_read,
+            Fault::ShortWrite => self.short_write,
+            Fault::ZeroWrite => self.zero_write,
+            Fault::ShortRecv => self.short_recv,
+            Fault::ShortSend => self.short_send,
+            Fault::Interrupted => self.interrupted,
+            Fault::Again => self.again,
+            Fault::IoError => self.io_error,
+            Fault::NoSpace => self.no_space,
+            Fault::Reset => self.reset,
+            Fault::Refused => self.refused,
+            Fault::Delay => self.delay,
+            Fault::Stall => self.stall,
+            Fault::Oversleep => self.oversleep,
+            Fault::Reorder => self.reorder,
+            Fault::CancelIgnored => self.cancel_ignored,
+            Fault::Copied => self.copied,
+            Fault::NotifyAfterError => self.notify_after_error,
+        }
+    }
+
     /// Nothing goes wrong.
     pub fn none() -> Faults {
         Faults {
@@ -64,6 +146,10 @@ impl Faults {
             refused: 0.0,
             delay: 0.0,
             delay_max: Duration::ZERO,
+            stall: 0.0,
+            stall_time: Duration::ZERO,
+            oversleep: 0.0,
+            oversleep_max: Duration::ZERO,
             reorder: 0.0,
             cancel_ignored: 0.0,
             late_max: Duration::ZERO,
@@ -86,6 +172,8 @@ impl Faults {
             reorder: 0.5,
             cancel_ignored: 0.5,
             late_max: Duration::from_millis(200),
+            oversleep: 0.1,
+            oversleep_max: Duration::from_millis(2),
             copied: 0.5,
             ..Faults::none()
         }
@@ -99,6 +187,8 @@ impl Faults {
             no_space: 0.01,
             reset: 0.01,
             refused: 0.05,
+            stall: 0.002,
+            stall_time: Duration::from_secs(600),
             notify_after_error: 0.5,
             ..Faults::transient()
         }

@@ -63,6 +63,6 @@ mod world;
 pub use config::SimConfig;
 pub(crate) use descriptor::SimDescriptor;
 pub(crate) use driver::SimDriver;
-pub use faults::Faults;
+pub use faults::{Fault, Faults};
 pub use seeds::seeds;
 pub use world::World;

@@ -39,10 +39,9 @@ impl Queue {
         self.post(Completion { user_data, result, more: false, notification: None });
     }
 
-    /// The oldest, or any with the probability `reorder`; never a notification before a result of
+    /// The oldest, or any of them; never a notification before a result of
     /// the same name.
-    pub(super) fn take(&mut self, random: &mut Random, reorder: f64) -> Option<Completion> {
-        let any = random.chance(reorder);
+    pub(super) fn take(&mut self, random: &mut Random, any: bool) -> Option<Completion> {
         let mut at = if any { random.below(self.ready.len() as u64) as usize } else { 0 };
         let picked = *self.ready.get(at)?;
         if picked.notification.is_some() {

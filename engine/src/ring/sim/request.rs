@@ -129,6 +129,11 @@ impl Request {
         pair.into_iter().flatten()
     }
 
+    /// Whether it moves bytes of a connection.
+    pub(super) fn is_transfer(&self) -> bool {
+        matches!(self, Request::Recv { .. } | Request::Send { .. })
+    }
+
     pub(super) fn is_network(&self) -> bool {
         matches!(
             self,

@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 use super::SimConfig;
 use super::config::ns;
 use super::disk::Disk;
+use super::faults::Fault;
 use super::network::{Effect, EndId, Network};
 use super::object::{Kind, Objects};
 use super::queue::{Queue, TRACE_START};
@@ -39,6 +40,8 @@ pub(super) struct State {
     agenda: BTreeMap<(u64, u64), Event>,
     sequence: u64,
     trace: u64,
+    /// How often each fault was met.
+    met: [u64; Fault::ALL.len()],
 }
 
 #[derive(Debug)]
@@ -112,6 +115,7 @@ impl State {
             agenda: BTreeMap::new(),
             sequence: 0,
             trace: TRACE_START,
+            met: [0; Fault::ALL.len()],
             config,
         }
     }
@@ -149,7 +153,9 @@ impl State {
     /// Hands a submission over: it will be carried out after a while.
     pub(super) fn hand_over(&mut self, id: OperationId) {
         let network = self.operations[&id].request.is_network();
-        let delay_ns = self.latency_ns(network) + self.fault_delay_ns();
+        let stalls = self.operations[&id].request.is_transfer() && self.meets(Fault::Stall);
+        let stall_ns = if stalls { ns(self.config.faults.stall_time) } else { 0 };
+        let delay_ns = self.latency_ns(network) + self.fault_delay_ns() + stall_ns;
         self.schedule_operation(id, delay_ns);
     }
 
@@ -193,12 +199,17 @@ impl State {
     pub(super) fn take_completions(&mut self, queue: QueueId, into: &mut Vec<Completion>) -> usize {
         let queue = &mut self.queues[queue];
         while into.len() < into.capacity() {
-            let taken = queue.take(&mut self.random, self.config.faults.reorder);
-            let Some(completion) = taken else { break };
+            let reordered = self.random.chance(self.config.faults.reorder);
+            let Some(completion) = queue.take(&mut self.random, reordered) else { break };
+            self.met[Fault::Reorder as usize] += u64::from(reordered);
             self.trace = queue.trace(self.trace, self.now_ns, &completion);
             into.push(completion);
         }
         queue.len()
+    }
+
+    pub(super) fn completions_ready(&self, queue: QueueId) -> usize {
+        self.queues[queue].len()
     }
 
     pub(super) fn operations_in_flight(&self) -> usize {
@@ -211,6 +222,17 @@ impl State {
 
     pub(super) fn chance(&mut self, probability: f64) -> bool {
         self.random.chance(probability)
+    }
+
+    /// Draws one fault, and counts it.
+    pub(super) fn meets(&mut self, fault: Fault) -> bool {
+        let met = self.random.chance(self.config.faults.probability(fault));
+        self.met[fault as usize] += u64::from(met);
+        met
+    }
+
+    pub(super) fn met(&self) -> [u64; Fault::ALL.len()] {
+        self.met
     }
 
     /// The last descriptor or operation that holds an object closes it.
@@ -261,7 +283,7 @@ impl State {
             Event::GiveUp(id) if self.operations.contains_key(&id) => self.end_cancelled(id),
             Event::GiveUp(_) => {}
             Event::Notify { queue, name } => {
-                let copied = self.chance(self.config.faults.copied);
+                let copied = self.meets(Fault::Copied);
                 let notification = Some(Notification { copied });
                 let completion =
                     Completion { user_data: name, result: 0, more: false, notification };
@@ -295,7 +317,7 @@ impl State {
         let target = self.by_name.get(&(queue, name.0)).copied();
         let result = match target {
             None => -libc::ENOENT,
-            Some(id) if self.chance(self.config.faults.cancel_ignored) => {
+            Some(id) if self.meets(Fault::CancelIgnored) => {
                 self.ignore_cancel(id);
                 -libc::EALREADY
             }
@@ -339,7 +361,7 @@ impl State {
 
     /// Whether a zero-copy send that has ended will be followed by its notification.
     fn is_notified(&mut self, id: OperationId, result: i32) -> bool {
-        let notified = result >= 0 || self.chance(self.config.faults.notify_after_error);
+        let notified = result >= 0 || self.meets(Fault::NotifyAfterError);
         if !notified {
             self.zero_copies.remove(&id);
         }
@@ -416,7 +438,7 @@ impl State {
     }
 
     fn fault_delay_ns(&mut self) -> u64 {
-        if !self.chance(self.config.faults.delay) {
+        if !self.meets(Fault::Delay) {
             return 0;
         }
         self.random.below(ns(self.config.faults.delay_max))

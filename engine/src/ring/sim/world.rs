@@ -9,7 +9,7 @@ use std::time::Duration;
 use super::config::ns;
 use super::object::Kind;
 use super::state::State;
-use super::{Faults, SimConfig, SimDescriptor, SimDriver};
+use super::{Fault, Faults, SimConfig, SimDescriptor, SimDriver};
 use crate::op::{Descriptor, Handle};
 
 /// A machine in memory: clock, disk, network and everything in flight. Clones are the same world.
@@ -46,6 +46,16 @@ impl World {
     /// A number from the generator of the world, for the decisions of whoever steps the cores.
     pub fn random_u64(&self) -> u64 {
         self.lock().random.next()
+    }
+
+    /// How much later than the next event the cores are to be stepped; nothing in a calm world.
+    pub fn oversleep(&self) -> Duration {
+        let mut state = self.lock();
+        if !state.meets(Fault::Oversleep) {
+            return Duration::ZERO;
+        }
+        let most_ns = ns(state.config.faults.oversleep_max);
+        Duration::from_nanos(state.random.below(most_ns))
     }
 
     /// Replaces the faults from now on, to calm a storm before a drain or to start one.
@@ -101,6 +111,11 @@ impl World {
     /// Submissions whose last completion has not been posted.
     pub fn operations_in_flight(&self) -> usize {
         self.lock().operations_in_flight()
+    }
+
+    /// How often each kind of fault was met, in the order of [`Fault::ALL`].
+    pub fn faults_met(&self) -> [u64; Fault::ALL.len()] {
+        self.lock().met()
     }
 
     /// A hash of every completion handed out, with its time and core: equal for equal runs.

@@ -76,7 +76,7 @@ impl Machine {
     }
 
     pub(super) fn free_early(&self) {
-        self.0.borrow_mut().table.set_free_early(true);
+        self.0.borrow_mut().table.plant(Some(crate::op::PlantedBug::FreeEarly));
     }
 
     /// Cancels everything; [`run`] then drains it (OWN-2).
