@@ -68,7 +68,7 @@ pub enum DriverChoice {
 pub struct PollLimits {
     /// Threads that make file calls, for the whole engine. Default 16: the lanes of one large
     /// transfer, which is what a disk needs in its queue.
-    pub file_threads_max: usize,
+    pub file_threads: usize,
 }
 
 /// Limits of one core's ring.
@@ -158,7 +158,7 @@ impl Default for RingLimits {
 
 impl Default for PollLimits {
     fn default() -> PollLimits {
-        PollLimits { file_threads_max: 16 }
+        PollLimits { file_threads: 16 }
     }
 }
 

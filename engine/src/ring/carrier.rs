@@ -24,7 +24,7 @@ impl Carrier {
     /// can be started.
     pub(crate) fn choose(config: &Config, pool: &Pool) -> Result<Carrier> {
         let poll = |why| {
-            let threads = Arc::new(FileThreads::start(config.poll.file_threads_max)?);
+            let threads = Arc::new(FileThreads::start(config.poll.file_threads)?);
             Ok(Carrier::Poll { threads, why })
         };
         match (config.driver, try_ring()) {

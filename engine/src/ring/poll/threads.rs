@@ -16,20 +16,20 @@ use crate::op::{Completion, Handle, UserData};
 /// because a core drains before it frees (OWN-2).
 pub(crate) struct FileThreads {
     shared: Arc<Shared>,
-    threads_max: usize,
+    threads: Vec<JoinHandle<()>>,
 }
+
+/// Room made at the start, so that no op allocates; more than this only while a queue grows.
+const JOBS_EXPECTED: usize = 1024;
 
 struct Shared {
     queue: Mutex<Queue>,
     work: Condvar,
 }
 
-#[derive(Default)]
 struct Queue {
     /// At most what the cores have in flight: `ops_in_flight_max` with sixteen lanes each.
     jobs: VecDeque<Job>,
-    threads: Vec<JoinHandle<()>>,
-    idle: usize,
     closed: bool,
 }
 
@@ -46,29 +46,27 @@ pub(super) struct Home {
 }
 
 impl FileThreads {
-    /// Starts the first thread, so that there always is one; the others start when they are needed.
+    /// Starts all threads. They sleep until there is work, and starting one later would allocate
+    /// between two ops.
     ///
     /// # Errors
-    /// When no thread can be started.
-    pub(crate) fn start(threads_max: usize) -> Result<FileThreads> {
-        let shared = Arc::new(Shared { queue: Mutex::default(), work: Condvar::new() });
-        let first = spawn(&shared, 0)
-            .map_err(|error| OsError::from_io("start thread", "file I/O", &error))?;
-        shared.lock().threads.push(first);
-        Ok(FileThreads { shared, threads_max: threads_max.max(1) })
+    /// When one cannot be started.
+    pub(crate) fn start(threads: usize) -> Result<FileThreads> {
+        let jobs = VecDeque::with_capacity(JOBS_EXPECTED);
+        let queue = Mutex::new(Queue { jobs, closed: false });
+        let shared = Arc::new(Shared { queue, work: Condvar::new() });
+        let mut started = FileThreads { shared, threads: Vec::with_capacity(threads) };
+        for number in 0..threads.max(1) {
+            let thread = spawn(&started.shared, number)
+                .map_err(|error| OsError::from_io("start thread", "file I/O", &error))?;
+            started.threads.push(thread);
+        }
+        Ok(started)
     }
 
     pub(super) fn submit(&self, call: Call, user_data: UserData, home: &Arc<Home>) {
-        let mut queue = self.shared.lock();
-        queue.jobs.push_back(Job { call, user_data, home: Arc::clone(home) });
-        let waiting = queue.jobs.len();
-        if waiting > queue.idle && queue.threads.len() < self.threads_max {
-            // A refusal is no loss: those that run will get to it.
-            if let Ok(thread) = spawn(&self.shared, queue.threads.len()) {
-                queue.threads.push(thread);
-            }
-        }
-        drop(queue);
+        let job = Job { call, user_data, home: Arc::clone(home) };
+        self.shared.lock().jobs.push_back(job);
         self.shared.work.notify_one();
     }
 
@@ -85,14 +83,12 @@ impl FileThreads {
 
 impl Drop for FileThreads {
     fn drop(&mut self) {
-        let threads = {
-            let mut queue = self.shared.lock();
-            debug_assert!(queue.jobs.is_empty(), "OWN-2: a core drains before it frees");
-            queue.closed = true;
-            std::mem::take(&mut queue.threads)
-        };
+        let mut queue = self.shared.lock();
+        debug_assert!(queue.jobs.is_empty(), "OWN-2: a core drains before it frees");
+        queue.closed = true;
+        drop(queue);
         self.shared.work.notify_all();
-        for thread in threads {
+        for thread in self.threads.drain(..) {
             thread.join().expect("a thread that only makes system calls does not panic");
         }
     }
@@ -112,9 +108,7 @@ impl Shared {
             if queue.closed {
                 return None;
             }
-            queue.idle += 1;
             queue = self.work.wait(queue).unwrap_or_else(PoisonError::into_inner);
-            queue.idle -= 1;
         }
     }
 }
@@ -137,7 +131,7 @@ fn spawn(shared: &Arc<Shared>, number: usize) -> std::io::Result<JoinHandle<()>>
 
 impl Home {
     pub(super) fn new(eventfd: Handle) -> Home {
-        Home { finished: Mutex::default(), eventfd }
+        Home { finished: Mutex::new(Vec::with_capacity(JOBS_EXPECTED)), eventfd }
     }
 
     pub(super) fn is_empty(&self) -> bool {

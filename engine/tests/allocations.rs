@@ -1,0 +1,108 @@
+//! No op allocates on the heap once the engine is warm: the data path runs on what was there before.
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
+use std::time::Duration;
+
+use hydrant_engine::{
+    Buf, Core, DriverChoice, Engine, File, OpenOptions, RecvMode, TcpListener, TcpStream,
+};
+
+const LIMIT: Duration = Duration::from_secs(60);
+const WARM_UP: usize = 200;
+const MEASURED: usize = 1000;
+
+/// Counts what each thread asks the heap for.
+struct Counting;
+
+thread_local! {
+    static ALLOCATIONS: Cell<u64> = const { Cell::new(0) };
+}
+
+// SAFETY: everything is the system's allocator; the count touches no memory of its own.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        let _ = ALLOCATIONS.try_with(|count| count.set(count.get() + 1));
+        // SAFETY: the caller's promise is passed on.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, ptr: *mut u8, layout: Layout) {
+        // SAFETY: the caller's promise is passed on.
+        unsafe { System.dealloc(ptr, layout) }
+    }
+}
+
+#[global_allocator]
+static GLOBAL: Counting = Counting;
+
+/// What `MEASURED` rounds ask the heap for on this thread, after a warm-up.
+async fn count<F: Future<Output = ()>>(mut round: impl FnMut() -> F) -> u64 {
+    for _ in 0..WARM_UP {
+        round().await;
+    }
+    let before = ALLOCATIONS.get();
+    for _ in 0..MEASURED {
+        round().await;
+    }
+    ALLOCATIONS.get() - before
+}
+
+/// The counts are of the core's own thread, where all of this runs.
+fn on_each_driver<F>(body: impl Fn(Core, std::path::PathBuf) -> F + Clone + Send + 'static)
+where
+    F: Future<Output = ()> + 'static,
+{
+    for driver in [DriverChoice::Uring, DriverChoice::Poll] {
+        let engine = Engine::builder().cores(1).pool_bytes(32 << 20).driver(driver);
+        let engine = engine.start().expect("granted");
+        let dir = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a directory");
+        let (body, path) = (body.clone(), dir.path().join("file"));
+        let task = engine.spawn(0, move |core| body(core, path));
+        task.expect("spawned").wait().expect("the body");
+    }
+}
+
+#[test]
+fn reads_and_writes_of_files() {
+    on_each_driver(|core, path| async move {
+        for direct in [true, false] {
+            let options = OpenOptions::new().read().write().create().direct(direct);
+            let file = File::open(&core, &path, &options).await.expect("made");
+            let memory = core.pool().lease(1 << 20, "test").await.expect("room");
+            let kept = Cell::new(Some(Buf::from(memory)));
+            let (file, core, kept) = (&file, &core, &kept);
+            let counted = count(|| async move {
+                let buf = kept.take().expect("given back");
+                let (written, buf) = file.write_at(core, buf, 0..1 << 20, 0).await;
+                let (read, buf) = file.read_at(core, buf, 0..4096, 4096).await;
+                assert_eq!((written.expect("written"), read.expect("read")), (1 << 20, 4096));
+                kept.set(Some(buf));
+            });
+            assert_eq!(counted.await, 0, "direct: {direct}");
+        }
+    });
+}
+
+#[test]
+fn sends_receives_leases_and_timers() {
+    on_each_driver(|core, _| async move {
+        let listener = TcpListener::bind(([127, 0, 0, 1], 0).into()).expect("loopback");
+        let near =
+            TcpStream::connect(&core, listener.local_addr(), LIMIT).await.expect("connected");
+        let far = listener.accept(&core).await.expect("accepted");
+        for bytes in [1, 64 << 10] {
+            let (core, near, far) = (&core, &near, &far);
+            let counted = count(|| async move {
+                let out = core.pool().lease(bytes, "test").await.expect("room");
+                let room = core.head_lease(bytes.min(4096), "test").await.expect("room");
+                let wanted = room.capacity().min(bytes);
+                let (sent, _) = near.send(out, 0..wanted, false, LIMIT).await;
+                let (received, _) = far.recv(room, 0..wanted, RecvMode::Fill, LIMIT).await;
+                assert_eq!((sent.expect("sent"), received.expect("received")), (wanted, wanted));
+                core.sleep(Duration::from_nanos(1)).await;
+            });
+            assert_eq!(counted.await, 0, "{bytes} bytes");
+        }
+    });
+}
