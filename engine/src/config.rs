@@ -113,6 +113,25 @@ pub struct StopLimits {
 pub struct ControlLimits {
     /// Jobs that wait. Default 1,024; one more is refused with [`crate::Error::Busy`].
     pub jobs_max: usize,
+    /// How long the look-up of one name may take, the wait for the thread included. Default 15 s:
+    /// the system's resolver waits 5 s for a silent nameserver (resolv.conf(5), `timeout`), and the
+    /// next may still answer.
+    pub resolve: Duration,
+}
+
+/// Limits of connecting to one host that has several addresses, which race as RFC 8305 has it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ConnectLimits {
+    /// For all attempts together. Default 10 s: a lost SYN is sent again after 1, 3 and 7 s (RFC
+    /// 6298), so that a network that loses three of them still connects.
+    pub total: Duration,
+    /// How long an attempt goes on alone before the next one starts beside it. Default 250 ms, the
+    /// recommendation of RFC 8305, section 5, which asks for 100 ms to 2 s.
+    pub attempt_delay: Duration,
+    /// Addresses tried; more are left out. Default 16: large services answer a name with up to eight
+    /// addresses of each family. At most as many sockets are open at a time.
+    pub attempts_max: usize,
 }
 
 impl Default for Config {
@@ -181,6 +200,16 @@ impl Default for StopLimits {
 
 impl Default for ControlLimits {
     fn default() -> ControlLimits {
-        ControlLimits { jobs_max: 1024 }
+        ControlLimits { jobs_max: 1024, resolve: Duration::from_secs(15) }
+    }
+}
+
+impl Default for ConnectLimits {
+    fn default() -> ConnectLimits {
+        ConnectLimits {
+            total: Duration::from_secs(10),
+            attempt_delay: Duration::from_millis(250),
+            attempts_max: 16,
+        }
     }
 }

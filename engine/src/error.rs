@@ -79,6 +79,26 @@ pub enum Error {
         detail: String,
     },
 
+    /// The look-up of a name did not end in time.
+    #[error(
+        "looking up the host {host:?} took longer than {limit:?}: a nameserver does not answer (see \
+         /etc/resolv.conf), or other look-ups hold up the control thread"
+    )]
+    ResolveTimedOut {
+        /// The name asked for.
+        host: String,
+        /// The limit that was exceeded, `control.resolve` of [`crate::Config`].
+        limit: std::time::Duration,
+    },
+
+    /// Every address of a host was tried, and none could be connected to.
+    #[error("{}", connect_text(failures))]
+    Connect {
+        /// One for each address, at most [`crate::ConnectLimits::attempts_max`], in the order in
+        /// which they failed.
+        failures: Vec<OsError>,
+    },
+
     /// The peer did nothing for the whole stall limit (TIME-1).
     #[error("{operation} {object}: no byte moved for {limit:?}; the peer or the network stalled")]
     Stalled {
@@ -147,14 +167,32 @@ impl fmt::Display for OsError {
 impl std::error::Error for OsError {}
 
 impl Error {
-    /// The errno behind the error, if there is one.
+    /// The errno behind the error, if there is one; of several failures the one that they share.
     pub fn errno(&self) -> Option<i32> {
         match self {
             Error::Os(error) => Some(error.errno),
+            Error::Connect { failures } => shared_errno(failures),
             Error::RingRefused { errno, .. } => Some(*errno),
             _ => None,
         }
     }
+}
+
+fn shared_errno(failures: &[OsError]) -> Option<i32> {
+    let first = failures.first()?.errno;
+    failures.iter().all(|failure| failure.errno == first).then_some(first)
+}
+
+/// All failures in one line. The hint that fits them all comes once, at the end.
+fn connect_text(failures: &[OsError]) -> String {
+    let each = |failure: &OsError| {
+        format!("{} {}: {}", failure.operation, failure.object, errno_text(failure.errno))
+    };
+    let mut text = failures.iter().map(each).collect::<Vec<_>>().join(", ");
+    if let Some(hint) = shared_errno(failures).and_then(way_out) {
+        text = text + "; " + hint;
+    }
+    text
 }
 
 pub(crate) fn errno_text(errno: i32) -> String {

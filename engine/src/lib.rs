@@ -47,7 +47,8 @@ mod ring;
 
 // The public interface is:
 pub use config::{
-    Config, ControlLimits, CoreLimits, DriverChoice, OpLimits, PollLimits, RingLimits, StopLimits,
+    Config, ConnectLimits, ControlLimits, CoreLimits, DriverChoice, OpLimits, PollLimits,
+    RingLimits, StopLimits,
 };
 pub use cores::{Core, Driven, Elapsed, LocalTask, Pace, Sleep, Task, block_on};
 pub use engine::{Engine, EngineBuilder};

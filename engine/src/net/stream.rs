@@ -8,13 +8,13 @@ use std::task::Poll;
 use std::time::Duration;
 
 use crate::cores::Core;
-use crate::error::{Error, OsError, Result};
+use crate::error::{Error, OsError};
 use crate::file::BufResult;
 use crate::op::{Handle, Op, Outcome};
 use crate::pool::Buf;
 use crate::ring::{
     LateOpcode, acknowledged_bytes, received_bytes, reset_connection, set_receive_low_water,
-    set_tcp_nodelay, socket_address,
+    set_tcp_nodelay,
 };
 
 /// A connected TCP socket of one core.
@@ -59,17 +59,6 @@ const ZERO_COPY_BYTES_MIN: usize = 16 << 10;
 const LOW_WATER_BYTES: usize = 256 << 10;
 
 impl TcpStream {
-    /// Connects within `limit`.
-    ///
-    /// # Errors
-    /// The errno of `connect(2)` with the address; [`Error::Stalled`] when the time is over.
-    pub async fn connect(core: &Core, peer: SocketAddr, limit: Duration) -> Result<TcpStream> {
-        let attempt = core.timeout(limit, connect(core, peer)).await;
-        attempt.unwrap_or_else(|_| {
-            Err(Error::Stalled { operation: "connect", object: peer.to_string(), limit })
-        })
-    }
-
     pub(super) fn new(core: &Core, handle: Handle, peer: SocketAddr) -> TcpStream {
         set_tcp_nodelay(&handle);
         let zero_copy = if core.supports(LateOpcode::SendZeroCopy) {
@@ -295,23 +284,5 @@ impl<'a> InFlight<'a> {
 
     fn ended(self) {
         self.0.set(self.0.get() - 1);
-    }
-}
-
-async fn connect(core: &Core, peer: SocketAddr) -> Result<TcpStream> {
-    let failed = |operation, errno| match errno {
-        libc::ECANCELED => Error::Cancelled,
-        _ => OsError::new(operation, peer, errno).into(),
-    };
-    let made = core.op(Op::Socket { ipv6: peer.is_ipv6() }).await;
-    let socket = match (made.error, made.handle) {
-        (None, Some(handle)) => handle,
-        (errno, _) => return Err(failed("socket", errno.unwrap_or(libc::EBADF))),
-    };
-    let address = Box::new(socket_address(peer));
-    let outcome = core.op(Op::Connect { socket: socket.clone(), address }).await;
-    match outcome.error {
-        None => Ok(TcpStream::new(core, socket, peer)),
-        Some(errno) => Err(failed("connect", errno)),
     }
 }

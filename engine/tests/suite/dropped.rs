@@ -83,7 +83,7 @@ async fn everything(core: Core, place: Place) {
 }
 
 /// Drops the future after its first poll, then after its second, and so on until it ends.
-async fn at_every_await<F: Future>(scenario: impl Fn() -> F) {
+pub async fn at_every_await<F: Future>(scenario: impl Fn() -> F) {
     for polls in 1..POLLS_MAX {
         if drop_after(polls, scenario()).await.is_some() {
             assert!(polls > 1, "a scenario that never waits shows nothing");

@@ -6,6 +6,7 @@ mod dropped;
 mod early;
 mod files;
 mod host;
+mod net;
 mod refused;
 mod sockets;
 mod stall;

@@ -3,7 +3,7 @@
 //! This file knows streams and ends, not operations: what a change means for those that wait is
 //! left in [`Network::take_effects`].
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::SocketAddr;
 
 use super::request::{Memory, ObjectId};
@@ -53,7 +53,8 @@ pub(super) enum Outgoing {
 pub(super) enum Connecting {
     Connected(EndId),
     Refused,
-    /// The backlog of this listener is full.
+    /// Until this object changes: the listener, whose backlog is full, or the socket itself, which
+    /// nobody answers.
     Waiting(ObjectId),
 }
 
@@ -62,6 +63,7 @@ pub(super) enum Connecting {
 pub(super) struct Network {
     listeners: BTreeMap<ObjectId, Listener>,
     connections: BTreeMap<u64, Connection>,
+    black_holes: BTreeSet<SocketAddr>,
     next_connection: u64,
     next_port: u16,
     effects: Vec<Effect>,
@@ -132,12 +134,20 @@ impl Network {
         Ok(())
     }
 
+    /// Who connects there is never answered.
+    pub(super) fn add_black_hole(&mut self, address: SocketAddr) {
+        self.black_holes.insert(address);
+    }
+
     pub(super) fn connect(
         &mut self,
         object: ObjectId,
         to: SocketAddr,
         backlog_max: usize,
     ) -> Connecting {
+        if self.black_holes.contains(&to) {
+            return Connecting::Waiting(object);
+        }
         let found = self.listeners.iter_mut().find(|(_, listener)| listener.address == to);
         let Some((listener_object, listener)) = found else { return Connecting::Refused };
         if listener.backlog.len() >= backlog_max {

@@ -83,6 +83,11 @@ impl World {
         }
     }
 
+    /// From now on nobody answers who connects to this address, as behind a firewall that drops.
+    pub fn add_black_hole(&self, address: SocketAddr) {
+        self.lock().network.add_black_hole(address);
+    }
+
     /// Puts a file on the disk, with its directories, as if it had always been there.
     ///
     /// # Errors
