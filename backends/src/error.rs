@@ -164,7 +164,10 @@ fn class_of_engine(error: &hydrant_engine::Error) -> Class {
     match error {
         Engine::Cancelled | Engine::Stopped => Class::Cancelled,
         Engine::RingRefused { .. } | Engine::Pool(_) | Engine::Resolve { .. } => Class::Config,
-        Engine::Stalled { .. } | Engine::Busy { .. } => Class::Temporary,
+        Engine::Stalled { .. }
+        | Engine::Connect { .. }
+        | Engine::ResolveTimedOut { .. }
+        | Engine::Busy { .. } => Class::Temporary,
         Engine::InvalidInput(_) | Engine::WouldDeadlock | Engine::Forked => Class::Usage,
         Engine::Os(error) => match error.errno {
             libc::ENOENT | libc::ENOTDIR => Class::NotFound,

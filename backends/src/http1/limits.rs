@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use hydrant_engine::ConnectLimits;
+
 use super::body::ChunkLimits;
 use super::response::HeadLimits;
 
@@ -11,8 +13,8 @@ use super::response::HeadLimits;
 pub struct HttpLimits {
     /// Connections of one core to one origin; one more waits. Default 32.
     pub connections_per_core_max: usize,
-    /// Time for connecting to one address. Default 10 s.
-    pub connect: Duration,
+    /// Connecting to the addresses of the origin. Default as the engine has it.
+    pub connect: ConnectLimits,
     /// Time in which no byte moves while the peer is to send or receive (TIME-1), the wait for an
     /// answer included. Default 30 s.
     pub stall: Duration,
@@ -36,7 +38,7 @@ impl Default for HttpLimits {
     fn default() -> HttpLimits {
         HttpLimits {
             connections_per_core_max: 32,
-            connect: Duration::from_secs(10),
+            connect: ConnectLimits::default(),
             stall: Duration::from_secs(30),
             idle: Duration::from_secs(4),
             requests_per_connection_max: None,

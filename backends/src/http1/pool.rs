@@ -2,13 +2,18 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
+use std::future::Future;
 use std::net::SocketAddr;
+use std::pin::pin;
 use std::task::{Poll, Waker};
 
-use hydrant_engine::{Core, Error as EngineError, TcpStream, resolve};
+use hydrant_engine::{Core, TcpStream, resolve};
 
 use super::connection::Heads;
 use super::{Connection, HttpError, HttpLimits};
+
+#[cfg(test)]
+mod tests;
 
 /// Where connections go.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,6 +34,8 @@ pub(crate) struct ConnectionPool {
     waiting: RefCell<VecDeque<Waker>>,
     addresses: RefCell<Vec<SocketAddr>>,
     next_address: Cell<usize>,
+    /// Tasks that wait for the addresses.
+    looking_up: RefCell<Vec<Waker>>,
 }
 
 /// A connection for one request. It goes back when dropped, if it may be used again.
@@ -52,6 +59,7 @@ impl ConnectionPool {
             waiting: RefCell::default(),
             addresses: RefCell::default(),
             next_address: Cell::new(0),
+            looking_up: RefCell::default(),
         }
     }
 
@@ -92,29 +100,58 @@ impl ConnectionPool {
         None
     }
 
-    /// Tries the addresses of the origin in turn, starting behind the one that was used last.
+    /// Connects to the first address of the origin that answers, starting behind the one that the
+    /// connection before this started with, so that all of them get their share.
     async fn open(&self, core: &Core) -> Result<Connection, HttpError> {
-        if self.addresses.borrow().is_empty() {
-            let found = resolve(core, &self.origin.host, self.origin.port).await;
-            *self.addresses.borrow_mut() = found.map_err(HttpError::Connect)?;
-        }
-        // A list of our own: another task may clear the shared one while this one connects.
-        let addresses = self.addresses.borrow().clone();
+        let addresses = self.addresses(core).await?;
         // Memory first: nobody waits for it with a connection in hand (POOL-1).
         let heads = Heads::take(core, &self.limits).await?;
-        let mut failure = None;
-        for _ in 0..addresses.len() {
-            let turn = self.next_address.replace(self.next_address.get().wrapping_add(1));
-            let address = addresses[turn % addresses.len()];
-            match TcpStream::connect(core, address, self.limits.connect).await {
-                Ok(stream) => return Ok(Connection::new(core, stream, heads, &self.limits)),
-                Err(error) => failure = Some(error),
+        let turn = self.next_address.replace(self.next_address.get().wrapping_add(1));
+        let addresses = starting_at(&addresses, turn);
+        match TcpStream::connect_any(core, &addresses, &self.limits.connect).await {
+            Ok(stream) => Ok(Connection::new(core, stream, heads, &self.limits)),
+            Err(error) => {
+                // The name may have moved: it is asked for again next time.
+                self.addresses.borrow_mut().clear();
+                Err(HttpError::Connect(error))
             }
         }
-        // The name may have moved: it is asked for again next time.
-        self.addresses.borrow_mut().clear();
-        Err(HttpError::Connect(failure.unwrap_or(EngineError::Cancelled)))
     }
+
+    /// The addresses of the origin: those that are known, else what is found first by this look-up
+    /// or that of another task. Look-ups queue for one thread, and one answer serves all.
+    async fn addresses(&self, core: &Core) -> Result<Vec<SocketAddr>, HttpError> {
+        let mut look_up = pin!(resolve(core, &self.origin.host, self.origin.port));
+        let found = std::future::poll_fn(|cx| {
+            let known = self.addresses.borrow().clone();
+            if !known.is_empty() {
+                return Poll::Ready(Ok(known));
+            }
+            let found = look_up.as_mut().poll(cx);
+            let mut looking_up = self.looking_up.borrow_mut();
+            if let Poll::Ready(Ok(addresses)) = &found {
+                self.addresses.borrow_mut().clone_from(addresses);
+            }
+            if found.is_ready() {
+                looking_up.drain(..).for_each(Waker::wake);
+            } else if !looking_up.iter().any(|it| it.will_wake(cx.waker())) {
+                looking_up.push(cx.waker().clone());
+            }
+            found
+        });
+        found.await.map_err(HttpError::Connect)
+    }
+}
+
+/// The addresses with another one of each family at its front, turn for turn.
+fn starting_at(addresses: &[SocketAddr], turn: usize) -> Vec<SocketAddr> {
+    let (mut ipv6, mut ipv4): (Vec<_>, Vec<_>) = addresses.iter().partition(|it| it.is_ipv6());
+    for family in [&mut ipv6, &mut ipv4] {
+        let by = turn % family.len().max(1);
+        family.rotate_left(by);
+    }
+    ipv6.extend(ipv4);
+    ipv6
 }
 
 impl std::ops::Deref for Lent<'_> {
