@@ -23,7 +23,7 @@ macro_rules! counters {
         #[derive(Debug, Default)]
         pub(crate) struct Counters { $(pub(crate) $name: AtomicU64,)* }
 
-        /// The counters of an engine, summed over its cores.
+        /// The counters of one core, or of an engine summed over its cores.
         #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
         #[non_exhaustive]
         pub struct MetricsSnapshot { $($(#[$doc])* pub $name: u64,)* }
@@ -42,7 +42,7 @@ macro_rules! counters {
 }
 
 counters! {
-    /// Calls of `io_uring_enter(2)`.
+    /// Calls of `io_uring_enter(2)`, or of `epoll_wait(2)` with the poll driver.
     enters,
     /// Entries put into submission queues.
     submissions,
@@ -60,6 +60,10 @@ counters! {
     bytes_sent_zero_copy,
     /// Of those, bytes in sends whose notification said that the kernel copied after all.
     bytes_sent_zero_copy_copied,
+    /// Submissions that moved less than they were asked to, and were carried on.
+    short_transfers,
+    /// Requests for pool memory that had to wait in line.
+    pool_waits,
     /// Task polls.
     polls,
     /// Wake-ups from other threads while the core slept.
@@ -102,6 +106,15 @@ impl Metrics {
         let mut sum = MetricsSnapshot::default();
         self.sets.iter().for_each(|counters| sum.add(counters));
         sum
+    }
+
+    /// The counters of one core alone; `None` where there is no such core. Copies are counted for the
+    /// engine as a whole, because threads that are no core copy too.
+    pub fn of_core(&self, index: usize) -> Option<MetricsSnapshot> {
+        let (_, cores) = self.sets.split_last()?;
+        let mut counted = MetricsSnapshot::default();
+        counted.add(cores.get(index)?);
+        Some(counted)
     }
 
     /// Copies payload and counts it: the only place where payload is copied in user space (DATA-1).

@@ -41,7 +41,7 @@ pub use timers::{Elapsed, Sleep};
 
 use crate::engine::{Engine, Shared};
 use crate::error::Result;
-use crate::metrics::{Counters, Metrics};
+use crate::metrics::{self, Counters, Metrics};
 use crate::op::{Op, OpFuture, Outcome, SlotKey, Started, Table};
 use crate::pool::{Lease, Pool, Ticket, TicketRequest};
 use crate::ring::{Driver, LateOpcode};
@@ -199,7 +199,16 @@ impl Core {
     /// [`crate::Error::Pool`] when it cannot fit, or when nothing came back within the pool's
     /// `wait_limit`: the error names who holds what.
     pub async fn ticket(&self, request: TicketRequest) -> Result<Ticket> {
-        let waited = self.timeout(self.pool().wait_limit(), self.pool().ticket(request)).await;
+        let mut ticket = std::pin::pin!(self.pool().ticket(request));
+        let mut counted = false;
+        let granted = std::future::poll_fn(|cx| {
+            let poll = ticket.as_mut().poll(cx);
+            if poll.is_pending() && !std::mem::replace(&mut counted, true) {
+                metrics::add(&self.0.counters.pool_waits, 1);
+            }
+            poll
+        });
+        let waited = self.timeout(self.pool().wait_limit(), granted).await;
         Ok(waited.unwrap_or_else(|_| Err(self.pool().exhausted_error(&request)))?)
     }
 

@@ -387,6 +387,7 @@ async fn listen_for_wakes(core: Core, eventfd: Handle) {
 pub(super) fn count_outcome(core: &Inner, outcome: &Outcome) {
     let bytes = outcome.transferred as u64;
     let counters = &core.counters;
+    add(&counters.short_transfers, outcome.shorts.into());
     match &outcome.op {
         Op::Read { buf, .. } | Op::Write { buf, .. } => {
             let registered =

@@ -67,6 +67,8 @@ pub(crate) struct Outcome {
     pub(crate) op: Op,
     /// Bytes moved without a gap from the start of the span.
     pub(crate) transferred: usize,
+    /// Submissions that fell short and were carried on.
+    pub(crate) shorts: u32,
     pub(crate) error: Option<i32>,
     pub(crate) handle: Option<Handle>,
     /// A zero-copy send was copied by the kernel at least once.
@@ -77,7 +79,7 @@ impl Outcome {
     /// The outcome of an op that never started.
     pub(crate) fn refused(op: Op) -> Outcome {
         let error = Some(libc::ECANCELED);
-        Outcome { op, transferred: 0, error, handle: None, copied: false }
+        Outcome { op, transferred: 0, shorts: 0, error, handle: None, copied: false }
     }
 }
 
@@ -399,6 +401,7 @@ impl Slot {
         Outcome {
             op: self.op.take().expect("an occupied slot has an op"),
             transferred: self.transfer.transferred(),
+            shorts: self.transfer.shorts(),
             error: self.error.take().or(self.transfer.error()),
             handle: self.handle.take(),
             copied: std::mem::take(&mut self.copied),

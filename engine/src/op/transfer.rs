@@ -56,6 +56,7 @@ pub(crate) struct Transfer {
     retries_left: u32,
     lanes: [Lane; LANES_MAX],
     live: u16,
+    shorts: u32,
     planted: Planted,
 }
 
@@ -86,6 +87,7 @@ impl Transfer {
             retries_left: transient_retries_max,
             lanes: [Lane::default(); LANES_MAX],
             live: 0,
+            shorts: 0,
             planted: Planted::default(),
         }
     }
@@ -149,6 +151,11 @@ impl Transfer {
         (0..LANES_MAX).filter(move |lane| live & (1 << lane) != 0)
     }
 
+    /// Results that were carried on because they fell short.
+    pub(crate) fn shorts(&self) -> u32 {
+        self.shorts
+    }
+
     pub(crate) fn error(&self) -> Option<i32> {
         self.error
     }
@@ -204,6 +211,7 @@ impl Transfer {
             self.end = self.end.min(at);
             return self.idle(lane);
         }
+        self.shorts += 1;
         let misplaced = if self.planted.has(PlantedBug::RestMisplaced) { bytes } else { 0 };
         Next::Submit(Span { start: at - misplaced, len: left })
     }

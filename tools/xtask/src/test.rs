@@ -25,6 +25,7 @@ const TESTS: &[Step] = &[
         about: "the tests of each crate, and of the documentation",
         run: crates,
     },
+    Step { name: "storm", about: "10,000 seeded runs of the engine, with every fault", run: storm },
     Step { name: "programs", about: "the program and the C library, as released", run: programs },
     Step {
         name: "system",
@@ -57,6 +58,14 @@ fn crates(root: &Path) -> Result<Outcome> {
         root,
         &["test", "--quiet", "--workspace", "--exclude", "hydrant-tests"],
     ))?;
+    Ok(Outcome::Passed)
+}
+
+/// Half of the runs in worlds that cause no error, half in worlds that cause all.
+fn storm(root: &Path) -> Result<Outcome> {
+    let seeds = ["--", "--nocapture", "storm::in_"];
+    let test = ["test", "--quiet", "--profile", "storm", "-p", "hydrant-engine", "--test", "suite"];
+    shell::run(cargo(root, &[&test[..], &seeds[..]].concat()).env("HYDRANT_SEEDS", "5000"))?;
     Ok(Outcome::Passed)
 }
 
