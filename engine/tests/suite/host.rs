@@ -152,8 +152,14 @@ impl Host {
     }
 }
 
+/// Where the directories of the tests are, instead of on the disk of the build.
+pub const TEST_DIR: &str = "HYDRANT_TEST_DIR";
+
 /// On the disk of the build where that may be written to.
-fn directory() -> tempfile::TempDir {
+pub fn directory() -> tempfile::TempDir {
+    if let Some(there) = std::env::var_os(TEST_DIR) {
+        return tempfile::tempdir_in(there).expect("a directory there");
+    }
     let disk = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR"));
     disk.or_else(|_| tempfile::tempdir()).expect("a directory")
 }

@@ -5,6 +5,7 @@ mod driven;
 mod dropped;
 mod early;
 mod files;
+mod filesystems;
 mod host;
 mod net;
 mod refused;
