@@ -458,9 +458,16 @@ fn doctor_tells_what_the_machine_grants() {
     let output = run(hydrant(["doctor", "--cores", "1"]).current_dir(folder.path()));
     expect_code(&output, 0);
     let text = stdout(&output);
-    for word in
-        ["kernel", "driver", "locked memory", "huge pages", "arena", "O_DIRECT here", "cores"]
-    {
+    for word in [
+        "kernel",
+        "driver",
+        "locked memory",
+        "huge pages",
+        "arena",
+        "O_DIRECT here",
+        "cores",
+        "seccomp",
+    ] {
         assert!(text.lines().any(|line| line.starts_with(word)), "{word} is missing:\n{text}");
     }
     assert!(text.contains("  granted  "), "{text}");

@@ -1,16 +1,18 @@
 //! `hydrant doctor`: what this machine grants and refuses, and what is done instead (FALL-1).
 
+mod advice;
+
 use std::fmt::Write as _;
 use std::fs;
 use std::io::{self, Write as _};
 use std::path::Path;
 
 use hydrant::TransferLimits;
-use hydrant::engine::{ArenaBacking, Capabilities, FeatureState};
+use hydrant::engine::{ArenaBacking, Capabilities, Direct, Engine, FeatureState};
 
 use crate::exit::Failure;
 use crate::human;
-use crate::options::{Options, Weight};
+use crate::options::{Driver, Options, Weight};
 use crate::probe;
 
 /// Show what this machine grants and refuses: kernel, io_uring, memory, O_DIRECT
@@ -32,6 +34,7 @@ pub async fn run(_: Args, options: &Options) -> Result<(), Failure> {
     report.row("machine", &format!("{}, {}", std::env::consts::ARCH, cpus()));
     report.row("kernel", &first_line("/proc/sys/kernel/osrelease"));
     report.row("io_uring_disabled", &first_line("/proc/sys/kernel/io_uring_disabled"));
+    report.row("seccomp", seccomp().1);
     report.row("huge pages", &huge_pages());
     report.row("transparent huge", &first_line("/sys/kernel/mm/transparent_hugepage/enabled"));
     // What the machine says of itself is shown even where the engine cannot start on it.
@@ -41,13 +44,35 @@ pub async fn run(_: Args, options: &Options) -> Result<(), Failure> {
     let mut report = Report::default();
     report.granted(engine.capabilities());
     report.row("cores", &engine.cores().to_string());
-    let here = match probe::direct_io(engine, Path::new(".")).await {
-        Ok(direct) => probe::spell(direct),
+    let direct = probe::direct_io(engine, Path::new(".")).await;
+    let here = match &direct {
+        Ok(direct) => probe::spell(*direct),
         Err(failure) => format!("unknown: {failure}"),
     };
     report.row("O_DIRECT here", &here);
     report.features(engine.capabilities());
+    report.advice(&found(engine, direct.ok(), options));
     report.print()
+}
+
+/// What advice can be given on.
+fn found(engine: &Engine, direct: Option<Direct>, options: &Options) -> advice::Found {
+    let capabilities = engine.capabilities();
+    let ring = capabilities.features.iter().find(|feature| feature.name == "io_uring");
+    let ring_refused = match ring.map(|feature| &feature.state) {
+        Some(FeatureState::Refused(why)) if options.driver == Driver::Auto => Some(why.clone()),
+        _ => None,
+    };
+    advice::Found {
+        ring_refused,
+        io_uring_disabled: first_line("/proc/sys/kernel/io_uring_disabled"),
+        seccomp: seccomp().0,
+        registered: capabilities.buffers_registered(),
+        memlock_limit_bytes: capabilities.memlock_limit_bytes,
+        arena: capabilities.arena,
+        pool_bytes: engine.pool().stats().total_bytes as u64,
+        direct,
+    }
 }
 
 /// Lines of a name and a value.
@@ -79,6 +104,13 @@ impl Report {
         }
     }
 
+    fn advice(&mut self, found: &advice::Found) {
+        for advice in advice::advice(found) {
+            self.row("could be faster", &advice.cause);
+            self.row("", &advice.mend);
+        }
+    }
+
     fn print(self) -> Result<(), Failure> {
         io::stdout().write_all(self.0.as_bytes()).map_err(Failure::stdout)
     }
@@ -89,6 +121,18 @@ fn arena(backing: ArenaBacking) -> &'static str {
         ArenaBacking::HugeTlb => "pages of 2 MiB set aside (vm.nr_hugepages)",
         ArenaBacking::TransparentHuge => "transparent huge pages of 2 MiB",
         ArenaBacking::Small => "pages of 4 KiB",
+    }
+}
+
+/// Whether a filter of system calls is in force, and in words (proc(5), `Seccomp`).
+fn seccomp() -> (bool, &'static str) {
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mode = status.lines().find_map(|line| line.strip_prefix("Seccomp:")).map(str::trim);
+    match mode {
+        Some("0") => (false, "no filter"),
+        Some("1") => (true, "strict"),
+        Some("2") => (true, "a filter of system calls is in force"),
+        _ => (false, "unknown"),
     }
 }
 
