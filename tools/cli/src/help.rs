@@ -18,6 +18,7 @@ macro_rules! examples {
         "
 Examples:
   hydrant demo                              what this machine does, measured
+  hydrant bench disk ./file --rw randread   what its disk does, without S3
   hydrant serve ./data                      an S3 server on a directory
   hydrant cp ./disk.img s3://backup/        upload, in parts
   hydrant cp s3://backup/disk.img direct:///srv/disk.img

@@ -35,6 +35,24 @@ impl Line {
         self
     }
 
+    /// A field with a measured number. What is no finite number has no place in JSON (RFC 8259,
+    /// section 6) and becomes null.
+    pub fn decimal(mut self, name: &str, value: f64) -> Line {
+        self.name(name);
+        match value.is_finite() {
+            true => write!(self.0, "{value}").expect("a string takes all"),
+            false => self.0.push_str("null"),
+        }
+        self
+    }
+
+    /// A field that is true or false.
+    pub fn flag(mut self, name: &str, value: bool) -> Line {
+        self.name(name);
+        self.0.push_str(if value { "true" } else { "false" });
+        self
+    }
+
     /// The line, without a line feed.
     pub fn finish(mut self) -> String {
         self.0.push('}');
@@ -75,6 +93,14 @@ mod tests {
     fn a_line_has_its_schema_first() {
         let line = Line::new("x/1").number("n", 7).maybe("none", None).text("k", "v").finish();
         assert_eq!(line, r#"{"schema":"x/1","n":7,"k":"v"}"#);
+    }
+
+    #[test]
+    fn measured_numbers_and_flags_are_json() {
+        let line = Line::new("x/1").decimal("a", 0.25).decimal("b", f64::NAN).decimal("c", 3.0);
+        let line = line.flag("t", true).flag("f", false);
+        let text = r#"{"schema":"x/1","a":0.25,"b":null,"c":3,"t":true,"f":false}"#;
+        assert_eq!(line.finish(), text);
     }
 
     #[test]

@@ -8,14 +8,16 @@
 //! - [`options`] are those of every command; [`place`] reads `SRC` and `DST`.
 //! - [`help`] is what `--help` teaches beyond the options.
 //! - [`exit`] is the promise about exit codes; [`signals`] ends a command early but cleanly.
-//! - [`pipe`] is stdin and stdout, [`progress`] the bar, [`sizes`], [`human`] and [`json`] read and
-//!   write numbers, times and lines.
+//! - [`pipe`] is stdin and stdout, [`progress`] the bar; [`sizes`], [`times`], [`human`], [`table`]
+//!   and [`json`] read and write numbers, times and lines.
+//! - [`took`] and [`usage`] measure; [`random`] makes bytes; [`helper`] is this program once more.
 
 #![forbid(unsafe_code)]
 
 mod commands;
 mod exit;
 mod help;
+mod helper;
 mod human;
 mod json;
 mod options;
@@ -23,9 +25,14 @@ mod pipe;
 mod place;
 mod probe;
 mod progress;
+mod random;
 mod signals;
 mod sizes;
+mod table;
 mod tally;
+mod times;
+mod took;
+mod usage;
 
 use std::process::ExitCode;
 

@@ -16,11 +16,12 @@ const CORES_MAX: usize = 1024;
 #[derive(Debug, Args)]
 pub struct Options {
     /// Cores of the engine, each a thread with a ring of its own [default: one for each CPU;
-    /// 1 for ls, stat, rm]
+    /// 1 for bench, ls, stat, rm]
     #[arg(long, global = true, value_name = "N", value_parser = parse_cores)]
     pub cores: Option<usize>,
 
-    /// Memory for payload, a hard limit: 64MiB and more [default: 256MiB; 64MiB for ls, stat, rm]
+    /// Memory for payload, a hard limit: 64MiB and more [default: 256MiB; 64MiB for ls, stat, rm;
+    /// what it takes for bench]
     #[arg(long, global = true, value_name = "SIZE", value_parser = sizes::parse_pool)]
     pub pool: Option<usize>,
 

@@ -58,6 +58,15 @@ impl Progress {
 
     /// Draws while `work` runs.
     pub async fn during<T>(&self, work: impl Future<Output = T>) -> T {
+        self.during_counted(work, || self.0.done_bytes.load(Relaxed)).await
+    }
+
+    /// Draws while `work` runs, and asks `done_bytes` how far that is.
+    pub async fn during_counted<T>(
+        &self,
+        work: impl Future<Output = T>,
+        done_bytes: impl Fn() -> u64,
+    ) -> T {
         let Some(bar) = &self.0.bar else { return work.await };
         let mut work = std::pin::pin!(work);
         let mut ticks = interval(REDRAW);
@@ -66,7 +75,10 @@ impl Progress {
             tokio::select! {
                 biased;
                 result = &mut work => return result,
-                _ = ticks.tick() => self.0.draw(bar),
+                _ = ticks.tick() => {
+                    self.0.done_bytes.store(done_bytes(), Relaxed);
+                    self.0.draw(bar);
+                }
             }
         }
     }

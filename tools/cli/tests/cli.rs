@@ -1,5 +1,6 @@
 //! The program from outside: exit codes, pipes, what stands on stdout and stderr.
 
+mod bench;
 mod common;
 
 use std::fs::{self, File};
@@ -13,7 +14,7 @@ use std::thread;
 
 use common::*;
 
-const COMMANDS: [&str; 8] = ["demo", "serve", "cp", "ls", "stat", "cat", "rm", "doctor"];
+const COMMANDS: [&str; 9] = ["demo", "bench", "serve", "cp", "ls", "stat", "cat", "rm", "doctor"];
 
 #[test]
 fn help_teaches_and_succeeds() {

@@ -4,6 +4,7 @@
 //! the main thread, so that a signal ends them by dropping what they hold. `serve` alone runs on
 //! its own: it has a runtime, and signals end it well.
 
+mod bench;
 mod cat;
 mod cp;
 mod demo;
@@ -23,6 +24,7 @@ use crate::signals;
 #[derive(Debug, Subcommand)]
 pub enum Command {
     Demo(demo::Args),
+    Bench(bench::Args),
     Serve(serve::Args),
     Cp(cp::Args),
     Ls(ls::Args),
@@ -37,6 +39,7 @@ impl Command {
     pub fn name(&self) -> &'static str {
         match self {
             Command::Demo(_) => "demo",
+            Command::Bench(args) => args.name(),
             Command::Serve(_) => "serve",
             Command::Cp(_) => "cp",
             Command::Ls(_) => "ls",
@@ -52,6 +55,7 @@ impl Command {
 pub fn run(command: Command, options: &Options) -> Result<(), Failure> {
     match command {
         Command::Demo(args) => signals::run(demo::run(args, options)),
+        Command::Bench(args) => bench::run(args, options),
         Command::Serve(args) => serve::run(args, options),
         Command::Cp(args) => signals::run(cp::run(args, options)),
         Command::Ls(args) => signals::run(ls::run(args, options)),

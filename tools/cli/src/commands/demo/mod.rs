@@ -8,7 +8,6 @@ mod folder;
 mod leg;
 mod server;
 mod table;
-mod usage;
 
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -22,6 +21,7 @@ use crate::options::Options;
 use crate::probe;
 use crate::progress::Progress;
 use crate::sizes;
+use crate::usage;
 use folder::Folder;
 use leg::Leg;
 use server::{BUCKET, Server};
@@ -128,7 +128,7 @@ fn expect_bytes(leg: &Leg, size: u64) -> Result<(), Failure> {
 }
 
 fn expect_registered(client: &Hydrant, legs: &[Leg]) -> Result<(), Failure> {
-    let short = legs.iter().any(|leg| leg.registered_share() < REGISTERED_SHARE_MIN);
+    let short = legs.iter().any(|leg| leg.took.registered_share() < REGISTERED_SHARE_MIN);
     match client.engine().capabilities().buffers_registered() && short {
         true => Err(Failure::Short(
             "less than 95 % of the file bytes went through registered buffers, although the kernel \
