@@ -58,7 +58,7 @@ pub use file::{
     remove_file, rename,
 };
 pub use metrics::{CopyReason, Metrics, MetricsSnapshot};
-pub use net::{RecvMode, TcpListener, TcpStream, resolve};
+pub use net::{RecvMode, TcpListener, TcpStream, ZeroCopyChoice, resolve};
 pub use pool::{
     ArenaBacking, Buf, Lease, LeaseFuture, Pool, PoolConfig, PoolError, PoolStats, Region,
     RegionOwner, Returned, StableBuf, Ticket, TicketFuture, TicketRequest, borrow_blocking,

@@ -12,4 +12,4 @@ mod stream;
 
 pub use listener::TcpListener;
 pub use resolve::resolve;
-pub use stream::{RecvMode, TcpStream};
+pub use stream::{RecvMode, TcpStream, ZeroCopyChoice};

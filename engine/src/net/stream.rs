@@ -27,6 +27,7 @@ pub struct TcpStream {
     core: Core,
     handle: Handle,
     peer: SocketAddr,
+    choice: Cell<ZeroCopyChoice>,
     zero_copy: Cell<ZeroCopy>,
     zero_copy_in_flight: Cell<u32>,
     low_water_bytes: Cell<u32>,
@@ -41,13 +42,28 @@ pub enum RecvMode {
     Fill,
 }
 
+/// Whether sends go without a copy; see [`TcpStream::set_zero_copy`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum ZeroCopyChoice {
+    /// From 16 KiB on, until the kernel has said once that it copied after all.
+    #[default]
+    Auto,
+    /// Always, however small, and even where the kernel says that it copies after all. Where it
+    /// refuses them, sends are with a copy (FALL-1).
+    On,
+    /// Never.
+    Off,
+}
+
 /// What is known about zero-copy sends on this connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum ZeroCopy {
     /// Not tried yet, or worked.
     Worthwhile,
-    /// The kernel copied after all, as it always does on loopback, or lacks the opcode.
+    /// The kernel copied after all, as it always does on loopback.
     Pointless,
+    /// The kernel lacks the opcode, or would not carry one out.
+    Refused,
 }
 
 /// Bodies below this are sent with a copy: the notification costs more than it saves (break-even
@@ -64,12 +80,13 @@ impl TcpStream {
         let zero_copy = if core.supports(LateOpcode::SendZeroCopy) {
             ZeroCopy::Worthwhile
         } else {
-            ZeroCopy::Pointless
+            ZeroCopy::Refused
         };
         TcpStream {
             core: core.clone(),
             handle,
             peer,
+            choice: Cell::default(),
             zero_copy: zero_copy.into(),
             zero_copy_in_flight: 0.into(),
             low_water_bytes: 1.into(),
@@ -79,6 +96,12 @@ impl TcpStream {
     /// The other end.
     pub fn peer(&self) -> SocketAddr {
         self.peer
+    }
+
+    /// Chooses whether later sends go without a copy. A stream starts with
+    /// [`ZeroCopyChoice::Auto`]; the others are for measuring.
+    pub fn set_zero_copy(&self, choice: ZeroCopyChoice) {
+        self.choice.set(choice);
     }
 
     /// Resets the connection at once; sends and receives in flight end, and give their buffers back.
@@ -164,8 +187,7 @@ impl TcpStream {
     ) -> BufResult<usize> {
         let buf = buf.into();
         let wanted = span.len();
-        let zero_copy =
-            self.zero_copy.get() == ZeroCopy::Worthwhile && wanted >= ZERO_COPY_BYTES_MIN;
+        let zero_copy = self.sends_without_copy(wanted);
         let socket = self.handle.clone();
         let (span_start, span_end) = (span.start, span.end);
         let op = if zero_copy {
@@ -188,19 +210,29 @@ impl TcpStream {
         if let Some(guard) = guard {
             guard.ended();
         }
-        if outcome.copied {
+        if outcome.copied && self.zero_copy.get() == ZeroCopy::Worthwhile {
             self.zero_copy.set(ZeroCopy::Pointless);
         }
         let (sent, error) = (outcome.transferred, outcome.error);
         let buf = outcome.op.into_buf().expect("a send has a buffer");
         if zero_copy && error.is_some_and(refuses_zero_copy) {
-            self.zero_copy.set(ZeroCopy::Pointless);
+            self.zero_copy.set(ZeroCopy::Refused);
             return self.send_rest(buf, span_start + sent..span_end, more, stall, sent).await;
         }
         match error {
             _ if stalled && sent < wanted => (Err(self.stalled("send", stall)), buf),
             None => (Ok(sent), buf),
             Some(errno) => (Err(self.error("send", errno)), buf),
+        }
+    }
+
+    fn sends_without_copy(&self, bytes: usize) -> bool {
+        match (self.choice.get(), self.zero_copy.get()) {
+            (ZeroCopyChoice::Off, _) | (_, ZeroCopy::Refused) => false,
+            (ZeroCopyChoice::On, _) => bytes > 0,
+            (ZeroCopyChoice::Auto, state) => {
+                state == ZeroCopy::Worthwhile && bytes >= ZERO_COPY_BYTES_MIN
+            }
         }
     }
 

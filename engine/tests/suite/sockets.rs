@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use hydrant_engine::{Error, RecvMode, TcpStream};
+use hydrant_engine::{Error, RecvMode, TcpStream, ZeroCopyChoice};
 
 use crate::host::{
     Host, LIMIT, check, config, drop_after, filled, hosts, join, lease, memory, on_all,
@@ -120,6 +120,45 @@ fn a_reset_ends_both_sides() {
         let data = filled(&core, 4096, 1).await;
         assert!(matches!(near.send(data, 0..4096, false, LIMIT).await.0, Err(Error::Os(_))));
     });
+}
+
+#[test]
+fn sends_go_without_a_copy_as_chosen_and_as_the_kernel_can() {
+    const SENDS: u64 = 3;
+    let chosen = [
+        (ZeroCopyChoice::Off, 64 << 10, 0..=0),
+        // Loopback copies, and one such answer is enough.
+        (ZeroCopyChoice::Auto, 64 << 10, 1..=SENDS),
+        (ZeroCopyChoice::On, 1000, SENDS..=SENDS),
+    ];
+    for (choice, size, expected) in chosen {
+        for mut host in hosts(&config()) {
+            let can = match &host {
+                Host::Kernel { engine, .. } => engine.capabilities().has("zero-copy send"),
+                Host::Simulated(_) => true,
+            };
+            host.run(move |core, place| async move {
+                let (near, far) = place.pair(&core).await;
+                near.set_zero_copy(choice);
+                let (mut data, mut room) =
+                    (filled(&core, size, 3).await, lease(&core, size).await.into());
+                for _ in 0..SENDS {
+                    let (sent, (received, back)) = join(
+                        near.send(data, 0..size, false, LIMIT),
+                        far.recv(room, 0..size, RecvMode::Fill, LIMIT),
+                    )
+                    .await;
+                    assert_eq!((sent.0.expect("sent"), received.expect("received")), (size, size));
+                    (data, room) = (sent.1.into_lease().expect("a lease"), back);
+                    check(&memory(&mut room)[..size], 3);
+                }
+            });
+            let sends = host.engine().metrics().bytes_sent_zero_copy / size as u64;
+            let expected = if can { expected.clone() } else { 0..=0 };
+            assert!(expected.contains(&sends), "{choice:?}: {sends} of {SENDS}");
+            host.finish();
+        }
+    }
 }
 
 /// NET-1, on the kernel's loopback and in the simulator: the peer never reads.
