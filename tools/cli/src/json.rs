@@ -53,6 +53,14 @@ impl Line {
         self
     }
 
+    /// A field with an object of fields, which `fill` adds.
+    pub fn object(mut self, name: &str, fill: impl FnOnce(Line) -> Line) -> Line {
+        self.name(name);
+        let inner = fill(Line(String::from("{"))).finish();
+        self.0.push_str(&inner);
+        self
+    }
+
     /// The line, without a line feed.
     pub fn finish(mut self) -> String {
         self.0.push('}');
@@ -96,10 +104,10 @@ mod tests {
     }
 
     #[test]
-    fn measured_numbers_and_flags_are_json() {
+    fn measured_numbers_flags_and_objects_are_json() {
         let line = Line::new("x/1").decimal("a", 0.25).decimal("b", f64::NAN).decimal("c", 3.0);
-        let line = line.flag("t", true).flag("f", false);
-        let text = r#"{"schema":"x/1","a":0.25,"b":null,"c":3,"t":true,"f":false}"#;
+        let line = line.object("o", |line| line.flag("t", true).flag("f", false)).number("n", 1);
+        let text = r#"{"schema":"x/1","a":0.25,"b":null,"c":3,"o":{"t":true,"f":false},"n":1}"#;
         assert_eq!(line.finish(), text);
     }
 

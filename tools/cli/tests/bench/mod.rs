@@ -1,6 +1,8 @@
 //! `hydrant bench` from outside: what it counts adds up, and what is somebody's stays as it was.
 
 use std::fs;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
 use std::path::Path;
 use std::process::Output;
 
@@ -139,6 +141,110 @@ fn disk_that_is_interrupted_removes_its_file() {
     signal(&child, "INT");
     expect_code(&child.wait_with_output().expect("ended"), 130);
     assert!(!path.exists());
+}
+
+#[test]
+fn net_counts_what_it_moves_both_ways() {
+    for driver in ["auto", "poll"] {
+        let json = done(&[
+            "bench",
+            "net",
+            "loopback",
+            "--bytes",
+            "33MiB",
+            "--connections",
+            "3",
+            "--cores",
+            "2",
+            "--driver",
+            driver,
+            "--json",
+        ]);
+        assert!(json.starts_with(r#"{"schema":"hydrant.bench.net/1","#), "{json}");
+        assert_eq!(json.contains(r#""driver":"poll""#), driver == "poll", "{json}");
+        for way in ["send", "receive"] {
+            let (_, run) = json.split_once(&format!("\"{way}\":{{")).expect(way);
+            assert_eq!((number(run, "blocks"), number(run, "bytes")), (33.0, 34_603_008.0));
+            assert!(number(run, "latency_min_us") <= number(run, "latency_max_us"), "{json}");
+            // The kernel always copies on loopback.
+            assert_eq!(number(run, "zero_copy_share"), 0.0, "{json}");
+        }
+    }
+}
+
+#[test]
+fn net_sends_without_a_copy_as_told() {
+    let sent = |zero_copy| {
+        let json = done(&[
+            "bench",
+            "net",
+            "loopback",
+            "--direction",
+            "send",
+            "--bytes",
+            "1MiB",
+            "--block",
+            "4KiB",
+            "--connections",
+            "1",
+            "--zero-copy",
+            zero_copy,
+            "--json",
+        ]);
+        assert!(!json.contains("\"receive\""), "{json}");
+        (number(&json, "bytes"), number(&json, "zero_copy_bytes"))
+    };
+    assert_eq!(sent("off"), (1_048_576.0, 0.0));
+    // Blocks are too small for it to pay, so nobody does it unless told to.
+    assert_eq!(sent("auto"), (1_048_576.0, 0.0));
+    assert!(sent("on").1 >= 1_048_576.0 || !stdout(&doctor()).contains("granted  zero-copy send"));
+}
+
+#[test]
+fn net_has_a_sink_for_clients_elsewhere() {
+    let arguments = ["bench", "net", "sink", "--print-address", "--cores", "2"];
+    let mut sink = hydrant(arguments).spawn().expect("started");
+    let mut address = String::new();
+    let mut out = BufReader::new(sink.stdout.take().expect("piped"));
+    out.read_line(&mut address).expect("a line");
+    let address = address.trim_end();
+    let table = done(&["bench", "net", "send", address, "--bytes", "8MiB", "--connections", "5"]);
+    for word in ["send", "GB/s", "99.9 %", "CPU s per GiB", "sent without a copy", "loopback"] {
+        assert!(table.contains(word), "{word} is missing:\n{table}");
+    }
+    let timed = done(&["bench", "net", "receive", address, "--time", "100ms", "--json"]);
+    assert!(number(&timed, "time_s") >= 0.1 && number(&timed, "bytes") > 0.0, "{timed}");
+    // Somebody who speaks something else is sent away, and the others go on.
+    let mut stranger = TcpStream::connect(address).expect("connected");
+    stranger.write_all(&[b'x'; 64]).expect("taken");
+    let gone = stranger.read(&mut [0; 1]);
+    assert!(matches!(gone, Ok(0) | Err(_)), "{gone:?}");
+    done(&["bench", "net", "send", address, "--bytes", "4MiB"]);
+    signal(&sink, "TERM");
+    expect_code(&sink.wait_with_output().expect("ended"), 0);
+    expect_code(&run(&mut hydrant(["bench", "net", "send", address])), 5);
+}
+
+#[test]
+fn net_refuses_what_cannot_be_meant() {
+    let refused: [(&[&str], &str); 6] = [
+        (&["loopback", "--block", "16"], "at least 32"),
+        (&["loopback", "--bytes", "1MiB", "--connections", "2"], "less than one block"),
+        (&["loopback", "--bytes", "1000000"], "multiple"),
+        (&["loopback", "--connections", "100", "--pool", "64MiB"], "--pool 108MiB would do"),
+        (&["send", "127.0.0.1"], "ADDRESS"),
+        (&["sink", "--region", "x"], "--region"),
+    ];
+    for (arguments, told) in refused {
+        let output = run(hydrant(["bench", "net"]).args(arguments));
+        expect_code(&output, 2);
+        assert!(said(&output).contains(told), "{arguments:?}: {}", said(&output));
+        assert!(output.stdout.is_empty(), "{arguments:?}");
+    }
+}
+
+fn doctor() -> Output {
+    run(&mut hydrant(["doctor", "--cores", "1"]))
 }
 
 /// What a run that succeeds prints.

@@ -8,6 +8,7 @@ mod disk;
 mod figures;
 mod latency;
 mod length;
+mod net;
 mod setup;
 
 use clap::Subcommand;
@@ -16,7 +17,7 @@ use crate::exit::Failure;
 use crate::options::Options;
 use crate::signals;
 
-/// Measure the engine on this machine: a disk
+/// Measure the engine on this machine: a disk, a network
 ///
 /// Unlike `demo` there is no S3 in it: the bytes go between memory and the device, and the figures
 /// are those of the kernel, the device and the engine.
@@ -24,6 +25,7 @@ use crate::signals;
 #[command(after_help = "\
 Examples:
   hydrant bench disk /mnt/nvme/file --rw randread
+  hydrant bench net loopback
   hydrant bench disk --help")]
 pub struct Args {
     #[command(subcommand)]
@@ -33,6 +35,7 @@ pub struct Args {
 #[derive(Debug, Subcommand)]
 enum Bench {
     Disk(disk::Args),
+    Net(net::Args),
 }
 
 impl Args {
@@ -40,6 +43,7 @@ impl Args {
     pub fn name(&self) -> &'static str {
         match &self.bench {
             Bench::Disk(_) => disk::NAME,
+            Bench::Net(args) => args.name(),
         }
     }
 }
@@ -48,5 +52,6 @@ impl Args {
 pub fn run(args: Args, options: &Options) -> Result<(), Failure> {
     match args.bench {
         Bench::Disk(args) => signals::run(disk::run(args, options)),
+        Bench::Net(args) => net::run(args, options),
     }
 }

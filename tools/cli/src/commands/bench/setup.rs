@@ -37,18 +37,14 @@ impl Need {
         bytes.next_multiple_of(HUGE_PAGE_BYTES).max(sizes::POOL_BYTES_MIN as u64)
     }
 
-    /// Starts the engine: with one core, and a pool of the size that it takes, unless the options
-    /// say otherwise.
+    /// Starts an engine whose pool holds the blocks.
     pub fn start(&self, options: &Options) -> Result<Hydrant, Failure> {
-        let pool_bytes = options.pool.map_or(self.pool_bytes(), |bytes| bytes as u64);
-        let pool_bytes = usize::try_from(pool_bytes).unwrap_or(usize::MAX);
-        let builder = Hydrant::builder().cores(1).pool_bytes(pool_bytes);
-        let pin = self.pin;
-        let client = options.engine(builder).engine(|config| config.pin_cores = pin).build()?;
-        if (client.engine().pool().capacity_for(self.block_bytes as usize) as u64) < self.blocks {
-            return Err(self.refusal(pool_bytes as u64));
+        let client = start(options, self.pool_bytes(), self.pin)?;
+        let pool = client.engine().pool();
+        match pool.capacity_for(self.block_bytes as usize) as u64 >= self.blocks {
+            true => Ok(client),
+            false => Err(self.refusal(pool.stats().total_bytes as u64)),
         }
-        Ok(client)
     }
 
     /// All blocks, filled with random bytes, so that every page is there before the run.
@@ -75,6 +71,13 @@ impl Need {
             self.pool_bytes().div_ceil(1 << 20)
         ))
     }
+}
+
+/// Starts an engine with one core and a pool of this size, unless the options say otherwise.
+pub fn start(options: &Options, pool_bytes: u64, pin: bool) -> Result<Hydrant, Failure> {
+    let pool_bytes = usize::try_from(pool_bytes).unwrap_or(usize::MAX);
+    let builder = options.engine(Hydrant::builder().cores(1).pool_bytes(pool_bytes));
+    Ok(builder.engine(|config| config.pin_cores = pin).build()?)
 }
 
 /// Takes as many from the end as fall to one core.
