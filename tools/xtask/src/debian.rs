@@ -29,6 +29,9 @@ pub const FOR_BENCHES: &[Needed] = &[
     Needed { program: "setpriv", package: "util-linux" },
 ];
 
+/// The peer of the engine on disks.
+pub const FOR_DISK_BENCHES: &[Needed] = &[Needed { program: "fio", package: "fio" }];
+
 /// Installs what is missing.
 ///
 /// # Errors

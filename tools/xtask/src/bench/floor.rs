@@ -9,15 +9,15 @@ use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
 
-use super::contestant::{Contestant, Sample, Yardstick};
+use super::contestant::{Contestant, Proof, Sample, Yardstick, in_turn, middle, ratio};
 use super::machine::Machine;
+use super::programs;
 use super::server::{BUCKET, OBJECT, Server};
-use super::stats::{Estimate, Verdict, median};
+use super::stats::Verdict;
 use super::table;
 use super::variant::{Direction, Engine, Load, Variant};
 use crate::debian;
 use crate::failure::{Failure, Result};
-use crate::shell::{self, cargo};
 use crate::sizes;
 
 /// What Hydrant may cost, as a multiple of the floor.
@@ -134,21 +134,8 @@ struct Programs {
 
 impl Programs {
     fn build(root: &Path) -> Result<Self> {
-        shell::run(&mut cargo(
-            root,
-            &["build", "--quiet", "--release", "-p", "hydrant-floor", "--bins"],
-        ))?;
-        let target =
-            std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), PathBuf::from);
-        let built = |name: &str| {
-            let program = root.join(&target).join("release").join(name);
-            if program.is_file() {
-                Ok(program)
-            } else {
-                Err(Failure::new(format!("no {}", program.display())))
-            }
-        };
-        Ok(Self { floor: built("hydrant-floor")?, client: built("hydrant-client")? })
+        let built = programs::build(root, "hydrant-floor")?;
+        Ok(Self { floor: built.find("hydrant-floor")?, client: built.find("hydrant-client")? })
     }
 }
 
@@ -228,36 +215,16 @@ fn costs(
     let mut costs: Vec<(f64, Variant)> = samples
         .iter()
         .zip(variants)
-        .map(|(runs, variant)| {
-            (median(&runs.iter().map(|run| run.cpu_s).collect::<Vec<_>>()), variant)
-        })
+        .map(|(runs, variant)| (middle(runs, |run| run.cpu_s), variant))
         .collect();
     costs.sort_by(|(one, _), (other, _)| one.total_cmp(other));
     Ok(costs)
 }
 
-/// Runs every contestant once a round; each round starts with the next, so that nobody always comes
-/// first.
-fn in_turn(
-    contestants: &[Contestant],
-    rounds: usize,
-    yardstick: &Yardstick,
-) -> Result<Vec<Vec<Sample>>> {
-    let mut samples = vec![Vec::with_capacity(rounds); contestants.len()];
-    for round in 0..rounds {
-        for turn in 0..contestants.len() {
-            let at = (round + turn) % contestants.len();
-            samples[at].push(contestants[at].run(yardstick)?);
-        }
-    }
-    Ok(samples)
-}
-
 /// The contestants by their place: Hydrant, the floor, then those that bound the floor.
 fn judge(contestants: &[Contestant], samples: &[Vec<Sample>], seed: u64) -> Judgement {
     let ratio = |one: usize, other: usize, value: fn(&Sample) -> f64| {
-        let column = |at: usize| samples[at].iter().map(value).collect::<Vec<_>>();
-        Estimate::of_ratios(&column(one), &column(other), seed)
+        ratio(&samples[one], &samples[other], value, seed)
     };
     let cpu = |sample: &Sample| sample.cpu_s;
     for (at, contestant) in contestants.iter().enumerate().skip(2) {
@@ -304,7 +271,7 @@ fn curl(load: &Load) -> Contestant {
     Contestant {
         name: "curl",
         command: words.map(str::to_owned).to_vec(),
-        proof: format!("size {}", load.bytes),
+        proof: Proof::Says(format!("size {}", load.bytes)),
     }
 }
 
@@ -333,7 +300,8 @@ fn reference(program: &Path, load: &Load, variant: &Variant) -> Contestant {
     if variant.wait_all {
         command.push("-W".to_owned());
     }
-    Contestant { name: "reference", command, proof: format!(" bytes {} ", load.bytes) }
+    let proof = Proof::Says(format!(" bytes {} ", load.bytes));
+    Contestant { name: "reference", command, proof }
 }
 
 #[cfg(test)]
@@ -341,8 +309,9 @@ mod tests {
     use super::*;
 
     fn side(name: &'static str, cpu_s: f64, wall_s: f64) -> (Contestant, Vec<Sample>) {
-        let contestant = Contestant { name, command: Vec::new(), proof: String::new() };
-        (contestant, vec![Sample { cpu_s, user_s: 0.0, wall_s }; 15])
+        let proof = Proof::Says(String::new());
+        let contestant = Contestant { name, command: Vec::new(), proof };
+        (contestant, vec![Sample { cpu_s, user_s: 0.0, wall_s, bytes: 1 }; 15])
     }
 
     fn judged(sides: Vec<(Contestant, Vec<Sample>)>) -> Judgement {

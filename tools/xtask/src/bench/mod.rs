@@ -6,8 +6,11 @@
 //! interval lies on one side of it.
 
 mod contestant;
+mod engine;
+mod fio;
 mod floor;
 mod machine;
+mod programs;
 mod server;
 mod stats;
 mod table;
@@ -23,10 +26,13 @@ use crate::failure::Result;
 pub enum Bench {
     /// Hydrant against the least work the kernel needs, over plain HTTP on loopback.
     Floor(floor::Args),
+    /// The engine against fio, on a file with O_DIRECT.
+    Engine(engine::Args),
 }
 
 pub fn run(root: &Path, bench: Bench) -> Result<()> {
     match bench {
         Bench::Floor(args) => floor::run(root, &args),
+        Bench::Engine(args) => engine::run(root, &args),
     }
 }

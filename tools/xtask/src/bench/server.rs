@@ -131,10 +131,14 @@ fn sweep() -> Result<()> {
     Ok(())
 }
 
-fn write_object(path: &Path, bytes: u64, seed: u64) -> Result<()> {
+/// Random bytes in a file.
+///
+/// # Errors
+/// When there is no room for them.
+pub fn write_object(path: &Path, bytes: u64, seed: u64) -> Result<()> {
     let failed = |cause| {
         let need = sizes::show(bytes);
-        Failure::io(format!("{} (it takes {need} of memory; see --bytes)", path.display()), cause)
+        Failure::io(format!("{} (it takes {need})", path.display()), cause)
     };
     let mut file = BufWriter::with_capacity(1 << 20, File::create(path).map_err(failed)?);
     let (mut random, mut left) = (SplitMix64(seed), bytes);

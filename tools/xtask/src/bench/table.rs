@@ -1,7 +1,6 @@
 //! How the samples of a bench are shown.
 
-use super::contestant::{Contestant, Sample, Yardstick};
-use super::stats::median;
+use super::contestant::{Contestant, Sample, Yardstick, middle};
 
 /// User time is counted in ticks of 4 ms on many kernels: below this much payload it says nothing.
 const USER_CLAIM_GIB: f64 = 16.0;
@@ -13,12 +12,11 @@ pub fn rows(contestants: &[Contestant], samples: &[Vec<Sample>], yardstick: &Yar
         "program", "CPU s/GiB", "user s/GiB", "wall s", "GB/s"
     );
     for (contestant, samples) in contestants.iter().zip(samples) {
-        let of = |value: fn(&Sample) -> f64| median(&samples.iter().map(value).collect::<Vec<_>>());
-        let wall_s = of(|sample| sample.wall_s);
+        let wall_s = middle(samples, |sample| sample.wall_s);
         out += &format!(
             "{:<10} {:>10.4} {:>11} {wall_s:>9.3} {:>7.2}\n",
             contestant.name,
-            of(|sample| sample.cpu_s) / yardstick.gib(),
+            middle(samples, |sample| sample.cpu_s) / yardstick.gib(),
             user(samples, yardstick),
             yardstick.bytes as f64 / wall_s / 1e9,
         );
@@ -37,11 +35,13 @@ fn user(samples: &[Sample], yardstick: &Yardstick) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::super::contestant::Proof;
     use super::*;
 
     fn shown(runs: usize) -> String {
-        let contestant = Contestant { name: "ours", command: Vec::new(), proof: String::new() };
-        let sample = Sample { cpu_s: 1.0, user_s: 0.1, wall_s: 2.0 };
+        let contestant =
+            Contestant { name: "ours", command: Vec::new(), proof: Proof::Says(String::new()) };
+        let sample = Sample { cpu_s: 1.0, user_s: 0.1, wall_s: 2.0, bytes: 4 << 30 };
         let yardstick = Yardstick { program: "x".into(), bytes: 4 << 30 };
         rows(&[contestant], &[vec![sample; runs]], &yardstick)
     }
