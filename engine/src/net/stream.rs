@@ -70,9 +70,9 @@ enum ZeroCopy {
 /// at 1 to 4 KiB measured on Linux 6.15, clear gain from 16 KiB; others use 8 to 16 KiB).
 const ZERO_COPY_BYTES_MIN: usize = 16 << 10;
 
-/// A receive that fills a large span sleeps until so much is there. Waking for every segment cost
-/// 15 % more CPU for the same bytes (`docs/performance.md`); 1 MiB gained nothing over this.
-const LOW_WATER_BYTES: usize = 256 << 10;
+/// A receive that fills a large span sleeps until so much is there. Waking for every segment cost a
+/// quarter more CPU for the same bytes; 64 KiB and 256 KiB gained less (`docs/performance.md`).
+const LOW_WATER_BYTES: usize = 128 << 10;
 
 impl TcpStream {
     pub(super) fn new(core: &Core, handle: Handle, peer: SocketAddr) -> TcpStream {
