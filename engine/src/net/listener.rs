@@ -6,6 +6,7 @@ use super::TcpStream;
 use crate::cores::Core;
 use crate::error::{OsError, Result};
 use crate::op::{Descriptor, Handle, Op};
+use crate::ring::peer_address;
 
 /// A listening socket; clones share it, and any core may accept on it.
 #[derive(Debug, Clone)]
@@ -51,7 +52,11 @@ impl TcpListener {
     pub async fn accept(&self, core: &Core) -> Result<TcpStream> {
         let outcome = core.op(Op::Accept { listener: self.handle.clone() }).await;
         match (outcome.error, outcome.handle) {
-            (None, Some(handle)) => Ok(TcpStream::new(core, handle, self.local)),
+            (None, Some(handle)) => {
+                // A peer that is gone already has no address any more; its errors name the listener.
+                let peer = peer_address(&handle).unwrap_or(self.local);
+                Ok(TcpStream::new(core, handle, peer))
+            }
             (errno, _) => {
                 Err(OsError::new("accept", self.local, errno.unwrap_or(libc::EBADF)).into())
             }

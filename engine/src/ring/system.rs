@@ -1,6 +1,6 @@
 //! The few system calls around a ring that are no ring operations.
 
-use std::net::SocketAddr;
+use std::net::{SocketAddr, SocketAddrV6};
 use std::os::fd::{FromRawFd, OwnedFd};
 use std::time::Duration;
 
@@ -151,6 +151,35 @@ pub(crate) fn socket_address(plain: SocketAddr) -> SocketAddress {
         }
     };
     SocketAddress { storage, len: len as libc::socklen_t, plain }
+}
+
+/// The other end of a connected socket; `None` where there is none any more.
+pub(crate) fn peer_address(handle: &Handle) -> Option<SocketAddr> {
+    // SAFETY: a zeroed sockaddr_storage is a valid value of it.
+    let mut storage: libc::sockaddr_storage = unsafe { std::mem::zeroed() };
+    let mut len = size_of_val(&storage) as libc::socklen_t;
+    let place = &raw mut storage;
+    // SAFETY: the kernel writes at most `len` bytes, which is what the local value has.
+    let got = unsafe { libc::getpeername(handle.raw_fd()?, place.cast(), &raw mut len) };
+    if got != 0 {
+        return None;
+    }
+    match libc::c_int::from(storage.ss_family) {
+        libc::AF_INET => {
+            // SAFETY: the family says what the storage holds, and it is aligned for all of them.
+            let v4 = unsafe { place.cast::<libc::sockaddr_in>().read() };
+            let ip = std::net::Ipv4Addr::from(v4.sin_addr.s_addr.to_ne_bytes());
+            Some((ip, u16::from_be(v4.sin_port)).into())
+        }
+        libc::AF_INET6 => {
+            // SAFETY: as above.
+            let v6 = unsafe { place.cast::<libc::sockaddr_in6>().read() };
+            let (ip, port) = (v6.sin6_addr.s6_addr.into(), u16::from_be(v6.sin6_port));
+            let plain = SocketAddrV6::new(ip, port, v6.sin6_flowinfo, v6.sin6_scope_id);
+            Some(plain.into())
+        }
+        _ => None,
+    }
 }
 
 /// Sends small segments at once: a request head must not wait for the ACK of the one before.

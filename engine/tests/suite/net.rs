@@ -247,6 +247,17 @@ fn ipv6_goes_first_where_the_machine_has_it() {
     });
 }
 
+#[test]
+fn an_accepted_stream_names_its_peer() {
+    on_all(|core, place| async move {
+        let (near, far) = place.pair(&core).await;
+        assert!(far.peer().ip().is_loopback(), "{}", far.peer());
+        if place.world.is_none() {
+            assert_ne!(far.peer(), near.peer(), "that is the listener's own address");
+        }
+    });
+}
+
 #[expect(clippy::print_stderr, reason = "a test that shows nothing must say so")]
 fn skipped(why: &str) {
     eprintln!("SKIPPED: {why}");
