@@ -6,22 +6,17 @@
 #![expect(clippy::print_stdout, reason = "an example shows what it did")]
 
 use std::io::{Read, Write};
-use std::os::fd::{AsFd, AsRawFd};
+use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
 use hydrant_engine::{Engine, Error, Pace};
+use rustix::event::{PollFd, PollFlags, poll};
 
 /// Waits until one of both is readable.
 fn wait_for(one: &impl AsFd, other: &impl AsFd) {
-    let entry = |fd: &dyn AsFd| libc::pollfd {
-        fd: fd.as_fd().as_raw_fd(),
-        events: libc::POLLIN,
-        revents: 0,
-    };
-    let mut entries = [entry(one), entry(other)];
-    // SAFETY: two entries, which are ours.
-    unsafe { libc::poll(entries.as_mut_ptr(), 2, -1) };
+    let mut both = [PollFd::new(one, PollFlags::IN), PollFd::new(other, PollFlags::IN)];
+    poll(&mut both, None).expect("two descriptors of ours");
 }
 
 /// Runs it.

@@ -232,6 +232,7 @@ impl EngineBuilder {
     /// # Errors
     /// As [`EngineBuilder::start`]; [`Error::InvalidInput`] where this thread drives one already.
     pub fn start_here(mut self) -> Result<Driven> {
+        Driven::check_thread()?;
         self.config.cores = 1;
         let cpu =
             if self.config.pin_cores { crate::ring::allowed_cpus().first().copied() } else { None };

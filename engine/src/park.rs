@@ -5,16 +5,18 @@
 
 use std::cell::RefCell;
 use std::rc::Rc;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread::{self, Thread};
 use std::time::{Duration, Instant};
 
 /// A core that this thread steps while it waits for something.
 pub(crate) trait Drive {
-    /// One turn, which sleeps at most for `limit`; `None` is without limit.
-    fn turn(&self, limit: Option<Duration>);
+    /// One turn, which sleeps at most for `limit`; `None` is without limit. `false` when no turn can
+    /// be taken: the core has ended, or this thread is inside one. It never unwinds, because whoever
+    /// waits for lent memory must not (OWN-1).
+    fn turn(&self, limit: Option<Duration>) -> bool;
 
     /// Ends the sleep of a turn, from any thread.
     fn rouse(&self) -> Rouse;
@@ -49,9 +51,11 @@ pub(crate) fn block_until<T>(
     deadline: Option<Instant>,
     mut poll: impl FnMut(&mut Context<'_>) -> Poll<T>,
 ) -> Option<T> {
-    let rouse = drive().map(|drive| drive.rouse());
-    let signal =
-        Arc::new(Signal { thread: thread::current(), rouse, woken: AtomicBool::new(false) });
+    let signal = Arc::new(Signal {
+        thread: thread::current(),
+        rouse: Mutex::new(None),
+        woken: AtomicBool::new(false),
+    });
     let waker = Waker::from(Arc::clone(&signal));
     let mut context = Context::from_waker(&waker);
     loop {
@@ -70,25 +74,36 @@ pub(crate) fn block_until<T>(
 
 struct Signal {
     thread: Thread,
-    rouse: Option<Rouse>,
+    /// Of the core that this thread drives while it waits, which may change meanwhile.
+    rouse: Mutex<Option<Rouse>>,
     woken: AtomicBool,
 }
 
 impl Signal {
     /// False if the deadline came first.
     fn sleep(&self, deadline: Option<Instant>) -> bool {
-        while !self.woken.swap(false, Ordering::Acquire) {
+        let drive = drive();
+        // Who wakes from here on ends the turn; who woke before has left the mark that is looked at
+        // next.
+        *self.lock() = drive.as_ref().map(|drive| drive.rouse());
+        while !self.woken.swap(false, Ordering::SeqCst) {
             let left = deadline.map(|it| it.saturating_duration_since(Instant::now()));
             if left.is_some_and(|left| left.is_zero()) {
                 return false;
             }
-            match (drive(), left) {
-                (Some(drive), left) => drive.turn(left),
-                (None, None) => thread::park(),
-                (None, Some(left)) => thread::park_timeout(left),
+            if drive.as_ref().is_some_and(|drive| drive.turn(left)) {
+                continue;
+            }
+            match left {
+                None => thread::park(),
+                Some(left) => thread::park_timeout(left),
             }
         }
         true
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<Rouse>> {
+        self.rouse.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -98,9 +113,9 @@ impl Wake for Signal {
     }
 
     fn wake_by_ref(self: &Arc<Self>) {
-        self.woken.store(true, Ordering::Release);
+        self.woken.store(true, Ordering::SeqCst);
         self.thread.unpark();
-        if let Some(rouse) = &self.rouse {
+        if let Some(rouse) = &*self.lock() {
             rouse();
         }
     }

@@ -7,17 +7,19 @@ use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::future::Future;
 use std::os::fd::{AsFd, BorrowedFd};
-use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::join::panicked;
 use super::runtime::{Runtime, Turn, TurnSleep};
 use super::{Inbox, block_on, on_a_core};
 use crate::engine::Engine;
 use crate::error::{Error, Result};
 use crate::op::Handle;
 use crate::park::{self, Drive, Rouse};
+use crate::pool::fork;
 
 /// An engine with one core that the caller steps; made by
 /// [`EngineBuilder::start_here`](crate::EngineBuilder::start_here).
@@ -67,6 +69,9 @@ pub enum Pace {
     Wait,
 }
 
+/// A turn of a core that is stopping sleeps no longer.
+const STOPPING: Duration = Duration::from_millis(5);
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Phase {
     Going,
@@ -81,17 +86,27 @@ struct Stepped {
     runtime: RefCell<Option<Runtime>>,
     inbox: Arc<Inbox>,
     phase: Cell<Phase>,
+    fork_generation: u64,
 }
 
 impl Driven {
-    pub(crate) fn new(engine: Engine, inbox: Arc<Inbox>, mut runtime: Runtime) -> Result<Driven> {
+    /// Refuses a second engine on a thread that drives one.
+    pub(crate) fn check_thread() -> Result<()> {
         if park::drives() {
             let text = "this thread drives an engine already; one is all that a loop can wait for";
             return Err(Error::InvalidInput(text.into()));
         }
-        let readable = runtime.watch_from_outside()?;
-        let runtime = Some(runtime).into();
-        let stepped = Rc::new(Stepped { runtime, inbox, phase: Phase::Going.into() });
+        Ok(())
+    }
+
+    pub(crate) fn new(engine: Engine, inbox: Arc<Inbox>, mut runtime: Runtime) -> Result<Driven> {
+        let readable = runtime.watch_from_outside().inspect_err(|_| runtime.abandon())?;
+        let stepped = Rc::new(Stepped {
+            runtime: Some(runtime).into(),
+            inbox,
+            phase: Phase::Going.into(),
+            fork_generation: fork::generation(),
+        });
         park::set_drive(Some(Rc::clone(&stepped) as Rc<dyn Drive>));
         Ok(Driven { engine, stepped, readable })
     }
@@ -107,7 +122,7 @@ impl Driven {
     ///
     /// # Errors
     /// [`Error::Stopped`] once the core has ended; [`Error::WouldDeadlock`] inside a task;
-    /// [`Error::Os`] when the driver is broken.
+    /// [`Error::Forked`]; [`Error::Os`] when the driver is broken.
     pub fn run_once(&mut self, limit: Option<Duration>) -> Result<Pace> {
         if on_a_core() {
             return Err(Error::WouldDeadlock);
@@ -161,11 +176,13 @@ impl AsFd for Driven {
 
 impl Drop for Driven {
     fn drop(&mut self) {
+        park::set_drive(None);
         // In a forked child the core is the parent's, and is leaked with all that it holds (FORK-1).
         if self.engine.is_ours() && self.end().is_err() {
             self.stepped.phase.set(Phase::Broken);
+            // Inside a task nothing can end the core; whoever waits for it at least hears of that.
+            self.stepped.inbox.close();
         }
-        park::set_drive(None);
     }
 }
 
@@ -177,27 +194,38 @@ impl fmt::Debug for Driven {
 
 impl Stepped {
     fn step(&self, limit: Option<Duration>) -> Result<()> {
+        if fork::generation() != self.fork_generation {
+            return Err(Error::Forked);
+        }
         if !self.is_going() {
             return Err(Error::Stopped);
         }
+        let mut runtime = self.runtime.borrow_mut();
+        let runtime = runtime.as_mut().expect("present until this is dropped");
+        let limit = match limit {
+            // A core that is stopping takes no more messages, so nothing could end its sleep.
+            limit if !runtime.is_running() => Some(limit.unwrap_or(STOPPING).min(STOPPING)),
+            limit => limit,
+        };
         let sleep = match limit {
             Some(Duration::ZERO) => TurnSleep::Never,
             limit => TurnSleep::AtMost(limit),
         };
-        let mut runtime = self.runtime.borrow_mut();
-        let runtime = runtime.as_mut().expect("present until this is dropped");
         let turn = catch_unwind(AssertUnwindSafe(|| runtime.turn(sleep)));
-        match turn {
-            Ok(Ok(Turn::Going)) => return Ok(()),
-            Ok(Ok(Turn::Ended { drained: true })) => {
+        let turn = turn.unwrap_or_else(|panic| Err(panicked(&*panic)));
+        match &turn {
+            Ok(Turn::Going) => return Ok(()),
+            Ok(Turn::Ended { drained: true }) => {
                 self.phase.set(Phase::Ended);
                 return Ok(());
             }
-            Ok(Ok(Turn::Ended { drained: false })) => runtime.report_leak(),
-            Ok(Err(_)) | Err(_) => runtime.abandon(),
+            Ok(Turn::Ended { drained: false }) => runtime.report_leak(),
+            Err(_) => {}
         }
         self.phase.set(Phase::Broken);
-        turn.unwrap_or_else(|panic| resume_unwind(panic)).map(drop)
+        // A destructor of a task may panic in its turn; the core is given up all the same.
+        let _ = catch_unwind(AssertUnwindSafe(|| runtime.abandon()));
+        turn.map(drop)
     }
 
     fn is_going(&self) -> bool {
@@ -217,9 +245,9 @@ impl Drop for Stepped {
 }
 
 impl Drive for Stepped {
-    fn turn(&self, limit: Option<Duration>) {
+    fn turn(&self, limit: Option<Duration>) -> bool {
         // A driver that is broken has ended its tasks, so that whoever waits hears of it.
-        let _ = self.step(limit);
+        !on_a_core() && self.step(limit).is_ok()
     }
 
     fn rouse(&self) -> Rouse {

@@ -161,13 +161,14 @@ impl Inbox {
     }
 
     fn signal(&self) {
-        let handle = match self.sleeping.swap(AWAKE, SeqCst) {
-            IN_DRIVER => self.wake_handle.get(),
-            OUTSIDE => self.outside_handle.get(),
-            _ => None,
-        };
-        if let Some(handle) = handle {
-            crate::ring::signal_eventfd(handle);
+        let how = self.sleeping.swap(AWAKE, SeqCst);
+        if how == IN_DRIVER {
+            self.wake_handle.get().into_iter().for_each(crate::ring::signal_eventfd);
+        }
+        // Also for a sleep in the driver: by now it may be over for another reason, and the loop wait
+        // outside.
+        if how != AWAKE {
+            self.outside_handle.get().into_iter().for_each(crate::ring::signal_eventfd);
         }
     }
 

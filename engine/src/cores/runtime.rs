@@ -144,10 +144,16 @@ impl Runtime {
         Ok(outside.readable)
     }
 
+    /// Whether nobody has asked this core to stop.
+    pub(crate) fn is_running(&self) -> bool {
+        self.phase == Phase::Running
+    }
+
     /// Whether nothing is ready; from then on messages signal the driver, until the next turn.
     pub(crate) fn announce_sleep(&self) -> bool {
         let settled = self.core.0.driver.borrow_mut().is_settled();
-        settled && self.ready.is_empty() && self.inbox.prepare_outside()
+        // What wakes a loop outside belongs to tasks that end when the core stops.
+        self.is_running() && settled && self.ready.is_empty() && self.inbox.prepare_outside()
     }
 
     /// Makes the outside handle readable when the next timer is due.

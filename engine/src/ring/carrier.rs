@@ -27,13 +27,16 @@ impl Carrier {
             let threads = Arc::new(FileThreads::start(config.poll.file_threads)?);
             Ok(Carrier::Poll { threads, why })
         };
-        match (config.driver, try_ring()) {
-            (DriverChoice::Poll, _) => poll("the poll driver was asked for".to_owned()),
-            (_, Ok(())) => Ok(Carrier::Uring(Arc::new(ArenaRing::register(pool)))),
-            (DriverChoice::Auto, Err(refused @ Error::RingRefused { .. })) => {
+        // Where a filter kills for io_uring, asking for the other driver must not try it.
+        if config.driver == DriverChoice::Poll {
+            return poll("the poll driver was asked for".to_owned());
+        }
+        match try_ring(&config.ring) {
+            Ok(()) => Ok(Carrier::Uring(Arc::new(ArenaRing::register(pool)))),
+            Err(refused @ Error::RingRefused { .. }) if config.driver == DriverChoice::Auto => {
                 poll(refused.to_string())
             }
-            (_, Err(error)) => Err(error),
+            Err(error) => Err(error),
         }
     }
 

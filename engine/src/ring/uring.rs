@@ -176,8 +176,11 @@ impl Driver for UringDriver {
     }
 
     fn is_settled(&mut self) -> bool {
-        let queued = self.ring.submission().is_empty() && self.refused.is_empty();
-        queued && self.ring.completion().is_empty()
+        let queue = self.ring.submission();
+        // The kernel works off so much at a time, and signals nothing for the rest (Linux 6.13).
+        let quiet = queue.is_empty() && !queue.taskrun() && !queue.cq_overflow();
+        drop(queue);
+        quiet && self.refused.is_empty() && self.ring.completion().is_empty()
     }
 
     fn wake_handle(&self) -> Option<Handle> {
@@ -253,13 +256,12 @@ fn build_ring(limits: &RingLimits, capabilities: &mut Capabilities) -> Result<Io
     }
 }
 
-/// Sets a small ring up and sends one no-op through it: whether io_uring is to be had at all.
+/// Sets a ring up as the cores' will be and sends one no-op through it: whether io_uring is to be had at all.
 ///
 /// # Errors
 /// [`Error::RingRefused`].
-pub(super) fn try_ring() -> Result<(), Error> {
-    let limits = RingLimits { submission_entries: 2, completion_entries: 4 };
-    let mut ring = build_ring(&limits, &mut Capabilities::new("io_uring"))?;
+pub(super) fn try_ring(limits: &RingLimits) -> Result<(), Error> {
+    let mut ring = build_ring(limits, &mut Capabilities::new("io_uring"))?;
     let entry = opcode::Nop::new().build().user_data(UserData::NONE.0);
     // SAFETY: a no-op points to nothing.
     let pushed = unsafe { ring.submission().push(&entry) };

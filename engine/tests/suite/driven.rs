@@ -147,6 +147,63 @@ fn a_thread_drives_one_engine_at_a_time() {
     after.run_once(Some(Duration::ZERO)).expect("a turn");
 }
 
+/// `Engine::stop` from elsewhere only asks; the turns that the descriptor calls for end the core.
+#[test]
+fn a_stop_from_another_thread_ends_it_in_the_turns_of_the_loop() {
+    on_each(|driven| {
+        let task = driven.engine().spawn(0, |core| async move { core.sleep(LIMIT).await });
+        let task = task.expect("spawned");
+        let engine = driven.engine().clone();
+        let asking = std::thread::spawn(move || {
+            std::thread::sleep(Duration::from_millis(5));
+            engine.stop()
+        });
+        let began = Instant::now();
+        loop_until(driven, &task);
+        assert!(matches!(task.wait(), Err(Error::Cancelled)));
+        while driven.run_once(Some(Duration::from_millis(100))).is_ok() {}
+        assert!(matches!(driven.run_once(None), Err(Error::Stopped)));
+        assert!(began.elapsed() < LIMIT / 2, "it does not wait for a limit to pass");
+        asking.join().expect("no panic").expect("asked");
+    });
+}
+
+#[test]
+fn a_wait_goes_on_when_its_future_starts_what_the_thread_drives() {
+    for driver in crate::host::drivers() {
+        let answer = block_on(async {
+            let builder = Engine::builder().configure(|it| *it = config()).driver(*driver);
+            let driven = builder.start_here().expect("started");
+            let task = driven.engine().spawn(0, |core| async move {
+                core.sleep(Duration::from_millis(2)).await;
+                core.blocking(|| std::thread::sleep(Duration::from_millis(2))).await
+            });
+            task.expect("spawned").await
+        });
+        answer.expect("driven").expect("ran").expect("slept");
+    }
+}
+
+#[test]
+fn a_forked_child_does_not_drive_it() {
+    on_each(|driven| {
+        // SAFETY: the child calls only what a child may: the engine, which answers without a lock,
+        // and `_exit`.
+        let child = unsafe { libc::fork() };
+        assert!(child >= 0, "{}", std::io::Error::last_os_error());
+        if child == 0 {
+            let right = matches!(driven.run_once(Some(Duration::ZERO)), Err(Error::Forked));
+            // SAFETY: ends the child without running anything of the test harness.
+            unsafe { libc::_exit(if right { 0 } else { 1 }) };
+        }
+        let mut status = 0;
+        // SAFETY: waits for the child made above; the status is ours.
+        assert_eq!(unsafe { libc::waitpid(child, &raw mut status, 0) }, child);
+        assert!(libc::WIFEXITED(status) && libc::WEXITSTATUS(status) == 0, "status {status:#x}");
+        assert!(matches!(driven.engine().spawn(0, |_| async { 1 }).expect("room").wait(), Ok(1)));
+    });
+}
+
 #[test]
 fn dropping_it_stops_it_with_everything_in_flight() {
     for driver in crate::host::drivers() {

@@ -26,6 +26,8 @@ const ROOMS: &[Room] = &[
         except: &[
             "backends/src/http1/connection",
             "backends/src/http1/error",
+            // Plain data, but of the connections too: it names the engine's own limits.
+            "backends/src/http1/limits",
             "backends/src/http1/pool",
         ],
     },
