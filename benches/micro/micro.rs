@@ -88,7 +88,7 @@ fn message(c: &mut Criterion) {
         Engine::builder().cores(1).pool_bytes(8 << 20).start().expect("io_uring is granted");
     c.bench_function("message to a core and back", |b| {
         b.iter(|| {
-            let task = engine.spawn(0, |core| async move { core.index() });
+            let task = engine.on_core(0, |core| async move { core.index() });
             task.expect("the inbox has room").wait().expect("the core runs")
         });
     });

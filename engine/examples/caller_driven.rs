@@ -31,7 +31,7 @@ pub fn main() -> Result<(), Error> {
             mouth.write_all(word.as_bytes()).expect("somebody listens");
         }
     });
-    let task = driven.engine().spawn(0, |core| async move {
+    let task = driven.engine().on_core(0, |core| async move {
         for _ in 0..4 {
             core.sleep(Duration::from_millis(2)).await;
         }

@@ -60,7 +60,7 @@ async fn serve_and_ask(core: Core) -> Result<u32, Error> {
 /// Runs it.
 pub fn main() -> Result<(), Error> {
     let engine = Engine::builder().cores(1).pool_bytes(8 << 20).start()?;
-    let answered = engine.spawn(0, serve_and_ask)?.wait()??;
+    let answered = engine.on_core(0, serve_and_ask)?.wait()??;
     assert_eq!(answered, 3);
     println!("{answered} echoes on one core");
     Ok(())

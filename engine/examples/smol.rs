@@ -13,7 +13,7 @@ pub fn main() -> Result<(), Error> {
     let engine = Engine::builder().cores(1).pool_bytes(8 << 20).start()?;
     let slept = smol::block_on(async {
         let nap = Duration::from_millis(5);
-        let task = engine.spawn(0, move |core| async move {
+        let task = engine.on_core(0, move |core| async move {
             let began = core.now();
             core.sleep(nap).await;
             core.now() - began

@@ -27,7 +27,7 @@ pub async fn main() -> Result<(), Error> {
     let engine = Engine::builder().cores(2).pool_bytes(8 << 20).start()?;
     // A handle is `Send` and so are the tasks: this could be any of tokio's runtimes.
     let files = ["/etc/passwd", "/etc/group"];
-    let tasks = files.map(|path| engine.spawn_any(move |core| length_and_sum(core, path)));
+    let tasks = files.map(|path| engine.on_any_core(move |core| length_and_sum(core, path)));
     for (path, task) in files.into_iter().zip(tasks) {
         let (length, sum) = tokio::spawn(task?).await.expect("the task does not panic")??;
         assert!(length > 0 && sum > 0);

@@ -94,7 +94,7 @@ impl Engine {
     ///
     /// # Errors
     /// [`Error::Busy`] when the core's inbox is full, [`Error::Stopped`], [`Error::Forked`].
-    pub fn spawn<F, T>(
+    pub fn on_core<F, T>(
         &self,
         index: usize,
         start: impl FnOnce(Core) -> F + Send + 'static,
@@ -120,13 +120,16 @@ impl Engine {
     /// Runs a future on the next core in turn.
     ///
     /// # Errors
-    /// As [`Engine::spawn`].
-    pub fn spawn_any<F, T>(&self, start: impl FnOnce(Core) -> F + Send + 'static) -> Result<Task<T>>
+    /// As [`Engine::on_core`].
+    pub fn on_any_core<F, T>(
+        &self,
+        start: impl FnOnce(Core) -> F + Send + 'static,
+    ) -> Result<Task<T>>
     where
         F: Future<Output = T> + 'static,
         T: Send + 'static,
     {
-        self.spawn(self.shared.next_core.fetch_add(1, Relaxed), start)
+        self.on_core(self.shared.next_core.fetch_add(1, Relaxed), start)
     }
 
     /// Stops the cores and waits until they have ended; later calls answer [`Error::Stopped`].

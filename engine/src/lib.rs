@@ -20,7 +20,7 @@
 //! # fn main() -> Result<(), hydrant_engine::Error> {
 //! let engine = Engine::builder().cores(1).pool_bytes(8 << 20).start()?;
 //! let length = engine
-//!     .spawn(0, |core| async move {
+//!     .on_core(0, |core| async move {
 //!         let options = OpenOptions::new().read();
 //!         let file = File::open(&core, "/etc/os-release".as_ref(), &options).await?;
 //!         let lease = core.pool().lease(4096, "example").await?;

@@ -58,7 +58,7 @@ where
         let engine = engine.start().expect("granted");
         let dir = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a directory");
         let (body, path) = (body.clone(), dir.path().join("file"));
-        let task = engine.spawn(0, move |core| body(core, path));
+        let task = engine.on_core(0, move |core| body(core, path));
         task.expect("spawned").wait().expect("the body");
     }
 }

@@ -27,7 +27,7 @@ impl<T: Send + 'static> Task<T> {
     where
         F: Future<Output = Result<T>> + 'static,
     {
-        match engine.spawn_any(start) {
+        match engine.on_any_core(start) {
             Ok(task) => Task(State::Running(task)),
             Err(error) => Task::failed(error.into()),
         }

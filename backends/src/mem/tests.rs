@@ -21,7 +21,7 @@ fn run<T: Send + 'static, F: Future<Output = T> + 'static>(
     engine: &Engine,
     work: impl FnOnce(Core) -> F + Send + 'static,
 ) -> T {
-    engine.spawn(0, work).expect("a place").wait().expect("no panic")
+    engine.on_core(0, work).expect("a place").wait().expect("no panic")
 }
 
 fn put(engine: &Engine, store: &Arc<MemStore>, key: &str, bytes: Vec<u8>) -> Result<ObjectMeta> {

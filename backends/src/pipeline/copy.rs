@@ -180,7 +180,7 @@ impl Worker {
         for number in 1..others {
             let worker = self.clone();
             let start = move |core: Core| async move { worker.work(&core).await };
-            tasks.push(core.engine().spawn(core.index() + number, start)?);
+            tasks.push(core.engine().on_core(core.index() + number, start)?);
         }
         let wrote = if first.len > 0 { self.write(core, first, lease).await } else { Ok(()) };
         match wrote {

@@ -69,7 +69,7 @@ pub(crate) fn start(
     let board = Arc::new(Board::new(State { plan, ready: InOrder::new(window_parts)? }));
     let worker = Worker { board: Arc::clone(&board), reader: Arc::clone(&reader), object };
     let coordinator =
-        engine.spawn_any(move |core| async move { worker.coordinate(&core, limits).await })?;
+        engine.on_any_core(move |core| async move { worker.coordinate(&core, limits).await })?;
     Ok(GetStream { board, reader, coordinator, ended: false })
 }
 
@@ -157,7 +157,7 @@ impl Worker {
         for number in 1..others {
             let worker = self.clone();
             let start = move |core: Core| async move { worker.work(&core).await };
-            tasks.push(engine.spawn(core.index() + number, start)?);
+            tasks.push(engine.on_core(core.index() + number, start)?);
         }
         if parts > 1 {
             self.work(core).await;

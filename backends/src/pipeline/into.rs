@@ -88,7 +88,7 @@ impl Worker {
         for number in 1..others {
             let worker = self.clone();
             let start = move |core: Core| async move { worker.work(&core).await };
-            tasks.push(core.engine().spawn(core.index() + number, start)?);
+            tasks.push(core.engine().on_core(core.index() + number, start)?);
         }
         if parts > 1 {
             self.work(core).await;

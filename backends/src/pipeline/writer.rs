@@ -285,7 +285,7 @@ impl Writer {
             board: Arc::clone(&self.board),
             connections: self.limits.connections,
         };
-        let task = self.engine.spawn_any(move |core| async move { job.run(&core).await })?;
+        let task = self.engine.on_any_core(move |core| async move { job.run(&core).await })?;
         self.upload = Some(task);
         Ok(())
     }
@@ -361,7 +361,7 @@ impl Job {
             let start = move |core: Core| async move {
                 board.run(work(&core, &board, &*upload)).await;
             };
-            tasks.push(core.engine().spawn(core.index() + number, start)?);
+            tasks.push(core.engine().on_core(core.index() + number, start)?);
         }
         for task in tasks {
             task.await?;

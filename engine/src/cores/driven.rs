@@ -42,7 +42,7 @@ use crate::pool::fork;
 ///
 /// # fn main() -> Result<(), hydrant_engine::Error> {
 /// let mut driven = Engine::builder().pool_bytes(8 << 20).start_here()?;
-/// let task = driven.engine().spawn(0, |core| async move {
+/// let task = driven.engine().on_core(0, |core| async move {
 ///     core.sleep(Duration::from_millis(1)).await;
 ///     7
 /// })?;

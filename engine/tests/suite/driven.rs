@@ -45,7 +45,7 @@ fn files_sockets_and_timers_by_one_descriptor() {
     on_each(|driven| {
         let dir = tempfile::tempdir().expect("a directory");
         let place = Place { dir: dir.path().into(), world: None };
-        let task = driven.engine().spawn(0, move |core| async move {
+        let task = driven.engine().on_core(0, move |core| async move {
             let options = OpenOptions::new().read().write().create().direct(true);
             let file = File::open(&core, &place.path("file"), &options).await.expect("made");
             let data = filled(&core, 1 << 20, 1).await;
@@ -82,7 +82,7 @@ fn work_comes_from_other_threads() {
                     if i % 50 == 0 {
                         std::thread::sleep(Duration::from_millis(5));
                     }
-                    let task = engine.spawn(0, move |core| async move {
+                    let task = engine.on_core(0, move |core| async move {
                         core.sleep(Duration::from_micros(i % 7)).await;
                         i
                     });
@@ -91,7 +91,7 @@ fn work_comes_from_other_threads() {
                 .sum::<u64>()
         });
         let engine = driven.engine().clone();
-        let last = engine.spawn(0, move |core| async move {
+        let last = engine.on_core(0, move |core| async move {
             core.blocking(move || thread.join().expect("no panic")).await.expect("joined")
         });
         let last = last.expect("spawned");
@@ -108,7 +108,7 @@ fn blocking_calls_drive_the_core() {
                 core.sleep(Duration::from_millis(ms)).await;
                 ms
             };
-            driven.engine().spawn(0, sleep).expect("spawned")
+            driven.engine().on_core(0, sleep).expect("spawned")
         };
         assert_eq!(slept(3).wait().expect("a value"), 3);
         assert_eq!(block_on(slept(2)).expect("driven").expect("a value"), 2);
@@ -117,7 +117,7 @@ fn blocking_calls_drive_the_core() {
         drop(endless);
         // What another thread answers ends the wait as well.
         let engine = driven.engine().clone();
-        let answered = engine.spawn(0, |core| async move {
+        let answered = engine.on_core(0, |core| async move {
             core.blocking(|| std::thread::sleep(Duration::from_millis(5))).await
         });
         answered.expect("spawned").wait().expect("ran").expect("slept");
@@ -127,8 +127,8 @@ fn blocking_calls_drive_the_core() {
 #[test]
 fn inside_a_task_nothing_drives() {
     on_each(|driven| {
-        let task = driven.engine().spawn(0, |core| async move {
-            let never = core.engine().spawn(0, |core| async move { core.sleep(LIMIT).await });
+        let task = driven.engine().on_core(0, |core| async move {
+            let never = core.engine().on_core(0, |core| async move { core.sleep(LIMIT).await });
             assert!(matches!(never.expect("spawned").wait(), Err(Error::WouldDeadlock)));
             assert!(matches!(Engine::builder().start_here(), Err(Error::InvalidInput(_))));
         });
@@ -141,7 +141,7 @@ fn a_thread_drives_one_engine_at_a_time() {
     on_each(|driven| {
         let second = Engine::builder().pool_bytes(8 << 20).start_here();
         assert!(matches!(second, Err(Error::InvalidInput(_))), "{second:?}");
-        assert!(matches!(driven.engine().spawn(0, |_| async { 1 }).expect("room").wait(), Ok(1)));
+        assert!(matches!(driven.engine().on_core(0, |_| async { 1 }).expect("room").wait(), Ok(1)));
     });
     let mut after = Engine::builder().pool_bytes(8 << 20).start_here().expect("the place is free");
     after.run_once(Some(Duration::ZERO)).expect("a turn");
@@ -151,7 +151,7 @@ fn a_thread_drives_one_engine_at_a_time() {
 #[test]
 fn a_stop_from_another_thread_ends_it_in_the_turns_of_the_loop() {
     on_each(|driven| {
-        let task = driven.engine().spawn(0, |core| async move { core.sleep(LIMIT).await });
+        let task = driven.engine().on_core(0, |core| async move { core.sleep(LIMIT).await });
         let task = task.expect("spawned");
         let engine = driven.engine().clone();
         let asking = std::thread::spawn(move || {
@@ -174,7 +174,7 @@ fn a_wait_goes_on_when_its_future_starts_what_the_thread_drives() {
         let answer = block_on(async {
             let builder = Engine::builder().configure(|it| *it = config()).driver(*driver);
             let driven = builder.start_here().expect("started");
-            let task = driven.engine().spawn(0, |core| async move {
+            let task = driven.engine().on_core(0, |core| async move {
                 core.sleep(Duration::from_millis(2)).await;
                 core.blocking(|| std::thread::sleep(Duration::from_millis(2))).await
             });
@@ -200,7 +200,7 @@ fn a_forked_child_does_not_drive_it() {
         // SAFETY: waits for the child made above; the status is ours.
         assert_eq!(unsafe { libc::waitpid(child, &raw mut status, 0) }, child);
         assert!(libc::WIFEXITED(status) && libc::WEXITSTATUS(status) == 0, "status {status:#x}");
-        assert!(matches!(driven.engine().spawn(0, |_| async { 1 }).expect("room").wait(), Ok(1)));
+        assert!(matches!(driven.engine().on_core(0, |_| async { 1 }).expect("room").wait(), Ok(1)));
     });
 }
 
@@ -211,7 +211,7 @@ fn dropping_it_stops_it_with_everything_in_flight() {
         let mut driven = builder.start_here().expect("started");
         let pool = driven.engine().pool().clone();
         let place = Place { dir: "/".into(), world: None };
-        let task = driven.engine().spawn(0, move |core| async move {
+        let task = driven.engine().on_core(0, move |core| async move {
             let (near, far) = place.pair(&core).await;
             let room = lease(&core, 1 << 20).await;
             drop(far.recv(room, 0..1 << 20, RecvMode::Fill, LIMIT).await);
@@ -224,7 +224,7 @@ fn dropping_it_stops_it_with_everything_in_flight() {
         let engine = driven.engine().clone();
         drop(driven);
         assert!(matches!(task.wait(), Err(Error::Cancelled)));
-        assert!(matches!(engine.spawn(0, |_| async {}), Err(Error::Stopped)));
+        assert!(matches!(engine.on_core(0, |_| async {}), Err(Error::Stopped)));
         drop(engine);
         assert_all_back(&pool);
     }

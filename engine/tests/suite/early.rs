@@ -38,7 +38,7 @@ fn a_ring_closed_without_its_drain_is_noticed() {
         // Whether a read outlives its ring is a race with the disk: it is lost now and then.
         let noticed = (0..20).flat_map(|_| kernels(&config)).any(|mut host| {
             let pool = host.pool();
-            let task = host.engine().spawn(0, {
+            let task = host.engine().on_core(0, {
                 let place = host.place();
                 move |core| read_for_ever(core, place)
             });

@@ -120,7 +120,7 @@ impl Host {
         T: Send + 'static,
     {
         let place = self.place();
-        let task = self.engine().spawn(0, |core| body(core, place)).expect("spawned");
+        let task = self.engine().on_core(0, |core| body(core, place)).expect("spawned");
         self.wait(task).unwrap_or_else(|error| panic!("{error}"))
     }
 

@@ -101,7 +101,7 @@ fn ordinary_user() {
     assert!(why.contains("ulimit -l"), "a way out: {why}");
     let dir = tempfile::tempdir().expect("a directory");
     let path = dir.path().join("file");
-    let task = engine.spawn(0, move |core| async move {
+    let task = engine.on_core(0, move |core| async move {
         let options = OpenOptions::new().read().write().create().direct(true);
         let file = File::open(&core, &path, &options).await.expect("made");
         let data = filled(&core, 1 << 20, 1).await;
@@ -153,7 +153,7 @@ fn fork_a_child(mut host: Host) {
     let child = unsafe { libc::fork() };
     assert!(child >= 0, "{}", std::io::Error::last_os_error());
     if child == 0 {
-        let spawned = engine.spawn(0, |_| async {}).map(drop);
+        let spawned = engine.on_core(0, |_| async {}).map(drop);
         let stopped = engine.stop();
         let right = matches!(spawned, Err(Error::Forked))
             && matches!(stopped, Err(Error::Forked))

@@ -29,7 +29,7 @@ fn stop_with_everything_in_flight(mut host: Host) {
     let place = host.place();
     let started = Arc::new(AtomicBool::new(false));
     let inside = Arc::clone(&started);
-    let task = host.engine().spawn(0, move |core| put_in_flight(core, place, inside));
+    let task = host.engine().on_core(0, move |core| put_in_flight(core, place, inside));
     let task = task.expect("spawned");
     host.run(move |core, _| async move {
         while !started.load(SeqCst) {
@@ -39,7 +39,7 @@ fn stop_with_everything_in_flight(mut host: Host) {
     let (engine, pool) = (host.engine(), host.pool());
     host.stop_cores();
     assert!(matches!(host.wait(task), Err(Error::Cancelled)), "its waiter hears of the stop");
-    assert!(matches!(engine.spawn(0, |_| async {}), Err(Error::Stopped)));
+    assert!(matches!(engine.on_core(0, |_| async {}), Err(Error::Stopped)));
     // Twice is no harm.
     host.stop_cores();
     assert_eq!(pool.quarantine_check(), []);
@@ -147,7 +147,7 @@ fn drop_a_handle_on_a_core(mut host: Host) {
     let pool = host.pool();
     let gate = Arc::new(AtomicBool::new(false));
     let inside = Arc::clone(&gate);
-    let spawned = host.engine().spawn(0, move |core| async move {
+    let spawned = host.engine().on_core(0, move |core| async move {
         while !inside.load(SeqCst) {
             core.sleep(Duration::from_micros(100)).await;
         }

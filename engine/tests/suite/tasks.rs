@@ -13,7 +13,7 @@ use crate::host::{Host, LIMIT, config, filled, hosts, kernels, on_all};
 fn a_panic_ends_its_task_and_not_the_core() {
     for mut host in hosts(&config()) {
         let engine = host.engine();
-        let task = engine.spawn(0, |core| async move {
+        let task = engine.on_core(0, |core| async move {
             let _lease = filled(&core, 4096, 1).await;
             core.sleep(Duration::from_millis(1)).await;
             panic!("a test's own {}", "panic")
@@ -53,10 +53,10 @@ impl Drop for Grenade {
 fn a_panic_before_or_after_a_poll_leaves_the_core_alive() {
     for mut host in hosts(&config()) {
         let engine = host.engine();
-        let task = engine.spawn(0, |_| -> std::future::Ready<()> { panic!("no future") });
+        let task = engine.on_core(0, |_| -> std::future::Ready<()> { panic!("no future") });
         let ended = host.wait(task.expect("spawned"));
         assert!(matches!(ended, Err(Error::Panicked { .. })), "{ended:?}");
-        let task = engine.spawn(0, |core| async move {
+        let task = engine.on_core(0, |core| async move {
             let _grenade = Grenade;
             core.sleep(Duration::from_secs(3600)).await;
         });
@@ -71,7 +71,7 @@ fn a_dropped_task_is_cancelled_on_its_core() {
     for mut host in hosts(&config()) {
         let held = Arc::new(());
         let inside = Arc::clone(&held);
-        let waiting = host.engine().spawn(0, move |core| async move {
+        let waiting = host.engine().on_core(0, move |core| async move {
             let _lease = filled(&core, 4096, 1).await;
             core.sleep(LIMIT * 10).await;
             drop(inside);
@@ -92,7 +92,7 @@ fn a_detached_task_runs_on() {
     for mut host in hosts(&config()) {
         let done = Arc::new(AtomicUsize::new(0));
         let inside = Arc::clone(&done);
-        let spawned = host.engine().spawn(0, move |core| async move {
+        let spawned = host.engine().on_core(0, move |core| async move {
             let count = async move { inside.fetch_add(1, Relaxed) };
             core.spawn(count).expect("room").detach();
             core.sleep(Duration::from_millis(1)).await;
@@ -114,8 +114,8 @@ fn a_wait_on_a_core_would_deadlock() {
 
 fn wait_on_a_core(host: Host) {
     let engine = host.engine();
-    let task = engine.clone().spawn(0, move |core| async move {
-        let never = core.engine().spawn(0, |core| async move { core.sleep(LIMIT).await });
+    let task = engine.clone().on_core(0, move |core| async move {
+        let never = core.engine().on_core(0, |core| async move { core.sleep(LIMIT).await });
         assert!(matches!(never.expect("spawned").wait(), Err(Error::WouldDeadlock)));
         assert!(matches!(block_on(async {}), Err(Error::WouldDeadlock)));
         assert!(matches!(engine.stop(), Err(Error::WouldDeadlock)));
@@ -130,7 +130,7 @@ fn the_inbox_has_a_limit() {
     config.core.inbox_tasks_max = 3;
     let mut host = Host::calm(config);
     let engine = host.engine();
-    let spawn = || engine.spawn(0, |_| async {});
+    let spawn = || engine.on_core(0, |_| async {});
     let tasks: Vec<_> = (0..3).map(|_| spawn().expect("room")).collect();
     match spawn() {
         Err(Error::Busy { queue: "core.inbox_tasks_max", max: 3 }) => {}
@@ -173,7 +173,7 @@ fn spawn_from_many_threads(host: Host) {
             let (engine, sum) = (&engine, &sum);
             scope.spawn(move || {
                 for i in 0..500 {
-                    let task = engine.spawn_any(move |core| async move {
+                    let task = engine.on_any_core(move |core| async move {
                         core.sleep(Duration::from_micros(i % 7)).await;
                         thread * 500 + i as usize
                     });
@@ -198,7 +198,7 @@ fn work_goes_from_core_to_core() {
         let hops = host.run(|core, _| async move {
             let mut seen = vec![core.index()];
             for next in [1, 2, 0, 1] {
-                let task = core.engine().spawn(next, |core| async move {
+                let task = core.engine().on_core(next, |core| async move {
                     core.sleep(Duration::from_micros(10)).await;
                     core.index()
                 });
@@ -240,7 +240,7 @@ fn timers_end_in_their_order_and_limits_cut() {
 #[test]
 fn an_engine_lives_as_long_as_its_last_handle() {
     let engine = Engine::builder().cores(1).pool_bytes(8 << 20).start().expect("io_uring");
-    let task = engine.spawn(0, |core| async move { core.sleep(LIMIT).await }).expect("spawned");
+    let task = engine.on_core(0, |core| async move { core.sleep(LIMIT).await }).expect("spawned");
     drop(engine);
     assert!(matches!(task.wait(), Err(Error::Cancelled)));
 }
@@ -250,7 +250,7 @@ fn an_engine_lives_as_long_as_its_last_handle() {
 fn a_simulated_wait_for_nothing_is_found() {
     let world = World::new(1, SimConfig::calm());
     let mut simulation = Simulation::new(world, config()).expect("an arena");
-    let task = simulation.engine().spawn(0, |_| std::future::pending::<()>()).expect("spawned");
+    let task = simulation.engine().on_core(0, |_| std::future::pending::<()>()).expect("spawned");
     // The panic unwinds through the simulation, which may then hold what it likes.
     drop(simulation.run(task));
 }

@@ -11,7 +11,7 @@ use crate::exit::Failure;
 pub async fn direct_io(engine: &Engine, dir: &Path) -> Result<Direct, Failure> {
     let probe = Probe(dir.join(format!(".hydrant-probe-{}", std::process::id())));
     let path = probe.0.clone();
-    let asked = engine.spawn(0, |core| async move {
+    let asked = engine.on_core(0, |core| async move {
         let options = OpenOptions::new().read().write().create_new().direct(true);
         File::open(&core, &path, &options).await.map(|file| file.direct())
     })?;

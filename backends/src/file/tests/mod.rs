@@ -56,7 +56,7 @@ impl House {
 
     /// Runs on core 0 and waits.
     fn run<T: Send + 'static>(&self, work: impl FnOnce(Core) -> Work<T> + Send + 'static) -> T {
-        let task = self.engine.spawn(0, work).expect("a place in the inbox");
+        let task = self.engine.on_core(0, work).expect("a place in the inbox");
         task.wait().expect("no panic")
     }
 

@@ -40,7 +40,7 @@ fn a_reader_on_two_cores_opens_one_version() {
         let replaced_by = pattern(9000);
         let read = |core: usize| {
             let reader = Arc::clone(&reader);
-            let task = house.engine.spawn(core, move |core| async move {
+            let task = house.engine.on_core(core, move |core| async move {
                 let buf = core.pool().lease(4096, "test").await.expect("memory").into();
                 reader.read(&core, 0, buf, 0..4096).await.result.expect("read").object_bytes
             });

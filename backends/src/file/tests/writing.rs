@@ -119,7 +119,7 @@ fn a_write_that_is_dropped_at_any_time_leaves_nothing_or_a_whole_object() {
     for turns in 0..60 {
         let store = house.rooted(FileMode::Buffered);
         let given = bytes.clone();
-        let task = house.engine.spawn(0, move |core| async move {
+        let task = house.engine.on_core(0, move |core| async move {
             let (buf, span) = lease_of(&core, &given).await;
             let options = PutOptions::default();
             let mut put = store.put(&core, "sub/dropped", buf, span, &options);
@@ -293,7 +293,7 @@ fn put_part(
     bytes: Vec<u8>,
 ) -> Result<PartTag> {
     let upload = Arc::clone(upload);
-    let task = house.engine.spawn(core, move |core| async move {
+    let task = house.engine.on_core(core, move |core| async move {
         let (buf, span) = lease_of(&core, &bytes).await;
         upload.put_part(&core, part, buf, span).await.0
     });

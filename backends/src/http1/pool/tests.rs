@@ -39,7 +39,7 @@ fn one_look_up_serves_all_that_wait() {
     let (let_first, first) = mpsc::channel::<()>();
     let (let_second, second) = mpsc::channel::<()>();
     let hang = |hanging: mpsc::Receiver<()>| {
-        let task = engine.spawn(0, |core| async move {
+        let task = engine.on_core(0, |core| async move {
             // A channel that is closed ends the wait as well.
             core.blocking(move || hanging.recv().is_ok()).await.expect("room")
         });
@@ -49,7 +49,7 @@ fn one_look_up_serves_all_that_wait() {
     };
     let open = || {
         let origin = origin.clone();
-        let task = engine.spawn(0, |core| async move {
+        let task = engine.on_core(0, |core| async move {
             let pool = core.local(|| ConnectionPool::new(origin, HttpLimits::default()));
             pool.lend(&core, true).await.map(drop)
         });
@@ -71,7 +71,7 @@ fn one_look_up_serves_all_that_wait() {
 
 /// The core has polled what it was handed before, each once at least.
 fn settle(engine: &Engine) {
-    wait(engine.spawn(0, |_| async {}).expect("spawned"));
+    wait(engine.on_core(0, |_| async {}).expect("spawned"));
 }
 
 #[track_caller]

@@ -181,7 +181,7 @@ async fn open(engine: &Engine, args: &Args) -> Result<File, Failure> {
     let how = if args.rw.writes() { OpenOptions::new().write() } else { OpenOptions::new().read() };
     let how = how.direct(direct);
     let opened =
-        engine.spawn(0, move |core| async move { File::open(&core, &path, &how).await })?;
+        engine.on_core(0, move |core| async move { File::open(&core, &path, &how).await })?;
     Ok(opened.await??)
 }
 
@@ -204,7 +204,7 @@ async fn measure(
     let stopwatch = Stopwatch::start(engine)?;
     let before = engine.metrics();
     let start = |(index, load, leases): (usize, Load, _)| {
-        engine.spawn(index, move |core| load.run(core, leases))
+        engine.on_core(index, move |core| load.run(core, leases))
     };
     let tasks = parts.into_iter().map(start).collect::<Result<Vec<_>, _>>()?;
     let running = async {
@@ -237,7 +237,7 @@ fn part(whole: &Load, index: usize, cores: usize) -> Load {
 /// Makes what was written durable; how long that took.
 async fn sync(engine: &Engine, file: File) -> Result<Duration, Failure> {
     let started = Instant::now();
-    let synced = engine.spawn(0, move |core| async move { file.sync_data(&core).await })?;
+    let synced = engine.on_core(0, move |core| async move { file.sync_data(&core).await })?;
     synced.await??;
     Ok(started.elapsed())
 }

@@ -42,7 +42,7 @@ impl Work {
             let share = self.share(index, cores);
             let leases = setup::split(&mut leases, share.len());
             let (gate, address) = (Arc::clone(&gate), self.address);
-            engine.spawn(index, move |core| run_core(core, address, share, leases, gate))
+            engine.on_core(index, move |core| run_core(core, address, share, leases, gate))
         };
         let tasks = (0..cores).map(start).collect::<Result<Vec<_>, _>>()?;
         gate.standing.wait().await;

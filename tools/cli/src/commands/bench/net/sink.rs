@@ -70,7 +70,7 @@ async fn serve(args: Args, options: &Options) -> Result<(), Failure> {
     })?;
     let accept = |index| {
         let listener = listener.clone();
-        engine.spawn(index, move |core| async move { accept(core, listener).await })
+        engine.on_core(index, move |core| async move { accept(core, listener).await })
     };
     let tasks = (0..engine.cores()).map(accept).collect::<Result<Vec<_>, _>>()?;
     announce(&args, listener.local_addr(), options)?;
