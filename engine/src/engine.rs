@@ -309,13 +309,13 @@ impl Owner {
 
     fn stop(&self) {
         self.shared.inboxes.iter().for_each(|inbox| inbox.stop());
-        let threads =
-            std::mem::take(&mut *self.threads.lock().unwrap_or_else(PoisonError::into_inner));
+        // Locked until all have ended: whoever stops at the same time waits for that, too.
+        let mut threads = self.threads.lock().unwrap_or_else(PoisonError::into_inner);
         // The last handle dropped on a core never joins itself: that core ends on its own.
         if on_a_core() {
-            return;
+            return threads.clear();
         }
-        for thread in threads {
+        for thread in threads.drain(..) {
             if thread.join().is_err() {
                 // Its panic was reported by the hook; its memory is leaked, which OWN-2 allows.
                 continue;

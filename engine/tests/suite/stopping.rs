@@ -115,6 +115,34 @@ fn a_clean_up_gets_its_time_and_no_more() {
     }
 }
 
+#[test]
+fn whoever_stops_at_the_same_time_waits_for_the_same_end() {
+    for mut host in kernels(&config()) {
+        let cleaned = Arc::new(AtomicBool::new(false));
+        let inside = Arc::clone(&cleaned);
+        host.run(move |core, _| async move {
+            let clean_up = OnDrop(core.clone(), inside);
+            let kept = async move {
+                let _kept = clean_up;
+                std::future::pending::<()>().await;
+            };
+            core.spawn(kept).expect("room").detach();
+            core.sleep(Duration::from_millis(1)).await;
+        });
+        let engine = host.engine();
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| {
+                    engine.stop().expect("from outside");
+                    assert!(cleaned.load(SeqCst), "this one returned before the end");
+                });
+            }
+        });
+        drop(engine);
+        host.finish();
+    }
+}
+
 /// A task refused at the limit is dropped where its destructor may start a clean-up.
 #[test]
 fn a_refused_task_may_start_a_clean_up_as_it_is_dropped() {
@@ -175,7 +203,7 @@ impl Drop for OnDrop {
     fn drop(&mut self) {
         let (core, cleaned) = (self.0.clone(), Arc::clone(&self.1));
         let clean_up = async move {
-            core.sleep(Duration::from_millis(1)).await;
+            core.sleep(Duration::from_millis(20)).await;
             cleaned.store(true, SeqCst);
         };
         self.0.spawn_cleanup(clean_up).expect("the engine only begins to stop");
