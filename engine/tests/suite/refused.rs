@@ -140,6 +140,38 @@ fn a_seccomp_filter_without_io_uring_is_named() {
     }
 }
 
+/// As above. What opens files by `openat` alone still may.
+#[test]
+fn a_filter_without_openat2_is_named_and_plain_paths_are_opened() {
+    std::thread::spawn(|| {
+        forbid(libc::SYS_openat2 as u32..=libc::SYS_openat2 as u32, libc::ENOSYS);
+        let mut host = Host::kernel(DriverChoice::Poll, config());
+        let capabilities = host.engine().capabilities().clone();
+        let openat2 = capabilities.features.iter().find(|feature| feature.name == "openat2");
+        let FeatureState::Refused(why) = &openat2.expect("noted").state else { panic!("granted") };
+        assert!(why.contains("seccomp") && why.contains("SEC-2"), "{why}");
+        host.run(|core, place| async move {
+            let path = place.path("plain");
+            let options = OpenOptions::new().read().write().create_new();
+            let file = File::open(&core, &path, &options).await.expect("made");
+            let data = filled(&core, 4096, 1).await;
+            file.write_at(&core, data, 0..4096, 0).await.0.expect("written");
+            let again = File::open(&core, &path, &options).await.expect_err("it is there");
+            assert_eq!(again.errno(), Some(libc::EEXIST));
+            let directory = OpenOptions::new().read().directory();
+            let dir = File::open(&core, &place.dir, &directory).await.expect("opened");
+            let reading = OpenOptions::new().read();
+            let beneath = dir.open_beneath(&core, "plain".as_ref(), &reading).await;
+            let error = beneath.expect_err("nothing could keep it beneath");
+            assert_eq!(error.errno(), Some(libc::ENOSYS));
+            assert!(error.to_string().contains("seccomp"), "{error}");
+        });
+        host.finish();
+    })
+    .join()
+    .unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+}
+
 #[test]
 fn a_forked_child_is_told_so_and_harms_nothing() {
     kernels(&config()).for_each(fork_a_child);
@@ -179,9 +211,12 @@ fn fork_a_child(mut host: Host) {
 
 /// `io_uring_setup`, `io_uring_enter` and `io_uring_register` answer EPERM, as in a container.
 fn forbid_io_uring() {
-    /// Numbers of the three calls, the same on every architecture.
-    const FIRST: u32 = 425;
-    const LAST: u32 = 427;
+    // Numbers of the three calls, the same on every architecture.
+    forbid(425..=427, libc::EPERM);
+}
+
+/// The calls of these numbers answer `errno`.
+fn forbid(calls: std::ops::RangeInclusive<u32>, errno: i32) {
     let load_number = (libc::BPF_LD | libc::BPF_W | libc::BPF_ABS) as u16;
     let jump_if_at_least = (libc::BPF_JMP | libc::BPF_JGE | libc::BPF_K) as u16;
     let jump_if_above = (libc::BPF_JMP | libc::BPF_JGT | libc::BPF_K) as u16;
@@ -189,9 +224,9 @@ fn forbid_io_uring() {
     let line = |code, jt, jf, k| libc::sock_filter { code, jt, jf, k };
     let mut lines = [
         line(load_number, 0, 0, 0),
-        line(jump_if_at_least, 0, 2, FIRST),
-        line(jump_if_above, 1, 0, LAST),
-        line(answer, 0, 0, libc::SECCOMP_RET_ERRNO | libc::EPERM as u32),
+        line(jump_if_at_least, 0, 2, *calls.start()),
+        line(jump_if_above, 1, 0, *calls.end()),
+        line(answer, 0, 0, libc::SECCOMP_RET_ERRNO | errno as u32),
         line(answer, 0, 0, libc::SECCOMP_RET_ALLOW),
     ];
     let program = libc::sock_fprog { len: lines.len() as u16, filter: lines.as_mut_ptr() };

@@ -2,6 +2,7 @@
 
 use std::ffi::{c_char, c_int, c_uint, c_void};
 use std::os::fd::RawFd;
+use std::sync::{Mutex, PoisonError};
 
 use super::super::operands::{at, fd, read_by_kernel, written_by_kernel};
 use super::super::system::last_errno;
@@ -17,6 +18,13 @@ pub(super) enum Call {
         dir: RawFd,
         path: *const c_char,
         how: *const OpenHow,
+    },
+    /// Without the rules of `openat2(2)` about where a path may lead.
+    OpenAnywhere {
+        dir: RawFd,
+        path: *const c_char,
+        flags: c_int,
+        mode: u32,
     },
     Statx {
         dir: RawFd,
@@ -71,10 +79,6 @@ pub(super) enum Call {
         address: *const libc::sockaddr,
         len: libc::socklen_t,
     },
-    /// The second half of a connect: the socket can be written to, or it failed.
-    Connected {
-        socket: RawFd,
-    },
     Accept {
         listener: RawFd,
     },
@@ -123,9 +127,17 @@ pub(super) enum Direction {
 unsafe impl Send for Call {}
 
 impl Call {
-    /// The call of one submission, or the errno that the kernel would answer.
-    pub(super) fn of(op: &mut Op, span: Span) -> Result<Call, i32> {
+    /// The call of one submission, or the errno that the kernel would answer. `openat2` tells
+    /// whether there is that call; without it a path that has to stay somewhere is refused (SEC-2).
+    pub(super) fn of(op: &mut Op, span: Span, openat2: bool) -> Result<Call, i32> {
         Ok(match op {
+            Op::Open { how, .. } if !openat2 && how.resolve != 0 => return Err(libc::ENOSYS),
+            Op::Open { dir, path, how, .. } if !openat2 => Call::OpenAnywhere {
+                dir: at(dir.as_ref())?,
+                path: path.as_ptr(),
+                flags: how.flags as c_int,
+                mode: how.mode as u32,
+            },
             Op::Open { dir, path, how, .. } => {
                 Call::Open { dir: at(dir.as_ref())?, path: path.as_ptr(), how: &raw const **how }
             }
@@ -200,9 +212,9 @@ impl Call {
             Call::Receive { socket: fd, .. } | Call::Wake { eventfd: fd, .. } => {
                 Waits::ForReady(fd, In)
             }
-            Call::Connect { socket: fd, .. }
-            | Call::Connected { socket: fd }
-            | Call::Send { socket: fd, .. } => Waits::ForReady(fd, Out),
+            Call::Connect { socket: fd, .. } | Call::Send { socket: fd, .. } => {
+                Waits::ForReady(fd, Out)
+            }
             _ => Waits::OnDisk,
         }
     }
@@ -244,6 +256,9 @@ impl Call {
                 Call::Open { dir, path, how } => {
                     libc::syscall(libc::SYS_openat2, dir, path, how, size_of::<OpenHow>())
                 }
+                Call::OpenAnywhere { dir, path, flags, mode } => {
+                    libc::openat(dir, path, flags, mode).into()
+                }
                 Call::Statx { dir, path, flags, out } => {
                     let mask = libc::STATX_BASIC_STATS | libc::STATX_DIOALIGN;
                     libc::statx(dir, path, flags, mask, out).into()
@@ -274,7 +289,6 @@ impl Call {
                 Call::Connect { socket, address, len } => {
                     libc::connect(socket, address, len).into()
                 }
-                Call::Connected { socket } => connected(socket),
                 Call::Accept { listener } => accept(listener),
                 Call::Receive { socket, memory } => {
                     libc::recv(socket, memory.ptr.cast(), memory.len, dont_wait) as i64
@@ -301,34 +315,48 @@ impl Memory {
     }
 }
 
-/// A listener may come from elsewhere and block, and the connection that made it ready may be gone.
-fn accept(listener: RawFd) -> i64 {
-    let mut on: c_int = 1;
-    let null = std::ptr::null_mut();
-    let flags = libc::SOCK_CLOEXEC | libc::SOCK_NONBLOCK;
-    // SAFETY: an int is read from a local variable; no address is asked for.
+/// Whether `openat2(2)` is there: it is not before Linux 5.6, and filters that do not know it refuse
+/// it.
+pub(super) fn probe_openat2() -> Result<(), i32> {
+    let flags = (libc::O_PATH | libc::O_CLOEXEC) as u64;
+    let how = OpenHow { flags, ..OpenHow::default() };
+    let (path, how) = (c"/".as_ptr(), &raw const how);
+    // SAFETY: path and structure are local and read during the call only; a result that is not
+    // negative is a new descriptor of ours, which is closed at once.
     unsafe {
-        if libc::ioctl(listener, libc::FIONBIO, &raw mut on) != 0 {
-            return -1;
+        let fd = libc::syscall(libc::SYS_openat2, libc::AT_FDCWD, path, how, size_of::<OpenHow>());
+        if fd < 0 {
+            return Err(last_errno());
         }
-        libc::accept4(listener, null, std::ptr::null_mut(), flags).into()
+        libc::close(fd as RawFd);
     }
+    Ok(())
 }
 
-/// How a connect that went on in the background has ended (connect(2), EINPROGRESS).
-fn connected(socket: RawFd) -> i64 {
-    let mut errno: c_int = 0;
-    let mut len = size_of::<c_int>() as libc::socklen_t;
-    let place = (&raw mut errno).cast();
-    // SAFETY: the kernel writes an int to a local variable of that size; errno is the thread's own.
+/// Accepts without waiting: the connection that made the listener ready may be gone.
+///
+/// There is no flag for that, only the mark on the listener, which is everybody's who has a clone of
+/// it: a ring would answer EAGAIN for it instead of waiting. So it is set for the length of the
+/// call, and by one thread at a time, because the next one's call would wait where this one has
+/// taken the mark away.
+fn accept(listener: RawFd) -> i64 {
+    static MARKING: Mutex<()> = Mutex::new(());
+    let _marking = MARKING.lock().unwrap_or_else(PoisonError::into_inner);
+    let mark = |on: c_int| {
+        // SAFETY: an int is read from a local variable.
+        unsafe { libc::ioctl(listener, libc::FIONBIO, &raw const on) }
+    };
+    if mark(1) != 0 {
+        return -1;
+    }
+    let null = std::ptr::null_mut();
+    let flags = libc::SOCK_CLOEXEC | libc::SOCK_NONBLOCK;
+    // SAFETY: no address is asked for; errno is the thread's own.
     unsafe {
-        if libc::getsockopt(socket, libc::SOL_SOCKET, libc::SO_ERROR, place, &raw mut len) != 0 {
-            return -1;
-        }
-        if errno == 0 {
-            return 0;
-        }
+        let accepted = libc::accept4(listener, null, std::ptr::null_mut(), flags);
+        let errno = last_errno();
+        mark(0);
         *libc::__errno_location() = errno;
-        -1
+        accepted.into()
     }
 }

@@ -2,7 +2,8 @@
 //!
 //! It behaves as the ring does: a submission ends in one completion, a cancel may come too late, and
 //! a short result is the table's to carry on. It never makes a call on a core that may wait for a
-//! disk (CORE-1), and it decides nothing about an op. It needs `openat2(2)`, Linux 5.6.
+//! disk (CORE-1), and it decides nothing about an op. Where `openat2(2)` is refused too, it opens what
+//! need not stay beneath a directory.
 
 mod call;
 mod readiness;
@@ -16,9 +17,9 @@ use super::probe::{BUFFERS_REGISTERED, Capabilities};
 use super::system::{alarm, clear_eventfd, nonblocking_eventfd};
 use super::{Driver, DriverCounts, LateOpcode, Outside, Wait};
 use crate::config::OpLimits;
-use crate::error::{OsError, Result};
+use crate::error::{OsError, Result, errno_text};
 use crate::op::{Completion, Descriptor, Handle, Op, Span, UserData};
-use call::{Call, Waits};
+use call::{Call, Waits, probe_openat2};
 use readiness::{Readiness, Tried, attempt};
 pub(crate) use threads::FileThreads;
 use threads::Home;
@@ -33,6 +34,7 @@ pub(crate) struct PollDriver {
     /// Signalled by other cores.
     wake: Handle,
     ended: Vec<Completion>,
+    openat2: bool,
     counts: DriverCounts,
 }
 
@@ -52,6 +54,7 @@ impl PollDriver {
         let wake = nonblocking_eventfd().map_err(failed)?;
         let descriptor = finished.raw_fd().expect("an eventfd of this process");
         readiness.watch(descriptor).map_err(failed)?;
+        let openat2 = probe_openat2();
         let driver = PollDriver {
             readiness,
             threads: Arc::clone(threads),
@@ -59,6 +62,7 @@ impl PollDriver {
             finished,
             wake,
             ended: Vec::with_capacity(limits.ops_in_flight_max.into()),
+            openat2: openat2.is_ok(),
             counts: DriverCounts::default(),
         };
         let mut capabilities = Capabilities::new("poll");
@@ -66,6 +70,7 @@ impl PollDriver {
         for feature in [BUFFERS_REGISTERED, "zero-copy send"] {
             capabilities.note(feature, Err("the poll driver has none".to_owned()));
         }
+        capabilities.note("openat2", openat2.map_err(without_openat2));
         Ok((driver, capabilities))
     }
 
@@ -104,7 +109,7 @@ impl PollDriver {
 impl Driver for PollDriver {
     fn submit(&mut self, user_data: UserData, op: &mut Op, span: Span) {
         self.counts.submissions += 1;
-        match Call::of(op, span) {
+        match Call::of(op, span, self.openat2) {
             Ok(call) => self.start(user_data, call),
             Err(errno) => self.end(user_data, -errno),
         }
@@ -174,4 +179,13 @@ impl Driver for PollDriver {
             LateOpcode::SendZeroCopy => false,
         }
     }
+}
+
+/// What a user can do about it.
+fn without_openat2(errno: i32) -> String {
+    format!(
+        "{}: paths beneath a directory cannot be opened (SEC-2); a seccomp filter that knows \
+         openat2, or Linux 5.6, allows it",
+        errno_text(errno)
+    )
 }

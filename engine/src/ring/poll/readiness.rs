@@ -150,7 +150,7 @@ impl Readiness {
         ended: &mut impl FnMut(UserData, i32),
     ) {
         while let Some(&key) = self.queues[fd as usize].of(direction).front() {
-            let parked = self.parked.get_mut(&key).expect("a queue names parked calls only");
+            let parked = self.parked.get(&key).expect("a queue names parked calls only");
             // SAFETY: OWN-1: the op stays in the table until this call's completion, which is
             // handed out below at the earliest.
             match unsafe { attempt(parked.call) } {
@@ -158,10 +158,7 @@ impl Readiness {
                     self.unpark(UserData(key));
                     ended(UserData(key), result);
                 }
-                Tried::WouldWait(call) => {
-                    parked.call = call;
-                    return;
-                }
+                Tried::WouldWait(_) => return,
             }
         }
     }
@@ -221,13 +218,18 @@ impl Queues {
 
 /// Makes a call that may have to wait for its descriptor.
 ///
+/// A connect that goes on is asked for again when the socket has become ready: that tells how it has
+/// ended, or that it still goes on (`EALREADY`), which neither the event nor `SO_ERROR` does.
+///
 /// # Safety
 /// As [`Call::perform`].
 pub(super) unsafe fn attempt(call: Call) -> Tried {
     // SAFETY: the caller vouches for it.
     match (call, unsafe { call.perform() }) {
-        (Call::Connect { socket, .. }, result) if result == -libc::EINPROGRESS => {
-            Tried::WouldWait(Call::Connected { socket })
+        (Call::Connect { .. }, result)
+            if result == -libc::EINPROGRESS || result == -libc::EALREADY =>
+        {
+            Tried::WouldWait(call)
         }
         (_, result) if result == -libc::EAGAIN => Tried::WouldWait(call),
         (_, result) => Tried::Done(result),
@@ -239,4 +241,63 @@ pub(super) unsafe fn attempt(call: Call) -> Tried {
 fn milliseconds(limit: Option<Duration>) -> i32 {
     limit
         .map_or(-1, |limit| i32::try_from(limit.as_nanos().div_ceil(1_000_000)).unwrap_or(i32::MAX))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+
+    use super::super::super::system::{peer_address, socket_address};
+    use super::*;
+    use crate::op::{Op, Span};
+
+    /// An event may come while a connect still goes on, and `SO_ERROR` is 0 then.
+    #[test]
+    fn a_connect_that_still_goes_on_is_not_taken_for_one_that_has_ended() {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("loopback");
+        let address = listener.local_addr().expect("bound");
+        // SAFETY: the descriptor is that of the listener; no memory is passed.
+        assert_eq!(unsafe { libc::listen(listener.as_raw_fd(), 0) }, 0);
+        let _in_the_backlog = TcpStream::connect(address).expect("Linux takes one more");
+        let mut op = connect_to(address);
+        assert_eq!((tried(&mut op), tried(&mut op)), (None, None));
+        let Op::Connect { socket, .. } = &op else { unreachable!("made so") };
+        assert_eq!(peer_address(socket), None);
+        let mut refused = connect_to(SocketAddr::from((Ipv4Addr::LOCALHOST, 1)));
+        assert_eq!(ended(&mut refused), -libc::ECONNREFUSED);
+        // With room the SYN is answered when it comes again.
+        let _accepted = listener.accept().expect("in the backlog");
+        assert_eq!(ended(&mut op), 0);
+        let Op::Connect { socket, .. } = &op else { unreachable!("made so") };
+        assert_eq!(peer_address(socket), Some(address));
+    }
+
+    fn connect_to(address: SocketAddr) -> Op {
+        // SAFETY: no memory is passed; a result that is not negative is a new descriptor.
+        let socket = unsafe {
+            let kind = libc::SOCK_STREAM | libc::SOCK_NONBLOCK | libc::SOCK_CLOEXEC;
+            OwnedFd::from_raw_fd(libc::socket(libc::AF_INET, kind, 0))
+        };
+        let socket = Handle::new(Descriptor::Os(socket), 0);
+        Op::Connect { socket, address: Box::new(socket_address(address)) }
+    }
+
+    /// The result, if it does not have to wait.
+    fn tried(op: &mut Op) -> Option<i32> {
+        let call = Call::of(op, Span { start: 0, len: 0 }, true).expect("an open socket");
+        // SAFETY: OWN-1: the op is alive, and lent to nobody else.
+        match unsafe { attempt(call) } {
+            Tried::Done(result) => Some(result),
+            Tried::WouldWait(_) => None,
+        }
+    }
+
+    fn ended(op: &mut Op) -> i32 {
+        loop {
+            match tried(op) {
+                Some(result) => return result,
+                None => std::thread::sleep(Duration::from_millis(1)),
+            }
+        }
+    }
 }
