@@ -492,6 +492,31 @@ fn a_peer_that_falls_silent_is_a_stall_and_one_that_dribbles_is_not() {
     assert_eq!(dribbling.seen().len(), 1);
 }
 
+/// What came before the silence is not asked for again.
+#[test]
+fn a_body_that_stalls_is_carried_on_where_it_stalled() {
+    const CAME: usize = 30_000;
+    let data = Arc::new(noise(1, PART));
+    let body = Arc::clone(&data);
+    let peer = Peer::start(move |seen, wire| {
+        let (head, body) = ranged(seen, &body, ETAG);
+        wire.send(head.as_bytes())?;
+        if seen.number > 0 {
+            return wire.send(body);
+        }
+        wire.send(&body[..CAME])?;
+        // The client goes away before this ends.
+        std::thread::sleep(Duration::from_millis(1500));
+        Ok(())
+    });
+    let hydrant = client_with(&peer.url(), |builder| {
+        builder.s3(|s3| s3.http.stall = Duration::from_millis(700))
+    });
+    assert!(read_all(&locate(&hydrant)).expect("mended") == *data);
+    let asked: Vec<_> = peer.seen().iter().map(|seen| seen.range()).collect();
+    assert_eq!(asked, [Some((0, PART - 1)), Some((CAME, PART - 1))]);
+}
+
 #[track_caller]
 fn expect_changed(at: &Location) {
     let error = read_all(at).expect_err("two versions");

@@ -115,6 +115,30 @@ pub enum Error {
     InvalidInput(String),
 }
 
+/// A receive that ended in an error, with what had come before it.
+#[derive(Debug, thiserror::Error)]
+#[error("{error}, after {received} bytes")]
+pub struct RecvError {
+    /// Bytes in place from the start of the span; whoever can ask again asks for what is behind them.
+    pub received: usize,
+    /// What ended it.
+    #[source]
+    pub error: Error,
+}
+
+impl RecvError {
+    /// The errno behind the error, if there is one.
+    pub fn errno(&self) -> Option<i32> {
+        self.error.errno()
+    }
+}
+
+impl From<RecvError> for Error {
+    fn from(failed: RecvError) -> Error {
+        failed.error
+    }
+}
+
 /// A system call that failed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OsError {
@@ -211,6 +235,7 @@ fn way_out(errno: i32) -> Option<&'static str> {
         libc::ECONNRESET => "the peer closed the connection",
         libc::ENETUNREACH | libc::EHOSTUNREACH => "there is no route to that host",
         libc::EIO => "the device reports an I/O error; see the kernel's log",
+        libc::ENOSYS => "the kernel lacks this call or a filter (seccomp) refuses it",
         libc::EXDEV | libc::ELOOP => "the path leaves its root or goes through a symbolic link",
         _ => return None,
     })

@@ -52,7 +52,7 @@ pub use config::{
 };
 pub use cores::{Core, Driven, Elapsed, LocalTask, Pace, Sleep, Task, block_on};
 pub use engine::{Engine, EngineBuilder};
-pub use error::{Error, OsError, Result};
+pub use error::{Error, OsError, RecvError, Result};
 pub use file::{
     BufResult, Direct, File, Metadata, OpenOptions, make_dir, metadata_beneath, remove_dir,
     remove_file, rename,

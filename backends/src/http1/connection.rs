@@ -10,7 +10,9 @@ use std::pin::pin;
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
-use hydrant_engine::{Buf, CopyReason, Core, Error as EngineError, Lease, RecvMode, TcpStream};
+use hydrant_engine::{
+    Buf, CopyReason, Core, Error as EngineError, Lease, RecvError, RecvMode, TcpStream,
+};
 
 use super::body::{BodyEvent, BodyState};
 use super::request::Method;
@@ -195,9 +197,9 @@ impl Connection {
         let (span, stall) = (*at..*at + want, self.limits.stall);
         let (result, back) = self.stream.recv(lent, span, RecvMode::Fill, stall).await;
         *buf = back;
-        let count = result.map_err(|error| HttpError::Socket { error, stale: false })?;
-        // What came before the peer closed is in place: the next try carries on behind it.
-        *at += count;
+        // What came before the end is in place: the next try carries on behind it.
+        *at += result.as_ref().map_or_else(|failed| failed.received, |count| *count);
+        let count = result.map_err(broken_receive)?;
         self.took_direct(count, count < want)
     }
 
@@ -412,7 +414,7 @@ impl Connection {
         let stall = self.limits.stall;
         let (result, back) = self.stream.recv(incoming, span, RecvMode::Some, stall).await;
         self.incoming = back.into_lease().ok();
-        let count = result.map_err(|error| HttpError::Socket { error, stale: false })?;
+        let count = result.map_err(broken_receive)?;
         self.residue = 0..count;
         Ok(count)
     }
@@ -495,7 +497,7 @@ async fn receive_head(
         match result {
             Ok(0) => return Err(HttpError::Closed { stale: false }),
             Ok(count) => filled += count,
-            Err(error) => return Err(HttpError::Socket { error, stale: false }),
+            Err(failed) => return Err(broken_receive(failed)),
         }
     }
 }
@@ -510,6 +512,10 @@ async fn grown(core: &Core, mut small: Lease, limits: &HttpLimits) -> Result<Lea
     let used = small.capacity();
     large.as_mut_slice()[..used].copy_from_slice(small.as_mut_slice());
     Ok(large)
+}
+
+fn broken_receive(failed: RecvError) -> HttpError {
+    HttpError::Socket { error: failed.error, stale: false }
 }
 
 fn mark_stale(error: HttpError, served_before: bool) -> HttpError {

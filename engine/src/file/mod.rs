@@ -26,7 +26,7 @@ use crate::pool::Buf;
 use crate::ring::LateOpcode;
 
 /// The result of an op with a buffer: the buffer always comes back.
-pub type BufResult<T> = (Result<T>, Buf);
+pub type BufResult<T, E = Error> = (Result<T, E>, Buf);
 
 /// An open file or directory. Clones share it, and any core may use it.
 #[derive(Debug, Clone)]

@@ -8,13 +8,13 @@ use std::task::Poll;
 use std::time::Duration;
 
 use crate::cores::Core;
-use crate::error::{Error, OsError};
+use crate::error::{Error, OsError, RecvError};
 use crate::file::BufResult;
 use crate::op::{Handle, Op, Outcome};
 use crate::pool::Buf;
 use crate::ring::{
     LateOpcode, acknowledged_bytes, received_bytes, reset_connection, set_receive_low_water,
-    set_tcp_nodelay,
+    set_tcp_nodelay, was_reset,
 };
 
 /// A connected TCP socket of one core.
@@ -116,14 +116,14 @@ impl TcpStream {
     /// lives.
     ///
     /// # Errors
-    /// The errno of `recv(2)` with the peer; [`Error::Stalled`].
+    /// The errno of `recv(2)` with the peer, or [`Error::Stalled`], and how many bytes had come.
     pub async fn recv(
         &self,
         buf: impl Into<Buf>,
         span: Range<usize>,
         mode: RecvMode,
         stall: Duration,
-    ) -> BufResult<usize> {
+    ) -> BufResult<usize, RecvError> {
         let mut buf = buf.into();
         let mut done = 0;
         if span.is_empty() {
@@ -155,13 +155,26 @@ impl TcpStream {
                     in_bulk = false;
                 }
                 (true, Some(libc::ECANCELED)) if !moved => {
-                    return (Err(self.stalled("recv", stall)), buf);
+                    let error = self.stalled("recv", stall);
+                    return (Err(RecvError { received: done, error }), buf);
                 }
                 (false, None) if bulk_done => {}
-                (_, None) => return (Ok(done), buf),
-                (_, Some(errno)) => return (Err(self.error("recv", errno)), buf),
+                (_, None) => return (self.unless_reset(done, done < span.len() && fill), buf),
+                (_, Some(errno)) => {
+                    let error = self.error("recv", errno);
+                    return (Err(RecvError { received: done, error }), buf);
+                }
             }
         }
+    }
+
+    /// What came, unless a reset is to be told in place of the orderly end that it looks like.
+    fn unless_reset(&self, received: usize, is_short: bool) -> Result<usize, RecvError> {
+        if (received == 0 || is_short) && was_reset(&self.handle) {
+            let error = self.error("recv", libc::ECONNRESET);
+            return Err(RecvError { received, error });
+        }
+        Ok(received)
     }
 
     fn set_low_water(&self, bytes: usize) {

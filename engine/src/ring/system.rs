@@ -249,6 +249,24 @@ pub(crate) fn received_bytes(handle: &Handle) -> Option<u64> {
     }
 }
 
+/// Whether a connection has ended by a reset and not by the peer's orderly close, which leaves it
+/// open to be sent on.
+///
+/// The errno tells that once only, and it may get lost: a receive of io_uring that has moved bytes
+/// answers with their count and drops the error that ended it (`io_recv`, seen on Linux 6.18), and a
+/// send may have taken it.
+pub(crate) fn was_reset(handle: &Handle) -> bool {
+    /// `TCP_CLOSE` of `tcp_states.h`; the state is the first byte of `struct tcp_info`.
+    const CLOSED: u8 = 7;
+    match handle.descriptor() {
+        Descriptor::Os(_) => {
+            tcp_info(handle, 0).is_some_and(|info| info.to_ne_bytes()[0] == CLOSED)
+        }
+        #[cfg(any(test, feature = "testing"))]
+        Descriptor::Sim(socket) => socket.was_reset(),
+    }
+}
+
 /// One of the 64-bit counters of `TCP_INFO` (tcp(7)), whose places never change.
 fn tcp_info(handle: &Handle, place: usize) -> Option<u64> {
     let mut info = [0u64; 17];

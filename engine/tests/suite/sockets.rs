@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use hydrant_engine::{Error, RecvMode, TcpStream, ZeroCopyChoice};
+use hydrant_engine::{Error, RecvMode, TcpListener, TcpStream, ZeroCopyChoice};
 
 use crate::host::{
-    Host, LIMIT, check, config, drop_after, filled, hosts, join, lease, memory, on_all,
+    Host, LIMIT, check, config, drop_after, filled, hosts, join, kernels, lease, memory, on_all,
 };
 
 const SIZES: [usize; 9] = [1, 2, 511, 4097, 16_383, 16_384, 65_537, 1 << 20, (4 << 20) + 1];
@@ -120,6 +120,57 @@ fn a_reset_ends_both_sides() {
         let data = filled(&core, 4096, 1).await;
         assert!(matches!(near.send(data, 0..4096, false, LIMIT).await.0, Err(Error::Os(_))));
     });
+}
+
+#[test]
+fn a_receive_that_fails_tells_what_had_come() {
+    // Fits into a fresh window, so that it has arrived when it is sent.
+    const CAME: usize = 30_000;
+    const MOMENT: Duration = Duration::from_millis(200);
+    on_all(|core, place| async move {
+        // One that sleeps until much is there, and one that does not; by a reset and by a stall.
+        for (room, stall) in [(CAME + 1, LIMIT), (1 << 20, LIMIT), (1 << 20, MOMENT)] {
+            let (near, far) = place.pair(&core).await;
+            let memory_there = lease(&core, room).await;
+            let receiving = far.recv(memory_there, 0..room, RecvMode::Fill, stall);
+            let ending = async {
+                let data = filled(&core, CAME, 9).await;
+                near.send(data, 0..CAME, false, LIMIT).await.0.expect("sent");
+                core.sleep(Duration::from_millis(5)).await;
+                if stall == LIMIT {
+                    near.reset();
+                }
+            };
+            let ((received, mut back), ()) = join(receiving, ending).await;
+            let failed = received.expect_err("the rest never comes");
+            let stalled = matches!(failed.error, Error::Stalled { .. });
+            assert_eq!(stalled, stall == MOMENT, "{failed}");
+            assert!(stalled || failed.errno() == Some(libc::ECONNRESET), "{failed}");
+            assert_eq!(failed.received, CAME, "{failed}");
+            check(&memory(&mut back)[..CAME], 9);
+        }
+    });
+}
+
+/// A driver may not leave marks on a listener that the other would trip over.
+#[test]
+fn engines_of_all_drivers_accept_on_one_listener() {
+    let listener = TcpListener::bind(([127, 0, 0, 1], 0).into()).expect("loopback");
+    let mut hosts: Vec<_> = kernels(&config()).collect();
+    for _ in 0..2 {
+        for host in &mut hosts {
+            let inside = listener.clone();
+            let accepting = host.engine().on_core(0, move |core| async move {
+                inside.accept(&core).await.map(|stream| stream.peer())
+            });
+            // It waits before somebody connects, and in the first round the others have accepted.
+            host.run(|core, _| async move { core.sleep(Duration::from_millis(20)).await });
+            let near = std::net::TcpStream::connect(listener.local_addr()).expect("it listens");
+            let accepted = host.wait(accepting.expect("spawned")).expect("no panic");
+            assert_eq!(accepted.expect("accepted"), near.local_addr().expect("bound"));
+        }
+    }
+    hosts.into_iter().for_each(Host::finish);
 }
 
 #[test]

@@ -16,7 +16,7 @@ fn a_receive_without_a_byte_stalls() {
             let room = lease(&core, 4096).await;
             let began = core.now();
             let (received, room) = far.recv(room, 0..4096, mode, stall).await;
-            let error = received.expect_err("nothing comes");
+            let error = received.expect_err("nothing comes").error;
             assert!(matches!(error, Error::Stalled { operation: "recv", .. }), "{error}");
             assert!(core.now() - began >= stall);
             assert_eq!(room.capacity(), 4096, "the buffer comes back");

@@ -338,7 +338,7 @@ impl Worker {
         let receiving = to.recv(room, 0..len, RecvMode::Fill, LIMIT);
         let ((sent, _), (received, room)) = join(sending, receiving).await;
         let mut room = room.into_lease().expect("it went in as a lease");
-        let (sent, received) = (self.fair(sent), self.fair(received));
+        let (sent, received) = (self.fair(sent), self.fair(received.map_err(Error::from)));
         if received? < len {
             assert!(self.stormy, "nobody closed");
             return None;

@@ -39,6 +39,12 @@ impl SimDescriptor {
         Some(state.network.acknowledged_bytes(end))
     }
 
+    /// Whether the connection was reset, reported or not.
+    pub(crate) fn was_reset(&self) -> bool {
+        let mut state = self.world.lock();
+        state.end_of(self.id).is_ok_and(|end| state.network.was_reset(end))
+    }
+
     /// `getsockname(2)` of a listener.
     pub(crate) fn local_address(&self) -> Option<SocketAddr> {
         self.world.lock().network.listener_address(self.id)

@@ -228,6 +228,10 @@ impl Network {
         self.connections[&id.connection].streams[id.side].taken_bytes
     }
 
+    pub(super) fn was_reset(&self, id: EndId) -> bool {
+        self.connections[&id.connection].ends[id.side].reset != Reset::No
+    }
+
     pub(super) fn reset_was_reported(&mut self, id: EndId) {
         self.end(id).reset = Reset::Reported;
     }
