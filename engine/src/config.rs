@@ -23,6 +23,8 @@ pub struct Config {
     pub ring: RingLimits,
     /// The driver for where io_uring is refused.
     pub poll: PollLimits,
+    /// Files.
+    pub file: FileLimits,
     /// Tasks, inbox and turns of one core.
     pub core: CoreLimits,
     /// How stopping goes.
@@ -81,6 +83,16 @@ pub struct RingLimits {
     /// zero-copy sends post two and large transfers have sixteen lanes. An overflow is kept by the
     /// kernel and counted.
     pub completion_entries: u32,
+}
+
+/// Limits of files.
+#[derive(Debug, Clone, Copy)]
+#[non_exhaustive]
+pub struct FileLimits {
+    /// From this length in bytes on, [`crate::AccessHint::Auto`] tells the kernel that a file is read
+    /// from its start to its end. Default 64 MiB: below that the kernel's own read-ahead has found out
+    /// before it matters.
+    pub sequential_bytes_min: u64,
 }
 
 /// Limits of one core's turns.
@@ -144,6 +156,7 @@ impl Default for Config {
             driver: DriverChoice::default(),
             ring: RingLimits::default(),
             poll: PollLimits::default(),
+            file: FileLimits::default(),
             core: CoreLimits::default(),
             stop: StopLimits::default(),
             control: ControlLimits::default(),
@@ -178,6 +191,12 @@ impl Default for RingLimits {
 impl Default for PollLimits {
     fn default() -> PollLimits {
         PollLimits { file_threads: 16 }
+    }
+}
+
+impl Default for FileLimits {
+    fn default() -> FileLimits {
+        FileLimits { sequential_bytes_min: 64 << 20 }
     }
 }
 

@@ -47,15 +47,15 @@ mod ring;
 
 // The public interface is:
 pub use config::{
-    Config, ConnectLimits, ControlLimits, CoreLimits, DriverChoice, OpLimits, PollLimits,
-    RingLimits, StopLimits,
+    Config, ConnectLimits, ControlLimits, CoreLimits, DriverChoice, FileLimits, OpLimits,
+    PollLimits, RingLimits, StopLimits,
 };
 pub use cores::{Core, Driven, Elapsed, LocalTask, Pace, Sleep, Task, block_on};
 pub use engine::{Engine, EngineBuilder};
 pub use error::{Error, OsError, RecvError, Result};
 pub use file::{
-    BufResult, Direct, File, Metadata, OpenOptions, make_dir, metadata_beneath, remove_dir,
-    remove_file, rename,
+    AccessHint, BufResult, Direct, File, Metadata, OpenOptions, make_dir, metadata_beneath,
+    remove_dir, remove_file, rename,
 };
 pub use metrics::{CopyReason, Metrics, MetricsSnapshot};
 pub use net::{RecvMode, TcpListener, TcpStream, ZeroCopyChoice, resolve};

@@ -52,6 +52,11 @@ counters! {
     file_bytes_registered,
     /// File bytes read or written through other memory.
     file_bytes_unregistered,
+    /// Calls of posix_fadvise(2) that were refused; the file is read and written all the same.
+    hints_refused,
+    /// Files that were to leave nothing in the page cache, where kernel or file system lack that
+    /// (`RWF_DONTCACHE`): what was transferred is dropped from it afterwards.
+    uncached_refused,
     /// Bytes received from sockets.
     bytes_received,
     /// Bytes sent to sockets, with and without copy.

@@ -217,6 +217,11 @@ impl Core {
         (self.0.shared.config.report)(message);
     }
 
+    /// What this core counts.
+    pub(crate) fn counters(&self) -> &Counters {
+        &self.0.counters
+    }
+
     pub(crate) fn supports(&self, opcode: LateOpcode) -> bool {
         self.0.driver.borrow().supports(opcode)
     }

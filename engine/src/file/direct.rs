@@ -6,7 +6,7 @@
 
 use std::ops::Range;
 
-use super::{BufResult, Direct, File, os_error};
+use super::{BufResult, Direct, File, hint, os_error};
 use crate::cores::Core;
 use crate::error::{Error, Result};
 use crate::metrics::CopyReason;
@@ -122,8 +122,19 @@ async fn submit_write(
 }
 
 async fn submit(core: &Core, file: &File, op: Op, offset: u64) -> BufResult<usize> {
-    let name = op.name();
-    let outcome = core.op(op).await;
+    let (name, uncached) = (op.name(), file.handle.is_uncached());
+    let mut outcome = core.op(op).await;
+    let refused = outcome.error.filter(|errno| uncached && hint::refuses_uncached(*errno));
+    if let Some(errno) = refused {
+        file.handle.set_uncached(false);
+        outcome = core.op(outcome.op).await;
+        // Either may be refused for another reason, and then both are.
+        match outcome.error == Some(errno) {
+            true => file.handle.set_uncached(true),
+            false => hint::note_uncached_refused(core, file),
+        }
+    }
+    hint::drop_cached(core, file, offset, outcome.transferred).await;
     let result = match outcome.error {
         None => Ok(outcome.transferred),
         Some(errno) => Err(match os_error(name, &file.path, errno) {

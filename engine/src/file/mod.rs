@@ -6,6 +6,7 @@
 //! and [`File::direct`] tells. This room knows nothing of objects.
 
 mod direct;
+mod hint;
 mod open;
 mod paths;
 
@@ -16,6 +17,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+pub use hint::AccessHint;
 pub use open::OpenOptions;
 pub use paths::{make_dir, metadata_beneath, remove_dir, remove_file, rename};
 
@@ -34,6 +36,8 @@ pub struct File {
     handle: Handle,
     path: Arc<Path>,
     direct: Direct,
+    /// What the kernel was told; never [`AccessHint::Auto`].
+    hint: AccessHint,
 }
 
 /// How a file is read and written.

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::{Direct, File, c_path, finish, os_error, paths};
+use super::{AccessHint, Direct, File, c_path, finish, hint, os_error, paths};
 use crate::cores::Core;
 use crate::error::{Error, Result};
 use crate::op::{Handle, Op, OpenHow};
@@ -17,6 +17,7 @@ pub struct OpenOptions {
     truncate: bool,
     directory: bool,
     direct: bool,
+    hint: AccessHint,
 }
 
 impl OpenOptions {
@@ -67,6 +68,12 @@ impl OpenOptions {
         self
     }
 
+    /// Tells how the file will be read and written, where that goes through the page cache.
+    pub fn hint(mut self, hint: AccessHint) -> Self {
+        self.hint = hint;
+        self
+    }
+
     fn flags(&self) -> i32 {
         let access = match (self.read, self.write) {
             (true, true) => libc::O_RDWR,
@@ -94,7 +101,7 @@ pub(super) async fn open(
 ) -> Result<File> {
     if !options.direct {
         let handle = open_once(core, dir, path, options.flags(), 0).await?;
-        return Ok(File { handle, path: path.into(), direct: Direct::Buffered });
+        return buffered(core, path, options, handle, Direct::Buffered).await;
     }
     let flags = options.flags() | libc::O_DIRECT;
     match open_once(core, dir, path, flags, ASSUMED_ALIGN).await {
@@ -128,7 +135,8 @@ async fn with_alignment(
         (ASSUMED_ALIGN, ASSUMED_ALIGN)
     };
     handle.set_direct_align(offset_align);
-    Ok(File { handle, path: path.into(), direct: Direct::Yes { memory_align, offset_align } })
+    let direct = Direct::Yes { memory_align, offset_align };
+    Ok(File { handle, path: path.into(), direct, hint: AccessHint::Normal })
 }
 
 async fn reopen_buffered(
@@ -143,7 +151,21 @@ async fn reopen_buffered(
         ..options.clone()
     };
     let handle = open_once(core, dir, path, again.flags(), 0).await?;
-    Ok(File { handle, path: path.into(), direct: Direct::Refused })
+    buffered(core, path, options, handle, Direct::Refused).await
+}
+
+async fn buffered(
+    core: &Core,
+    path: &Path,
+    options: &OpenOptions,
+    handle: Handle,
+    direct: Direct,
+) -> Result<File> {
+    let hint = match options.directory {
+        true => AccessHint::Normal,
+        false => hint::give(core, &handle, path, options.hint).await?,
+    };
+    Ok(File { handle, path: path.into(), direct, hint })
 }
 
 async fn open_once(

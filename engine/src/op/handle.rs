@@ -2,7 +2,7 @@
 
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
 
 /// A file, a socket or an eventfd. Cloning counts; the last clone closes.
 ///
@@ -17,6 +17,8 @@ struct Inner {
     /// Bytes that offsets, lengths and addresses of an O_DIRECT file must be multiples of; 0 where
     /// the file is buffered or a socket.
     direct_align: AtomicU32,
+    /// Whether transfers leave nothing in the page cache (`RWF_DONTCACHE`).
+    uncached: AtomicBool,
 }
 
 /// What a handle stands for.
@@ -31,7 +33,8 @@ pub(crate) enum Descriptor {
 
 impl Handle {
     pub(crate) fn new(descriptor: Descriptor, direct_align: u32) -> Handle {
-        Handle(Arc::new(Inner { descriptor, direct_align: direct_align.into() }))
+        let (direct_align, uncached) = (direct_align.into(), false.into());
+        Handle(Arc::new(Inner { descriptor, direct_align, uncached }))
     }
 
     pub(crate) fn descriptor(&self) -> &Descriptor {
@@ -67,6 +70,14 @@ impl Handle {
 
     pub(crate) fn direct_align(&self) -> u32 {
         self.0.direct_align.load(Relaxed)
+    }
+
+    pub(crate) fn is_uncached(&self) -> bool {
+        self.0.uncached.load(Relaxed)
+    }
+
+    pub(crate) fn set_uncached(&self, on: bool) {
+        self.0.uncached.store(on, Relaxed);
     }
 
     /// Corrects what was assumed when the file was opened.

@@ -47,6 +47,8 @@ pub(crate) enum Op {
     Allocate { file: Handle, offset: u64, len: u64 },
     /// `ftruncate(2)`; Linux 6.9.
     Truncate { file: Handle, len: u64 },
+    /// `posix_fadvise(2)`; a length of 0 is up to the end.
+    Advise { file: Handle, offset: u64, len: u64, advice: i32 },
     /// `renameat2(2)`; `no_replace` is `RENAME_NOREPLACE`.
     Rename {
         from_dir: Option<Handle>,
@@ -121,6 +123,7 @@ impl Op {
             Op::Sync { .. } => "fsync",
             Op::Allocate { .. } => "fallocate",
             Op::Truncate { .. } => "ftruncate",
+            Op::Advise { .. } => "posix_fadvise",
             Op::Rename { .. } => "rename",
             Op::Unlink { .. } => "unlink",
             Op::Mkdir { .. } => "mkdir",

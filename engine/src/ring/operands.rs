@@ -10,6 +10,14 @@ pub(super) fn fd(handle: &Handle) -> Result<RawFd, i32> {
     handle.raw_fd().ok_or(libc::EBADF)
 }
 
+/// The flags of a read or write. A kernel or file system that cannot do without the page cache
+/// refuses them (`RWF_DONTCACHE`, Linux 6.14).
+pub(super) fn transfer_flags(file: &Handle) -> i32 {
+    /// `RWF_DONTCACHE` of `linux/fs.h`, which the C library does not name yet.
+    const DONT_CACHE: i32 = 0x80;
+    if file.is_uncached() { DONT_CACHE } else { 0 }
+}
+
 /// The directory that a path is relative to.
 pub(super) fn at(dir: Option<&Handle>) -> Result<RawFd, i32> {
     dir.map_or(Ok(libc::AT_FDCWD), fd)

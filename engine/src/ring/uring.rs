@@ -7,7 +7,7 @@ use io_uring::types::{CancelBuilder, Fd, FsyncFlags, SubmitArgs, Timespec};
 use io_uring::{IoUring, Probe, cqueue, opcode, squeue};
 
 use super::arena_ring::ArenaRing;
-use super::operands::{self, read_by_kernel, written_by_kernel};
+use super::operands::{self, read_by_kernel, transfer_flags, written_by_kernel};
 use super::probe::{BUFFERS_REGISTERED, Capabilities};
 use super::{Driver, DriverCounts, LateOpcode, Outside, Wait};
 use crate::config::RingLimits;
@@ -322,26 +322,30 @@ fn build_entry(op: &mut Op, span: Span, registered: bool) -> Result<squeue::Entr
         }
         Op::Read { file, buf, span: whole, offset } => {
             let raw = written_by_kernel(buf, whole.start, span)?;
-            let offset = *offset + span.start as u64;
+            let (offset, flags) = (*offset + span.start as u64, transfer_flags(file));
             match raw.registered.filter(|_| registered) {
                 Some(index) => opcode::ReadFixed::new(fd(file)?, raw.ptr, raw.len as u32, index)
                     .offset(offset)
+                    .rw_flags(flags)
                     .build(),
-                None => {
-                    opcode::Read::new(fd(file)?, raw.ptr, raw.len as u32).offset(offset).build()
-                }
+                None => opcode::Read::new(fd(file)?, raw.ptr, raw.len as u32)
+                    .offset(offset)
+                    .rw_flags(flags)
+                    .build(),
             }
         }
         Op::Write { file, buf, span: whole, offset } => {
             let raw = read_by_kernel(buf, whole.start, span)?;
-            let offset = *offset + span.start as u64;
+            let (offset, flags) = (*offset + span.start as u64, transfer_flags(file));
             match raw.registered.filter(|_| registered) {
                 Some(index) => opcode::WriteFixed::new(fd(file)?, raw.ptr, raw.len as u32, index)
                     .offset(offset)
+                    .rw_flags(flags)
                     .build(),
-                None => {
-                    opcode::Write::new(fd(file)?, raw.ptr, raw.len as u32).offset(offset).build()
-                }
+                None => opcode::Write::new(fd(file)?, raw.ptr, raw.len as u32)
+                    .offset(offset)
+                    .rw_flags(flags)
+                    .build(),
             }
         }
         Op::Sync { file, data_only } => {
@@ -352,6 +356,9 @@ fn build_entry(op: &mut Op, span: Span, registered: bool) -> Result<squeue::Entr
             opcode::Fallocate::new(fd(file)?, *len).offset(*offset).build()
         }
         Op::Truncate { file, len } => opcode::Ftruncate::new(fd(file)?, *len).build(),
+        Op::Advise { file, offset, len, advice } => {
+            opcode::Fadvise::new(fd(file)?, *len as libc::off_t, *advice).offset(*offset).build()
+        }
         Op::Rename { from_dir, from, to_dir, to, no_replace } => {
             let flags = if *no_replace { libc::RENAME_NOREPLACE } else { 0 };
             let (from_dir, to_dir) = (at(from_dir.as_ref())?, at(to_dir.as_ref())?);

@@ -2,8 +2,8 @@
 
 use hydrant_engine::sim::SimConfig;
 use hydrant_engine::{
-    Core, Direct, Error, File, OpenOptions, make_dir, metadata_beneath, remove_dir, remove_file,
-    rename,
+    AccessHint, Core, Direct, Error, File, OpenOptions, make_dir, metadata_beneath, remove_dir,
+    remove_file, rename,
 };
 
 use crate::host::{Host, Place, check, config, filled, lease, memory, on_all};
@@ -101,6 +101,107 @@ fn spans_that_direct_io_cannot_take_are_bounced_and_counted() {
         crate::host::fill(&mut source, 4);
         assert!(memory(&mut back)[..8192] == source[1..8193]);
     });
+}
+
+const HINTS: [AccessHint; 5] = [
+    AccessHint::Normal,
+    AccessHint::Sequential,
+    AccessHint::Random,
+    AccessHint::DontNeed,
+    AccessHint::Auto,
+];
+
+#[test]
+fn hints_never_change_what_is_read_and_written() {
+    on_all(|core, place| async move {
+        for (number, hint) in HINTS.into_iter().enumerate() {
+            // Where O_DIRECT is refused, the hint is given all the same.
+            for direct in [false, true] {
+                let path = place.path(&format!("hint-{number}-{direct}"));
+                let options = OpenOptions::new().read().write().create().hint(hint);
+                let file = File::open(&core, &path, &options.direct(direct)).await;
+                random_transfers(&core, &file.expect("made"), number as u64).await;
+            }
+        }
+    });
+}
+
+/// Reads and writes at random places, compared with a model in memory.
+async fn random_transfers(core: &Core, file: &File, seed: u64) {
+    let mut random = seed;
+    let mut below = |bound: usize| {
+        random = random.wrapping_mul(0x5851_f42d_4c95_7f2d).wrapping_add(0x1405_7b7e_f767_814f);
+        (random >> 33) as usize % bound
+    };
+    let mut model = Vec::new();
+    for round in 0..60 {
+        let (at, len) = (below(100) * 4096, below(700) * 512 + 1);
+        if below(2) == 0 {
+            let data = filled(core, len, round).await;
+            // What is no whole block is padded with zeros.
+            let end = match file.direct() {
+                Direct::Yes { offset_align, .. } => {
+                    at + len.next_multiple_of(offset_align as usize)
+                }
+                _ => at + len,
+            };
+            model.resize(model.len().max(end), 0);
+            model[at..end].fill(0);
+            model[at..at + len].copy_from_slice(&data.as_slice()[..len]);
+            let (written, _) = file.write_at(core, data, 0..len, at as u64).await;
+            assert_eq!(written.expect("written"), len);
+        } else {
+            let room = lease(core, len).await;
+            let (read, mut back) = file.read_at(core, room, 0..len, at as u64).await;
+            let there = at.min(model.len())..(at + len).min(model.len());
+            assert_eq!(read.expect("read"), there.len());
+            assert!(memory(&mut back)[..there.len()] == model[there], "round {round}");
+        }
+    }
+}
+
+#[test]
+fn a_hint_reaches_the_kernel() {
+    let mut config = config();
+    config.file.sequential_bytes_min = 1000;
+    let (sequential, random) = (libc::POSIX_FADV_SEQUENTIAL, libc::POSIX_FADV_RANDOM);
+    let expected = [
+        (AccessHint::Normal, 1000, None),
+        (AccessHint::Sequential, 0, Some(sequential)),
+        (AccessHint::Random, 0, Some(random)),
+        (AccessHint::Auto, 999, None),
+        (AccessHint::Auto, 1000, Some(sequential)),
+        (AccessHint::DontNeed, 1000, None),
+    ];
+    let mut host = Host::calm(config);
+    host.run(move |core, place| async move {
+        let world = place.world.as_ref().expect("simulated");
+        for (number, (hint, bytes, advice)) in expected.into_iter().enumerate() {
+            let path = format!("/{number}");
+            world.put_file(&path, &vec![7; bytes]).expect("room");
+            let options = OpenOptions::new().read().write().hint(hint);
+            let _file = File::open(&core, path.as_ref(), &options).await.expect("opened");
+            assert_eq!(world.advice(&path), advice, "{hint:?} {bytes}");
+        }
+    });
+    host.finish();
+}
+
+#[test]
+fn where_the_page_cache_cannot_be_passed_by_it_is_dropped_and_told() {
+    let mut world = SimConfig::calm();
+    world.uncached_io = false;
+    let mut host = Host::simulated(1, world, config());
+    host.run(|core, place| async move {
+        let options = OpenOptions::new().read().write().create().hint(AccessHint::DontNeed);
+        let file = File::open(&core, "/file".as_ref(), &options).await.expect("made");
+        random_transfers(&core, &file, 1).await;
+        let advice = place.world.expect("simulated").advice("/file");
+        assert_eq!(advice, Some(libc::POSIX_FADV_DONTNEED));
+        let refused = core.metrics().snapshot();
+        assert_eq!((refused.uncached_refused, refused.hints_refused), (1, 0));
+    });
+    host.finish();
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::ffi::{c_char, c_int, c_uint, c_void};
 use std::os::fd::RawFd;
 use std::sync::{Mutex, PoisonError};
 
-use super::super::operands::{at, fd, read_by_kernel, written_by_kernel};
+use super::super::operands::{at, fd, read_by_kernel, transfer_flags, written_by_kernel};
 use super::super::system::last_errno;
 use crate::op::{Op, OpenHow, Span};
 
@@ -36,12 +36,14 @@ pub(super) enum Call {
         file: RawFd,
         memory: Memory,
         offset: u64,
+        flags: c_int,
         cached_first: bool,
     },
     Write {
         file: RawFd,
         memory: Memory,
         offset: u64,
+        flags: c_int,
     },
     Sync {
         file: RawFd,
@@ -55,6 +57,12 @@ pub(super) enum Call {
     Truncate {
         file: RawFd,
         len: u64,
+    },
+    Advise {
+        file: RawFd,
+        offset: u64,
+        len: u64,
+        advice: c_int,
     },
     Rename {
         from: (RawFd, *const c_char),
@@ -151,18 +159,23 @@ impl Call {
                 file: fd(file)?,
                 memory: Memory::of(written_by_kernel(buf, whole.start, span)?),
                 offset: *offset + span.start as u64,
+                flags: transfer_flags(file),
                 cached_first: file.direct_align() == 0,
             },
             Op::Write { file, buf, span: whole, offset } => Call::Write {
                 file: fd(file)?,
                 memory: Memory::of(read_by_kernel(buf, whole.start, span)?),
                 offset: *offset + span.start as u64,
+                flags: transfer_flags(file),
             },
             Op::Sync { file, data_only } => Call::Sync { file: fd(file)?, data_only: *data_only },
             Op::Allocate { file, offset, len } => {
                 Call::Allocate { file: fd(file)?, offset: *offset, len: *len }
             }
             Op::Truncate { file, len } => Call::Truncate { file: fd(file)?, len: *len },
+            Op::Advise { file, offset, len, advice } => {
+                Call::Advise { file: fd(file)?, offset: *offset, len: *len, advice: *advice }
+            }
             Op::Rename { from_dir, from, to_dir, to, no_replace } => Call::Rename {
                 from: (at(from_dir.as_ref())?, from.as_ptr()),
                 to: (at(to_dir.as_ref())?, to.as_ptr()),
@@ -236,7 +249,9 @@ impl Call {
     /// # Safety
     /// As [`Call::perform`].
     pub(super) unsafe fn perform_cached(&self) -> Option<i32> {
-        let &Call::Read { file, memory, offset, cached_first: true } = self else { return None };
+        let &Call::Read { file, memory, offset, cached_first: true, .. } = self else {
+            return None;
+        };
         let vector = memory.vector();
         // SAFETY: as above.
         let read = unsafe {
@@ -263,13 +278,13 @@ impl Call {
                     let mask = libc::STATX_BASIC_STATS | libc::STATX_DIOALIGN;
                     libc::statx(dir, path, flags, mask, out).into()
                 }
-                Call::Read { file, memory, offset, .. } => {
+                Call::Read { file, memory, offset, flags, .. } => {
                     let vector = memory.vector();
-                    libc::preadv2(file, &raw const vector, 1, offset as libc::off_t, 0) as i64
+                    libc::preadv2(file, &raw const vector, 1, offset as libc::off_t, flags) as i64
                 }
-                Call::Write { file, memory, offset } => {
+                Call::Write { file, memory, offset, flags } => {
                     let vector = memory.vector();
-                    libc::pwritev2(file, &raw const vector, 1, offset as libc::off_t, 0) as i64
+                    libc::pwritev2(file, &raw const vector, 1, offset as libc::off_t, flags) as i64
                 }
                 Call::Sync { file, data_only: true } => libc::fdatasync(file).into(),
                 Call::Sync { file, data_only: false } => libc::fsync(file).into(),
@@ -277,6 +292,13 @@ impl Call {
                     libc::fallocate(file, 0, offset as libc::off_t, len as libc::off_t).into()
                 }
                 Call::Truncate { file, len } => libc::ftruncate(file, len as libc::off_t).into(),
+                Call::Advise { file, offset, len, advice } => {
+                    let (offset, len) = (offset as libc::off_t, len as libc::off_t);
+                    // It answers with the errno itself.
+                    let errno = libc::posix_fadvise(file, offset, len, advice);
+                    *libc::__errno_location() = errno;
+                    if errno == 0 { 0 } else { -1 }
+                }
                 Call::Rename { from, to, flags } => {
                     libc::syscall(libc::SYS_renameat2, from.0, from.1, to.0, to.1, flags)
                 }

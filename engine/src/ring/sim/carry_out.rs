@@ -27,8 +27,21 @@ impl State {
         match request {
             Request::Open { dir, path, how } => return self.open(*dir, path, how),
             Request::Statx { dir, path, out } => self.statx(*dir, path, *out)?,
-            Request::Read { file, memory, offset } => return self.read(*file, memory, *offset),
-            Request::Write { file, memory, offset } => return self.write(*file, memory, *offset),
+            Request::Read { uncached: true, .. } | Request::Write { uncached: true, .. }
+                if !self.config.uncached_io =>
+            {
+                return Err(libc::EOPNOTSUPP);
+            }
+            Request::Read { file, memory, offset, .. } => {
+                return self.read(*file, memory, *offset);
+            }
+            Request::Write { file, memory, offset, .. } => {
+                return self.write(*file, memory, *offset);
+            }
+            Request::Advise { file, advice } => {
+                let inode = self.objects.file(*file)?.inode;
+                self.advice.insert(inode, *advice);
+            }
             Request::Sync { file } => self.disk.sync(self.objects.file(*file)?.inode),
             Request::Allocate { file, offset, len } => self.allocate(*file, *offset, *len)?,
             Request::Truncate { file, len } => {
@@ -96,6 +109,7 @@ impl State {
             Request::Statx { .. }
             | Request::Sync { .. }
             | Request::Truncate { .. }
+            | Request::Advise { .. }
             | Request::Rename { .. }
             | Request::Unlink { .. } => errors.push((Fault::IoError, libc::EIO)),
             Request::Connect { .. } => errors.push((Fault::Refused, libc::ECONNREFUSED)),

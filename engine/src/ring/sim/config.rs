@@ -22,6 +22,9 @@ pub struct SimConfig {
     /// What address, length and offset of O_DIRECT transfers must be multiples of, in bytes; EINVAL
     /// if not.
     pub direct_align_bytes: u32,
+    /// Whether files can be read and written past the page cache (`RWF_DONTCACHE`); EOPNOTSUPP if
+    /// not.
+    pub uncached_io: bool,
     /// Bytes that a connection holds in each direction before a send waits.
     pub socket_buffer_bytes: usize,
     /// Whether the kernel knows zero-copy sends; EINVAL if not.
@@ -47,6 +50,7 @@ impl SimConfig {
             disk_capacity_bytes: 1 << 30,
             direct_io: true,
             direct_align_bytes: 512,
+            uncached_io: true,
             socket_buffer_bytes: 64 << 10,
             zero_copy_sends: true,
             accept_backlog: 128,

@@ -25,11 +25,17 @@ pub(super) enum Request {
         file: ObjectId,
         memory: Memory,
         offset: u64,
+        uncached: bool,
     },
     Write {
         file: ObjectId,
         memory: Memory,
         offset: u64,
+        uncached: bool,
+    },
+    Advise {
+        file: ObjectId,
+        advice: i32,
     },
     Sync {
         file: ObjectId,
@@ -120,6 +126,7 @@ impl Request {
             | Request::Sync { file: id }
             | Request::Allocate { file: id, .. }
             | Request::Truncate { file: id, .. }
+            | Request::Advise { file: id, .. }
             | Request::Connect { socket: id, .. }
             | Request::Accept { listener: id }
             | Request::Recv { socket: id, .. }
@@ -163,17 +170,20 @@ impl Request {
                 file: id(file)?,
                 memory: writable(buf, span, part)?,
                 offset: offset.checked_add(part.start as u64).ok_or(libc::EINVAL)?,
+                uncached: file.is_uncached(),
             },
             Op::Write { file, buf, span, offset } => Request::Write {
                 file: id(file)?,
                 memory: readable(buf, span, part)?,
                 offset: offset.checked_add(part.start as u64).ok_or(libc::EINVAL)?,
+                uncached: file.is_uncached(),
             },
             Op::Sync { file, .. } => Request::Sync { file: id(file)? },
             Op::Allocate { file, offset, len } => {
                 Request::Allocate { file: id(file)?, offset: *offset, len: *len }
             }
             Op::Truncate { file, len } => Request::Truncate { file: id(file)?, len: *len },
+            Op::Advise { file, advice, .. } => Request::Advise { file: id(file)?, advice: *advice },
             Op::Rename { from_dir, from, to_dir, to, no_replace } => Request::Rename {
                 from: (dir_id(from_dir)?, from.to_bytes().to_vec()),
                 to: (dir_id(to_dir)?, to.to_bytes().to_vec()),

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 
 use super::SimConfig;
 use super::config::ns;
-use super::disk::Disk;
+use super::disk::{Disk, InodeId};
 use super::faults::Fault;
 use super::network::{Effect, EndId, Network};
 use super::object::{Kind, Objects};
@@ -32,6 +32,8 @@ pub(super) struct State {
     pub(super) disk: Disk,
     pub(super) network: Network,
     pub(super) objects: Objects,
+    /// What was last said of each file with posix_fadvise(2), which changes nothing here.
+    pub(super) advice: BTreeMap<InodeId, i32>,
     queues: Vec<Queue>,
     operations: BTreeMap<OperationId, Operation>,
     by_name: BTreeMap<(QueueId, u64), OperationId>,
@@ -107,6 +109,7 @@ impl State {
             disk: Disk::new(config.disk_capacity_bytes),
             network: Network::default(),
             objects: Objects::default(),
+            advice: BTreeMap::new(),
             queues: Vec::new(),
             operations: BTreeMap::new(),
             by_name: BTreeMap::new(),

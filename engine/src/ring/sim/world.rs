@@ -103,6 +103,13 @@ impl World {
         state.disk.read(inode, 0, usize::MAX).ok().map(<[u8]>::to_vec)
     }
 
+    /// What was last said of a file with posix_fadvise(2), such as `POSIX_FADV_RANDOM`.
+    pub fn advice(&self, path: &str) -> Option<i32> {
+        let state = self.lock();
+        let inode = state.disk.look_up(None, path.as_bytes()).ok()?;
+        state.advice.get(&inode).copied()
+    }
+
     /// The paths of all files, in order, each from the root.
     pub fn paths(&self) -> Vec<String> {
         self.lock().disk.paths()
