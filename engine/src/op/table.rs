@@ -423,9 +423,12 @@ fn transfer_of(op: &Op, limits: &OpLimits) -> Transfer {
         Op::Send { span, .. } | Op::SendZc { span, .. } => {
             (Kind::Send, span.len(), SOCKET_BYTES_MAX, 0)
         }
-        Op::Open { .. } | Op::Statx { .. } | Op::Accept { .. } | Op::Wake { .. } => {
-            (Kind::Send, 0, 1, 0)
-        }
+        // To ask for blocks twice is to ask for them once; a signal interrupts it (fallocate(2)).
+        Op::Open { .. }
+        | Op::Statx { .. }
+        | Op::Allocate { .. }
+        | Op::Accept { .. }
+        | Op::Wake { .. } => (Kind::Send, 0, 1, 0),
         // The rest is asked once: a second fsync may succeed over lost pages, and a second rename
         // or unlink fails because of the first one's success.
         _ => {
