@@ -2,6 +2,7 @@
 //!
 //! - `check` reads: the rules of the house, format, lints, documentation, dependencies;
 //! - `test` sets up and runs everything;
+//! - `storm` runs the engine with as many seeds as one likes;
 //! - `bench` measures, and says met, missed or undecided.
 
 #![forbid(unsafe_code)]
@@ -20,6 +21,7 @@ mod rules;
 mod shell;
 mod sizes;
 mod steps;
+mod storm;
 mod test;
 
 use std::path::PathBuf;
@@ -42,6 +44,8 @@ enum Command {
     Check(check::Args),
     /// Set up and run everything: packages, checks, tests, the sanitizer.
     Test(test::Args),
+    /// Seeded runs of the engine in simulated worlds where everything goes wrong.
+    Storm(storm::Args),
     /// Measure. Prints what was run on what, and a verdict.
     #[command(subcommand)]
     Bench(bench::Bench),
@@ -51,6 +55,7 @@ fn main() -> ExitCode {
     let done = workspace_root().and_then(|root| match Cli::parse().command {
         Command::Check(args) => check::run(&root, &args),
         Command::Test(args) => test::run(&root, &args),
+        Command::Storm(args) => storm::run(&root, &args),
         Command::Bench(bench) => bench::run(&root, bench),
     });
     match done {

@@ -5,7 +5,7 @@ use std::path::Path;
 use crate::failure::Result;
 use crate::shell::{self, cargo};
 use crate::steps::{self, Outcome, Selection, Step};
-use crate::{asan, check, debian};
+use crate::{asan, check, debian, storm};
 
 #[derive(clap::Args)]
 pub struct Args {
@@ -61,11 +61,8 @@ fn crates(root: &Path) -> Result<Outcome> {
     Ok(Outcome::Passed)
 }
 
-/// Half of the runs in worlds that cause no error, half in worlds that cause all.
 fn storm(root: &Path) -> Result<Outcome> {
-    let seeds = ["--", "--nocapture", "storm::in_"];
-    let test = ["test", "--quiet", "--profile", "storm", "-p", "hydrant-engine", "--test", "suite"];
-    shell::run(cargo(root, &[&test[..], &seeds[..]].concat()).env("HYDRANT_SEEDS", "5000"))?;
+    storm::run(root, &storm::Args::default())?;
     Ok(Outcome::Passed)
 }
 
