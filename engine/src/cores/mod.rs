@@ -42,7 +42,7 @@ pub use timers::{Elapsed, Sleep};
 use crate::engine::{Engine, Shared};
 use crate::error::Result;
 use crate::metrics::{self, Counters, Metrics};
-use crate::op::{Op, OpFuture, Outcome, SlotKey, Started, Table};
+use crate::op::{Op, OpFuture, Outcome, Place, SlotKey, Started, Table};
 use crate::pool::{Lease, Pool, Ticket, TicketRequest};
 use crate::ring::{Driver, LateOpcode};
 use tasks::{Role, TaskSet};
@@ -230,15 +230,21 @@ impl Core {
         OpFuture::new(self, op)
     }
 
-    pub(crate) fn start_op(&self, op: Op, waker: &Waker) -> Started {
+    pub(crate) fn start_op(&self, op: Op, place: Option<Place>, waker: &Waker) -> Started {
         let mut driver = self.0.driver.borrow_mut();
-        self.0.table.borrow_mut().start(op, driver.as_mut(), waker)
+        self.0.table.borrow_mut().start(op, place, driver.as_mut(), waker)
+    }
+
+    pub(crate) fn leave_line(&self, place: Place) {
+        self.0.table.borrow_mut().leave_line(place);
+        self.0.call_wakers();
     }
 
     pub(crate) fn poll_op(&self, key: SlotKey, cx: &Context<'_>) -> Poll<Outcome> {
         let poll = self.0.table.borrow_mut().poll(key, cx.waker());
         if let Poll::Ready(outcome) = &poll {
             runtime::count_outcome(&self.0, outcome);
+            self.0.call_wakers();
         }
         poll
     }
@@ -250,6 +256,7 @@ impl Core {
         let ended = self.0.table.borrow_mut().detach(key, driver.as_mut());
         drop(driver);
         drop(ended);
+        self.0.call_wakers();
     }
 
     pub(crate) fn cancel_op(&self, key: SlotKey) {
@@ -268,6 +275,18 @@ impl Core {
         inserted.map_err(|(error, _refused)| error)?;
         header.wake_by_ref();
         Ok(header)
+    }
+}
+
+impl Inner {
+    /// Calls the wakers that the table has put by. They may be anybody's, and come back to the core:
+    /// no borrow is held.
+    fn call_wakers(&self) {
+        loop {
+            let waker = self.table.borrow_mut().take_wake();
+            let Some(waker) = waker else { return };
+            waker.wake();
+        }
     }
 }
 

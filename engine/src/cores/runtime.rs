@@ -310,6 +310,8 @@ impl Runtime {
         drop(locals);
         let mut driver = self.core.0.driver.borrow_mut();
         self.core.0.table.borrow_mut().stop(driver.as_mut());
+        drop(driver);
+        self.core.0.call_wakers();
         self.phase = Phase::Draining(now + self.core.0.shared.config.stop.drain);
     }
 
@@ -361,6 +363,7 @@ impl Runtime {
                 drop(outcome);
             }
         }
+        self.core.0.call_wakers();
     }
 
     /// Ends the tasks of a core whose ring is broken, so that whoever waits for them hears of it.

@@ -4,7 +4,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use super::{Op, Outcome, SlotKey, Started};
+use super::{Op, Outcome, Place, SlotKey, Started};
 use crate::cores::Core;
 
 /// Waits for an op. Dropping it detaches: the table keeps the buffers until the kernel is done
@@ -15,14 +15,15 @@ pub(crate) struct OpFuture {
 }
 
 enum State {
-    Unsubmitted(Op),
+    /// With its place in the line for a free slot, once it has one.
+    Unsubmitted(Op, Option<Place>),
     InFlight(SlotKey),
     Ended,
 }
 
 impl OpFuture {
     pub(crate) fn new(core: &Core, op: Op) -> OpFuture {
-        OpFuture { core: core.clone(), state: State::Unsubmitted(op) }
+        OpFuture { core: core.clone(), state: State::Unsubmitted(op, None) }
     }
 
     /// Asks the kernel to end the op. The future must still be awaited: it gives the buffer back,
@@ -43,15 +44,16 @@ impl Future for OpFuture {
     type Output = Outcome;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Outcome> {
-        if let State::Unsubmitted(_) = self.state {
-            let State::Unsubmitted(op) = std::mem::replace(&mut self.state, State::Ended) else {
+        if let State::Unsubmitted(..) = self.state {
+            let State::Unsubmitted(op, place) = std::mem::replace(&mut self.state, State::Ended)
+            else {
                 unreachable!("the state was looked at a line ago");
             };
-            match self.core.start_op(op, cx.waker()) {
+            match self.core.start_op(op, place, cx.waker()) {
                 Started::InFlight(key) => self.state = State::InFlight(key),
                 Started::Refused(op) => return Poll::Ready(Outcome::refused(op)),
-                Started::Full(op) => {
-                    self.state = State::Unsubmitted(op);
+                Started::Full(op, place) => {
+                    self.state = State::Unsubmitted(op, Some(place));
                     return Poll::Pending;
                 }
             }
@@ -69,8 +71,10 @@ impl Future for OpFuture {
 
 impl Drop for OpFuture {
     fn drop(&mut self) {
-        if let State::InFlight(key) = self.state {
-            self.core.detach_op(key);
+        match self.state {
+            State::InFlight(key) => self.core.detach_op(key),
+            State::Unsubmitted(_, Some(place)) => self.core.leave_line(place),
+            State::Unsubmitted(_, None) | State::Ended => {}
         }
     }
 }

@@ -22,7 +22,9 @@ pub(crate) use handle::{Descriptor, Handle};
 pub use planted::PlantedBug;
 #[cfg(not(any(test, feature = "testing")))]
 pub(crate) use planted::PlantedBug;
-pub(crate) use table::{Completion, Notification, Outcome, SlotKey, Started, Table, UserData};
+pub(crate) use table::{
+    Completion, Notification, Outcome, Place, SlotKey, Started, Table, UserData,
+};
 pub(crate) use transfer::Span;
 
 use crate::pool::Buf;

@@ -4,10 +4,11 @@
 //! future still waits (OWN-1). The generation in [`UserData`] keeps a stale completion from ever
 //! reaching a later op in the same slot.
 
+use std::collections::VecDeque;
 use std::task::{Poll, Waker};
 
 use super::planted::{Planted, PlantedBug};
-use super::transfer::{Kind, LANES_MAX, Next, Transfer};
+use super::transfer::{Kind, LANES_MAX, Next, Plan, Transfer};
 use super::{Handle, Op};
 use crate::config::OpLimits;
 use crate::ring::Driver;
@@ -16,11 +17,25 @@ use crate::ring::Driver;
 pub(crate) struct Table {
     slots: Vec<Slot>,
     free: Vec<u32>,
-    waiting: Vec<Waker>,
+    /// Who waits for a free slot, longest first.
+    waiting: VecDeque<Waiter>,
+    next_place: u64,
+    /// To be called once nobody borrows the table any more: a waker may be anything.
+    wakes: VecDeque<Waker>,
     limits: OpLimits,
     stopping: bool,
     planted: Planted,
 }
+
+/// A future that waits for a free slot.
+struct Waiter {
+    place: Place,
+    waker: Waker,
+}
+
+/// A place in the line for a free slot. Whoever gives it up says so: [`Table::leave_line`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Place(u64);
 
 /// Names one op in flight; a key outlives its op harmlessly.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,7 +49,7 @@ pub(crate) struct SlotKey {
 pub(crate) enum Started {
     InFlight(SlotKey),
     /// Every slot is taken; the waker is called when one is free.
-    Full(Op),
+    Full(Op, Place),
     /// The core is stopping; the op was not started.
     Refused(Op),
 }
@@ -130,7 +145,9 @@ impl Table {
         Table {
             slots: (0..count).map(|_| Slot::empty()).collect(),
             free: (0..u32::from(count)).rev().collect(),
-            waiting: Vec::new(),
+            waiting: VecDeque::new(),
+            next_place: 0,
+            wakes: VecDeque::new(),
             limits,
             stopping: false,
             planted: Planted::default(),
@@ -152,25 +169,46 @@ impl Table {
         self.slots.len() - self.free.len()
     }
 
-    /// Puts an op in flight. When every slot is taken the op comes back, and `waker` is called once
-    /// a slot is free.
-    pub(crate) fn start(&mut self, op: Op, driver: &mut dyn Driver, waker: &Waker) -> Started {
+    /// Puts an op in flight. When every slot is taken the op comes back with a place in the line, to
+    /// be named at the next try; `waker` is called once a slot is free.
+    pub(crate) fn start(
+        &mut self,
+        op: Op,
+        place: Option<Place>,
+        driver: &mut dyn Driver,
+        waker: &Waker,
+    ) -> Started {
         if self.stopping {
             return Started::Refused(op);
         }
         let Some(index) = self.free.pop() else {
-            // Once a task: a task that polls again while it waits adds nothing.
-            if !self.waiting.iter().any(|waiting| waiting.will_wake(waker)) {
-                self.waiting.push(waker.clone());
-            }
-            return Started::Full(op);
+            return Started::Full(op, self.stand_in_line(place, waker));
         };
-        let transfer = transfer_of(&op, &self.limits).planted(self.planted);
+        if let Some(place) = place
+            && let Ok(at) = self.find_in_line(place)
+        {
+            self.waiting.remove(at);
+        }
+        let (plan, planted) = (plan_of(&op, &self.limits), self.planted);
         let slot = &mut self.slots[index as usize];
-        slot.occupy(op, transfer, waker);
+        slot.occupy(op, waker);
+        slot.transfer.begin(plan, planted);
         let key = SlotKey { slot: index as u16, generation: slot.generation };
         slot.submit_first(key, driver);
         Started::InFlight(key)
+    }
+
+    /// The future that waited is gone. If it had been woken, its slot is the next one's.
+    pub(crate) fn leave_line(&mut self, place: Place) {
+        match self.find_in_line(place) {
+            Ok(at) => drop(self.waiting.remove(at)),
+            Err(_) => self.call_waiters(),
+        }
+    }
+
+    /// The next waker to be called, once no borrow is held.
+    pub(crate) fn take_wake(&mut self) -> Option<Waker> {
+        self.wakes.pop_front()
     }
 
     /// Looks whether an op has ended; if not, `waker` is called when it has.
@@ -261,7 +299,7 @@ impl Table {
         }
         let lost = key.generation.is_multiple_of(64) && planted.has(PlantedBug::LostWakeUp);
         if let Some(waker) = slot.waker.take().filter(|_| !lost) {
-            waker.wake();
+            self.wakes.push_back(waker);
         }
         None
     }
@@ -276,7 +314,7 @@ impl Table {
                 self.cancel(key, driver);
             }
         }
-        self.waiting.drain(..).for_each(Waker::wake);
+        self.wakes.extend(self.waiting.drain(..).map(|waiter| waiter.waker));
     }
 
     /// Whether the kernel still owns something of this table.
@@ -296,11 +334,35 @@ impl Table {
             slot.generation = key.generation;
         }
         self.free.push(u32::from(key.slot));
-        // All of them, because one that was dropped meanwhile would swallow a single wake-up.
-        if !self.planted.has(PlantedBug::SlotWaitersForgotten) {
-            self.waiting.drain(..).for_each(Waker::wake);
-        }
+        self.call_waiters();
         outcome
+    }
+
+    /// One waiter for each free slot: also for those whose waiters were called and have not come, as
+    /// a future that is kept and no longer polled never will.
+    fn call_waiters(&mut self) {
+        if self.waiting.is_empty() || self.planted.has(PlantedBug::SlotWaitersForgotten) {
+            return;
+        }
+        let called = self.waiting.len().min(self.free.len());
+        self.wakes.extend(self.waiting.drain(..called).map(|waiter| waiter.waker));
+    }
+
+    /// Whoever was called and found the slot taken by another stands where it stood before.
+    fn stand_in_line(&mut self, place: Option<Place>, waker: &Waker) -> Place {
+        let place = place.unwrap_or_else(|| {
+            self.next_place += 1;
+            Place(self.next_place)
+        });
+        match self.find_in_line(place) {
+            Ok(at) => self.waiting[at].waker.clone_from(waker),
+            Err(at) => self.waiting.insert(at, Waiter { place, waker: waker.clone() }),
+        }
+        place
+    }
+
+    fn find_in_line(&self, place: Place) -> Result<usize, usize> {
+        self.waiting.binary_search_by_key(&place, |waiter| waiter.place)
     }
 }
 
@@ -327,7 +389,7 @@ impl Slot {
             generation: 1,
             op: None,
             waker: None,
-            transfer: Transfer::new(Kind::Send, 0, 1, 0, 0),
+            transfer: Transfer::idle(),
             outstanding: 0,
             error: None,
             handle: None,
@@ -337,10 +399,9 @@ impl Slot {
         }
     }
 
-    fn occupy(&mut self, op: Op, transfer: Transfer, waker: &Waker) {
+    fn occupy(&mut self, op: Op, waker: &Waker) {
         debug_assert!(self.op.is_none() && self.outstanding == 0);
         self.op = Some(op);
-        self.transfer = transfer;
         self.waker = Some(waker.clone());
     }
 
@@ -409,9 +470,9 @@ impl Slot {
     }
 }
 
-fn transfer_of(op: &Op, limits: &OpLimits) -> Transfer {
-    let mut retries = limits.transient_retries_max;
-    let (kind, total, chunk, align) = match op {
+fn plan_of(op: &Op, limits: &OpLimits) -> Plan {
+    let mut transient_retries_max = limits.transient_retries_max;
+    let (kind, total, chunk, direct_align) = match op {
         Op::Read { file, span, .. } => {
             (Kind::Read, span.len(), limits.submission_bytes_max, file.direct_align())
         }
@@ -432,11 +493,11 @@ fn transfer_of(op: &Op, limits: &OpLimits) -> Transfer {
         // The rest is asked once: a second fsync may succeed over lost pages, and a second rename
         // or unlink fails because of the first one's success.
         _ => {
-            retries = 0;
+            transient_retries_max = 0;
             (Kind::Send, 0, 1, 0)
         }
     };
-    Transfer::new(kind, total, chunk, align, retries)
+    Plan { kind, total, chunk, direct_align, transient_retries_max }
 }
 
 /// The kernel cuts a single transfer at `MAX_RW_COUNT`, a page short of 2 GiB.

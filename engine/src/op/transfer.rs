@@ -41,8 +41,23 @@ pub(crate) enum Next {
     Idle,
 }
 
-/// The state of one transfer.
+/// What a transfer is to do.
 #[derive(Debug, Clone, Copy)]
+pub(crate) struct Plan {
+    pub(crate) kind: Kind,
+    /// Bytes in all.
+    pub(crate) total: usize,
+    /// Bytes of one submission at most.
+    pub(crate) chunk: usize,
+    /// What offsets of an O_DIRECT file must be multiples of, in bytes; 0 where nothing is asked.
+    pub(crate) direct_align: u32,
+    /// Bounds EINTR and EAGAIN for all lanes together.
+    pub(crate) transient_retries_max: u32,
+}
+
+/// The state of one transfer. It stays in the slot of its op and is begun there anew with each: most
+/// ops have one submission, and never look at the other lanes.
+#[derive(Debug)]
 pub(crate) struct Transfer {
     kind: Kind,
     total: usize,
@@ -54,10 +69,10 @@ pub(crate) struct Transfer {
     end: usize,
     error: Option<i32>,
     retries_left: u32,
-    lanes: [Lane; LANES_MAX],
     live: u16,
     shorts: u32,
     planted: Planted,
+    lanes: [Lane; LANES_MAX],
 }
 
 #[derive(Debug, Clone, Copy, Default)]
@@ -68,33 +83,37 @@ struct Lane {
 }
 
 impl Transfer {
-    /// A transfer of `total` bytes; `transient_retries_max` bounds EINTR and EAGAIN for all lanes.
-    pub(crate) fn new(
-        kind: Kind,
-        total: usize,
-        chunk_bytes: usize,
-        direct_align: u32,
-        transient_retries_max: u32,
-    ) -> Transfer {
+    /// One that has nothing to do.
+    pub(crate) fn idle() -> Transfer {
         Transfer {
-            kind,
-            total,
-            chunk: chunk_bytes.max(1),
-            direct_align: direct_align as usize,
+            kind: Kind::Send,
+            total: 0,
+            chunk: 1,
+            direct_align: 0,
             next: 0,
-            end: total,
+            end: 0,
             error: None,
-            retries_left: transient_retries_max,
-            lanes: [Lane::default(); LANES_MAX],
+            retries_left: 0,
             live: 0,
             shorts: 0,
             planted: Planted::default(),
+            lanes: [Lane::default(); LANES_MAX],
         }
     }
 
-    /// The same with a mistake in it.
-    pub(super) fn planted(self, planted: Planted) -> Transfer {
-        Transfer { planted, ..self }
+    /// Begins anew. The lanes keep what they hold: each is filled before it is looked at.
+    pub(crate) fn begin(&mut self, plan: Plan, planted: Planted) {
+        debug_assert!(self.finished(), "a lane waits for a result that will not come");
+        self.kind = plan.kind;
+        self.total = plan.total;
+        self.chunk = plan.chunk.max(1);
+        self.direct_align = plan.direct_align as usize;
+        self.next = 0;
+        self.end = plan.total;
+        self.error = None;
+        self.retries_left = plan.transient_retries_max;
+        self.shorts = 0;
+        self.planted = planted;
     }
 
     /// Starts as many lanes as there is work and room for; `submit` is told lane and span.
@@ -106,6 +125,7 @@ impl Transfer {
                 Next::Idle if self.total == 0 && lane == 0 => {
                     // An empty receive or send still goes to the kernel once, for its error.
                     self.live |= 1;
+                    self.lanes[0] = Lane::default();
                     submit(0, Span { start: 0, len: 0 });
                     return;
                 }
@@ -209,7 +229,7 @@ impl Transfer {
         };
         if at_end || self.stopped() {
             self.end = self.end.min(at);
-            return self.idle(lane);
+            return self.rest(lane);
         }
         self.shorts += 1;
         let misplaced = if self.planted.has(PlantedBug::RestMisplaced) { bytes } else { 0 };
@@ -230,7 +250,7 @@ impl Transfer {
         // A cancel that came too late to meet the op, which would have been tried again without it.
         let errno = if transient && self.stopped() { libc::ECANCELED } else { errno };
         self.fail(at, errno);
-        self.idle(lane)
+        self.rest(lane)
     }
 
     /// Of several errors the one nearest the start counts: what lies before it was transferred.
@@ -247,7 +267,7 @@ impl Transfer {
         self.take_chunk(lane)
     }
 
-    fn idle(&mut self, lane: usize) -> Next {
+    fn rest(&mut self, lane: usize) -> Next {
         self.live &= !(1 << lane);
         Next::Idle
     }
@@ -263,6 +283,19 @@ impl Transfer {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    fn transfer(
+        kind: Kind,
+        total: usize,
+        chunk: usize,
+        direct_align: u32,
+        transient_retries_max: u32,
+    ) -> Transfer {
+        let mut transfer = Transfer::idle();
+        let plan = Plan { kind, total, chunk, direct_align, transient_retries_max };
+        transfer.begin(plan, Planted::default());
+        transfer
+    }
 
     fn run(transfer: &mut Transfer, mut kernel: impl FnMut(Span) -> i32) -> Vec<Span> {
         let mut queue = Vec::new();
@@ -280,7 +313,7 @@ mod tests {
 
     #[test]
     fn a_large_read_is_cut_into_chunks_that_tile_it() {
-        let mut transfer = Transfer::new(Kind::Read, 10_000_000, 512 << 10, 4096, 0);
+        let mut transfer = transfer(Kind::Read, 10_000_000, 512 << 10, 4096, 0);
         let mut seen = run(&mut transfer, |span| span.len as i32);
         seen.sort_by_key(|span| span.start);
         assert!(seen.iter().all(|span| span.len <= 512 << 10));
@@ -290,7 +323,7 @@ mod tests {
 
     #[test]
     fn a_direct_read_ends_at_an_unaligned_short_result() {
-        let mut transfer = Transfer::new(Kind::Read, 8192, 8192, 512, 0);
+        let mut transfer = transfer(Kind::Read, 8192, 8192, 512, 0);
         let seen = run(&mut transfer, |_| 1000);
         assert_eq!(seen.len(), 1);
         assert_eq!((transfer.transferred(), transfer.error()), (1000, None));
@@ -298,7 +331,7 @@ mod tests {
 
     #[test]
     fn the_error_nearest_the_start_bounds_the_count() {
-        let mut transfer = Transfer::new(Kind::Read, 40, 10, 0, 0);
+        let mut transfer = transfer(Kind::Read, 40, 10, 0, 0);
         run(&mut transfer, |span| match span.start {
             10 => -libc::EIO,
             30 => -libc::ENOSPC,
@@ -311,7 +344,7 @@ mod tests {
     fn eagain_is_tried_again_on_reads_and_not_on_writes() {
         for (kind, want) in [(Kind::Read, None), (Kind::Write, Some(libc::EAGAIN))] {
             let mut first = true;
-            let mut transfer = Transfer::new(kind, 10, 10, 0, 3);
+            let mut transfer = transfer(kind, 10, 10, 0, 3);
             run(&mut transfer, |span| {
                 if std::mem::take(&mut first) { -libc::EAGAIN } else { span.len as i32 }
             });
@@ -321,14 +354,14 @@ mod tests {
 
     #[test]
     fn a_write_that_writes_nothing_twice_fails() {
-        let mut transfer = Transfer::new(Kind::Write, 10, 10, 0, 3);
+        let mut transfer = transfer(Kind::Write, 10, 10, 0, 3);
         run(&mut transfer, |_| 0);
         assert_eq!((transfer.transferred(), transfer.error()), (0, Some(libc::EIO)));
     }
 
     #[test]
     fn after_stop_nothing_new_is_started() {
-        let mut transfer = Transfer::new(Kind::RecvFill, 100, 100, 0, 3);
+        let mut transfer = transfer(Kind::RecvFill, 100, 100, 0, 3);
         let mut queue = Vec::new();
         transfer.start(|lane, span| queue.push((lane, span)));
         transfer.stop();
@@ -353,7 +386,7 @@ mod tests {
             let mut failed = false;
             let mut zero = false;
             let mut step = 0;
-            let mut transfer = Transfer::new(kind, total, chunk, 0, 1000);
+            let mut transfer = transfer(kind, total, chunk, 0, 1000);
             run(&mut transfer, |span| {
                 step += 1;
                 match script[step % script.len()] {

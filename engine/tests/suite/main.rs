@@ -7,6 +7,7 @@ mod early;
 mod files;
 mod filesystems;
 mod host;
+mod line;
 mod net;
 mod refused;
 mod sockets;
