@@ -94,6 +94,16 @@ impl Buffer {
         unsafe { self.start.as_ptr().add(offset) }
     }
 
+    /// Writes `bytes` at its start, as many as it has room for.
+    ///
+    /// # Safety
+    /// The arena is alive, and no operation on this buffer is in flight (OWN-1).
+    pub unsafe fn fill_start(self, bytes: &[u8]) {
+        let count = bytes.len().min(self.bytes);
+        // SAFETY: inside the mapping, which `bytes` is no part of; the caller vouches for the rest.
+        unsafe { ptr::copy_nonoverlapping(bytes.as_ptr(), self.start.as_ptr(), count) };
+    }
+
     /// Its first `bytes` as a slice.
     ///
     /// # Safety

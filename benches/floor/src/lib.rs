@@ -8,10 +8,15 @@
 //! - [`transfer`]: ranged GETs and PUTs over kept-alive HTTP/1.1 connections, by blocking threads
 //!   or by `io_uring`;
 //! - [`copy`]: a file to a file with `O_DIRECT`, by blocking threads or by `io_uring`;
+//! - [`blocks`]: bytes over bare connections, and the peer that takes or sends them;
+//! - [`ask`]: the load on a server that answers with what it receives, for comparing such servers;
 //! - [`report`]: the one line of JSON that every measured program prints;
 //! - [`measure`]: any other program under the same yardstick.
 
 pub mod arena;
+pub mod ask;
+pub mod blocks;
+mod connection;
 pub mod copy;
 pub mod failure;
 pub mod measure;

@@ -5,11 +5,14 @@ use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use hydrant_floor::ask::Ask;
+use hydrant_floor::blocks::sink::Sink;
+use hydrant_floor::blocks::{Blocks, Way};
 use hydrant_floor::copy::Copy;
 use hydrant_floor::failure::{Failure, Result};
-use hydrant_floor::report::Report;
 use hydrant_floor::transfer::{Direction, Transfer};
 use hydrant_floor::{Engine, measure};
 
@@ -29,6 +32,18 @@ enum Command {
     Put(TransferArgs),
     /// Copy a file with O_DIRECT.
     Copy(CopyArgs),
+    /// Send blocks to a sink.
+    Send(BlocksArgs),
+    /// Receive blocks from a sink.
+    Receive(BlocksArgs),
+    /// Be a sink until killed. The first line on standard output is the address.
+    Sink {
+        /// Where to listen; port 0 takes a free one.
+        #[arg(long, default_value = "127.0.0.1:0")]
+        listen: SocketAddr,
+    },
+    /// Be the load on a server that answers every message with itself.
+    Ask(AskArgs),
     /// Run any program and report the CPU time of its whole process in a last line.
     Measure {
         /// Payload that the program moves.
@@ -78,6 +93,44 @@ struct TransferArgs {
 }
 
 #[derive(Args)]
+struct BlocksArgs {
+    /// Which system calls.
+    #[arg(long, value_enum)]
+    engine: EngineArg,
+    /// The sink, as 127.0.0.1:9000.
+    #[arg(long)]
+    address: SocketAddr,
+    /// Payload in all, a multiple of a block.
+    #[arg(long)]
+    bytes: u64,
+    /// A block, and the reused buffer of each connection.
+    #[arg(long, default_value_t = 1 << 20)]
+    block_bytes: usize,
+    /// Connections, all of one thread.
+    #[arg(long, default_value_t = 1)]
+    connections: usize,
+    /// Receive with MSG_WAITALL.
+    #[arg(long)]
+    wait_all: bool,
+}
+
+#[derive(Args)]
+struct AskArgs {
+    /// The server, as 127.0.0.1:9000.
+    #[arg(long)]
+    address: SocketAddr,
+    /// Connections, each with one message under way.
+    #[arg(long)]
+    connections: usize,
+    /// Bytes of a message.
+    #[arg(long)]
+    message_bytes: usize,
+    /// Seconds in which messages are begun.
+    #[arg(long)]
+    seconds: f64,
+}
+
+#[derive(Args)]
 struct CopyArgs {
     /// Which system calls.
     #[arg(long, value_enum)]
@@ -99,10 +152,7 @@ struct CopyArgs {
 }
 
 fn main() -> ExitCode {
-    let printed = run(Cli::parse().command).and_then(|report| {
-        report.print().map_err(|cause| Failure::refused("printing the report", cause))
-    });
-    match printed {
+    match run(Cli::parse().command) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             // Standard error may be closed too; then the status alone speaks.
@@ -112,13 +162,31 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(command: Command) -> Result<Report> {
-    match command {
+fn print(line: impl std::fmt::Display) -> Result<()> {
+    let mut out = io::stdout();
+    writeln!(out, "{line}")
+        .and_then(|()| out.flush())
+        .map_err(|cause| Failure::refused("writing to standard output", cause))
+}
+
+fn sink(listen: SocketAddr) -> Result<()> {
+    let sink = Sink::bind(listen)?;
+    print(sink.address())?;
+    sink.serve()
+}
+
+fn run(command: Command) -> Result<()> {
+    let report = match command {
+        Command::Sink { listen } => return sink(listen),
         Command::Get(args) => args.transfer(Direction::Get).run(),
         Command::Put(args) => args.transfer(Direction::Put).run(),
         Command::Copy(args) => args.copy().run(),
+        Command::Send(args) => args.blocks(Way::Send).run(),
+        Command::Receive(args) => args.blocks(Way::Receive).run(),
+        Command::Ask(args) => args.ask().run(),
         Command::Measure { bytes, command } => measure::run(&command, bytes),
-    }
+    };
+    print(report?.json())
 }
 
 impl TransferArgs {
@@ -134,6 +202,31 @@ impl TransferArgs {
             connections: self.connections,
             threads: self.threads,
             wait_all: self.wait_all,
+        }
+    }
+}
+
+impl BlocksArgs {
+    fn blocks(self, way: Way) -> Blocks {
+        Blocks {
+            way,
+            engine: self.engine.into(),
+            address: self.address,
+            bytes: self.bytes,
+            block_bytes: self.block_bytes,
+            connections: self.connections,
+            wait_all: self.wait_all,
+        }
+    }
+}
+
+impl AskArgs {
+    fn ask(self) -> Ask {
+        Ask {
+            address: self.address,
+            connections: self.connections,
+            message_bytes: self.message_bytes,
+            time: Duration::from_secs_f64(self.seconds),
         }
     }
 }

@@ -28,6 +28,15 @@ impl Usage {
         Self::read(libc::RUSAGE_CHILDREN)
     }
 
+    /// What came after `before`.
+    pub fn since(self, before: Self) -> Self {
+        Self {
+            user_s: self.user_s - before.user_s,
+            sys_s: self.sys_s - before.sys_s,
+            voluntary_switches: self.voluntary_switches.saturating_sub(before.voluntary_switches),
+        }
+    }
+
     fn read(who: libc::c_int) -> Self {
         // SAFETY: `rusage` is plain integers, for which all zeros is a value.
         let mut raw: libc::rusage = unsafe { std::mem::zeroed() };

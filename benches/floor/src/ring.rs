@@ -4,6 +4,10 @@ use io_uring::{IoUring, cqueue, squeue};
 
 use crate::failure::{Failure, Result};
 
+/// `IORING_RECVSEND_POLL_FIRST`: what is asked for cannot be there yet, so the first try to receive
+/// would be in vain.
+pub(crate) const POLL_FIRST: u16 = 1;
+
 /// A ring and nothing else: its user keeps what is in flight.
 pub struct Ring(IoUring);
 

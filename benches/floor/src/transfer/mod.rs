@@ -5,7 +5,6 @@
 //! This room knows nothing of S3 and never retries.
 
 mod answer;
-mod connection;
 mod threads;
 mod uring;
 

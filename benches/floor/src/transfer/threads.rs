@@ -5,8 +5,8 @@ use std::ops::Range;
 
 use super::Transfer;
 use super::answer::Answer;
-use super::connection::Connection;
 use crate::arena::Arena;
+use crate::connection::Connection;
 use crate::failure::Result;
 use crate::work::Ranges;
 

@@ -8,15 +8,12 @@ use io_uring::{opcode, squeue, types};
 
 use super::Transfer;
 use super::answer::Answer;
-use super::connection::Connection;
 use crate::arena::Arena;
+use crate::connection::Connection;
 use crate::failure::{Failure, Result};
-use crate::ring::Ring;
+use crate::ring::{POLL_FIRST, Ring};
 use crate::work::Ranges;
 
-/// `IORING_RECVSEND_POLL_FIRST`: the answer cannot be there yet, so the first try to receive would
-/// be in vain.
-const POLL_FIRST: u16 = 1;
 /// The completion of a request head, which is posted only when it failed.
 const HEAD_FAILED: u64 = 1 << 32;
 

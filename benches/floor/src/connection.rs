@@ -9,28 +9,28 @@ use crate::failure::{Failure, Result};
 /// One kept-alive connection with its buffer. The socket stays blocking: `io_uring` waits by
 /// itself, and would hand back `EAGAIN` from a non-blocking one.
 #[derive(Debug)]
-pub(super) struct Connection {
+pub(crate) struct Connection {
     stream: TcpStream,
     /// Its place among all connections of the run.
-    pub(super) number: usize,
+    pub(crate) number: usize,
     /// Its own part of the arena.
-    pub(super) buffer: Buffer,
+    pub(crate) buffer: Buffer,
 }
 
 impl Connection {
-    pub(super) fn open(address: SocketAddr, number: usize, buffer: Buffer) -> Result<Self> {
+    pub(crate) fn open(address: SocketAddr, number: usize, buffer: Buffer) -> Result<Self> {
         let stream = TcpStream::connect(address)
             .and_then(|stream| stream.set_nodelay(true).map(|()| stream))
             .map_err(|cause| Failure::refused(format!("connecting to {address}"), cause))?;
         Ok(Self { stream, number, buffer })
     }
 
-    pub(super) fn descriptor(&self) -> RawFd {
+    pub(crate) fn descriptor(&self) -> RawFd {
         self.stream.as_raw_fd()
     }
 
     /// Sends all of `bytes`.
-    pub(super) fn send_all(&self, mut bytes: &[u8], flags: libc::c_int) -> Result<()> {
+    pub(crate) fn send_all(&self, mut bytes: &[u8], flags: libc::c_int) -> Result<()> {
         let flags = flags | libc::MSG_NOSIGNAL;
         while !bytes.is_empty() {
             // SAFETY: pointer and length are those of a live slice.
@@ -45,7 +45,7 @@ impl Connection {
     }
 
     /// Receives into `span` of the buffer: at least one byte, unless the peer closed.
-    pub(super) fn receive(
+    pub(crate) fn receive(
         &self,
         span: std::ops::Range<usize>,
         flags: libc::c_int,
