@@ -16,6 +16,9 @@ pub struct Args {
     install: bool,
 }
 
+/// The workspace of the other runtimes.
+const COMPARE: &str = "benches/compare";
+
 /// The steps, the quick ones first.
 pub const STEPS: &[Step] = &[
     Step {
@@ -40,17 +43,26 @@ pub const STEPS: &[Step] = &[
     Step { name: "deny", about: "licences, advisories, sources of dependencies", run: deny },
 ];
 
+/// Steps that run when they are named: these lints build five other runtimes.
+const ON_REQUEST: &[Step] =
+    &[Step { name: "compare", about: "lints of benches/compare", run: clippy_compare }];
+
 pub fn run(root: &Path, args: &Args) -> Result<()> {
     if args.install && !has_cargo_deny(root) {
         shell::run(&mut cargo(root, &["install", "--locked", "cargo-deny"]))?;
     }
-    steps::run(root, STEPS, &args.selection)
+    let on_request = if args.selection.is_everything() { &[] } else { ON_REQUEST };
+    steps::run(root, &[STEPS, on_request].concat(), &args.selection)
 }
 
 /// Names the files; the differences would hide the names.
 fn format(root: &Path) -> Result<Outcome> {
-    shell::run(&mut cargo(root, &["fmt", "--all", "--", "--check", "-l"]))
-        .map_err(|failure| Failure::new(format!("{failure}; `cargo fmt --all` mends it")))?;
+    // `benches/compare` is a workspace of its own.
+    for folder in [root, &root.join(COMPARE)] {
+        let mends = format!("`cargo fmt --all` in {} mends it", folder.display());
+        shell::run(&mut cargo(folder, &["fmt", "--all", "--", "--check", "-l"]))
+            .map_err(|failure| Failure::new(format!("{failure}; {mends}")))?;
+    }
     Ok(Outcome::Passed)
 }
 
@@ -59,6 +71,12 @@ fn clippy(root: &Path) -> Result<Outcome> {
         root,
         &["clippy", "--quiet", "--workspace", "--all-targets", "--", "-D", "warnings"],
     ))?;
+    Ok(Outcome::Passed)
+}
+
+fn clippy_compare(root: &Path) -> Result<Outcome> {
+    let words = ["clippy", "--quiet", "--locked", "--all-targets", "--", "-D", "warnings"];
+    shell::run(&mut cargo(&root.join(COMPARE), &words))?;
     Ok(Outcome::Passed)
 }
 

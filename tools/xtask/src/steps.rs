@@ -37,6 +37,13 @@ pub struct Selection {
     list: bool,
 }
 
+impl Selection {
+    /// Whether it is all steps that are to run, none having been named.
+    pub fn is_everything(&self) -> bool {
+        self.only.is_empty() && !self.list
+    }
+}
+
 /// Runs the selected steps in the order of the table.
 ///
 /// # Errors
