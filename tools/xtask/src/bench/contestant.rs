@@ -104,19 +104,44 @@ impl Yardstick {
     }
 }
 
-/// Runs every contestant once a round; each round starts with the next, so that nobody always comes
-/// first.
+/// Runs every contestant once a round, as [`rotated`] has it.
 pub fn in_turn(
     contestants: &[Contestant],
     rounds: usize,
     yardstick: &Yardstick,
+    shown: Shown,
 ) -> Result<Vec<Vec<Sample>>> {
-    let mut samples = vec![Vec::with_capacity(rounds); contestants.len()];
+    let names: Vec<&str> = contestants.iter().map(|contestant| contestant.name).collect();
+    rotated(&names, rounds, shown, |at| contestants[at].run(yardstick))
+}
+
+/// What is printed of a sample while a bench runs: a figure and its unit.
+#[derive(Clone, Copy)]
+pub struct Shown {
+    pub unit: &'static str,
+    pub value: fn(&Sample) -> f64,
+}
+
+/// Runs all of `names` once a round; each round starts with the next, so that nobody always comes
+/// first. The figures of a round are printed when it is over: a bench that is cut short has shown
+/// what it had.
+pub fn rotated(
+    names: &[&str],
+    rounds: usize,
+    shown: Shown,
+    mut run: impl FnMut(usize) -> Result<Sample>,
+) -> Result<Vec<Vec<Sample>>> {
+    let mut samples = vec![Vec::with_capacity(rounds); names.len()];
     for round in 0..rounds {
-        for turn in 0..contestants.len() {
-            let at = (round + turn) % contestants.len();
-            samples[at].push(contestants[at].run(yardstick)?);
+        for turn in 0..names.len() {
+            let at = (round + turn) % names.len();
+            samples[at].push(run(at)?);
         }
+        let figure = |(name, samples): (&&str, &Vec<Sample>)| {
+            format!("{name} {:.4}", (shown.value)(&samples[round]))
+        };
+        let figures: Vec<String> = names.iter().zip(&samples).map(figure).collect();
+        println!("    {:>2}. {}: {}", round + 1, shown.unit, figures.join(", "));
     }
     Ok(samples)
 }
@@ -166,6 +191,19 @@ mod tests {
         assert_eq!((sample.bytes, sample.wall_s, sample.cpu_s), (4096, 2.0, 0.75));
         assert!(timed.read(&format!("moved 0\n{LINE}"), 0).is_err());
         assert!(timed.read(&format!("nothing\n{LINE}"), 0).is_err());
+    }
+
+    #[test]
+    fn everybody_runs_once_a_round_and_nobody_always_first() {
+        let mut order = Vec::new();
+        let shown = Shown { unit: "CPU s", value: |sample| sample.cpu_s };
+        let samples = rotated(&["a", "b", "c"], 3, shown, |at| {
+            order.push(at);
+            Ok(Sample { cpu_s: at as f64, user_s: 0.0, wall_s: 1.0, bytes: 1 })
+        });
+        assert_eq!(order, [0, 1, 2, 1, 2, 0, 2, 0, 1]);
+        let samples = samples.expect("nobody failed");
+        assert!((0..3).all(|at| samples[at].iter().all(|sample| sample.cpu_s == at as f64)));
     }
 
     #[test]

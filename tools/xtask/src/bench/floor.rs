@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
 
-use super::contestant::{Contestant, Proof, Sample, Yardstick, in_turn, middle, ratio};
+use super::contestant::{Contestant, Proof, Sample, Shown, Yardstick, in_turn, middle, ratio};
 use super::machine::Machine;
 use super::programs;
 use super::server::{BUCKET, OBJECT, Server};
@@ -34,6 +34,8 @@ const FINALISTS: usize = 4;
 const FINAL_ROUNDS: usize = 7;
 /// How often each variant runs in the search for the cheapest.
 const CALIBRATION_ROUNDS: usize = 3;
+/// Every run moves the same bytes.
+const CPU_S: Shown = Shown { unit: "CPU s", value: |sample| sample.cpu_s };
 
 #[derive(clap::Args)]
 pub struct Args {
@@ -153,7 +155,7 @@ fn measure(args: &Args, programs: &Programs, load: &Load) -> Result<Judgement> {
     if let Some(program) = &args.reference {
         contestants.push(reference(program, load, &variant));
     }
-    let samples = in_turn(&contestants, usize::from(args.pairs), &yardstick)?;
+    let samples = in_turn(&contestants, usize::from(args.pairs), &yardstick, CPU_S)?;
     println!(
         "\n{}: {} pairs of {}, {} connections, {} core(s), ranges of {}\nfloor: {variant}\n",
         load.direction.word().to_uppercase(),
@@ -211,7 +213,7 @@ fn costs(
             Contestant::reporting("floor", &programs.floor, variant.arguments(load), load.bytes)
         })
         .collect();
-    let samples = in_turn(&contestants, rounds, yardstick)?;
+    let samples = in_turn(&contestants, rounds, yardstick, CPU_S)?;
     let mut costs: Vec<(f64, Variant)> = samples
         .iter()
         .zip(variants)

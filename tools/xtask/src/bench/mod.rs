@@ -5,12 +5,16 @@
 //! in turn, the ratio is taken pair by pair, and a bar is met or missed only when the whole 95 %
 //! interval lies on one side of it.
 
+mod compare;
 mod contestant;
+mod disk;
 mod engine;
 mod fio;
 mod floor;
 mod machine;
+mod net;
 mod programs;
+mod scratch;
 mod server;
 mod stats;
 mod table;
@@ -26,13 +30,16 @@ use crate::failure::Result;
 pub enum Bench {
     /// Hydrant against the least work the kernel needs, over plain HTTP on loopback.
     Floor(floor::Args),
-    /// The engine against fio, on a file with O_DIRECT.
+    /// The engine against fio on a file with O_DIRECT, and against raw sockets on loopback.
     Engine(engine::Args),
+    /// The engine beside other runtimes.
+    Compare(compare::Args),
 }
 
 pub fn run(root: &Path, bench: Bench) -> Result<()> {
     match bench {
         Bench::Floor(args) => floor::run(root, &args),
         Bench::Engine(args) => engine::run(root, &args),
+        Bench::Compare(args) => compare::run(root, &args),
     }
 }
