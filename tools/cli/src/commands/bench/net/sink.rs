@@ -138,7 +138,7 @@ async fn accept(core: Core, listener: TcpListener) {
 async fn attend(core: &Core, stream: TcpStream) -> Result<(), Failure> {
     let head = core.head_lease(GREETING_BYTES, "greeting").await?;
     let (received, head) = stream.recv(head, 0..GREETING_BYTES, RecvMode::Fill, STALL_LIMIT).await;
-    if received? == 0 {
+    if received.map_err(|failed| failed.error)? == 0 {
         // Somebody looked whether anybody listens.
         return Ok(());
     }
