@@ -140,7 +140,8 @@ mod tests {
     fn against(change: fn(&mut [u8])) -> Result<Report> {
         let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a port");
         let address = listener.local_addr().expect("bound");
-        let server = std::thread::spawn(move || {
+        // Nobody joins it: a run that fails leaks its connection, and the server waits on.
+        std::thread::spawn(move || {
             let (mut stream, _) = listener.accept().expect("the asker");
             let mut buffer = [0; 100];
             while let Ok(read @ 1..) = stream.read(&mut buffer) {
@@ -151,9 +152,7 @@ mod tests {
             }
         });
         let time = Duration::from_millis(5);
-        let report = Ask { address, connections: 1, message_bytes: 100, time }.run();
-        server.join().expect("the server ends with the connection");
-        report
+        Ask { address, connections: 1, message_bytes: 100, time }.run()
     }
 
     #[test]
