@@ -381,7 +381,9 @@ fn set_up(
     carrier: &Carrier,
 ) -> Result<(Runtime, Capabilities)> {
     let pinned = cpu.map(crate::ring::pin_to_cpu);
-    let (driver, mut capabilities) = carrier.driver(&shared.config)?;
+    let inbox = Arc::clone(&shared.inboxes[index]);
+    let rouse = Box::new(move || inbox.rouse());
+    let (driver, mut capabilities) = carrier.driver(&shared.config, rouse)?;
     if let Some(Err(errno)) = pinned {
         capabilities.note_pinning_refused(errno);
     }

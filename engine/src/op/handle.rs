@@ -1,24 +1,30 @@
 //! A counted reference to an open file or socket, whoever's kernel it lives in.
 
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::ring::Installation;
 
 /// A file, a socket or an eventfd. Cloning counts; the last clone closes.
 ///
 /// Files are ordinary descriptors, because the parts of one file are written by several cores and a
-/// direct descriptor belongs to one ring (see `docs/architecture.md`, decisions dear to change).
+/// direct descriptor belongs to one ring (see `docs/architecture.md`, decisions dear to change). A
+/// core that uses one often installs it in its ring.
 #[derive(Debug, Clone)]
 pub(crate) struct Handle(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
+    /// Of this handle alone, in the life of the process: a descriptor's number is used again.
+    number: u64,
     descriptor: Descriptor,
     /// Bytes that offsets, lengths and addresses of an O_DIRECT file must be multiples of; 0 where
     /// the file is buffered or a socket.
     direct_align: AtomicU32,
     /// Whether transfers leave nothing in the page cache (`RWF_DONTCACHE`).
     uncached: AtomicBool,
+    installed: Mutex<Vec<Installation>>,
 }
 
 /// What a handle stands for.
@@ -33,8 +39,24 @@ pub(crate) enum Descriptor {
 
 impl Handle {
     pub(crate) fn new(descriptor: Descriptor, direct_align: u32) -> Handle {
-        let (direct_align, uncached) = (direct_align.into(), false.into());
-        Handle(Arc::new(Inner { descriptor, direct_align, uncached }))
+        static NEXT: AtomicU64 = AtomicU64::new(1);
+        Handle(Arc::new(Inner {
+            number: NEXT.fetch_add(1, Relaxed),
+            descriptor,
+            direct_align: direct_align.into(),
+            uncached: false.into(),
+            installed: Mutex::default(),
+        }))
+    }
+
+    /// No other handle has it or ever had it; never 0.
+    pub(crate) fn number(&self) -> u64 {
+        self.0.number
+    }
+
+    /// To be given back with the last clone.
+    pub(crate) fn note_installed(&self, installation: Installation) {
+        self.0.installed.lock().unwrap_or_else(PoisonError::into_inner).push(installation);
     }
 
     pub(crate) fn descriptor(&self) -> &Descriptor {
@@ -83,5 +105,12 @@ impl Handle {
     /// Corrects what was assumed when the file was opened.
     pub(crate) fn set_direct_align(&self, bytes: u32) {
         self.0.direct_align.store(bytes, Relaxed);
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        let installed = self.installed.get_mut().unwrap_or_else(PoisonError::into_inner);
+        installed.drain(..).for_each(Installation::give_back);
     }
 }

@@ -3,10 +3,12 @@
 use std::sync::Arc;
 
 use super::poll::{FileThreads, PollDriver};
-use super::uring::{UringDriver, try_ring};
+use super::setup::try_ring;
+use super::uring::UringDriver;
 use super::{ArenaRing, Capabilities, Driver};
 use crate::config::{Config, DriverChoice};
 use crate::error::{Error, Result};
+use crate::park::Rouse;
 use crate::pool::Pool;
 
 /// What all cores share of their driver.
@@ -40,14 +42,18 @@ impl Carrier {
         }
     }
 
-    /// The driver of one core, made on the thread that steps it.
+    /// The driver of one core, made on the thread that steps it; `rouse` ends the sleep of that core.
     ///
     /// # Errors
     /// As [`Carrier::choose`].
-    pub(crate) fn driver(&self, config: &Config) -> Result<(Box<dyn Driver>, Capabilities)> {
+    pub(crate) fn driver(
+        &self,
+        config: &Config,
+        rouse: Rouse,
+    ) -> Result<(Box<dyn Driver>, Capabilities)> {
         match self {
             Carrier::Uring(arena_ring) => {
-                let (driver, capabilities) = UringDriver::new(&config.ring, arena_ring)?;
+                let (driver, capabilities) = UringDriver::new(&config.ring, arena_ring, rouse)?;
                 Ok((Box::new(driver), capabilities))
             }
             Carrier::Poll { threads, why } => {

@@ -7,9 +7,11 @@
 
 mod arena_ring;
 mod carrier;
+mod installed;
 mod operands;
 mod poll;
 mod probe;
+mod setup;
 #[cfg(any(test, feature = "testing"))]
 pub mod sim;
 mod system;
@@ -19,6 +21,7 @@ use std::time::Duration;
 
 use arena_ring::ArenaRing;
 pub(crate) use carrier::Carrier;
+pub(crate) use installed::Installation;
 pub use probe::{Capabilities, Feature, FeatureState};
 pub(crate) use system::{
     acknowledged_bytes, allowed_cpus, peer_address, pin_to_cpu, received_bytes, reset_connection,

@@ -2,17 +2,21 @@
 
 use std::os::fd::{FromRawFd, OwnedFd};
 use std::sync::Arc;
+use std::time::Duration;
 
 use io_uring::types::{CancelBuilder, Fd, FsyncFlags, SubmitArgs, Timespec};
-use io_uring::{IoUring, Probe, cqueue, opcode, squeue};
+use io_uring::{EnterFlags, IoUring, cqueue, opcode, squeue};
 
 use super::arena_ring::ArenaRing;
+use super::installed::InstalledFiles;
 use super::operands::{self, read_by_kernel, transfer_flags, written_by_kernel};
 use super::probe::{BUFFERS_REGISTERED, Capabilities};
+use super::setup::{Gathering, build_ring, clone_arena, enter_flags, probe_opcodes};
 use super::{Driver, DriverCounts, LateOpcode, Outside, Wait};
 use crate::config::RingLimits;
-use crate::error::{Error, errno_text};
+use crate::error::Error;
 use crate::op::{Completion, Descriptor, Handle, Notification, Op, Span, UserData};
+use crate::park::Rouse;
 
 /// A ring and what it was granted.
 pub(crate) struct UringDriver {
@@ -21,6 +25,10 @@ pub(crate) struct UringDriver {
     registered: bool,
     truncate: bool,
     send_zero_copy: bool,
+    files: InstalledFiles,
+    submit_batch: usize,
+    gathering: Gathering,
+    enter_flags: EnterFlags,
     counts: DriverCounts,
     /// Signalled by the kernel with each completion, for a loop outside of the turns.
     announced: Option<Handle>,
@@ -38,6 +46,7 @@ impl UringDriver {
     pub(crate) fn new(
         limits: &RingLimits,
         arena_ring: &Arc<ArenaRing>,
+        rouse: Rouse,
     ) -> Result<(UringDriver, Capabilities), Error> {
         let mut capabilities = Capabilities::new("io_uring");
         let ring = build_ring(limits, &mut capabilities)?;
@@ -55,8 +64,17 @@ impl UringDriver {
         capabilities.note("ftruncate in the ring", if truncate { Ok(()) } else { lacking() });
         let eventfd = super::system::eventfd()
             .map_err(|errno| crate::OsError::new("eventfd", "wake-up of a core", errno))?;
+        let (files, installed) =
+            InstalledFiles::new(&ring.submitter(), limits.installed_files_max, rouse);
+        capabilities.note("installed files", installed);
+        let enter_flags = enter_flags(&ring, &mut capabilities);
+        let gathering = Gathering::new(&ring, limits, &mut capabilities);
         let driver = UringDriver {
             ring,
+            files,
+            submit_batch: limits.submit_batch.max(1) as usize,
+            gathering,
+            enter_flags,
             eventfd,
             registered,
             truncate,
@@ -72,20 +90,56 @@ impl UringDriver {
     fn push(&mut self, entry: &squeue::Entry) {
         self.counts.submissions += 1;
         loop {
+            let mut queue = self.ring.submission();
             // SAFETY: OWN-1: everything the entry points to is owned by the op, which stays in the
             // table until the last completion of this submission.
-            if unsafe { self.ring.submission().push(entry) }.is_ok() {
+            let pushed = unsafe { queue.push(entry) }.is_ok();
+            let staged = queue.len();
+            drop(queue);
+            if pushed && staged < self.submit_batch {
                 return;
             }
-            self.counts.enters += 1;
-            if let Err(error) = self.ring.submit() {
-                let errno = error.raw_os_error().unwrap_or(libc::EIO);
-                if !is_transient(errno) {
-                    let user_data = UserData(entry.get_user_data());
-                    return self.refuse(user_data, errno);
-                }
+            let submitted = self.enter_ring(0, None);
+            if pushed {
+                // What did not go through now goes through, or fails, at the end of the turn.
+                return;
+            }
+            if let Err(errno) = submitted
+                && !is_transient(errno)
+            {
+                let user_data = UserData(entry.get_user_data());
+                return self.refuse(user_data, errno);
             }
         }
+    }
+
+    /// Hands over what is staged and waits for `want` completions, at most for `limit`.
+    fn enter_ring(&mut self, want: u32, limit: Option<Duration>) -> Result<(), i32> {
+        let queue = self.ring.submission();
+        let staged = queue.len() as u32;
+        // Deferred work, and entries that were kept aside, come with an enter that asks for them.
+        let pending = queue.taskrun() || queue.cq_overflow();
+        drop(queue);
+        let mut flags = self.enter_flags;
+        flags.set(EnterFlags::GETEVENTS, want > 0 || pending);
+        let timespec = limit.map(Timespec::from);
+        let mut args = SubmitArgs::new();
+        if let Some(timespec) = &timespec {
+            args = args.timespec(timespec);
+        }
+        let (mut want, mut extended) = (want, timespec.is_some());
+        if want > 0 && self.gathering.min_wait_us > 0 {
+            args = args.min_wait_usec(self.gathering.min_wait_us);
+            (want, extended) = (self.gathering.completions, true);
+        }
+        flags.set(EnterFlags::EXT_ARG, extended);
+        self.counts.enters += 1;
+        // SAFETY: `args` is the kernel's `io_uring_getevents_arg`, as the flag says, and what it
+        // points to outlives the call; what the entries point to is owned by their ops (OWN-1).
+        let entered = unsafe {
+            self.ring.submitter().enter(staged, want, flags.bits(), extended.then_some(&args))
+        };
+        entered.map(drop).map_err(|error| error.raw_os_error().unwrap_or(libc::EIO))
     }
 
     fn refuse(&mut self, user_data: UserData, errno: i32) {
@@ -100,7 +154,13 @@ impl UringDriver {
 
 impl Driver for UringDriver {
     fn submit(&mut self, user_data: UserData, op: &mut Op, span: Span) {
-        match build_entry(op, span, self.registered) {
+        let installed = match op {
+            Op::Read { file, .. } | Op::Write { file, .. } => {
+                self.files.slot(&self.ring.submitter(), file)
+            }
+            _ => None,
+        };
+        match build_entry(op, span, self.registered, installed) {
             Ok(entry) => self.push(&entry.user_data(user_data.0)),
             Err(errno) => self.refuse(user_data, errno),
         }
@@ -117,30 +177,17 @@ impl Driver for UringDriver {
             // What is signalled from here on is new.
             super::system::clear_eventfd(announced);
         }
+        self.files.clear_returned(&self.ring.submitter());
         let result = match wait {
-            Wait::UntilCompletion(limit) if self.refused.is_empty() => {
-                self.counts.enters += 1;
-                match limit {
-                    None => self.ring.submitter().submit_and_wait(1),
-                    Some(limit) => {
-                        let timespec = Timespec::from(limit);
-                        let args = SubmitArgs::new().timespec(&timespec);
-                        self.ring.submitter().submit_with_args(1, &args)
-                    }
-                }
-            }
+            Wait::UntilCompletion(limit) if self.refused.is_empty() => self.enter_ring(1, limit),
             _ => {
                 let queue = self.ring.submission();
                 let idle = queue.is_empty() && !queue.taskrun() && !queue.cq_overflow();
                 drop(queue);
-                if idle {
-                    return Ok(());
-                }
-                self.counts.enters += 1;
-                self.ring.submit()
+                if idle { Ok(()) } else { self.enter_ring(0, None) }
             }
         };
-        match result.map_err(|error| error.raw_os_error().unwrap_or(libc::EIO)) {
+        match result {
             Err(errno) if !is_transient(errno) => Err(errno),
             _ => Ok(()),
         }
@@ -199,6 +246,13 @@ impl Driver for UringDriver {
     }
 }
 
+impl Drop for UringDriver {
+    fn drop(&mut self) {
+        // The kernel takes a closed ring apart later, and its files would stay open until then.
+        let _ = self.ring.submitter().unregister_files();
+    }
+}
+
 /// Answers of `io_uring_enter(2)` after which the loop simply goes on: a signal, the time limit, a
 /// completion queue that must be emptied first, a momentary lack of memory.
 fn is_transient(errno: i32) -> bool {
@@ -220,79 +274,6 @@ fn completion_of(entry: &cqueue::Entry) -> Completion {
     }
 }
 
-/// Asks for all flags and takes them away newest first where the kernel answers `EINVAL`.
-fn build_ring(limits: &RingLimits, capabilities: &mut Capabilities) -> Result<IoUring, Error> {
-    let mut no_sqarray = true;
-    let mut defer_taskrun = true;
-    loop {
-        let mut builder = IoUring::builder();
-        builder
-            .dontfork()
-            .setup_submit_all()
-            .setup_clamp()
-            .setup_cqsize(limits.completion_entries.max(2 * limits.submission_entries));
-        if no_sqarray {
-            builder.setup_no_sqarray();
-        }
-        if defer_taskrun {
-            builder.setup_single_issuer().setup_defer_taskrun().setup_taskrun_flag();
-        } else {
-            builder.setup_coop_taskrun().setup_taskrun_flag();
-        }
-        let errno = match builder.build(limits.submission_entries) {
-            Ok(ring) => {
-                let state = |on| if on { Ok(()) } else { Err(errno_text(libc::EINVAL)) };
-                capabilities.note("SINGLE_ISSUER | DEFER_TASKRUN", state(defer_taskrun));
-                capabilities.note("NO_SQARRAY", state(no_sqarray));
-                return Ok(ring);
-            }
-            Err(error) => error.raw_os_error().unwrap_or(libc::EIO),
-        };
-        match errno {
-            libc::EINVAL if no_sqarray => no_sqarray = false,
-            libc::EINVAL if defer_taskrun => defer_taskrun = false,
-            _ => return Err(refused(errno)),
-        }
-    }
-}
-
-/// Sets a ring up as the cores' will be and sends one no-op through it: whether io_uring is to be had at all.
-///
-/// # Errors
-/// [`Error::RingRefused`].
-pub(super) fn try_ring(limits: &RingLimits) -> Result<(), Error> {
-    let mut ring = build_ring(limits, &mut Capabilities::new("io_uring"))?;
-    let entry = opcode::Nop::new().build().user_data(UserData::NONE.0);
-    // SAFETY: a no-op points to nothing.
-    let pushed = unsafe { ring.submission().push(&entry) };
-    pushed.expect("a fresh queue has room");
-    loop {
-        match ring.submit_and_wait(1).map_err(|error| error.raw_os_error().unwrap_or(libc::EIO)) {
-            Ok(_) => return Ok(()),
-            Err(libc::EINTR) => {}
-            Err(errno) => return Err(refused(errno)),
-        }
-    }
-}
-
-fn refused(errno: i32) -> Error {
-    let sysctl = std::fs::read_to_string("/proc/sys/kernel/io_uring_disabled").ok();
-    Error::RingRefused { errno, sysctl: sysctl.map(|text| text.trim().to_owned()) }
-}
-
-fn clone_arena(ring: &IoUring, arena_ring: &ArenaRing) -> Result<(), String> {
-    let source = arena_ring.fd()?;
-    ring.submitter().register_buffers_clone(source).map_err(|error| {
-        format!("the arena's registration cannot be cloned (Linux 6.12 can): {error}")
-    })
-}
-
-fn probe_opcodes(ring: &IoUring) -> Option<Probe> {
-    let mut probe = Probe::new();
-    ring.submitter().register_probe(&mut probe).ok()?;
-    Some(probe)
-}
-
 fn fd(handle: &Handle) -> Result<Fd, i32> {
     operands::fd(handle).map(Fd)
 }
@@ -301,8 +282,21 @@ fn at(dir: Option<&Handle>) -> Result<Fd, i32> {
     operands::at(dir).map(Fd)
 }
 
+/// A file's descriptor or its place in the table of the ring, and the flag that tells which.
+fn target(file: &Handle, installed: Option<u32>) -> Result<(Fd, squeue::Flags), i32> {
+    match installed {
+        Some(slot) => Ok((Fd(slot as i32), squeue::Flags::FIXED_FILE)),
+        None => Ok((fd(file)?, squeue::Flags::empty())),
+    }
+}
+
 /// The entry of one submission, or the errno that the kernel would answer.
-fn build_entry(op: &mut Op, span: Span, registered: bool) -> Result<squeue::Entry, i32> {
+fn build_entry(
+    op: &mut Op,
+    span: Span,
+    registered: bool,
+    installed: Option<u32>,
+) -> Result<squeue::Entry, i32> {
     Ok(match op {
         Op::Open { dir, path, how, .. } => {
             // `OpenHow` has the layout of the kernel's `struct open_how`, as the crate's own has.
@@ -323,30 +317,34 @@ fn build_entry(op: &mut Op, span: Span, registered: bool) -> Result<squeue::Entr
         Op::Read { file, buf, span: whole, offset } => {
             let raw = written_by_kernel(buf, whole.start, span)?;
             let (offset, flags) = (*offset + span.start as u64, transfer_flags(file));
-            match raw.registered.filter(|_| registered) {
-                Some(index) => opcode::ReadFixed::new(fd(file)?, raw.ptr, raw.len as u32, index)
+            let (fd, target_flag) = target(file, installed)?;
+            let entry = match raw.registered.filter(|_| registered) {
+                Some(index) => opcode::ReadFixed::new(fd, raw.ptr, raw.len as u32, index)
                     .offset(offset)
                     .rw_flags(flags)
                     .build(),
-                None => opcode::Read::new(fd(file)?, raw.ptr, raw.len as u32)
+                None => opcode::Read::new(fd, raw.ptr, raw.len as u32)
                     .offset(offset)
                     .rw_flags(flags)
                     .build(),
-            }
+            };
+            entry.flags(target_flag)
         }
         Op::Write { file, buf, span: whole, offset } => {
             let raw = read_by_kernel(buf, whole.start, span)?;
             let (offset, flags) = (*offset + span.start as u64, transfer_flags(file));
-            match raw.registered.filter(|_| registered) {
-                Some(index) => opcode::WriteFixed::new(fd(file)?, raw.ptr, raw.len as u32, index)
+            let (fd, target_flag) = target(file, installed)?;
+            let entry = match raw.registered.filter(|_| registered) {
+                Some(index) => opcode::WriteFixed::new(fd, raw.ptr, raw.len as u32, index)
                     .offset(offset)
                     .rw_flags(flags)
                     .build(),
-                None => opcode::Write::new(fd(file)?, raw.ptr, raw.len as u32)
+                None => opcode::Write::new(fd, raw.ptr, raw.len as u32)
                     .offset(offset)
                     .rw_flags(flags)
                     .build(),
-            }
+            };
+            entry.flags(target_flag)
         }
         Op::Sync { file, data_only } => {
             let flags = if *data_only { FsyncFlags::DATASYNC } else { FsyncFlags::empty() };

@@ -1,12 +1,14 @@
 //! The engine as its users see it, on all three drivers with the same test bodies. Every host ends with the checks of OWN-1 (nothing is written to memory that was given
 //! back), OWN-2 (everything is drained) and POOL-2 (all memory is back).
 
+mod batches;
 mod driven;
 mod dropped;
 mod early;
 mod files;
 mod filesystems;
 mod host;
+mod installed;
 mod line;
 mod net;
 mod refused;
