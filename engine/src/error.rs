@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use crate::net::TlsError;
 use crate::pool::PoolError;
 
 /// The result of an engine call.
@@ -109,6 +110,10 @@ pub enum Error {
         /// The limit that was exceeded.
         limit: std::time::Duration,
     },
+
+    /// TLS with a peer failed.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
 
     /// The caller asked for something that makes no sense.
     #[error("{0}")]

@@ -58,7 +58,13 @@ pub use file::{
     remove_dir, remove_file, rename,
 };
 pub use metrics::{CopyReason, Metrics, MetricsSnapshot};
-pub use net::{RecvMode, TcpListener, TcpStream, ZeroCopyChoice, resolve};
+pub use net::{
+    RecvMode, Stream, TcpListener, TcpStream, TlsError, TlsProblem, ZeroCopyChoice, resolve,
+};
+#[cfg(feature = "tls")]
+pub use net::{
+    TlsConfig, TlsConfigBuilder, TlsLimits, TlsMemory, TlsServerConfig, TlsStream, TlsVersion,
+};
 pub use pool::{
     ArenaBacking, Buf, Lease, LeaseFuture, Pool, PoolConfig, PoolError, PoolStats, Region,
     RegionOwner, Returned, StableBuf, Ticket, TicketFuture, TicketRequest, borrow_blocking,

@@ -15,6 +15,8 @@ pub enum CopyReason {
     Borrowed,
     /// Bytes that had to go through another buffer because of alignment or a store in memory.
     Bounce,
+    /// Plaintext of TLS, moved from its record to its place.
+    Tls,
 }
 
 macro_rules! counters {
@@ -81,12 +83,14 @@ counters! {
     copied_borrowed,
     /// Payload bytes copied: through another buffer.
     copied_bounce,
+    /// Payload bytes copied: by TLS, from decrypted records to their place.
+    copied_tls,
 }
 
 impl MetricsSnapshot {
     /// Payload bytes copied in user space, for whatever reason.
     pub fn copied_bytes(&self) -> u64 {
-        self.copied_residue + self.copied_borrowed + self.copied_bounce
+        self.copied_residue + self.copied_borrowed + self.copied_bounce + self.copied_tls
     }
 }
 
@@ -149,6 +153,7 @@ impl Metrics {
             CopyReason::Residue => &counters.copied_residue,
             CopyReason::Borrowed => &counters.copied_borrowed,
             CopyReason::Bounce => &counters.copied_bounce,
+            CopyReason::Tls => &counters.copied_tls,
         };
         counter.fetch_add(bytes as u64, Relaxed);
     }

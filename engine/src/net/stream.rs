@@ -124,7 +124,19 @@ impl TcpStream {
         mode: RecvMode,
         stall: Duration,
     ) -> BufResult<usize, RecvError> {
-        let mut buf = buf.into();
+        self.recv_before(buf.into(), span, mode, 0, stall).await
+    }
+
+    /// The same where `following` more bytes are sure to arrive behind the span: then all of it may
+    /// be waited for in large pieces.
+    pub(super) async fn recv_before(
+        &self,
+        mut buf: Buf,
+        span: Range<usize>,
+        mode: RecvMode,
+        following: usize,
+        stall: Duration,
+    ) -> BufResult<usize, RecvError> {
         let mut done = 0;
         if span.is_empty() {
             // The kernel would wait for a byte before it answers that it received none.
@@ -134,7 +146,8 @@ impl TcpStream {
         let mut in_bulk = fill;
         loop {
             // The tail is received apart: less than the mark behind it would wake nobody.
-            let bulk_bytes = (span.len() - done).saturating_sub(LOW_WATER_BYTES);
+            let tail_bytes = LOW_WATER_BYTES.saturating_sub(following);
+            let bulk_bytes = (span.len() - done).saturating_sub(tail_bytes);
             in_bulk &= bulk_bytes >= LOW_WATER_BYTES;
             let from = span.start + done;
             let rest = from..if in_bulk { from + bulk_bytes } else { span.end };
@@ -158,7 +171,7 @@ impl TcpStream {
                     let error = self.stalled("recv", stall);
                     return (Err(RecvError { received: done, error }), buf);
                 }
-                (false, None) if bulk_done => {}
+                (false, None) if bulk_done && done < span.len() => {}
                 (_, None) => return (self.unless_reset(done, done < span.len() && fill), buf),
                 (_, Some(errno)) => {
                     let error = self.error("recv", errno);

@@ -19,12 +19,10 @@ fn every_batch_moves_the_same_bytes() {
         // A queue that is full before a large batch is.
         config.ring.submission_entries = 8;
         for mut host in hosts(&config) {
-            let noted = |name: &str| {
-                let features = &host.engine().capabilities().features;
-                features.iter().any(|feature| feature.name == name)
-            };
-            let uring = host.engine().capabilities().driver == "io_uring";
-            assert_eq!(noted("minimum wait"), uring && min_wait > 0);
+            let capabilities = host.engine().capabilities().clone();
+            let mut features = capabilities.features.iter();
+            let noted = features.any(|feature| feature.name == "minimum wait");
+            assert_eq!(noted, capabilities.driver == "io_uring" && min_wait > 0);
             host.run(side_by_side);
             // From another thread, to a core that sleeps and lets completions gather.
             assert_eq!(host.run(|core, _| async move { core.index() }), 0);

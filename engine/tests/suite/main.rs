@@ -1,6 +1,7 @@
 //! The engine as its users see it, on all three drivers with the same test bodies. Every host ends with the checks of OWN-1 (nothing is written to memory that was given
 //! back), OWN-2 (everything is drained) and POOL-2 (all memory is back).
 
+mod authority;
 mod batches;
 mod driven;
 mod dropped;
@@ -17,3 +18,4 @@ mod stall;
 mod stopping;
 mod storm;
 mod tasks;
+mod tls;
