@@ -54,8 +54,8 @@ pub use cores::{Core, Driven, Elapsed, LocalTask, Pace, Sleep, Task, block_on};
 pub use engine::{Engine, EngineBuilder};
 pub use error::{Error, OsError, RecvError, Result};
 pub use file::{
-    AccessHint, BufResult, Direct, File, Metadata, OpenOptions, make_dir, metadata_beneath,
-    remove_dir, remove_file, rename,
+    AccessHint, BufResult, Direct, File, Metadata, OpenOptions, Unnamed, make_dir,
+    metadata_beneath, remove_dir, remove_file, rename,
 };
 pub use metrics::{CopyReason, Metrics, MetricsSnapshot};
 pub use net::{

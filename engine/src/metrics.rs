@@ -59,6 +59,8 @@ counters! {
     /// Files that were to leave nothing in the page cache, where kernel or file system lack that
     /// (`RWF_DONTCACHE`): what was transferred is dropped from it afterwards.
     uncached_refused,
+    /// Files that could not be made without a name (O_TMPFILE) and had a temporary one instead.
+    unnamed_refused,
     /// Bytes received from sockets.
     bytes_received,
     /// Bytes sent to sockets, with and without copy.

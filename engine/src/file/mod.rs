@@ -9,6 +9,7 @@ mod direct;
 mod hint;
 mod open;
 mod paths;
+mod unnamed;
 
 use std::ffi::CString;
 use std::ops::Range;
@@ -20,6 +21,7 @@ use std::time::{Duration, SystemTime};
 pub use hint::AccessHint;
 pub use open::OpenOptions;
 pub use paths::{make_dir, metadata_beneath, remove_dir, remove_file, rename};
+pub use unnamed::Unnamed;
 
 use crate::cores::Core;
 use crate::error::{Error, OsError, Result};

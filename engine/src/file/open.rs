@@ -18,6 +18,7 @@ pub struct OpenOptions {
     directory: bool,
     direct: bool,
     hint: AccessHint,
+    unnamed: bool,
 }
 
 impl OpenOptions {
@@ -74,6 +75,18 @@ impl OpenOptions {
         self
     }
 
+    /// The same for a file that is made without a name.
+    pub(super) fn unnamed(&self) -> OpenOptions {
+        OpenOptions {
+            read: self.read,
+            write: true,
+            direct: self.direct,
+            hint: self.hint,
+            unnamed: true,
+            ..OpenOptions::default()
+        }
+    }
+
     fn flags(&self) -> i32 {
         let access = match (self.read, self.write) {
             (true, true) => libc::O_RDWR,
@@ -87,6 +100,7 @@ impl OpenOptions {
             | when(self.create_new, libc::O_EXCL)
             | when(self.truncate, libc::O_TRUNC)
             | when(self.directory, libc::O_DIRECTORY)
+            | when(self.unnamed, libc::O_TMPFILE)
     }
 }
 
@@ -175,7 +189,7 @@ async fn open_once(
     flags: i32,
     direct_align: u32,
 ) -> Result<Handle> {
-    let creates = flags & libc::O_CREAT != 0;
+    let creates = flags & libc::O_CREAT != 0 || flags & libc::O_TMPFILE == libc::O_TMPFILE;
     let how = OpenHow {
         flags: flags as u32 as u64,
         mode: if creates { 0o666 } else { 0 },

@@ -35,6 +35,19 @@ pub async fn rename(
     run(core, op, to).await
 }
 
+/// Gives an open file a name. By its descriptor alone that is for the privileged (`AT_EMPTY_PATH` of
+/// linkat(2), before Linux 6.10); the way through procfs is everybody's.
+pub(super) async fn link(core: &Core, file: &File, dir: &File, to: &Path) -> Result<()> {
+    let from = file.handle.raw_fd().map_or(String::new(), |fd| format!("/proc/self/fd/{fd}"));
+    let op = Op::Link {
+        file: file.handle.clone(),
+        from: c_path(from.as_ref())?,
+        dir: Some(dir.handle.clone()),
+        to: c_path(to)?,
+    };
+    run(core, op, to).await
+}
+
 /// Removes a file's name.
 ///
 /// # Errors

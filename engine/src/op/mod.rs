@@ -59,6 +59,8 @@ pub(crate) enum Op {
         to: CString,
         no_replace: bool,
     },
+    /// Gives an open file a name, by `linkat(2)` of `from`, which leads to it through procfs.
+    Link { file: Handle, from: CString, dir: Option<Handle>, to: CString },
     /// `unlinkat(2)`; `directory` is `AT_REMOVEDIR`.
     Unlink { dir: Option<Handle>, path: CString, directory: bool },
     /// `mkdirat(2)`.
@@ -127,6 +129,7 @@ impl Op {
             Op::Truncate { .. } => "ftruncate",
             Op::Advise { .. } => "posix_fadvise",
             Op::Rename { .. } => "rename",
+            Op::Link { .. } => "link",
             Op::Unlink { .. } => "unlink",
             Op::Mkdir { .. } => "mkdir",
             Op::Socket { .. } => "socket",

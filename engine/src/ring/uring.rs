@@ -362,6 +362,12 @@ fn build_entry(
             let (from_dir, to_dir) = (at(from_dir.as_ref())?, at(to_dir.as_ref())?);
             opcode::RenameAt::new(from_dir, from.as_ptr(), to_dir, to.as_ptr()).flags(flags).build()
         }
+        Op::Link { from, dir, to, .. } => {
+            let dir = at(dir.as_ref())?;
+            opcode::LinkAt::new(Fd(libc::AT_FDCWD), from.as_ptr(), dir, to.as_ptr())
+                .flags(libc::AT_SYMLINK_FOLLOW)
+                .build()
+        }
         Op::Unlink { dir, path, directory } => {
             let flags = if *directory { libc::AT_REMOVEDIR } else { 0 };
             opcode::UnlinkAt::new(at(dir.as_ref())?, path.as_ptr()).flags(flags).build()

@@ -1,12 +1,13 @@
 //! Files: every size and alignment, the end of the file, names, and what errors say.
 
-use hydrant_engine::sim::SimConfig;
+use hydrant_engine::sim::{SimConfig, seeds};
 use hydrant_engine::{
     AccessHint, Core, Direct, Error, File, OpenOptions, make_dir, metadata_beneath, remove_dir,
     remove_file, rename,
 };
 
-use crate::host::{Host, Place, check, config, filled, lease, memory, on_all};
+use crate::dropped::at_every_await;
+use crate::host::{Host, LIMIT, Place, check, config, filled, lease, memory, on_all};
 
 const KIB: usize = 1 << 10;
 const MIB: usize = 1 << 20;
@@ -249,6 +250,85 @@ fn names_are_made_changed_and_removed() {
         drop(root);
         remove_dir(&core, None, &dir).await.expect("removed");
     });
+}
+
+#[test]
+fn a_file_without_a_name_gets_one_that_is_free() {
+    on_all(|core, place| async move { make_without_name(&core, &place).await });
+}
+
+#[test]
+fn where_no_file_can_be_without_a_name_it_has_a_temporary_one() {
+    let mut world = SimConfig::calm();
+    world.unnamed_files = false;
+    let mut host = Host::simulated(1, world, config());
+    host.run(|core, place| async move {
+        make_without_name(&core, &place).await;
+        assert_ne!(core.metrics().snapshot().unnamed_refused, 0);
+    });
+    host.finish();
+}
+
+/// Nothing is left of a file that is given up, at whatever point.
+#[test]
+fn a_file_without_a_name_leaves_nothing() {
+    seeds(100, |seed| {
+        let mut world = SimConfig::choppy();
+        world.unnamed_files = seed % 2 == 0;
+        let mut host = Host::simulated(seed, world, config());
+        host.run(|core, place| async move {
+            let options = OpenOptions::new().read().directory();
+            let dir = File::open(&core, &place.dir, &options).await.expect("opened");
+            at_every_await(|| async {
+                let made = dir.create_unnamed(&core, &OpenOptions::new()).await.expect("made");
+                made.file().sync_all(&core).await.expect("synced");
+            })
+            .await;
+        });
+        let world = host.place().world.expect("simulated");
+        host.finish();
+        assert_eq!(world.paths(), [""; 0]);
+    });
+}
+
+async fn make_without_name(core: &Core, place: &Place) {
+    let dir_path = place.path("unnamed");
+    make_dir(core, None, &dir_path).await.expect("made");
+    let dir = File::open(core, &dir_path, &OpenOptions::new().read().directory()).await;
+    let dir = dir.expect("opened");
+    let name = "name".as_ref();
+    for direct in [false, true] {
+        let options = OpenOptions::new().read().direct(direct);
+        let mut made = Vec::new();
+        for seed in [1, 2] {
+            let unnamed = dir.create_unnamed(core, &options).await.expect("made");
+            let data = filled(core, 5000, seed).await;
+            unnamed.file().write_at(core, data, 0..5000, 0).await.0.expect("written");
+            unnamed.file().set_len(core, 5000).await.expect("cut");
+            unnamed.file().sync_all(core).await.expect("synced");
+            made.push(unnamed);
+        }
+        let absent = metadata_beneath(core, Some(&dir), name).await;
+        assert_errno(absent.map(drop), libc::ENOENT, "name");
+        let [first, second] = made.try_into().expect("two were made");
+        let file = first.link_as(core, name).await.expect("the name is free");
+        assert_eq!(file.path(), dir_path.join("name"));
+        assert_errno(second.link_as(core, name).await.map(drop), libc::EEXIST, "name");
+        drop(dir.create_unnamed(core, &options).await.expect("made"));
+        let again = dir.open_beneath(core, name, &OpenOptions::new().read()).await;
+        let room = lease(core, 8192).await;
+        let (read, mut back) = again.expect("it has a name").read_at(core, room, 0..8192, 0).await;
+        assert_eq!(read.expect("read"), 5000);
+        check(&memory(&mut back)[..5000], 1);
+        remove_file(core, Some(&dir), name).await.expect("removed");
+    }
+    // Temporary names go a moment after the files that had them.
+    let empty = async {
+        while remove_dir(core, None, &dir_path).await.is_err() {
+            core.sleep(std::time::Duration::from_millis(1)).await;
+        }
+    };
+    core.timeout(LIMIT, empty).await.expect("nothing is left in the directory");
 }
 
 #[test]

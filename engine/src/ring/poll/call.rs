@@ -69,6 +69,11 @@ pub(super) enum Call {
         to: (RawFd, *const c_char),
         flags: c_uint,
     },
+    Link {
+        from: *const c_char,
+        dir: RawFd,
+        to: *const c_char,
+    },
     Unlink {
         dir: RawFd,
         path: *const c_char,
@@ -181,6 +186,9 @@ impl Call {
                 to: (at(to_dir.as_ref())?, to.as_ptr()),
                 flags: if *no_replace { libc::RENAME_NOREPLACE } else { 0 },
             },
+            Op::Link { from, dir, to, .. } => {
+                Call::Link { from: from.as_ptr(), dir: at(dir.as_ref())?, to: to.as_ptr() }
+            }
             Op::Unlink { dir, path, directory } => {
                 let flags = if *directory { libc::AT_REMOVEDIR } else { 0 };
                 Call::Unlink { dir: at(dir.as_ref())?, path: path.as_ptr(), flags }
@@ -301,6 +309,9 @@ impl Call {
                 }
                 Call::Rename { from, to, flags } => {
                     libc::syscall(libc::SYS_renameat2, from.0, from.1, to.0, to.1, flags)
+                }
+                Call::Link { from, dir, to } => {
+                    libc::linkat(libc::AT_FDCWD, from, dir, to, libc::AT_SYMLINK_FOLLOW).into()
                 }
                 Call::Unlink { dir, path, flags } => libc::unlinkat(dir, path, flags).into(),
                 Call::Mkdir { dir, path, mode } => libc::mkdirat(dir, path, mode).into(),

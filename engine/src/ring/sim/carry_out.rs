@@ -53,6 +53,10 @@ impl State {
                 let to = (self.base(to.0)?, to.1.as_slice());
                 self.disk.rename(from, to, *no_replace, now_ns)?;
             }
+            Request::Link { file, dir, path } => {
+                let (inode, base) = (self.objects.file(*file)?.inode, self.base(*dir)?);
+                self.disk.link(inode, base, path, now_ns)?;
+            }
             Request::Unlink { dir, path, directory } => {
                 let base = self.base(*dir)?;
                 self.disk.unlink(base, path, *directory, now_ns)?;
@@ -102,7 +106,7 @@ impl State {
                 errors.push((Fault::IoError, libc::EIO));
                 errors.push((Fault::NoSpace, libc::ENOSPC));
             }
-            Request::Mkdir { .. } => {
+            Request::Mkdir { .. } | Request::Link { .. } => {
                 errors.push((Fault::IoError, libc::EIO));
                 errors.push((Fault::NoSpace, libc::ENOSPC));
             }
@@ -164,6 +168,13 @@ impl State {
         }
         let flags = how.flags as i32;
         let direct = flags & libc::O_DIRECT != 0;
+        let unnamed = flags & libc::O_TMPFILE == libc::O_TMPFILE;
+        if unnamed && !self.config.unnamed_files {
+            return Err(libc::EOPNOTSUPP);
+        }
+        if unnamed && direct && !self.config.direct_io {
+            return Err(libc::EINVAL);
+        }
         // As a file system without direct I/O does it: the file is made, and then not opened.
         let inode = self.disk.open(self.base(dir)?, path, how, self.now_ns)?;
         if direct && !self.config.direct_io {

@@ -22,6 +22,8 @@ pub struct SimConfig {
     /// What address, length and offset of O_DIRECT transfers must be multiples of, in bytes; EINVAL
     /// if not.
     pub direct_align_bytes: u32,
+    /// Whether files can be made without a name (O_TMPFILE); EOPNOTSUPP if not.
+    pub unnamed_files: bool,
     /// Whether files can be read and written past the page cache (`RWF_DONTCACHE`); EOPNOTSUPP if
     /// not.
     pub uncached_io: bool,
@@ -50,6 +52,7 @@ impl SimConfig {
             disk_capacity_bytes: 1 << 30,
             direct_io: true,
             direct_align_bytes: 512,
+            unnamed_files: true,
             uncached_io: true,
             socket_buffer_bytes: 64 << 10,
             zero_copy_sends: true,

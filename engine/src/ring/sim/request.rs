@@ -54,6 +54,11 @@ pub(super) enum Request {
         to: (Option<ObjectId>, Vec<u8>),
         no_replace: bool,
     },
+    Link {
+        file: ObjectId,
+        dir: Option<ObjectId>,
+        path: Vec<u8>,
+    },
     Unlink {
         dir: Option<ObjectId>,
         path: Vec<u8>,
@@ -121,6 +126,7 @@ impl Request {
             | Request::Unlink { dir, .. }
             | Request::Mkdir { dir, .. } => [*dir, None],
             Request::Rename { from, to, .. } => [from.0, to.0],
+            Request::Link { file, dir, .. } => [Some(*file), *dir],
             Request::Read { file: id, .. }
             | Request::Write { file: id, .. }
             | Request::Sync { file: id }
@@ -189,6 +195,9 @@ impl Request {
                 to: (dir_id(to_dir)?, to.to_bytes().to_vec()),
                 no_replace: *no_replace,
             },
+            Op::Link { file, dir, to, .. } => {
+                Request::Link { file: id(file)?, dir: dir_id(dir)?, path: to.to_bytes().to_vec() }
+            }
             Op::Unlink { dir, path, directory } => Request::Unlink {
                 dir: dir_id(dir)?,
                 path: path.to_bytes().to_vec(),

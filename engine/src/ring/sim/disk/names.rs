@@ -21,11 +21,12 @@ impl Disk {
         if how.mode != 0 && !creates && !unnamed || creates && wants_directory {
             return Err(libc::EINVAL);
         }
-        // Nothing here could give such a file its name, and many file systems have none.
-        if unnamed {
-            return Err(libc::EOPNOTSUPP);
-        }
         let place = self.walk(base, path, how.resolve)?;
+        if unnamed {
+            self.directory(place.existing(self)?)?;
+            let file = Node::File(Content::default());
+            return Ok(self.insert(file, how.mode as u32 & 0o7777, now_ns));
+        }
         if creates && place.target.is_some() && flags & libc::O_EXCL != 0 {
             return Err(libc::EEXIST);
         }
@@ -72,6 +73,25 @@ impl Disk {
         }
         let node = Node::Directory(Directory { parent: place.parent, ..Directory::default() });
         self.create(place, node, mode & 0o7777, now_ns).map(drop)
+    }
+
+    /// Gives an open file one more name, or its first.
+    pub(in crate::ring::sim) fn link(
+        &mut self,
+        id: InodeId,
+        base: Option<InodeId>,
+        path: &[u8],
+        now_ns: u64,
+    ) -> Result<(), i32> {
+        let place = self.walk(base, path, 0)?;
+        if place.target.is_some() {
+            return Err(libc::EEXIST);
+        }
+        if self.is_directory(id) {
+            return Err(libc::EPERM);
+        }
+        let name = place.name.filter(|_| !place.must_be_directory).ok_or(libc::ENOENT)?;
+        self.add_entry(place.parent, name, id, now_ns)
     }
 
     pub(in crate::ring::sim) fn unlink(
