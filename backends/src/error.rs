@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use hydrant_engine::TlsProblem;
+
 use crate::http1::HttpError;
 use crate::pipeline::PlanError;
 use crate::s3::S3Error;
@@ -42,7 +44,7 @@ pub enum ErrorKind {
     S3(#[from] S3Error),
 
     /// The conversation with a server broke.
-    #[error("{operation} {object}: {source} (tried {attempts} times)")]
+    #[error("{operation} {object}: {source}{} (tried {attempts} times)", hint_of(source))]
     Http {
         /// The S3 operation.
         operation: &'static str,
@@ -140,7 +142,10 @@ impl Error {
             ErrorKind::Config(_) => Class::Config,
             ErrorKind::NotFound { .. } => Class::NotFound,
             ErrorKind::Changed { .. } | ErrorKind::Integrity { .. } => Class::Integrity,
-            ErrorKind::Http { .. } => Class::Temporary,
+            ErrorKind::Http { source, .. } => match source.tls() {
+                Some(error) if error.is_permanent() => Class::Config,
+                _ => Class::Temporary,
+            },
             ErrorKind::LeftBehind { error, .. } => error.class(),
             ErrorKind::Plan(_) => Class::Other,
             ErrorKind::S3(error) => match error.kind() {
@@ -164,7 +169,9 @@ fn class_of_engine(error: &hydrant_engine::Error) -> Class {
     match error {
         Engine::Cancelled | Engine::Stopped => Class::Cancelled,
         Engine::RingRefused { .. } | Engine::Pool(_) | Engine::Resolve { .. } => Class::Config,
-        Engine::Stalled { .. }
+        Engine::Tls(error) if error.is_permanent() => Class::Config,
+        Engine::Tls(_)
+        | Engine::Stalled { .. }
         | Engine::Connect { .. }
         | Engine::ResolveTimedOut { .. }
         | Engine::Busy { .. } => Class::Temporary,
@@ -176,6 +183,17 @@ fn class_of_engine(error: &hydrant_engine::Error) -> Class {
             _ => Class::Other,
         },
         _ => Class::Other,
+    }
+}
+
+/// The way out that only this crate can name.
+fn hint_of(source: &HttpError) -> &'static str {
+    match source.tls().map(|error| &error.problem) {
+        Some(TlsProblem::UnknownIssuer) => " (AWS_CA_BUNDLE names a file with such certificates)",
+        Some(TlsProblem::NotTls | TlsProblem::ClosedInHandshake) => {
+            " (an http:// endpoint speaks without TLS)"
+        }
+        _ => "",
     }
 }
 

@@ -11,7 +11,7 @@ use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use hydrant_engine::{
-    Buf, CopyReason, Core, Error as EngineError, Lease, RecvError, RecvMode, TcpStream,
+    Buf, CopyReason, Core, Error as EngineError, Lease, RecvError, RecvMode, Stream, TlsProblem,
 };
 
 use super::body::{BodyEvent, BodyState};
@@ -23,7 +23,7 @@ use super::{HttpError, HttpLimits};
 #[derive(Debug)]
 pub(crate) struct Connection {
     core: Core,
-    stream: TcpStream,
+    stream: Stream,
     limits: HttpLimits,
     /// Where the request head is written; absent only while a send owns it.
     outgoing: Option<Lease>,
@@ -90,7 +90,7 @@ impl Connection {
     /// Puts a connection around a stream.
     pub(crate) fn new(
         core: &Core,
-        stream: TcpStream,
+        stream: Stream,
         heads: Heads,
         limits: &HttpLimits,
     ) -> Connection {
@@ -200,7 +200,8 @@ impl Connection {
         // What came before the end is in place: the next try carries on behind it.
         *at += result.as_ref().map_or_else(|failed| failed.received, |count| *count);
         let count = result.map_err(broken_receive)?;
-        self.took_direct(count, count < want)
+        self.body.as_mut().ok_or_else(no_answer)?.advance(count as u64)?;
+        if count < want { self.ended().await } else { Ok(()) }
     }
 
     /// Receives the rest of the body as a document: a listing, an error. Not for payload.
@@ -398,13 +399,16 @@ impl Connection {
         }
     }
 
-    fn took_direct(&mut self, count: usize, closed: bool) -> Result<(), HttpError> {
-        let body = self.body.as_mut().ok_or_else(no_answer)?;
-        body.advance(count as u64)?;
-        if closed && !body.is_done() {
-            body.on_close()?;
+    /// The peer sends no more. Where that is the body's end, the stream must have ended in order.
+    async fn ended(&mut self) -> Result<(), HttpError> {
+        let body = self.body.as_ref().ok_or_else(no_answer)?;
+        if body.is_done() {
+            return Ok(());
         }
-        Ok(())
+        if body.direct_bytes() == u64::MAX && self.receive_some().await? > 0 {
+            return Err(HttpError::Unexpected("bytes behind the end of the connection".into()));
+        }
+        Ok(self.body.as_mut().ok_or_else(no_answer)?.on_close()?)
     }
 
     /// Receives whatever is there into the head buffer, as new residue; 0 when the peer closed.
@@ -438,7 +442,7 @@ struct Received {
 }
 
 async fn send_request(
-    stream: &TcpStream,
+    stream: &Stream,
     outgoing: Lease,
     head_bytes: usize,
     body: Option<RequestBody>,
@@ -462,7 +466,7 @@ async fn send_request(
 /// send is no stall of the answer.
 async fn receive_head(
     core: &Core,
-    stream: &TcpStream,
+    stream: &Stream,
     mut incoming: Lease,
     limits: &HttpLimits,
 ) -> Result<Received, HttpError> {
@@ -525,6 +529,12 @@ fn mark_stale(error: HttpError, served_before: bool) -> HttpError {
             if served_before && is_reset(error.errno) =>
         {
             HttpError::Socket { error: EngineError::Os(error), stale: true }
+        }
+        // A server that closes what is idle seldom says so first.
+        HttpError::Socket { error: EngineError::Tls(error), .. }
+            if served_before && error.problem == TlsProblem::CutOff =>
+        {
+            HttpError::Socket { error: EngineError::Tls(error), stale: true }
         }
         other => other,
     }

@@ -63,3 +63,14 @@ pub enum HttpError {
     #[error("the answer does not fit the request: {0}")]
     Unexpected(String),
 }
+
+impl HttpError {
+    /// What is wrong with TLS, if that is it.
+    pub(crate) fn tls(&self) -> Option<&hydrant_engine::TlsError> {
+        match self {
+            HttpError::Connect(hydrant_engine::Error::Tls(error))
+            | HttpError::Socket { error: hydrant_engine::Error::Tls(error), .. } => Some(error),
+            _ => None,
+        }
+    }
+}

@@ -7,7 +7,9 @@ use std::net::SocketAddr;
 use std::pin::pin;
 use std::task::{Poll, Waker};
 
-use hydrant_engine::{Core, TcpStream, resolve};
+use hydrant_engine::{Core, Error as EngineError, Stream, TcpStream, resolve};
+#[cfg(feature = "tls")]
+use hydrant_engine::{TlsConfig, TlsMemory, TlsStream};
 
 use super::connection::Heads;
 use super::{Connection, HttpError, HttpLimits};
@@ -16,10 +18,13 @@ use super::{Connection, HttpError, HttpLimits};
 mod tests;
 
 /// Where connections go.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub(crate) struct Origin {
     pub(crate) host: String,
     pub(crate) port: u16,
+    /// How TLS is spoken there; `None` is HTTP in the clear.
+    #[cfg(feature = "tls")]
+    pub(crate) tls: Option<TlsConfig>,
 }
 
 /// The connections of one core to one origin. The last used is used first, so that the others grow
@@ -108,14 +113,46 @@ impl ConnectionPool {
         let heads = Heads::take(core, &self.limits).await?;
         let turn = self.next_address.replace(self.next_address.get().wrapping_add(1));
         let addresses = starting_at(&addresses, turn);
-        match TcpStream::connect_any(core, &addresses, &self.limits.connect).await {
+        match self.connect(core, &addresses).await {
             Ok(stream) => Ok(Connection::new(core, stream, heads, &self.limits)),
+            Err(error @ EngineError::Pool(_)) => Err(HttpError::Memory(error)),
             Err(error) => {
                 // The name may have moved: it is asked for again next time.
                 self.addresses.borrow_mut().clear();
                 Err(HttpError::Connect(error))
             }
         }
+    }
+
+    #[cfg(feature = "tls")]
+    async fn connect(
+        &self,
+        core: &Core,
+        addresses: &[SocketAddr],
+    ) -> hydrant_engine::Result<Stream> {
+        let Some(tls) = &self.origin.tls else {
+            return self.connect_plain(core, addresses).await.map(Stream::Tcp);
+        };
+        let memory = TlsMemory::take(core, tls.limits()).await?;
+        let tcp = self.connect_plain(core, addresses).await?;
+        TlsStream::connect(core, tcp, &self.origin.host, tls, memory).await.map(Stream::Tls)
+    }
+
+    #[cfg(not(feature = "tls"))]
+    async fn connect(
+        &self,
+        core: &Core,
+        addresses: &[SocketAddr],
+    ) -> hydrant_engine::Result<Stream> {
+        self.connect_plain(core, addresses).await.map(Stream::Tcp)
+    }
+
+    async fn connect_plain(
+        &self,
+        core: &Core,
+        addresses: &[SocketAddr],
+    ) -> hydrant_engine::Result<TcpStream> {
+        TcpStream::connect_any(core, addresses, &self.limits.connect).await
     }
 
     /// The addresses of the origin: those that are known, else what is found first by this look-up

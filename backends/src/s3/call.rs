@@ -72,6 +72,8 @@ impl PerCore {
         let origin = Origin {
             host: shared.endpoint.connect_host().to_owned(),
             port: shared.endpoint.port(),
+            #[cfg(feature = "tls")]
+            tls: shared.tls.as_ref().map(hydrant_engine::TlsConfig::with_own_sessions),
         };
         let per_core = Rc::new(PerCore {
             connections: ConnectionPool::new(origin, shared.config.http.clone()),
@@ -314,8 +316,12 @@ fn now(core: &Core) -> Timestamp {
     Timestamp::from_unix_seconds(since.as_secs())
 }
 
-/// Failures that no other try would change: our own memory, a head that cannot be written, a stop.
+/// Failures that no other try would change: our own memory, a head that cannot be written, a stop, a
+/// certificate that is refused.
 fn is_local(error: &HttpError) -> bool {
+    if error.tls().is_some_and(hydrant_engine::TlsError::is_permanent) {
+        return true;
+    }
     match error {
         HttpError::Memory(_) | HttpError::Request(_) => true,
         HttpError::Connect(error) | HttpError::Socket { error, .. } => {

@@ -16,6 +16,8 @@ pub mod retry;
 pub mod sign;
 mod store;
 pub mod time;
+#[cfg(feature = "tls")]
+mod tls;
 mod upload;
 pub mod xml;
 

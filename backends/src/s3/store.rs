@@ -32,6 +32,10 @@ pub struct S3Config {
     pub endpoint: EndpointOptions,
     /// Who signs; `None` asks the environment, and stays anonymous where that has no keys.
     pub identity: Option<Identity>,
+    /// How TLS is spoken; `None` trusts what the file named by `AWS_CA_BUNDLE` holds, or else what the
+    /// system does.
+    #[cfg(feature = "tls")]
+    pub tls: Option<hydrant_engine::TlsConfig>,
     /// Limits of connections.
     pub http: HttpLimits,
     /// Limits of retries.
@@ -50,6 +54,9 @@ pub(super) struct Shared {
     pub(super) endpoint: Endpoint,
     pub(super) host: String,
     pub(super) identity: Identity,
+    /// Set where the endpoint's scheme is `https`.
+    #[cfg(feature = "tls")]
+    pub(super) tls: Option<hydrant_engine::TlsConfig>,
     pub(super) config: S3Config,
 }
 
@@ -57,10 +64,12 @@ pub(super) struct Shared {
 const AWS_REQUESTS_PER_CONNECTION: u32 = 100;
 
 impl S3Store {
-    /// Opens a bucket; nothing is asked of the server yet. `env` looks up environment variables.
+    /// Opens a bucket; nothing is asked of the server yet. `env` looks up environment variables. For
+    /// an `https` endpoint the certificates to trust are read, from files.
     ///
     /// # Errors
-    /// A bad endpoint, half a pair of credentials, or an `https` endpoint.
+    /// A bad endpoint, half a pair of credentials, no certificate to trust; an `https` endpoint where
+    /// this crate was built without its feature `tls`.
     pub fn open(
         bucket: &str,
         mut config: S3Config,
@@ -74,10 +83,16 @@ impl S3Store {
             style: config.endpoint.style,
         };
         let endpoint = Endpoint::resolve(bucket, &options).map_err(config_error)?;
+        #[cfg(feature = "tls")]
+        let tls = match endpoint.scheme() {
+            Scheme::Http => None,
+            Scheme::Https => Some(super::tls::config(config.tls.take(), env)?),
+        };
+        #[cfg(not(feature = "tls"))]
         if endpoint.scheme() == Scheme::Https {
             return Err(ErrorKind::Unsupported(format!(
-                "{endpoint} asks for TLS, which this version does not speak yet; use an http:// \
-                 endpoint (AWS_ENDPOINT_URL_S3)"
+                "{endpoint} asks for TLS, which this build does not speak: build with the feature \
+                 `tls`, or use an http:// endpoint (AWS_ENDPOINT_URL_S3)"
             ))
             .into());
         }
@@ -92,7 +107,15 @@ impl S3Store {
                 .map_or(Identity::Anonymous, Identity::Keys),
         };
         let host = endpoint.host_header();
-        Ok(S3Store { shared: Arc::new(Shared { endpoint, host, identity, config }) })
+        let shared = Shared {
+            endpoint,
+            host,
+            identity,
+            #[cfg(feature = "tls")]
+            tls,
+            config,
+        };
+        Ok(S3Store { shared: Arc::new(shared) })
     }
 }
 

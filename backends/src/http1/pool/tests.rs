@@ -34,7 +34,12 @@ fn one_look_up_serves_all_that_wait() {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("loopback");
     let port = listener.local_addr().expect("bound").port();
     let engine = Engine::builder().cores(1).pool_bytes(16 << 20).start().expect("an engine");
-    let origin = Origin { host: "localhost".into(), port };
+    let origin = Origin {
+        host: "localhost".into(),
+        port,
+        #[cfg(feature = "tls")]
+        tls: None,
+    };
     // Two jobs that hang, with the look-up of one task between them and that of the other behind.
     let (let_first, first) = mpsc::channel::<()>();
     let (let_second, second) = mpsc::channel::<()>();
