@@ -185,21 +185,6 @@ impl BodyState {
         }
     }
 
-    /// Payload bytes received so far.
-    pub fn received_bytes(&self) -> u64 {
-        self.received_bytes
-    }
-
-    /// Payload bytes still to come, where the head told.
-    pub fn left_bytes(&self) -> Option<u64> {
-        match &self.framing {
-            Framing::Length { left_bytes } => Some(*left_bytes),
-            Framing::Chunked(_) | Framing::UntilClose { .. } | Framing::Failed(_) => {
-                self.is_done().then_some(0)
-            }
-        }
-    }
-
     /// Whether another request may go over this connection: the peer keeps it, the body was read to
     /// its end, and nothing was wrong with its framing nor came behind it.
     pub fn reusable(&self) -> bool {

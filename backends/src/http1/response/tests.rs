@@ -46,12 +46,12 @@ fn the_fields_of_a_ranged_get() {
     assert_eq!(head.request_id(), Some("0123"));
     assert_eq!(head.host_id(), Some("abc="));
     assert_eq!(head.etag(), Ok(Some("\"e-2\"")));
-    assert_eq!(head.last_modified(), Ok(Some("Thu, 01 Jan 1970 00:00:09 GMT")));
-    assert_eq!(head.date(), Ok(Some("Sun, 06 Nov 1994 08:49:37 GMT")));
+    assert_eq!(head.text("last-modified"), Ok(Some("Thu, 01 Jan 1970 00:00:09 GMT")));
+    assert_eq!(head.text("DATE"), Ok(Some("Sun, 06 Nov 1994 08:49:37 GMT")));
     assert_eq!(head.content_length(), Some(8));
     let range = head.content_range().unwrap().unwrap();
-    assert_eq!((range.carried_bytes(), range.total()), (8, Some(20)));
-    assert_eq!(head.retry_after(), Ok(None));
+    assert_eq!(range.total(), Some(20));
+    assert_eq!(head.text("retry-after"), Ok(None));
     assert_eq!(head.body_framing(Method::Get), BodyFraming::Length(8));
 }
 

@@ -69,13 +69,6 @@ impl PutPlan {
         }
     }
 
-    /// Whether a whole object of `object_bytes` goes out as one plain PUT: it is no longer than a
-    /// first part, so an empty one too (an upload without a part is an error), and no part has been
-    /// cut.
-    pub fn single_put_if(&self, object_bytes: u64) -> bool {
-        self.cut_parts == 0 && object_bytes <= self.part_size_at(1)
-    }
-
     /// Cuts the next part from `staged_bytes` that wait behind the parts cut so far; `source_ended`
     /// says that no more will come.
     ///
@@ -154,7 +147,6 @@ mod tests {
     use proptest::prelude::*;
 
     const PART: u64 = PART_BYTES_DEFAULT;
-    const TIB: u64 = 1 << 40;
 
     fn known(part_size_bytes: u64, size: u64) -> Vec<PartRequest> {
         let mut plan = PutPlan::new(part_size_bytes, Some(size)).unwrap();
@@ -185,19 +177,6 @@ mod tests {
         assert_eq!(beyond[0].len, PART + PART_ALIGN_BYTES);
         let largest = known(1, OBJECT_BYTES_MAX);
         assert!(largest.len() as u64 <= PARTS_MAX && largest[0].len < 600 << 20);
-    }
-
-    #[test]
-    fn one_plain_put_up_to_one_part() {
-        for size in [0, 1, PART - 1, PART, PART + 1, TIB] {
-            for known in [None, Some(size)] {
-                let plan = PutPlan::new(PART, known).unwrap();
-                assert_eq!(plan.single_put_if(size), size <= PART, "{size}");
-            }
-        }
-        let mut begun = PutPlan::new(PART, None).unwrap();
-        begun.cut(PART, false).unwrap();
-        assert!(!begun.single_put_if(0));
     }
 
     #[test]
