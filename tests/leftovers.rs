@@ -66,6 +66,58 @@ fn an_upload_whose_answer_comes_after_its_writer_has_gone_is_aborted() {
 }
 
 #[test]
+fn an_upload_with_a_part_on_its_way_is_aborted_until_it_is_gone() {
+    let gone = Arc::new(AtomicBool::new(false));
+    let now = Arc::clone(&gone);
+    let peer = Peer::start(move |seen, wire| {
+        wire.receive_body()?;
+        let (status, body) = match seen.method.as_str() {
+            "POST" => (
+                "200 OK",
+                "<InitiateMultipartUploadResult><UploadId>U</UploadId>\
+                 </InitiateMultipartUploadResult>",
+            ),
+            "PUT" => {
+                // The part arrives, and its answer does not.
+                wait_until("the writer goes", || now.load(SeqCst));
+                wire.close();
+                return Ok(());
+            }
+            // It comes to light after the first abort.
+            "GET" if seen.number < 6 => (
+                "200 OK",
+                "<ListPartsResult><Part><PartNumber>1</PartNumber><ETag>e</ETag><Size>1</Size>\
+                 </Part></ListPartsResult>",
+            ),
+            "GET" => ("404 Not Found", "<Error><Code>NoSuchUpload</Code></Error>"),
+            _ => ("204 No Content", ""),
+        };
+        let length = body.len();
+        let length = if status.starts_with("204") {
+            String::new()
+        } else {
+            format!("Content-Length: {length}\r\n")
+        };
+        wire.send(format!("HTTP/1.1 {status}\r\n{length}\r\n{body}").as_bytes())
+    });
+    let hydrant = client(&peer.url());
+    let at = hydrant.locate(&format!("s3://{BUCKET}/object")).expect("a URI");
+    let mut writer = at.store.writer(&at.key, PutOptions::default()).expect("a writer");
+    writer.write_wait(&noise(1, PART + 1)).expect("write");
+    let of = |method: &str| peer.seen().iter().filter(|seen| seen.method == method).count();
+    wait_until("the part is on its way", || of("PUT") == 1);
+    drop(writer);
+    wait_until("the upload is aborted", || of("DELETE") >= 1);
+    gone.store(true, SeqCst);
+    wait_until("it is gone for good", || {
+        let seen = peer.seen();
+        seen.last().is_some_and(|last| last.method == "GET" && last.number >= 6)
+    });
+    assert!(of("DELETE") >= 3, "{:?}", peer.seen());
+    hydrant.stop().expect("stopped");
+}
+
+#[test]
 fn stopping_in_the_middle_of_an_upload_aborts_it() {
     let world = World::new();
     let hydrant = world.client();

@@ -7,6 +7,7 @@
 //! - [`kill`]: the program is killed at any moment.
 //! - [`memory`]: the program's memory while it moves much more than that.
 //! - [`one_connection`]: small questions stay small.
+//! - [`s3_client`]: every operation of S3, and what servers do at times.
 //! - [`boto3`]: a client of another make.
 
 #![cfg(test)]
@@ -19,3 +20,4 @@ mod memory;
 mod one_connection;
 mod pool;
 mod round_trips;
+mod s3_client;

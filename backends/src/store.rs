@@ -3,6 +3,7 @@
 //! The calls run on a core of the engine and take and give buffers without copying. People use
 //! [`crate::Store`], which hands work to the cores from any thread.
 
+use std::any::Any;
 use std::fmt;
 use std::future::Future;
 use std::ops::Range;
@@ -20,7 +21,7 @@ use crate::pipeline::PartRequest;
 pub type LocalFuture<'a, T> = Pin<Box<dyn Future<Output = T> + 'a>>;
 
 /// A place for objects.
-pub trait ObjectStore: Send + Sync + fmt::Debug + 'static {
+pub trait ObjectStore: Any + Send + Sync + fmt::Debug + 'static {
     /// The URI of a key in this store, for messages; without secrets.
     fn uri_of(&self, key: &str) -> String;
 

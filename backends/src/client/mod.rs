@@ -17,7 +17,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::file::{FileMode, FileStore};
 use crate::mem::MemStores;
 use crate::pipeline::TransferLimits;
-use crate::s3::{S3Config, S3Store};
+use crate::s3::{S3Client, S3Config, S3Store};
 use crate::store::ObjectStore;
 use crate::uri::{HostPort, Scheme, Uri, parse_location};
 
@@ -98,6 +98,16 @@ impl Hydrant {
         };
         let store = Store::new(self, store);
         Ok(Location { store, key: uri.key().to_owned(), uri })
+    }
+
+    /// The operations of S3 on a bucket, at the server of the environment or the settings.
+    ///
+    /// # Errors
+    /// A name that no bucket can have; settings that make no sense.
+    pub fn s3(&self, bucket: &str) -> Result<S3Client> {
+        let text = format!("s3://{bucket}/");
+        let store = self.locate(&text)?.store.s3();
+        store.ok_or_else(|| ErrorKind::Config(format!("{text} is no bucket")).into())
     }
 
     /// Stops the engine: cancels, drains, frees. Uploads under way are aborted.

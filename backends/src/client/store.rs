@@ -1,5 +1,6 @@
 //! One store, usable from any thread.
 
+use std::any::Any;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -10,6 +11,7 @@ use super::{Hydrant, Task};
 use crate::error::Result;
 use crate::object::{ListRequest, ObjectMeta, PutOptions};
 use crate::pipeline::{self, GetOptions, GetStream, Listing, TransferLimits, Writer};
+use crate::s3::S3Client;
 use crate::store::ObjectStore;
 
 /// One place for objects: a bucket, the file system, a piece of memory. Clones share it.
@@ -110,6 +112,12 @@ impl Store {
     /// Lists objects, a page at a time.
     pub fn list(&self, request: ListRequest) -> Listing {
         Listing::new(self.engine().clone(), Arc::clone(&self.inner), request)
+    }
+
+    /// The operations of S3 on the bucket, where this is one.
+    pub fn s3(&self) -> Option<S3Client> {
+        let store: &dyn Any = &*self.inner;
+        Some(S3Client::new(self.engine(), store.downcast_ref()?))
     }
 
     /// The URI of a key in this store.

@@ -16,7 +16,7 @@ use hydrant_engine::{
 
 use super::body::{BodyEvent, BodyState};
 use super::request::Method;
-use super::response::{HeadParser, HeadProgress, ResponseHead};
+use super::response::{BodyFraming, HeadParser, HeadProgress, ResponseHead};
 use super::{HttpError, HttpLimits};
 
 /// A connection that is not in use, or in use by one request.
@@ -110,18 +110,17 @@ impl Connection {
 
     /// Sends a request and receives the head of its answer.
     ///
-    /// `write` writes the head into the given memory and tells its length. `read` takes what the
-    /// caller wants to know out of the final head; interim heads are skipped.
+    /// `write` writes the head into the given memory and tells its length and method. `read` takes
+    /// what the caller wants to know out of the final head; interim heads are skipped.
     pub(crate) async fn exchange<T>(
         &mut self,
-        method: Method,
-        write: impl FnOnce(&mut [u8]) -> Result<usize, HttpError>,
+        write: impl FnOnce(&mut [u8]) -> Result<(usize, Method), HttpError>,
         body: Option<RequestBody>,
-        read: impl FnOnce(&ResponseHead<'_>) -> T,
+        read: impl FnOnce(&ResponseHead<'_>, BodyFraming) -> T,
     ) -> Exchanged<T> {
         let mut outgoing = self.outgoing.take().expect("a connection serves one request at a time");
-        let head_bytes = match write(outgoing.as_mut_slice()) {
-            Ok(bytes) => bytes,
+        let (head_bytes, method) = match write(outgoing.as_mut_slice()) {
+            Ok(written) => written,
             Err(error) => {
                 self.outgoing = Some(outgoing);
                 return Exchanged { result: Err(error), body };
@@ -324,7 +323,7 @@ impl Connection {
         &mut self,
         method: Method,
         received: Received,
-        read: impl FnOnce(&ResponseHead<'_>) -> T,
+        read: impl FnOnce(&ResponseHead<'_>, BodyFraming) -> T,
     ) -> Result<T, HttpError> {
         let Received { mut incoming, head, filled, .. } = received;
         let parsed = super::response::parse_head(
@@ -336,7 +335,7 @@ impl Connection {
         };
         let framing = answer.body_framing(method);
         self.body = Some(BodyState::new(framing, answer.keep_alive(), self.limits.chunk));
-        let value = read(&answer);
+        let value = read(&answer, framing);
         self.residue = head.start + head_len..filled;
         self.incoming = Some(incoming);
         Ok(value)

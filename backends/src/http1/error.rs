@@ -38,6 +38,10 @@ pub enum HttpError {
     #[error(transparent)]
     Request(#[from] RequestError),
 
+    /// A request that cannot be put together, or not be signed.
+    #[error("the request cannot be sent: {0}")]
+    Unsendable(String),
+
     /// An answer head that is refused.
     #[error("the answer's head is refused: {0}")]
     Head(#[from] HeadError),

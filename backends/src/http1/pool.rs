@@ -135,7 +135,7 @@ impl ConnectionPool {
         };
         let memory = TlsMemory::take(core, tls.limits()).await?;
         let tcp = self.connect_plain(core, addresses).await?;
-        TlsStream::connect(core, tcp, &self.origin.host, tls, memory).await.map(Stream::Tls)
+        TlsStream::connect(core, tcp, &self.origin.host, tls, memory).await.map(Stream::from)
     }
 
     #[cfg(not(feature = "tls"))]

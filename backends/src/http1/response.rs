@@ -17,6 +17,7 @@ use std::mem::MaybeUninit;
 use thiserror::Error;
 
 pub use fields::{ContentRange, FieldError};
+pub(crate) use head::KeptHead;
 pub use head::{BodyFraming, HeaderLines, ResponseHead};
 
 /// Header lines that one head can have at most, whatever the limits say: the parser's table has

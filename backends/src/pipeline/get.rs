@@ -226,13 +226,13 @@ pub(super) fn whole(object: &str, part: PartRequest, len_bytes: usize) -> Result
 }
 
 /// Hands the received bytes of a lease on; what is behind them goes back to the pool.
-pub(super) fn frozen(mut lease: Lease, len_bytes: usize) -> Bytes {
+pub(crate) fn frozen(mut lease: Lease, len_bytes: usize) -> Bytes {
     lease.set_len(len_bytes);
     lease.freeze()
 }
 
 /// One lease for a part.
-pub(super) async fn memory(core: &Core, bytes: u64) -> Result<Lease> {
+pub(crate) async fn memory(core: &Core, bytes: u64) -> Result<Lease> {
     let bytes_each = usize::try_from(bytes).unwrap_or(usize::MAX);
     let request = TicketRequest { bytes_each, count: 1, label: "part" };
     let mut ticket = core.ticket(request).await?;

@@ -17,8 +17,8 @@ mod upload;
 mod writer;
 
 pub use copy::{CopyOptions, CopyReport, Progress, copy};
-pub(crate) use get::start as start_get;
 pub use get::{GetOptions, GetStream};
+pub(crate) use get::{frozen, memory, start as start_get};
 pub(crate) use into::{read_into, read_range};
 pub use limits::TransferLimits;
 pub use listing::Listing;

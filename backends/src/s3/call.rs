@@ -1,39 +1,28 @@
-//! A call: one request with all its attempts.
+//! A call: one operation with all its attempts.
 //!
 //! Each attempt is written and signed anew with the clock of that moment, goes over a connection of
 //! this core, and is judged by [`retry::decide`]. The body of a request stays in its buffer until
 //! the last attempt has ended, so a retry reads nothing a second time.
 
-use std::cell::RefCell;
 use std::ops::Range;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::{Duration, UNIX_EPOCH};
+use std::time::Duration;
 
+use bytes::Bytes;
 use hydrant_engine::{Buf, Core, Error as EngineError};
 
 use super::error::{ErrorContext, S3Error};
-use super::request::{Request, Scratch, write_head};
-use super::retry::{
-    Attempt, Decision, Failure, GiveUp, Remedies, Remedy, Repeat, RetryBudget, decide,
-};
+use super::ops::{DecodeError, Operation, Payload};
+use super::per_core::{PerCore, own_clock};
+use super::request::BodyInfo;
+use super::retry::{Attempt, Decision, Failure, GiveUp, Remedies, Remedy, Repeat, decide};
 use super::store::Shared;
 use super::time::Timestamp;
-use super::xml::XmlLimits;
+use super::xml::{XmlError, XmlLimits};
 use crate::error::{Error, ErrorKind, Result};
-use crate::http1::response::ResponseHead;
-use crate::http1::{Connection, ConnectionPool, HttpError, Origin, RequestBody};
-
-/// What one core keeps for one store.
-pub(super) struct PerCore {
-    pub(super) connections: ConnectionPool,
-    scratch: RefCell<Scratch>,
-    budget: RefCell<RetryBudget>,
-}
-
-/// The stores that one core has worked for; those that are gone are swept out on the next look-up.
-#[derive(Default)]
-struct Stores(RefCell<Vec<(std::sync::Weak<Shared>, Rc<PerCore>)>>);
+use crate::http1::response::{BodyFraming, KeptHead, ResponseHead};
+use crate::http1::{Connection, HttpError, RequestBody};
 
 /// How an attempt failed.
 pub(super) enum Failed {
@@ -41,6 +30,8 @@ pub(super) enum Failed {
     Answer {
         error: Box<S3Error>,
         retry_after: Option<Duration>,
+        /// The server's clock.
+        date: Option<Timestamp>,
     },
     /// Not worth another try, whatever the policy says.
     Final(Error),
@@ -49,76 +40,48 @@ pub(super) enum Failed {
 /// Decides after each failure; lives for one call.
 pub(super) struct Attempts<'a> {
     shared: &'a Arc<Shared>,
-    per_core: &'a PerCore,
     core: &'a Core,
+    /// Where the next attempt goes; another one once the bucket's region has been learnt.
+    pub(super) per_core: Rc<PerCore>,
     operation: &'static str,
     key: Option<&'a str>,
     repeat: Repeat,
     number: u32,
     remedies: Remedies,
     last_cost: Option<u32>,
+    /// An attempt that failed may have been carried out.
+    in_doubt: bool,
     pub(super) fresh_connection: bool,
 }
 
-impl PerCore {
-    pub(super) fn of(core: &Core, shared: &Arc<Shared>) -> Rc<PerCore> {
-        let stores = core.local(Stores::default);
-        let mut stores = stores.0.borrow_mut();
-        stores.retain(|(store, _)| store.strong_count() > 0);
-        let found = stores.iter().find(|(store, _)| std::ptr::eq(store.as_ptr(), &**shared));
-        if let Some((_, per_core)) = found {
-            return Rc::clone(per_core);
-        }
-        let origin = Origin {
-            host: shared.endpoint.connect_host().to_owned(),
-            port: shared.endpoint.port(),
-            #[cfg(feature = "tls")]
-            tls: shared.tls.as_ref().map(hydrant_engine::TlsConfig::with_own_sessions),
-        };
-        let per_core = Rc::new(PerCore {
-            connections: ConnectionPool::new(origin, shared.config.http.clone()),
-            scratch: RefCell::default(),
-            budget: RefCell::default(),
-        });
-        stores.push((Arc::downgrade(shared), Rc::clone(&per_core)));
-        per_core
-    }
-
-    /// Writes the head of an attempt as of now.
-    pub(super) fn write(
-        &self,
-        core: &Core,
-        shared: &Shared,
-        request: &Request<'_>,
-        out: &mut [u8],
-    ) -> Result<usize, HttpError> {
-        let mut scratch = self.scratch.borrow_mut();
-        let (endpoint, host) = (&shared.endpoint, &shared.host);
-        write_head(out, request, endpoint, host, &shared.identity, now(core), &mut scratch)
-    }
-}
-
 impl<'a> Attempts<'a> {
-    pub(super) fn new(
+    /// # Errors
+    /// `InvalidInput` for an operation that cannot be asked for.
+    pub(super) fn new<O: Operation>(
         core: &'a Core,
         shared: &'a Arc<Shared>,
-        per_core: &'a PerCore,
-        operation: &'static str,
-        key: Option<&'a str>,
-        repeat: Repeat,
-    ) -> Attempts<'a> {
-        Attempts {
+        operation: &'a O,
+    ) -> Result<Attempts<'a>> {
+        let per_core = PerCore::of(core, shared);
+        let (key, repeat) = (operation.key(), operation.repeat());
+        per_core.check(operation).map_err(|error| {
+            let object = shared.uri_of(key.unwrap_or_default()).escape_debug().to_string();
+            Error::from(ErrorKind::InvalidInput(format!("{} {object}: {error}", O::NAME)))
+        })?;
+        Ok(Attempts {
             shared,
-            per_core,
             core,
-            operation,
+            per_core,
+            operation: O::NAME,
             key,
             repeat,
             number: 1,
             remedies: Remedies::default(),
             last_cost: None,
-            fresh_connection: false,
-        }
+            in_doubt: false,
+            // One that was closed while idle would leave open whether the request was carried out.
+            fresh_connection: repeat != Repeat::Freely,
+        })
     }
 
     /// The call has succeeded: the budget gets its refund.
@@ -139,26 +102,25 @@ impl<'a> Attempts<'a> {
             Failed::Final(error) => return Err(error.clone()),
             Failed::Http(error) if is_local(error) => return Err(self.give_up(failed, None)),
             Failed::Http(error) => failure_of(error),
-            Failed::Answer { error, retry_after } => Failure::Answer {
+            Failed::Answer { error, .. } if self.is_misdirected(error) => Failure::Misdirected,
+            Failed::Answer { error, retry_after, .. } => Failure::Answer {
                 status: error.http_status,
                 code: Some(error.code.as_str()).filter(|code| !code.is_empty()),
                 retry_after: *retry_after,
             },
         };
+        self.in_doubt |= !failure.not_performed();
         let attempt = Attempt { number: self.number, repeat: self.repeat, remedies: self.remedies };
         let random = self.core.random_u64();
         let policy = &self.shared.config.retry;
         let decision =
             decide(policy, &mut self.per_core.budget.borrow_mut(), attempt, &failure, random);
         match decision {
-            Decision::Retry {
-                after,
-                fresh_connection,
-                remedy: remedy @ (Remedy::None | Remedy::Reread),
-                cost,
-            } => {
-                self.remedies.corrupt_reread |= remedy == Remedy::Reread;
-                self.fresh_connection = fresh_connection;
+            Decision::Retry { after, fresh_connection, remedy, cost } => {
+                if !self.apply(remedy, &failed) {
+                    return Err(self.give_up(failed, Some(GiveUp::Permanent)));
+                }
+                self.fresh_connection = fresh_connection || self.repeat != Repeat::Freely;
                 self.last_cost = Some(cost);
                 self.number += 1;
                 if !after.is_zero() {
@@ -166,10 +128,42 @@ impl<'a> Attempts<'a> {
                 }
                 Ok(())
             }
-            // A clock that is off and credentials that have ended have no remedy here yet.
-            Decision::Retry { .. } => Err(self.give_up(failed, Some(GiveUp::Permanent))),
             Decision::GiveUp(why) => Err(self.give_up(failed, Some(why))),
         }
+    }
+
+    /// Whether the answer names another region than the one that was asked and signed for.
+    fn is_misdirected(&self, error: &S3Error) -> bool {
+        let elsewhere = error
+            .region
+            .as_deref()
+            .is_some_and(|region| !region.is_empty() && region != self.per_core.endpoint.region());
+        elsewhere && matches!(error.http_status, 301 | 307 | 400)
+    }
+
+    /// Does what the next attempt needs; tells whether that was possible.
+    fn apply(&mut self, remedy: Remedy, failed: &Failed) -> bool {
+        match (remedy, failed) {
+            (Remedy::None, _) => {}
+            (Remedy::Reread, _) => self.remedies.corrupt_reread = true,
+            (Remedy::CorrectClock, Failed::Answer { date: Some(date), .. }) => {
+                self.remedies.clock_corrected = true;
+                self.per_core.learn_clock(self.core, *date);
+            }
+            (Remedy::LearnRegion, Failed::Answer { error, .. }) => {
+                self.remedies.region_learnt = true;
+                let region = error.region.as_deref().unwrap_or_default();
+                match self.per_core.in_region(self.core, self.shared, region) {
+                    Some(moved) => self.per_core = moved,
+                    None => return false,
+                }
+            }
+            // The clock cannot be learnt without a `Date`; credentials have no source to ask yet.
+            (Remedy::CorrectClock | Remedy::LearnRegion | Remedy::RefreshCredentials, _) => {
+                return false;
+            }
+        }
+        true
     }
 
     fn give_up(&self, failed: Failed, why: Option<GiveUp>) -> Error {
@@ -194,100 +188,214 @@ impl<'a> Attempts<'a> {
     }
 }
 
-/// The end of a small call: what its head told, the document, and the request's body back.
-pub(super) struct Answer<T> {
-    pub(super) head: T,
-    pub(super) document: Vec<u8>,
-}
-
-/// Runs a call whose answer is a document or nothing. `read` takes what is wanted from the head.
-pub(super) async fn run<T>(
+/// Runs an operation with the body that it brings itself.
+pub(super) async fn send<O: Operation>(
     core: &Core,
     shared: &Arc<Shared>,
-    request: &Request<'_>,
-    repeat: Repeat,
-    mut body: Option<(Buf, Range<usize>)>,
-    read: impl Fn(&ResponseHead<'_>) -> Result<T, HttpError>,
-) -> (Result<Answer<T>>, Option<Buf>) {
-    let per_core = PerCore::of(core, shared);
-    let operation = request.operation;
-    let mut attempts = Attempts::new(core, shared, &per_core, operation, request.key, repeat);
+    operation: &O,
+) -> Result<O::Output> {
+    send_in_doubt(core, shared, operation).await.map(|(output, _)| output)
+}
+
+/// The same, and whether an attempt before the one that succeeded may have been carried out too.
+pub(super) async fn send_in_doubt<O: Operation>(
+    core: &Core,
+    shared: &Arc<Shared>,
+    operation: &O,
+) -> Result<(O::Output, bool)> {
+    let payload = operation.payload();
+    let body = BodyInfo::of(&payload);
+    let bytes = match payload {
+        Payload::None => None,
+        Payload::Bytes(bytes) => Some(bytes),
+        Payload::Document { xml, .. } => Some(Bytes::from(xml)),
+    };
+    let lent = bytes.filter(|bytes| !bytes.is_empty()).map(|bytes| {
+        let span = 0..bytes.len();
+        (Buf::from(bytes), span)
+    });
+    run(core, shared, operation, &body, lent).await.0
+}
+
+/// Runs an operation with a part of a buffer as its body; the buffer comes back.
+pub(super) async fn send_from<O: Operation>(
+    core: &Core,
+    shared: &Arc<Shared>,
+    operation: &O,
+    buf: Buf,
+    span: Range<usize>,
+) -> (Result<O::Output>, Buf) {
+    let body = BodyInfo::of_bytes(span.len());
+    let (result, back) = run(core, shared, operation, &body, Some((buf, span))).await;
+    (result.map(|(output, _)| output), back.unwrap_or_else(|| Bytes::new().into()))
+}
+
+async fn run<O: Operation>(
+    core: &Core,
+    shared: &Arc<Shared>,
+    operation: &O,
+    body: &BodyInfo,
+    mut lent: Option<(Buf, Range<usize>)>,
+) -> (Result<(O::Output, bool)>, Option<Buf>) {
+    let mut attempts = match Attempts::new(core, shared, operation) {
+        Ok(attempts) => attempts,
+        Err(error) => return (Err(error), lent.map(|(buf, _)| buf)),
+    };
     loop {
+        let per_core = Rc::clone(&attempts.per_core);
         let failed = match per_core.connections.lend(core, attempts.fresh_connection).await {
             Err(error) => Failed::Http(error),
             Ok(mut connection) => {
-                let span = body.as_ref().map(|(_, span)| span.clone());
-                let sent = body.take();
-                let (result, back) =
-                    attempt(core, shared, &per_core, &mut connection, request, sent, &read).await;
-                body = back.zip(span);
+                let span = lent.as_ref().map(|(_, span)| span.clone());
+                let exchange = Exchange { core, shared, per_core: &per_core, operation, body };
+                let (result, back) = exchange.run(&mut connection, lent.take()).await;
+                lent = back.zip(span);
                 match result {
-                    Ok(answer) => {
+                    Ok(output) => {
                         attempts.succeeded();
-                        return (Ok(answer), body.map(|(buf, _)| buf));
+                        return (Ok((output, attempts.in_doubt)), lent.map(|(buf, _)| buf));
                     }
                     Err(failed) => failed,
                 }
             }
         };
         if let Err(error) = attempts.failed(failed).await {
-            return (Err(error), body.map(|(buf, _)| buf));
+            return (Err(error), lent.map(|(buf, _)| buf));
         }
     }
 }
 
-async fn attempt<T>(
-    core: &Core,
-    shared: &Arc<Shared>,
-    per_core: &PerCore,
-    connection: &mut Connection,
-    request: &Request<'_>,
-    body: Option<(Buf, Range<usize>)>,
-    read: &impl Fn(&ResponseHead<'_>) -> Result<T, HttpError>,
-) -> (Result<Answer<T>, Failed>, Option<Buf>) {
-    let body = body.map(|(buf, span)| RequestBody { buf, span });
-    let write = |out: &mut [u8]| per_core.write(core, shared, request, out);
-    let exchanged = connection
-        .exchange(request.method, write, body, |head| {
-            if head.is_success() { Ok(read(head)) } else { Err(Refusal::of(head, core)) }
-        })
-        .await;
-    let back = exchanged.body.map(|body| body.buf);
-    let result = match exchanged.result {
-        Ok(Ok(Ok(head))) => match connection.receive_document().await {
-            Ok(document) => Ok(Answer { head, document }),
+/// One attempt.
+struct Exchange<'a, O> {
+    core: &'a Core,
+    shared: &'a Arc<Shared>,
+    per_core: &'a PerCore,
+    operation: &'a O,
+    body: &'a BodyInfo,
+}
+
+/// What the head of an answer came to.
+enum Told<T> {
+    /// There is no body, so this is all.
+    Whole(Result<T, DecodeError>, Ids),
+    /// A document follows.
+    Document(KeptHead),
+    /// It refuses.
+    Refused(Box<Refusal>),
+}
+
+impl<O: Operation> Exchange<'_, O> {
+    async fn run(
+        &self,
+        connection: &mut Connection,
+        lent: Option<(Buf, Range<usize>)>,
+    ) -> (Result<O::Output, Failed>, Option<Buf>) {
+        let lent = lent.map(|(buf, span)| RequestBody { buf, span });
+        let write = |out: &mut [u8]| {
+            self.per_core.write(self.core, self.shared, self.operation, self.body, out)
+        };
+        let exchanged = connection.exchange(write, lent, |head, framing| self.look(head, framing));
+        let exchanged = exchanged.await;
+        let back = exchanged.body.map(|body| body.buf);
+        let result = match exchanged.result {
             Err(error) => Err(Failed::Http(error)),
-        },
-        Ok(Ok(Err(error))) | Err(error) => Err(Failed::Http(error)),
-        Ok(Err(refusal)) => {
-            let document = connection.receive_document().await.unwrap_or_default();
-            Err(refusal.into_failed(shared, request.operation, request.key, &document))
+            Ok(Told::Whole(output, ids)) => output.map_err(|error| self.undecodable(error, ids)),
+            Ok(Told::Document(head)) => match connection.receive_document().await {
+                Ok(document) => {
+                    let head = head.borrow();
+                    let output = self.operation.decode(&head, &document);
+                    output.map_err(|error| self.undecodable(error, Ids::of(&head)))
+                }
+                Err(error) => Err(Failed::Http(error)),
+            },
+            Ok(Told::Refused(refusal)) => {
+                let document = connection.receive_document().await.unwrap_or_default();
+                let (name, key) = (O::NAME, self.operation.key());
+                Err(refusal.into_failed(self.shared, name, key, &document))
+            }
+        };
+        (result, back)
+    }
+
+    fn look(&self, head: &ResponseHead<'_>, framing: BodyFraming) -> Told<O::Output> {
+        if !head.is_success() {
+            return Told::Refused(Refusal::of(head, self.core));
         }
-    };
-    (result, back)
+        match framing {
+            BodyFraming::None | BodyFraming::Length(0) => {
+                Told::Whole(self.operation.decode(head, &[]), Ids::of(head))
+            }
+            BodyFraming::Length(_) | BodyFraming::Chunked | BodyFraming::UntilClose => {
+                Told::Document(head.keep())
+            }
+        }
+    }
+
+    /// A success that is none, or that cannot be read.
+    fn undecodable(&self, error: DecodeError, ids: Ids) -> Failed {
+        match error {
+            DecodeError::Refused(document) => {
+                let context = ErrorContext {
+                    operation: O::NAME,
+                    bucket: self.shared.endpoint.bucket(),
+                    key: self.operation.key(),
+                    http_status: 200,
+                    request_id: ids.request_id.as_deref(),
+                    host_id: ids.host_id.as_deref(),
+                    bucket_region: None,
+                };
+                let error = Box::new(S3Error::from_document(&context, *document));
+                Failed::Answer { error, retry_after: None, date: None }
+            }
+            // Cut short on its way: the next try may bring it whole.
+            DecodeError::Xml(XmlError::Truncated) => {
+                Failed::Http(HttpError::Unexpected(error.to_string()))
+            }
+            DecodeError::Field(error) => Failed::Http(error.into()),
+            error => {
+                let key = self.operation.key().unwrap_or_default();
+                Failed::Final(self.shared.unexpected(key, format!("{}: {error}", O::NAME)))
+            }
+        }
+    }
+}
+
+/// What support asks for.
+struct Ids {
+    request_id: Option<String>,
+    host_id: Option<String>,
+}
+
+impl Ids {
+    fn of(head: &ResponseHead<'_>) -> Ids {
+        Ids {
+            request_id: head.request_id().map(str::to_owned),
+            host_id: head.host_id().map(str::to_owned),
+        }
+    }
 }
 
 /// The head of an answer that refuses.
 pub(super) struct Refusal {
     pub(super) status: u16,
-    request_id: Option<String>,
-    host_id: Option<String>,
+    ids: Ids,
     bucket_region: Option<String>,
     retry_after: Option<Duration>,
+    date: Option<Timestamp>,
 }
 
 impl Refusal {
-    pub(super) fn of(head: &ResponseHead<'_>, core: &Core) -> Refusal {
+    pub(super) fn of(head: &ResponseHead<'_>, core: &Core) -> Box<Refusal> {
         let text = |name| head.text(name).ok().flatten().map(str::to_owned);
         let retry_after = text("retry-after")
-            .and_then(|value| super::retry::parse_retry_after(&value, now(core)));
-        Refusal {
+            .and_then(|value| super::retry::parse_retry_after(&value, own_clock(core)));
+        Box::new(Refusal {
             status: head.status(),
-            request_id: head.request_id().map(str::to_owned),
-            host_id: head.host_id().map(str::to_owned),
+            ids: Ids::of(head),
             bucket_region: text("x-amz-bucket-region"),
             retry_after,
-        }
+            date: text("date").and_then(|text| Timestamp::parse_http_date(&text).ok()),
+        })
     }
 
     pub(super) fn into_failed(
@@ -302,18 +410,13 @@ impl Refusal {
             bucket: shared.endpoint.bucket(),
             key,
             http_status: self.status,
-            request_id: self.request_id.as_deref(),
-            host_id: self.host_id.as_deref(),
+            request_id: self.ids.request_id.as_deref(),
+            host_id: self.ids.host_id.as_deref(),
             bucket_region: self.bucket_region.as_deref(),
         };
         let error = S3Error::from_answer(&context, document, &XmlLimits::default());
-        Failed::Answer { error: Box::new(error), retry_after: self.retry_after }
+        Failed::Answer { error: Box::new(error), retry_after: self.retry_after, date: self.date }
     }
-}
-
-fn now(core: &Core) -> Timestamp {
-    let since = core.wall_clock().duration_since(UNIX_EPOCH).unwrap_or_default();
-    Timestamp::from_unix_seconds(since.as_secs())
 }
 
 /// Failures that no other try would change: our own memory, a head that cannot be written, a stop, a
@@ -323,7 +426,7 @@ fn is_local(error: &HttpError) -> bool {
         return true;
     }
     match error {
-        HttpError::Memory(_) | HttpError::Request(_) => true,
+        HttpError::Memory(_) | HttpError::Request(_) | HttpError::Unsendable(_) => true,
         HttpError::Connect(error) | HttpError::Socket { error, .. } => {
             matches!(error, EngineError::Cancelled | EngineError::Stopped | EngineError::Forked)
         }

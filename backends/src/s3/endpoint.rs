@@ -27,6 +27,8 @@ pub struct Endpoint {
     style: AddressStyle,
     region: String,
     bucket: String,
+    /// The host was made from the region, as AWS names its own.
+    is_aws: bool,
 }
 
 /// Plain HTTP or HTTP over TLS.
@@ -108,7 +110,43 @@ impl Endpoint {
             style,
             region: region.to_owned(),
             bucket: bucket.to_owned(),
+            is_aws: options.url.is_none(),
         })
+    }
+
+    /// The same bucket in another region: AWS is asked at that region's own host, any other server
+    /// where it was asked before.
+    pub fn in_region(&self, region: &str) -> Result<Endpoint, EndpointError> {
+        check_region(region)?;
+        if !self.is_aws {
+            return Ok(Endpoint { region: region.to_owned(), ..self.clone() });
+        }
+        let style = Some(self.style);
+        let options = EndpointOptions { url: None, region: Some(region.to_owned()), style };
+        Endpoint::resolve(&self.bucket, &options)
+    }
+
+    /// Another bucket of the same service.
+    pub fn with_bucket(&self, bucket: &str) -> Result<Endpoint, EndpointError> {
+        check_bucket(bucket)?;
+        let service = self.service();
+        let fits_host = bucket.split('.').all(is_host_label);
+        let (style, host) = match self.style {
+            AddressStyle::VirtualHost if fits_host => {
+                (AddressStyle::VirtualHost, format!("{bucket}.{}", service.host))
+            }
+            _ => (AddressStyle::Path, service.host.clone()),
+        };
+        Ok(Endpoint { host, style, bucket: bucket.to_owned(), ..service })
+    }
+
+    /// The service that the bucket belongs to, for listing all of them.
+    pub fn service(&self) -> Endpoint {
+        let host = match self.style {
+            AddressStyle::Path => self.host.clone(),
+            AddressStyle::VirtualHost => self.host[self.bucket.len() + 1..].to_owned(),
+        };
+        Endpoint { host, style: AddressStyle::Path, bucket: String::new(), ..self.clone() }
     }
 
     /// Plain HTTP or TLS.

@@ -1,15 +1,21 @@
 //! S3: signing, XML, endpoints, credentials and retry decisions as pure functions, then the store.
 //!
-//! The pure files do no I/O, read no clock and draw no random number (SANS-1). [`S3Store`] puts
-//! them on the connections of [`crate::http1`]: it writes and signs each attempt anew, sends it,
-//! and decides with [`retry`] what a failure means. Secrets appear in no log and no error (SEC-1),
+//! The pure files do no I/O, read no clock and draw no random number (SANS-1). Every operation is
+//! plain data in [`ops`]; one function puts them on the connections of [`crate::http1`]: it writes
+//! and signs each attempt anew, sends it, and decides with [`retry`] what a failure means.
+//! [`S3Client`] runs any of them; [`S3Store`] is made of the same ones. Secrets appear in no log and no error (SEC-1),
 //! and no request follows a redirect to another origin (SEC-3).
 
 mod call;
+mod client;
 pub mod credentials;
 pub mod encode;
 pub mod endpoint;
 mod error;
+mod get;
+pub mod ops;
+mod per_core;
+pub mod presign;
 mod reader;
 mod request;
 pub mod retry;
@@ -21,5 +27,9 @@ mod tls;
 mod upload;
 pub mod xml;
 
+pub use client::S3Client;
 pub use error::{ErrorContext, S3Error, S3ErrorKind};
+pub use ops::*;
+pub use presign::{PresignError, Presigned};
+pub use retry::Repeat;
 pub use store::{S3Config, S3Store};

@@ -1,32 +1,77 @@
 //! Reading ranges of one object, all of the same version (DATA-2).
 //!
-//! The first answer tells size and ETag; every later request carries `If-Match`, so an object that
-//! was replaced meanwhile is an error and never a mixture. A body that breaks off is carried on at
-//! the byte where it broke.
+//! The first answer tells size, ETag and date; every later request carries `If-Match`, so an object
+//! that was replaced meanwhile is an error and never a mixture. A server without a strong ETag is
+//! asked with `If-Unmodified-Since`, and its date is compared as well: that sees a change from one
+//! second to the next. A body that breaks off is carried on at the byte where it broke.
 
-use std::fmt::Write;
 use std::ops::Range;
+use std::rc::Rc;
 use std::sync::{Arc, OnceLock};
 
 use hydrant_engine::{Buf, Core};
 
-use super::call::{Attempts, Failed, PerCore, Refusal};
-use super::request::Request;
-use super::retry::Repeat;
-use super::store::{Shared, described};
+use super::call::{Attempts, Failed, Refusal};
+use super::ops::{
+    DecodeError, GetObject, InvalidRequest, ObjectInfo, Operation, ReadRange, RequestParts,
+};
+use super::per_core::PerCore;
+use super::request::BodyInfo;
+use super::store::Shared;
+use super::time::{HttpDate, Timestamp};
 use crate::error::{Error, ErrorKind, Result};
-use crate::http1::request::Method;
 use crate::http1::response::{ContentRange, ResponseHead};
 use crate::http1::{Connection, HttpError};
-use crate::object::ObjectMeta;
+use crate::object::{Etag, ObjectMeta};
 use crate::store::{LocalFuture, PartRead, ReadInfo, Reader};
 
 /// Reads one object.
 #[derive(Debug)]
 pub(super) struct S3Reader {
     shared: Arc<Shared>,
-    key: String,
+    object: GetObject,
     meta: OnceLock<ObjectMeta>,
+}
+
+/// A GET of a range of one object, without a copy of what all ranges have in common.
+#[derive(Debug)]
+struct RangedGet<'a> {
+    object: &'a GetObject,
+    range: ReadRange,
+    /// What the first answer told.
+    known: Option<&'a ObjectMeta>,
+}
+
+impl Operation for RangedGet<'_> {
+    type Output = ObjectInfo;
+    const NAME: &'static str = GetObject::NAME;
+
+    fn encode(&self, request: &mut RequestParts) -> Result<(), InvalidRequest> {
+        self.object.encode(request)?;
+        request.header("range", self.range);
+        let Some(known) = self.known else { return Ok(()) };
+        match known.etag.as_ref().filter(|etag| is_strong(etag)) {
+            Some(etag) => request.header("if-match", etag),
+            None => {
+                let modified = known.modified.map(|at| HttpDate(Timestamp::from(at)));
+                request.header_opt("if-unmodified-since", modified);
+            }
+        }
+        Ok(())
+    }
+
+    fn decode(&self, head: &ResponseHead<'_>, document: &[u8]) -> Result<ObjectInfo, DecodeError> {
+        self.object.decode(head, document)
+    }
+
+    fn key(&self) -> Option<&str> {
+        self.object.key()
+    }
+}
+
+/// A weak tag never matches in `If-Match` (RFC 9110 section 13.1.1).
+fn is_strong(etag: &Etag) -> bool {
+    !etag.as_str().starts_with("W/")
 }
 
 /// What the head of an answer to a ranged GET told.
@@ -45,26 +90,28 @@ struct Attempted {
 
 impl S3Reader {
     pub(super) fn new(shared: &Arc<Shared>, key: &str) -> S3Reader {
-        S3Reader { shared: Arc::clone(shared), key: key.to_owned(), meta: OnceLock::new() }
+        S3Reader { shared: Arc::clone(shared), object: GetObject::new(key), meta: OnceLock::new() }
     }
 
     async fn read_range(&self, core: &Core, offset: u64, buf: Buf, span: Range<usize>) -> PartRead {
         if span.is_empty() {
             // S3 has no empty range; what the object is can be asked with a HEAD.
-            let text = format!("an empty read of {}", self.shared.uri_of(&self.key));
+            let text = format!("an empty read of {}", self.shared.uri_of(&self.object.key));
             return PartRead { buf, result: Err(ErrorKind::InvalidInput(text).into()) };
         }
-        let per_core = PerCore::of(core, &self.shared);
-        let (operation, key) = ("GetObject", Some(&*self.key));
-        let mut attempts =
-            Attempts::new(core, &self.shared, &per_core, operation, key, Repeat::Freely);
+        let first = self.ranged(offset, span.len());
+        let mut attempts = match Attempts::new(core, &self.shared, &first) {
+            Ok(attempts) => attempts,
+            Err(error) => return PartRead { buf, result: Err(error) },
+        };
         let mut done = 0;
         let mut buf = buf;
         loop {
+            let per_core = Rc::clone(&attempts.per_core);
             let failed = match per_core.connections.lend(core, attempts.fresh_connection).await {
                 Err(error) => Failed::Http(error),
                 Ok(mut connection) => {
-                    let at = offset + done as u64;
+                    let at = offset.saturating_add(done as u64);
                     let rest = span.start + done..span.end;
                     let attempted =
                         self.attempt(core, &per_core, &mut connection, at, buf, rest).await;
@@ -91,6 +138,13 @@ impl S3Reader {
         }
     }
 
+    fn ranged(&self, offset: u64, len: usize) -> RangedGet<'_> {
+        // No object reaches so far, so a last byte that is cut to 2^64 - 1 asks for the same.
+        let range =
+            ReadRange::Inclusive { first: offset, last: offset.saturating_add(len as u64 - 1) };
+        RangedGet { object: &self.object, range, known: self.meta.get() }
+    }
+
     async fn attempt(
         &self,
         core: &Core,
@@ -100,17 +154,11 @@ impl S3Reader {
         buf: Buf,
         span: Range<usize>,
     ) -> Attempted {
-        let range_text = RangeText::new(offset, span.len());
-        let if_match = self.meta.get().and_then(|meta| meta.etag);
-        let headers = [
-            ("range", range_text.as_str()),
-            ("if-match", if_match.as_ref().map_or("", |etag| etag.as_str())),
-        ];
-        let headers = if if_match.is_some() { &headers[..] } else { &headers[..1] };
-        let request = Request::plain("GetObject", Method::Get, Some(&self.key), &[], headers);
-        let write = |out: &mut [u8]| per_core.write(core, &self.shared, &request, out);
+        let operation = self.ranged(offset, span.len());
+        let body = BodyInfo::of_bytes(0);
+        let write = |out: &mut [u8]| per_core.write(core, &self.shared, &operation, &body, out);
         let exchanged = connection
-            .exchange(Method::Get, write, None, |head| {
+            .exchange(write, None, |head, _| {
                 if head.is_success() {
                     Ok(self.told(head, offset, span.len()))
                 } else {
@@ -123,7 +171,7 @@ impl S3Reader {
             Ok(Ok(Err(failed))) => return Attempted { placed: 0, result: Err(failed), buf },
             Ok(Err((refusal, size))) => {
                 let document = connection.receive_document().await.unwrap_or_default();
-                let result = self.refused(refusal, size, offset, &document);
+                let result = self.refused(*refusal, size, offset, &document);
                 return Attempted { placed: 0, result, buf };
             }
             Err(error) => {
@@ -146,7 +194,7 @@ impl S3Reader {
         let misfit = |text: String| Failed::Http(HttpError::Unexpected(text));
         let (range, size_bytes) = match (head.status(), head.content_range().map_err(field)?) {
             (206, Some(ContentRange::Satisfied { first, last, total: Some(total) })) => {
-                let end = (offset + wanted as u64).min(total);
+                let end = offset.saturating_add(wanted as u64).min(total);
                 if first != offset || last + 1 != end {
                     return Err(misfit(format!(
                         "asked for bytes {offset}..{end}, got {first}..{}",
@@ -179,18 +227,17 @@ impl S3Reader {
         let known = match self.meta.get() {
             Some(known) => known,
             None => {
-                let meta = described(head, size_bytes).map_err(Failed::Http)?;
+                let info = ObjectInfo::of_head(head).map_err(field)?;
                 // Another core may be first.
-                self.meta.get_or_init(|| meta)
+                self.meta.get_or_init(|| ObjectMeta { size_bytes, ..info.into() })
             }
         };
-        let etag = super::store::etag_of(head).map_err(Failed::Http)?;
-        if known.size_bytes != size_bytes || (etag.is_some() && known.etag != etag) {
-            let detail = format!(
-                "first {:?} with {} bytes, now {etag:?} with {size_bytes} bytes",
-                known.etag, known.size_bytes
-            );
-            return Err(Failed::Final(self.changed(detail)));
+        let seen = ObjectMeta { size_bytes, ..ObjectMeta::version_of(head).map_err(field)? };
+        if !is_same_version(known, &seen) {
+            return Err(Failed::Final(self.changed(format!(
+                "first {:?} with {} bytes, now {:?} with {size_bytes} bytes",
+                known.etag, known.size_bytes, seen.etag
+            ))));
         }
         Ok(())
     }
@@ -215,17 +262,17 @@ impl S3Reader {
         if refusal.status == 412 {
             return Err(Failed::Final(self.changed("the server answered 412".into())));
         }
-        Err(refusal.into_failed(&self.shared, "GetObject", Some(&self.key), document))
+        Err(refusal.into_failed(&self.shared, "GetObject", Some(&self.object.key), document))
     }
 
     fn changed(&self, detail: String) -> Error {
-        ErrorKind::Changed { object: self.shared.uri_of(&self.key), detail }.into()
+        ErrorKind::Changed { object: self.shared.uri_of(&self.object.key), detail }.into()
     }
 
     fn unsupported_ranges(&self) -> Error {
         ErrorKind::Unsupported(format!(
             "the server of {} ignores ranges: it answered a ranged GET with the whole object",
-            self.shared.uri_of(&self.key)
+            self.shared.uri_of(&self.object.key)
         ))
         .into()
     }
@@ -247,31 +294,19 @@ impl Reader for S3Reader {
     }
 }
 
-/// `bytes=FIRST-LAST` without an allocation.
-struct RangeText {
-    text: [u8; 48],
-    len: usize,
-}
-
-impl RangeText {
-    fn new(offset: u64, len: usize) -> RangeText {
-        let mut range = RangeText { text: [0; 48], len: 0 };
-        let last = offset + len as u64 - 1;
-        write!(range, "bytes={offset}-{last}").expect("two numbers of 20 digits fit into 48 bytes");
-        range
+/// Whether two answers are about one version. What an answer does not tell is no difference.
+fn is_same_version(known: &ObjectMeta, seen: &ObjectMeta) -> bool {
+    if known.size_bytes != seen.size_bytes {
+        return false;
     }
-
-    fn as_str(&self) -> &str {
-        std::str::from_utf8(&self.text[..self.len]).expect("written as text")
-    }
-}
-
-impl Write for RangeText {
-    fn write_str(&mut self, text: &str) -> std::fmt::Result {
-        let end = self.len + text.len();
-        self.text.get_mut(self.len..end).ok_or(std::fmt::Error)?.copy_from_slice(text.as_bytes());
-        self.len = end;
-        Ok(())
+    match (&known.etag, &seen.etag) {
+        (known_tag, Some(tag)) if known_tag.as_ref() != Some(tag) => false,
+        (_, Some(tag)) if is_strong(tag) => true,
+        // Some servers round or leave out the date of a range: only two that differ tell something.
+        _ => match (known.modified, seen.modified) {
+            (Some(known), Some(seen)) => known == seen,
+            _ => true,
+        },
     }
 }
 

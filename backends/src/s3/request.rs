@@ -3,126 +3,171 @@
 use super::credentials::{Credentials, Identity};
 use super::encode::write_query;
 use super::endpoint::Endpoint;
-use super::sign::{PayloadHash, Scope, SignError, SigningKeyCache, SigningRequest, sign};
+use super::ops::{InvalidRequest, Operation, Payload, RequestParts, Target, content_md5};
+use super::sign::{
+    PayloadHash, QUERY_PAIRS_MAX, SIGNED_HEADERS_MAX, Scope, SignError, SigningKeyCache,
+    SigningRequest, sign,
+};
 use super::time::{SigningTime, Timestamp};
 use crate::http1::HttpError;
 use crate::http1::request::{Method, RequestWriter};
 
-/// A request of S3 as the operations describe it; each attempt is made from it anew.
+/// What the head says of the body; the same in every attempt.
+pub(super) struct BodyInfo {
+    hash: PayloadHash,
+    bytes: u64,
+    is_document: bool,
+    md5: Option<String>,
+}
+
+/// Where requests of a core go, and as whom.
 #[derive(Clone, Copy)]
-pub(super) struct Request<'a> {
-    /// As the API reference names it.
-    pub(super) operation: &'static str,
-    pub(super) method: Method,
-    /// `None` where the operation is about the bucket.
-    pub(super) key: Option<&'a str>,
-    pub(super) query: &'a [(&'a str, &'a str)],
-    /// Beyond host, date, payload hash and token; names in lower case. All are signed.
-    pub(super) headers: &'a [(&'a str, &'a str)],
-    pub(super) payload: PayloadHash,
-    /// Length of the body; `None` where the method has none.
-    pub(super) body_bytes: Option<u64>,
+pub(super) struct Caller<'a> {
+    pub(super) endpoint: &'a Endpoint,
+    pub(super) host: &'a str,
+    pub(super) identity: &'a Identity,
+    pub(super) now: Timestamp,
 }
 
 /// Memory that the heads of one core are put together in; it keeps its capacity.
 #[derive(Default)]
 pub(super) struct Scratch {
+    parts: RequestParts,
     target: Vec<u8>,
-    path_bytes: usize,
     authorization: Vec<u8>,
     keys: SigningKeyCache,
 }
 
-/// Header lines that one request signs at most: four of its own and those of the operation.
-const HEADERS_MAX: usize = 16;
-
-/// Writes the head of one attempt and tells its length.
-pub(super) fn write_head(
-    out: &mut [u8],
-    request: &Request<'_>,
-    endpoint: &Endpoint,
-    host: &str,
-    identity: &Identity,
-    now: Timestamp,
-    scratch: &mut Scratch,
-) -> Result<usize, HttpError> {
-    scratch.write_target(request, endpoint);
-    let Scratch { target, path_bytes, authorization, keys } = scratch;
-    let target_text = std::str::from_utf8(target).map_err(|_| not_text())?;
-    let mut writer = RequestWriter::start(out, request.method, target_text, host)?;
-    for (name, value) in request.headers {
-        writer = writer.header(name, value)?;
-    }
-    if let Identity::Keys(credentials) = identity {
-        let time = SigningTime::new(now);
-        let mut headers = [("", &[][..]); HEADERS_MAX];
-        let headers = collect(&mut headers, request, host, credentials, &time)?;
-        let to_sign = SigningRequest {
-            method: request.method.as_str(),
-            path: &target[..*path_bytes],
-            query: request.query,
-            headers,
-            payload: request.payload,
-        };
-        let scope = Scope { time, region: endpoint.region(), service: "s3" };
-        let signed = sign(&to_sign, scope, credentials, keys).map_err(not_signed)?;
-        authorization.clear();
-        signed.write_authorization(authorization);
-        writer = writer
-            .header("x-amz-date", time.date_time())?
-            .header("x-amz-content-sha256", request.payload.as_bytes())?;
-        if let Some(token) = credentials.session_token() {
-            writer = writer.header("x-amz-security-token", token)?;
+impl BodyInfo {
+    /// Of what the operation itself brings.
+    pub(super) fn of(payload: &Payload) -> BodyInfo {
+        match payload {
+            Payload::None => {
+                BodyInfo { hash: PayloadHash::Empty, bytes: 0, is_document: false, md5: None }
+            }
+            Payload::Bytes(bytes) => BodyInfo::of_bytes(bytes.len()),
+            Payload::Document { xml, md5 } => BodyInfo {
+                hash: PayloadHash::of(xml),
+                bytes: xml.len() as u64,
+                is_document: true,
+                md5: md5.then(|| content_md5(xml)),
+            },
         }
-        writer = writer.header("authorization", &authorization)?;
     }
-    if let Some(bytes) = request.body_bytes {
-        writer = writer.content_length(bytes)?;
+
+    /// Of bytes of an object, which are not hashed.
+    pub(super) fn of_bytes(len: usize) -> BodyInfo {
+        let hash = if len == 0 { PayloadHash::Empty } else { PayloadHash::Unsigned };
+        BodyInfo { hash, bytes: len as u64, is_document: false, md5: None }
     }
-    Ok(writer.finish()?)
 }
 
 impl Scratch {
-    fn write_target(&mut self, request: &Request<'_>, endpoint: &Endpoint) {
-        self.target.clear();
-        match request.key {
-            Some(key) => endpoint.write_object_path(key, &mut self.target),
-            None => endpoint.write_bucket_path(&mut self.target),
+    /// Finds out whether the operation can be asked for at all.
+    pub(super) fn check(&mut self, operation: &impl Operation) -> Result<(), InvalidRequest> {
+        operation.encode(&mut self.parts)
+    }
+
+    /// Writes the head of one attempt and tells its length and method.
+    pub(super) fn write_head(
+        &mut self,
+        out: &mut [u8],
+        operation: &impl Operation,
+        body: &BodyInfo,
+        caller: Caller<'_>,
+    ) -> Result<(usize, Method), HttpError> {
+        operation.encode(&mut self.parts).map_err(unexpected)?;
+        if body.is_document {
+            self.parts.header("content-type", "application/xml");
         }
-        self.path_bytes = self.target.len();
-        write_query(request.query, &mut self.target);
+        self.parts.header_opt("content-md5", body.md5.as_ref());
+
+        let Scratch { parts, target, authorization, keys } = self;
+        let mut query = [("", ""); QUERY_PAIRS_MAX];
+        let query = collect(&mut query, parts.query_pairs(), "query pairs")?;
+        target.clear();
+        match parts.target() {
+            Target::Object(key) => caller.endpoint.write_object_path(key, target),
+            Target::Bucket | Target::Service => caller.endpoint.write_bucket_path(target),
+        }
+        let path_bytes = target.len();
+        write_query(query, target);
+        let target_text =
+            std::str::from_utf8(target).map_err(|_| unexpected("a path that is not text"))?;
+
+        let method = parts.method();
+        let mut writer = RequestWriter::start(out, method, target_text, caller.host)?;
+        for (name, value) in parts.headers() {
+            writer = writer.header(name, value)?;
+        }
+        if let Identity::Keys(credentials) = caller.identity {
+            let time = SigningTime::new(caller.now);
+            let mut headers = [("", &[][..]); SIGNED_HEADERS_MAX];
+            let own = own_headers(caller.host, body, credentials, &time);
+            let given = parts.headers().map(|(name, value)| (name, value.as_bytes()));
+            let headers = collect(&mut headers, own.chain(given), "headers")?;
+            let to_sign = SigningRequest {
+                method: method.as_str(),
+                path: &target[..path_bytes],
+                query,
+                headers,
+                payload: body.hash,
+            };
+            let scope = Scope { time, region: caller.endpoint.region(), service: "s3" };
+            let signed = sign(&to_sign, scope, credentials, keys).map_err(not_signed)?;
+            authorization.clear();
+            signed.write_authorization(authorization);
+            writer = writer
+                .header("x-amz-date", time.date_time())?
+                .header("x-amz-content-sha256", body.hash.as_bytes())?;
+            if let Some(token) = credentials.session_token() {
+                writer = writer.header("x-amz-security-token", token)?;
+            }
+            writer = writer.header("authorization", &authorization)?;
+        }
+        if matches!(method, Method::Put | Method::Post) || body.bytes > 0 {
+            writer = writer.content_length(body.bytes)?;
+        }
+        Ok((writer.finish()?, method))
     }
 }
 
-fn collect<'a, 'b>(
-    into: &'b mut [(&'a str, &'a [u8]); HEADERS_MAX],
-    request: &'a Request<'_>,
+/// The headers that every signed request has.
+fn own_headers<'a>(
     host: &'a str,
+    body: &'a BodyInfo,
     credentials: &'a Credentials,
     time: &'a SigningTime,
-) -> Result<&'b [(&'a str, &'a [u8])], HttpError> {
-    let own = [
-        ("host", host.as_bytes()),
-        ("x-amz-content-sha256", request.payload.as_bytes()),
-        ("x-amz-date", &time.date_time()[..]),
-    ];
+) -> impl Iterator<Item = (&'a str, &'a [u8])> {
     let token = credentials.session_token().map(|token| ("x-amz-security-token", token.as_bytes()));
-    let extra = request.headers.iter().map(|(name, value)| (*name, value.as_bytes()));
-    let mut count = 0;
-    for header in own.into_iter().chain(token).chain(extra) {
-        let slot = into.get_mut(count).ok_or_else(|| {
-            HttpError::Unexpected(format!("more than {HEADERS_MAX} headers in one request"))
-        })?;
-        *slot = header;
+    [
+        ("host", host.as_bytes()),
+        ("x-amz-content-sha256", body.hash.as_bytes()),
+        ("x-amz-date", &time.date_time()[..]),
+    ]
+    .into_iter()
+    .chain(token)
+}
+
+/// Puts pairs into a table on the stack.
+fn collect<'b, T>(
+    table: &'b mut [T],
+    pairs: impl Iterator<Item = T>,
+    what: &str,
+) -> Result<&'b [T], HttpError> {
+    let (mut count, most) = (0, table.len());
+    for pair in pairs {
+        let slot = table.get_mut(count);
+        *slot.ok_or_else(|| unexpected(format!("more than {most} {what} in one request")))? = pair;
         count += 1;
     }
-    Ok(&into[..count])
+    Ok(&table[..count])
 }
 
 fn not_signed(error: SignError) -> HttpError {
-    HttpError::Unexpected(format!("the request cannot be signed: {error}"))
+    unexpected(format!("the request cannot be signed: {error}"))
 }
 
-fn not_text() -> HttpError {
-    HttpError::Unexpected("a path that is not text".into())
+fn unexpected(problem: impl ToString) -> HttpError {
+    HttpError::Unsendable(problem.to_string())
 }

@@ -102,6 +102,8 @@ pub enum Failure<'a> {
     Malformed,
     /// The body's checksum or length was wrong (DATA-2).
     Corrupt,
+    /// The server names another region for the bucket than the one that was asked and signed for.
+    Misdirected,
     /// The server answered with an error, be it inside a 200.
     Answer {
         /// The HTTP status.
@@ -128,6 +130,8 @@ pub enum Class {
     ClockSkewed,
     /// Good after fetching new credentials, once.
     CredentialsExpired,
+    /// Good in the region that the server named, once.
+    WrongRegion,
     /// Worth one more try, then an integrity error.
     Corrupt,
 }
@@ -140,6 +144,7 @@ impl Failure<'_> {
             Failure::Broken { stale: true } => Class::Stale,
             Failure::Broken { stale: false } => Class::Transient,
             Failure::Corrupt => Class::Corrupt,
+            Failure::Misdirected => Class::WrongRegion,
             Failure::Answer { status, code, .. } => {
                 code.and_then(class_of_code).unwrap_or_else(|| class_of_status(status))
             }
@@ -148,9 +153,9 @@ impl Failure<'_> {
 
     /// Whether the request is known not to have been carried out. A 500, 502 or 504 leaves that
     /// open.
-    fn not_performed(&self) -> bool {
+    pub(super) fn not_performed(&self) -> bool {
         match self {
-            Failure::Connect => true,
+            Failure::Connect | Failure::Misdirected => true,
             Failure::Answer { status, .. } => {
                 self.class() != Class::Transient || matches!(status, 400..=499)
             }
@@ -160,7 +165,7 @@ impl Failure<'_> {
 
     fn cost(&self) -> u32 {
         match self {
-            Failure::Answer { .. } => RetryBudget::COST_ANSWERED,
+            Failure::Answer { .. } | Failure::Misdirected => RetryBudget::COST_ANSWERED,
             _ => RetryBudget::COST_UNANSWERED,
         }
     }
@@ -174,7 +179,7 @@ pub struct Attempt {
     /// Whether the request may be sent again.
     pub repeat: Repeat,
     /// A remedy was already applied to this request: its clock corrected, its credentials renewed,
-    /// or a corrupt answer asked for again. Each is tried once.
+    /// its region learnt, or a corrupt answer asked for again. Each is tried once.
     pub remedies: Remedies,
 }
 
@@ -197,6 +202,8 @@ pub struct Remedies {
     pub clock_corrected: bool,
     /// New credentials were fetched.
     pub credentials_refreshed: bool,
+    /// The bucket's region was learnt.
+    pub region_learnt: bool,
     /// A corrupt answer was asked for again.
     pub corrupt_reread: bool,
 }
@@ -210,6 +217,8 @@ pub enum Remedy {
     CorrectClock,
     /// Ask the source of credentials for new ones.
     RefreshCredentials,
+    /// Sign for the region that the server named, and ask there.
+    LearnRegion,
     /// Throw away what came and ask for it again.
     Reread,
 }
@@ -279,7 +288,8 @@ pub fn decide(
     if !budget.spend(cost) {
         return Decision::GiveUp(GiveUp::BudgetSpent);
     }
-    let healthy = matches!(class, Class::ClockSkewed | Class::CredentialsExpired);
+    let healthy =
+        matches!(class, Class::ClockSkewed | Class::CredentialsExpired | Class::WrongRegion);
     let after = if stale || healthy {
         Duration::ZERO
     } else {
@@ -308,6 +318,7 @@ fn remedy(class: Class, had: Remedies) -> Option<Remedy> {
         Class::CredentialsExpired => {
             (!had.credentials_refreshed).then_some(Remedy::RefreshCredentials)
         }
+        Class::WrongRegion => (!had.region_learnt).then_some(Remedy::LearnRegion),
         Class::Corrupt => (!had.corrupt_reread).then_some(Remedy::Reread),
     }
 }

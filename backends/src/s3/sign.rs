@@ -1,5 +1,5 @@
-//! AWS Signature Version 4 in the `authorization` header, as S3 wants it, without allocation per
-//! signature.
+//! AWS Signature Version 4 in the `authorization` header or in the query, as S3 wants it, without
+//! allocation per signature.
 //!
 //! The canonical request is never put together: it streams into a SHA-256. Headers and query pairs
 //! are put in order by sorting small arrays of positions on the stack. The signing key is derived
@@ -144,15 +144,49 @@ pub fn sign<'a>(
 ) -> Result<Signed<'a>, SignError> {
     check_headers(request, &scope, credentials)?;
     let order = HeaderOrder::of(request)?;
-    let mut canonical = HashSink(Sha256::new());
-    write_canonical(request, &order, &mut canonical)?;
-    let hashed = HexDigest::new(&canonical.0.finalize().into());
-
-    let mut mac = MacSink(keys.mac(credentials, &scope));
-    write_string_to_sign(&scope, &hashed, &mut mac);
-    let signature = HexDigest::new(&mac.0.finalize().into_bytes().into());
+    let signature = signature(request, &order, &scope, credentials, keys)?;
     let headers = request.headers;
     Ok(Signed { headers, order, scope, access_key_id: credentials.access_key_id(), signature })
+}
+
+/// Signs a request that carries its signature in the query. `request.query` holds everything but
+/// `X-Amz-Signature`; of the headers only `host` has to be there.
+///
+/// # Errors
+/// A query that does not say when and by whom it is signed, as `scope` and `credentials` do.
+pub fn sign_query(
+    request: &SigningRequest<'_>,
+    scope: Scope<'_>,
+    credentials: &Credentials,
+    keys: &mut SigningKeyCache,
+) -> Result<HexDigest, SignError> {
+    check_query(request, &scope, credentials)?;
+    signature(request, &HeaderOrder::of(request)?, &scope, credentials, keys)
+}
+
+/// The value of `X-Amz-SignedHeaders`.
+///
+/// # Errors
+/// A name that is not in lower case; too many of them.
+pub fn write_signed_header_names(headers: &[(&str, &[u8])]) -> Result<String, SignError> {
+    let mut names = Vec::new();
+    write_header_names(headers, &HeaderOrder::of_headers(headers)?, &mut names);
+    Ok(String::from_utf8_lossy(&names).into_owned())
+}
+
+fn signature(
+    request: &SigningRequest<'_>,
+    order: &HeaderOrder,
+    scope: &Scope<'_>,
+    credentials: &Credentials,
+    keys: &mut SigningKeyCache,
+) -> Result<HexDigest, SignError> {
+    let mut canonical = HashSink(Sha256::new());
+    write_canonical(request, order, &mut canonical)?;
+    let hashed = HexDigest::new(&canonical.0.finalize().into());
+    let mut mac = MacSink(keys.mac(credentials, scope));
+    write_string_to_sign(scope, &hashed, &mut mac);
+    Ok(HexDigest::new(&mac.0.finalize().into_bytes().into()))
 }
 
 /// Writes the canonical request that [`sign`] hashes: for comparing with what a server says it
@@ -246,9 +280,24 @@ pub enum SignError {
         /// The header's name.
         name: &'static str,
     },
+    /// A pair of the query without which no presigned URL is valid is missing, or says something
+    /// else than what is signed.
+    #[error("the query pair {name} is missing or differs from what is signed")]
+    Query {
+        /// The pair's name.
+        name: &'static str,
+    },
     /// The path does not start with `/`.
     #[error("the path to sign does not start with a slash")]
     Path,
+}
+
+impl fmt::Display for Scope<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut text = Vec::new();
+        self.write(&mut text);
+        f.write_str(&String::from_utf8_lossy(&text))
+    }
 }
 
 impl Scope<'_> {
@@ -281,6 +330,27 @@ fn check_headers(
     }
     if find("x-amz-content-sha256").is_some_and(|value| value != request.payload.as_bytes()) {
         return Err(SignError::Header { name: "x-amz-content-sha256" });
+    }
+    Ok(())
+}
+
+fn check_query(
+    request: &SigningRequest<'_>,
+    scope: &Scope<'_>,
+    credentials: &Credentials,
+) -> Result<(), SignError> {
+    if !request.path.starts_with(b"/") {
+        return Err(SignError::Path);
+    }
+    if !request.headers.iter().any(|(name, value)| *name == "host" && !value.is_empty()) {
+        return Err(SignError::Header { name: "host" });
+    }
+    let find = |name: &str| request.query.iter().find(|pair| pair.0 == name).map(|pair| pair.1);
+    if find("X-Amz-Date").map(str::as_bytes) != Some(scope.time.date_time()) {
+        return Err(SignError::Query { name: "X-Amz-Date" });
+    }
+    if find("X-Amz-Security-Token") != credentials.session_token() {
+        return Err(SignError::Query { name: "X-Amz-Security-Token" });
     }
     Ok(())
 }

@@ -2,25 +2,20 @@
 
 use std::ops::Range;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::SystemTime;
 
+use bytes::Bytes;
 use hydrant_engine::{Buf, Core};
 
-use super::call::run;
+use super::call::{send, send_from};
 use super::credentials::{Credentials, Identity};
 use super::endpoint::{Endpoint, EndpointOptions, Scheme};
+use super::ops::{DeleteObject, HeadObject, ListObjectsV2, PutObject};
 use super::reader::S3Reader;
-use super::request::Request;
-use super::retry::{Repeat, RetryPolicy};
-use super::sign::PayloadHash;
-use super::time::Timestamp;
+use super::retry::RetryPolicy;
 use super::upload;
-use super::xml::{XmlLimits, parse_list_page};
 use crate::error::{Error, ErrorKind, Result};
-use crate::http1::HttpError;
 use crate::http1::HttpLimits;
-use crate::http1::request::Method;
-use crate::http1::response::ResponseHead;
 use crate::object::{Etag, ListEntry, ListPage, ListRequest, ObjectMeta, PutOptions};
 use crate::store::{LocalFuture, ObjectStore, PartRules, Reader, Upload};
 
@@ -52,7 +47,6 @@ pub struct S3Store {
 #[derive(Debug)]
 pub(super) struct Shared {
     pub(super) endpoint: Endpoint,
-    pub(super) host: String,
     pub(super) identity: Identity,
     /// Set where the endpoint's scheme is `https`.
     #[cfg(feature = "tls")]
@@ -106,10 +100,8 @@ impl S3Store {
                 .map_err(config_error)?
                 .map_or(Identity::Anonymous, Identity::Keys),
         };
-        let host = endpoint.host_header();
         let shared = Shared {
             endpoint,
-            host,
             identity,
             #[cfg(feature = "tls")]
             tls,
@@ -124,9 +116,24 @@ impl S3Store {
     pub fn bucket(&self) -> &str {
         self.shared.endpoint.bucket()
     }
+
+    pub(super) fn shared(&self) -> &Arc<Shared> {
+        &self.shared
+    }
 }
 
 impl Shared {
+    /// The same settings for another bucket, or for the service itself.
+    pub(super) fn at(&self, endpoint: Endpoint) -> Shared {
+        Shared {
+            endpoint,
+            identity: self.identity.clone(),
+            #[cfg(feature = "tls")]
+            tls: self.tls.clone(),
+            config: self.config.clone(),
+        }
+    }
+
     pub(super) fn uri_of(&self, key: &str) -> String {
         format!("s3://{}/{key}", self.endpoint.bucket())
     }
@@ -148,10 +155,8 @@ impl ObjectStore for S3Store {
 
     fn head<'a>(&'a self, core: &'a Core, key: &'a str) -> LocalFuture<'a, Result<ObjectMeta>> {
         Box::pin(async move {
-            let request = Request::plain("HeadObject", Method::Head, Some(key), &[], &[]);
-            let (answer, _) =
-                run(core, &self.shared, &request, Repeat::Freely, None, meta_of).await;
-            Ok(answer?.head)
+            let info = send(core, &self.shared, &HeadObject::new(key)).await?;
+            Ok(info.into())
         })
     }
 
@@ -169,24 +174,15 @@ impl ObjectStore for S3Store {
     ) -> LocalFuture<'a, (Result<ObjectMeta>, Buf)> {
         Box::pin(async move {
             let size_bytes = span.len() as u64;
-            let content_type = options.content_type.as_deref().map(|kind| ("content-type", kind));
-            let headers: &[_] = match &content_type {
-                Some(header) => std::slice::from_ref(header),
-                None => &[],
-            };
-            let mut request = Request::plain("PutObject", Method::Put, Some(key), &[], headers);
-            request.payload =
-                if span.is_empty() { PayloadHash::Empty } else { PayloadHash::Unsigned };
-            request.body_bytes = Some(size_bytes);
-            let body = Some((buf, span));
-            let (answer, back) =
-                run(core, &self.shared, &request, Repeat::Freely, body, etag_of).await;
-            let result = answer.map(|answer| ObjectMeta {
-                etag: answer.head,
+            let mut operation = PutObject::new(key, Bytes::new());
+            operation.object.content_type.clone_from(&options.content_type);
+            let (stored, buf) = send_from(core, &self.shared, &operation, buf, span).await;
+            let meta = stored.map(|stored| ObjectMeta {
+                etag: stored.etag,
                 content_type: options.content_type.clone(),
                 ..ObjectMeta::of_size(size_bytes)
             });
-            (result, back.unwrap_or_else(|| bytes::Bytes::new().into()))
+            (meta, buf)
         })
     }
 
@@ -202,10 +198,8 @@ impl ObjectStore for S3Store {
 
     fn delete<'a>(&'a self, core: &'a Core, key: &'a str) -> LocalFuture<'a, Result<()>> {
         Box::pin(async move {
-            let request = Request::plain("DeleteObject", Method::Delete, Some(key), &[], &[]);
-            let (answer, _) =
-                run(core, &self.shared, &request, Repeat::Freely, None, |_| Ok(())).await;
-            answer.map(drop)
+            send(core, &self.shared, &DeleteObject::new(key)).await?;
+            Ok(())
         })
     }
 
@@ -218,41 +212,19 @@ impl ObjectStore for S3Store {
     }
 }
 
-impl<'a> Request<'a> {
-    /// A request without a body.
-    pub(super) fn plain(
-        operation: &'static str,
-        method: Method,
-        key: Option<&'a str>,
-        query: &'a [(&'a str, &'a str)],
-        headers: &'a [(&'a str, &'a str)],
-    ) -> Request<'a> {
-        let payload = PayloadHash::Empty;
-        Request { operation, method, key, query, headers, payload, body_bytes: None }
-    }
-}
-
 async fn list_page(core: &Core, shared: &Arc<Shared>, list: &ListRequest) -> Result<ListPage> {
-    let mut delimiter = [0; 4];
-    let delimiter = list.delimiter.map(|character| &*character.encode_utf8(&mut delimiter));
-    let count = list.entries_max.map(|count| count.to_string());
-    let mut query = vec![("list-type", "2"), ("encoding-type", "url")];
-    query.push(("prefix", &list.prefix));
-    query.extend(delimiter.map(|text| ("delimiter", text)));
-    query.extend(list.continuation.as_deref().map(|token| ("continuation-token", token)));
-    query.extend(count.as_deref().map(|count| ("max-keys", count)));
-    let request = Request::plain("ListObjectsV2", Method::Get, None, &query, &[]);
-    let (answer, _) = run(core, shared, &request, Repeat::Freely, None, |_| Ok(())).await;
-    let page = parse_list_page(&answer?.document, &XmlLimits::default())
-        .map_err(|error| shared.unexpected(&list.prefix, error))?;
-    // A token that leads back to itself would list for ever.
-    if page.next_continuation_token.is_some() && page.next_continuation_token == list.continuation {
-        return Err(shared.unexpected(&list.prefix, "the listing repeats its continuation token"));
-    }
+    let operation = ListObjectsV2 {
+        prefix: Some(list.prefix.clone()),
+        delimiter: list.delimiter.map(String::from),
+        continuation_token: list.continuation.clone(),
+        max_keys: list.entries_max,
+        ..ListObjectsV2::default()
+    };
+    let page = send(core, shared, &operation).await?;
     let objects = page.objects.into_iter().map(|object| ListEntry::Object {
         meta: ObjectMeta {
             etag: object.etag.as_deref().and_then(Etag::new),
-            modified: object.last_modified.map(system_time),
+            modified: object.last_modified.map(SystemTime::from),
             ..ObjectMeta::of_size(object.size)
         },
         key: object.key,
@@ -261,33 +233,6 @@ async fn list_page(core: &Core, shared: &Arc<Shared>, list: &ListRequest) -> Res
     entries.extend(page.common_prefixes.into_iter().map(ListEntry::Prefix));
     entries.sort_by(|a, b| a.key().as_bytes().cmp(b.key().as_bytes()));
     Ok(ListPage { entries, continuation: page.next_continuation_token })
-}
-
-/// What the head of a HEAD or a whole GET says.
-pub(super) fn meta_of(head: &ResponseHead<'_>) -> Result<ObjectMeta, HttpError> {
-    let size = head.content_length();
-    let size_bytes =
-        size.ok_or_else(|| HttpError::Unexpected("the answer tells no Content-Length".into()))?;
-    Ok(ObjectMeta { ..described(head, size_bytes)? })
-}
-
-/// The same for an object whose size is known otherwise.
-pub(super) fn described(head: &ResponseHead<'_>, size_bytes: u64) -> Result<ObjectMeta, HttpError> {
-    let modified = head.text("last-modified")?;
-    Ok(ObjectMeta {
-        etag: etag_of(head)?,
-        modified: modified.and_then(|text| Timestamp::parse_http_date(text).ok()).map(system_time),
-        content_type: head.text("content-type")?.map(str::to_owned),
-        ..ObjectMeta::of_size(size_bytes)
-    })
-}
-
-pub(super) fn etag_of(head: &ResponseHead<'_>) -> Result<Option<Etag>, HttpError> {
-    Ok(head.etag()?.and_then(Etag::new))
-}
-
-fn system_time(at: Timestamp) -> SystemTime {
-    UNIX_EPOCH + Duration::from_secs(at.unix_seconds())
 }
 
 fn config_error(error: impl ToString) -> Error {

@@ -94,6 +94,39 @@ impl fmt::Debug for SigningTime {
     }
 }
 
+/// A moment written as an HTTP date, `Sun, 06 Nov 1994 08:49:37 GMT`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HttpDate(pub Timestamp);
+
+impl fmt::Display for HttpDate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (days, of_day) = (self.0.0 / DAY_S, self.0.0 % DAY_S);
+        let (year, month, day) = civil_from_days(days);
+        // 1970-01-01 was a Thursday.
+        let weekday = DAYS[((days + 3) % 7) as usize];
+        let month = MONTHS[month as usize - 1];
+        let (hour, minute, second) = (of_day / 3600, of_day / 60 % 60, of_day % 60);
+        write!(f, "{weekday}, {day:02} {month} {year:04} {hour:02}:{minute:02}:{second:02} GMT")
+    }
+}
+
+/// A moment written as ISO 8601, `1994-11-06T08:49:37Z`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Iso8601(pub Timestamp);
+
+impl fmt::Display for Iso8601 {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (year, month, day) = civil_from_days(self.0.0 / DAY_S);
+        let of_day = self.0.0 % DAY_S;
+        let (hour, minute, second) = (of_day / 3600, of_day / 60 % 60, of_day % 60);
+        write!(f, "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
+    }
+}
+
+const DAYS: [&str; 7] = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"];
+const MONTHS: [&str; 12] =
+    ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+
 /// A text that is not the kind of time it was expected to be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("not {expected} between 1970 and 9999")]
@@ -102,9 +135,6 @@ pub struct TimeError {
 }
 
 fn http_date(text: &str) -> Option<Timestamp> {
-    const DAYS: [&str; 7] = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"];
-    const MONTHS: [&str; 12] =
-        ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
     let mut scan = Scan(text.trim().as_bytes());
     scan.one_of(&DAYS)?;
     scan.literal(", ")?;
@@ -293,6 +323,24 @@ mod tests {
             "Sunday, 06-Nov-94 08:49:37 GMT",
         ] {
             assert!(read(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn known_moments_are_written_as_dates() {
+        let at = Timestamp::from_unix_seconds(784_111_777);
+        assert_eq!(HttpDate(at).to_string(), "Sun, 06 Nov 1994 08:49:37 GMT");
+        assert_eq!(Iso8601(at).to_string(), "1994-11-06T08:49:37Z");
+        let first = Timestamp::from_unix_seconds(0);
+        assert_eq!(HttpDate(first).to_string(), "Thu, 01 Jan 1970 00:00:00 GMT");
+    }
+
+    proptest! {
+        #[test]
+        fn written_dates_are_read_back(seconds in 0..=LAST_S) {
+            let at = Timestamp::from_unix_seconds(seconds);
+            prop_assert_eq!(Timestamp::parse_http_date(&HttpDate(at).to_string()), Ok(at));
+            prop_assert_eq!(Timestamp::parse_iso8601(&Iso8601(at).to_string()), Ok(at));
         }
     }
 

@@ -1,22 +1,26 @@
 //! A multipart upload.
+//!
+//! A part that was cut off on its way may still be stored after the upload was aborted, and be paid
+//! for. So whoever aborts an upload with such parts asks afterwards whether it is gone, and aborts it
+//! again until it is. Source: Amazon S3 API reference, AbortMultipartUpload.
 
 use std::ops::Range;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
+use std::time::Duration;
 
 use hydrant_engine::{Buf, Core};
 
-use super::call::run;
-use super::error::{ErrorContext, S3Error, S3ErrorKind};
-use super::request::Request;
-use super::retry::Repeat;
-use super::sign::PayloadHash;
-use super::store::{Shared, etag_of, meta_of};
-use super::xml::{
-    CompleteOutcome, CompletedPart, XmlLimits, parse_complete_multipart, parse_initiate_multipart,
-    write_complete_multipart,
+use super::call::{send, send_from, send_in_doubt};
+use super::error::S3ErrorKind;
+use super::ops::{
+    AbortMultipartUpload, CompleteMultipartUpload, CompletedPart, CreateMultipartUpload,
+    DecodeError, HeadObject, InvalidRequest, ListParts, Operation, RequestParts, Stored,
+    UploadPart,
 };
+use super::store::Shared;
 use crate::error::{Error, ErrorKind, Result};
-use crate::http1::request::Method;
+use crate::http1::response::ResponseHead;
 use crate::object::{Etag, ObjectMeta, PutOptions};
 use crate::pipeline::PartRequest;
 use crate::store::{LocalFuture, PartTag, Upload};
@@ -25,10 +29,18 @@ use crate::store::{LocalFuture, PartTag, Upload};
 #[derive(Debug)]
 struct S3Upload {
     shared: Arc<Shared>,
-    key: String,
-    upload_id: String,
+    /// What all its parts have in common, key and upload among it.
+    part: UploadPart,
     content_type: Option<String>,
+    /// Parts that were begun, less those of which the server has told the end.
+    open_parts: AtomicU64,
 }
+
+/// How often an upload with parts on their way is aborted before that is given up.
+const ABORTS_MAX: u32 = 6;
+
+/// How long such a part is given to arrive, the first time; it doubles with every abort.
+const ABORT_WAIT: Duration = Duration::from_millis(50);
 
 /// CreateMultipartUpload.
 pub(super) async fn begin(
@@ -37,21 +49,47 @@ pub(super) async fn begin(
     key: &str,
     options: &PutOptions,
 ) -> Result<Arc<dyn Upload>> {
-    let content_type = options.content_type.as_deref().map(|kind| ("content-type", kind));
-    let headers: Vec<_> = content_type.into_iter().collect();
-    let query = [("uploads", "")];
-    let mut request =
-        Request::plain("CreateMultipartUpload", Method::Post, Some(key), &query, &headers);
-    request.body_bytes = Some(0);
-    let (answer, _) = run(core, shared, &request, Repeat::Freely, None, |_| Ok(())).await;
-    let upload_id = parse_initiate_multipart(&answer?.document, &XmlLimits::default())
-        .map_err(|error| shared.unexpected(key, error))?;
-    Ok(Arc::new(S3Upload {
-        shared: Arc::clone(shared),
-        key: key.to_owned(),
-        upload_id,
-        content_type: options.content_type.clone(),
-    }))
+    let mut operation = CreateMultipartUpload::new(key);
+    operation.object.content_type.clone_from(&options.content_type);
+    let (created, in_doubt) = send_in_doubt(core, shared, &operation).await?;
+    if in_doubt {
+        // Uploads of others to the same key look just like it, so it is said and not aborted.
+        core.report(format_args!(
+            "{} was asked to begin an upload more than once, because an answer was lost: an upload \
+             other than {} may have begun; list the uploads of the bucket",
+            shared.uri_of(key),
+            created.upload_id
+        ));
+    }
+    let part =
+        UploadPart { key: operation.key, upload_id: created.upload_id, ..Default::default() };
+    let content_type = options.content_type.clone();
+    let shared = Arc::clone(shared);
+    Ok(Arc::new(S3Upload { shared, part, content_type, open_parts: AtomicU64::new(0) }))
+}
+
+/// One part of an upload, without a copy of what it shares with the others.
+#[derive(Debug)]
+struct Numbered<'a> {
+    part: &'a UploadPart,
+    number: u32,
+}
+
+impl Operation for Numbered<'_> {
+    type Output = Stored;
+    const NAME: &'static str = UploadPart::NAME;
+
+    fn encode(&self, request: &mut RequestParts) -> Result<(), InvalidRequest> {
+        self.part.encode_numbered(self.number, request)
+    }
+
+    fn decode(&self, head: &ResponseHead<'_>, document: &[u8]) -> Result<Stored, DecodeError> {
+        self.part.decode(head, document)
+    }
+
+    fn key(&self) -> Option<&str> {
+        self.part.key()
+    }
 }
 
 impl S3Upload {
@@ -62,94 +100,75 @@ impl S3Upload {
         buf: Buf,
         span: Range<usize>,
     ) -> (Result<PartTag>, Buf) {
-        let mut digits = [0; 20];
-        let number = decimal(part.number(), &mut digits);
-        let query = [("partNumber", number), ("uploadId", &*self.upload_id)];
-        let mut request = Request::plain("UploadPart", Method::Put, Some(&self.key), &query, &[]);
-        request.payload = PayloadHash::Unsigned;
-        request.body_bytes = Some(span.len() as u64);
-        let body = Some((buf, span));
-        let (answer, back) = run(core, &self.shared, &request, Repeat::Freely, body, etag_of).await;
-        let result = answer.and_then(|answer| match answer.head {
-            Some(etag) => Ok(PartTag { part, etag: Some(etag) }),
-            None => Err(self.shared.unexpected(&self.key, "a part was answered without ETag")),
-        });
-        (result, back.unwrap_or_else(|| bytes::Bytes::new().into()))
+        let operation = Numbered { part: &self.part, number: part.number() as u32 };
+        self.open_parts.fetch_add(1, SeqCst);
+        let (stored, buf) = send_from(core, &self.shared, &operation, buf, span).await;
+        // A part whose answer never came, or that nobody waits for any more, stays open.
+        if stored.as_ref().map_or_else(is_answer, |_| true) {
+            self.open_parts.fetch_sub(1, SeqCst);
+        }
+        (stored.map(|stored| PartTag { part, etag: stored.etag }), buf)
     }
 
     async fn finish(&self, core: &Core, tags: &[PartTag]) -> Result<ObjectMeta> {
-        let mut document = Vec::new();
-        let parts = tags.iter().map(|tag| CompletedPart {
-            number: tag.part.number() as u32,
-            etag: tag.etag.as_ref().map_or("", Etag::as_str),
+        let parts = tags.iter().map(|tag| {
+            let etag = tag.etag.as_ref().map_or("", Etag::as_str);
+            CompletedPart::new(tag.part.number() as u32, etag)
         });
-        write_complete_multipart(parts, &mut document);
-        let query = [("uploadId", &*self.upload_id)];
-        let headers = [("content-type", "application/xml")];
-        let operation = "CompleteMultipartUpload";
-        let mut request =
-            Request::plain(operation, Method::Post, Some(&self.key), &query, &headers);
-        request.payload = PayloadHash::of(&document);
-        request.body_bytes = Some(document.len() as u64);
-        let span = 0..document.len();
-        let body = Some((Buf::from(bytes::Bytes::from(document)), span));
-        let (answer, _) = run(core, &self.shared, &request, Repeat::Freely, body, |head| {
-            Ok(head.request_id().map(str::to_owned))
-        })
-        .await;
-        let answer = match answer {
-            Err(error) if may_have_succeeded(&error) => {
-                return self.completed_before(core, tags).await.ok_or(error);
-            }
-            answer => answer?,
-        };
-        let outcome = parse_complete_multipart(&answer.document, &XmlLimits::default())
-            .map_err(|error| self.shared.unexpected(&self.key, error))?;
-        match outcome {
-            CompleteOutcome::Done { etag } => Ok(ObjectMeta {
-                etag: Etag::new(&etag),
+        let UploadPart { key, upload_id, .. } = &self.part;
+        let operation = CompleteMultipartUpload::new(key, upload_id, parts.collect());
+        match send(core, &self.shared, &operation).await {
+            Ok(completed) => Ok(ObjectMeta {
+                etag: completed.etag,
                 content_type: self.content_type.clone(),
                 ..ObjectMeta::of_size(tags.iter().map(|tag| tag.part.len).sum())
             }),
-            // A 200 can carry an error: the head was sent before the outcome was known.
-            CompleteOutcome::Failed(error) => {
-                let context = ErrorContext {
-                    operation,
-                    bucket: self.shared.endpoint.bucket(),
-                    key: Some(&self.key),
-                    http_status: 200,
-                    request_id: answer.head.as_deref(),
-                    host_id: None,
-                    bucket_region: None,
-                };
-                Err(S3Error::from_document(&context, error).into())
+            Err(error) if may_have_succeeded(&error) => {
+                self.completed_before(core, tags).await.ok_or(error)
             }
+            Err(error) => Err(error),
         }
     }
 
     async fn give_up(&self, core: &Core) -> Result<()> {
-        let query = [("uploadId", &*self.upload_id)];
-        let operation = "AbortMultipartUpload";
-        let request = Request::plain(operation, Method::Delete, Some(&self.key), &query, &[]);
-        let (answer, _) = run(core, &self.shared, &request, Repeat::Freely, None, |_| Ok(())).await;
-        match answer {
-            // Gone already: the answer to an earlier attempt was lost, or it was never there.
-            Err(error) if is_no_such_upload(&error) => Ok(()),
-            answer => answer.map(drop),
+        let UploadPart { key, upload_id, .. } = &self.part;
+        let mut wait = ABORT_WAIT;
+        for _ in 0..ABORTS_MAX {
+            match send(core, &self.shared, &AbortMultipartUpload::new(key, upload_id)).await {
+                Ok(()) if self.open_parts.load(SeqCst) == 0 => return Ok(()),
+                Ok(()) => {}
+                // Gone already: the answer to an earlier attempt was lost, or it was never there.
+                Err(error) if is_no_such_upload(&error) => return Ok(()),
+                Err(error) => return Err(error),
+            }
+            core.sleep(wait).await;
+            wait *= 2;
+            match send(core, &self.shared, &ListParts::new(key, upload_id)).await {
+                Err(error) if is_no_such_upload(&error) => return Ok(()),
+                Ok(page) if page.parts.is_empty() => return Ok(()),
+                // Somebody who may abort need not be allowed to list; once more does no harm.
+                Ok(_) | Err(_) => {}
+            }
         }
+        let text = format!("upload {upload_id} has parts still, after {ABORTS_MAX} aborts");
+        Err(self.shared.unexpected(key, text))
     }
 
     /// CompleteMultipartUpload was answered with NoSuchUpload. When the answer to an earlier attempt
     /// was lost, the object is there, with the size and the count of parts that it must have.
     async fn completed_before(&self, core: &Core, tags: &[PartTag]) -> Option<ObjectMeta> {
-        let request = Request::plain("HeadObject", Method::Head, Some(&self.key), &[], &[]);
-        let (answer, _) = run(core, &self.shared, &request, Repeat::Freely, None, meta_of).await;
-        let meta = answer.ok()?.head;
+        let info = send(core, &self.shared, &HeadObject::new(&self.part.key)).await.ok()?;
+        let meta = ObjectMeta::from(info);
         let size_bytes: u64 = tags.iter().map(|tag| tag.part.len).sum();
         let ending = format!("-{}\"", tags.len());
         let ours = meta.etag.is_some_and(|etag| etag.as_str().ends_with(&ending));
         (ours && meta.size_bytes == size_bytes).then_some(meta)
     }
+}
+
+/// The server has said how it ended, and is done with it.
+fn is_answer(error: &Error) -> bool {
+    matches!(error.kind(), ErrorKind::S3(error) if error.attempts == 1)
 }
 
 fn is_no_such_upload(error: &Error) -> bool {
@@ -183,18 +202,4 @@ impl Upload for S3Upload {
     fn abort<'a>(&'a self, core: &'a Core) -> LocalFuture<'a, Result<()>> {
         Box::pin(self.give_up(core))
     }
-}
-
-/// A number as text, in memory of the caller.
-fn decimal(mut number: u64, digits: &mut [u8; 20]) -> &str {
-    let mut at = digits.len();
-    loop {
-        at -= 1;
-        digits[at] = b'0' + (number % 10) as u8;
-        number /= 10;
-        if number == 0 {
-            break;
-        }
-    }
-    std::str::from_utf8(&digits[at..]).expect("digits are text")
 }

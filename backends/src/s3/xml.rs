@@ -1,5 +1,5 @@
-//! The XML documents of S3: listings, uploads and errors, read with limits; the list of parts,
-//! written.
+//! The XML documents of S3: walked with limits, and written. What an answer means is said where its
+//! operation is; listings and errors, which several share, are read here.
 //!
 //! What a server sends is not trusted: depth, text and entries have limits ([`XmlLimits`]), a
 //! DOCTYPE and entities of its own are refused, and a document that ends early is an error, never a
@@ -9,17 +9,16 @@
 
 mod error_document;
 mod list;
-mod upload;
 mod walk;
+mod write;
 
 use super::encode::DecodeError;
 
 pub use error_document::{ErrorDocument, parse_error};
-pub use list::{ListPage, ListedObject, parse_list_page};
-pub use upload::{
-    CompleteOutcome, CompletedPart, parse_complete_multipart, parse_initiate_multipart,
-    write_complete_multipart,
-};
+pub use list::{ListPage, ListedObject, Owner, parse_list_page};
+pub(super) use list::{parse_bool, parse_number};
+pub(super) use walk::{Leaf, walk};
+pub(super) use write::{can_be_written, write_element};
 
 /// What a document may cost. The body's own size is limited by whoever receives it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,13 +28,23 @@ pub struct XmlLimits {
     /// Bytes of text in one element. A SignatureDoesNotMatch repeats the canonical request, so a
     /// few KiB.
     pub text_bytes_max: usize,
-    /// Keys and common prefixes of one page together; S3 sends at most 1000, some servers more.
+    /// Entries of one page, of whatever kind; S3 sends at most 1000 keys and 10,000 buckets, some
+    /// servers more.
     pub entries_max: usize,
 }
 
 impl Default for XmlLimits {
     fn default() -> XmlLimits {
         XmlLimits { depth_max: 20, text_bytes_max: 64 << 10, entries_max: 10_000 }
+    }
+}
+
+impl XmlLimits {
+    pub(super) fn check_entries(&self, entries: usize) -> Result<(), XmlError> {
+        if entries > self.entries_max {
+            return Err(XmlError::Limit { limit: "entries_max", value: self.entries_max });
+        }
+        Ok(())
     }
 }
 
@@ -96,7 +105,7 @@ pub enum XmlError {
 }
 
 /// The text without blanks around it, where anything is left.
-fn some_text(text: &str) -> Option<String> {
+pub(super) fn some_text(text: &str) -> Option<String> {
     let text = text.trim();
     (!text.is_empty()).then(|| text.to_owned())
 }

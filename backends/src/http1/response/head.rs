@@ -116,21 +116,6 @@ impl<'a> ResponseHead<'a> {
         self.text("ETag")
     }
 
-    /// `Last-Modified` as sent: an HTTP date.
-    pub fn last_modified(&self) -> Result<Option<&'a str>, FieldError> {
-        self.text("Last-Modified")
-    }
-
-    /// `Date` as sent: the peer's clock as an HTTP date.
-    pub fn date(&self) -> Result<Option<&'a str>, FieldError> {
-        self.text("Date")
-    }
-
-    /// `Retry-After` as sent: seconds, or an HTTP date.
-    pub fn retry_after(&self) -> Result<Option<&'a str>, FieldError> {
-        self.text("Retry-After")
-    }
-
     /// `x-amz-request-id`, for error messages.
     pub fn request_id(&self) -> Option<&'a str> {
         self.get("x-amz-request-id").and_then(|id| std::str::from_utf8(id).ok())
@@ -139,6 +124,12 @@ impl<'a> ResponseHead<'a> {
     /// `x-amz-id-2`, for error messages.
     pub fn host_id(&self) -> Option<&'a str> {
         self.get("x-amz-id-2").and_then(|id| std::str::from_utf8(id).ok())
+    }
+
+    /// A copy that outlives the buffer, for reading the fields once the body is there.
+    pub(crate) fn keep(&self) -> KeptHead {
+        let head = ResponseHead { lines: &[], ..*self };
+        KeptHead { lines: self.lines.to_vec(), head }
     }
 
     /// Reads the framing out of a head whose lines and grammar have been checked.
@@ -171,6 +162,19 @@ impl<'a> ResponseHead<'a> {
 
     fn all(&self, name: &str) -> impl Iterator<Item = &'a [u8]> {
         self.headers().filter(move |(n, _)| n.eq_ignore_ascii_case(name)).map(|(_, value)| value)
+    }
+}
+
+/// A head with a buffer of its own.
+pub(crate) struct KeptHead {
+    lines: Vec<u8>,
+    /// All of it but the lines.
+    head: ResponseHead<'static>,
+}
+
+impl KeptHead {
+    pub(crate) fn borrow(&self) -> ResponseHead<'_> {
+        ResponseHead { lines: &self.lines, ..self.head }
     }
 }
 

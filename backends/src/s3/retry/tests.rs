@@ -7,6 +7,7 @@ const FIRST: Attempt = Attempt {
     remedies: Remedies {
         clock_corrected: false,
         credentials_refreshed: false,
+        region_learnt: false,
         corrupt_reread: false,
     },
 };
@@ -24,6 +25,19 @@ fn wait_of(decision: Decision) -> Duration {
         Decision::Retry { after, .. } => after,
         Decision::GiveUp(reason) => panic!("gave up: {reason}"),
     }
+}
+
+#[test]
+fn a_region_is_learnt_once_and_without_a_wait() {
+    let learn = decide_once(FIRST, &Failure::Misdirected, u64::MAX);
+    let Decision::Retry { after, remedy, .. } = learn else { panic!("{learn:?}") };
+    assert_eq!((after, remedy), (Duration::ZERO, Remedy::LearnRegion));
+    let remedies = Remedies { region_learnt: true, ..Remedies::default() };
+    let again = decide_once(Attempt { remedies, ..FIRST }, &Failure::Misdirected, 0);
+    assert_eq!(again, Decision::GiveUp(GiveUp::Permanent));
+    // It was refused, so even what must not be sent twice may be sent there.
+    let once = Attempt { repeat: Repeat::IfNotPerformed, ..FIRST };
+    assert!(matches!(decide_once(once, &Failure::Misdirected, 0), Decision::Retry { .. }));
 }
 
 #[test]

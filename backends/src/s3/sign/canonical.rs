@@ -113,7 +113,10 @@ pub(super) struct HeaderOrder(Order<SIGNED_HEADERS_MAX>);
 
 impl HeaderOrder {
     pub(super) fn of(request: &SigningRequest<'_>) -> Result<HeaderOrder, SignError> {
-        let headers = request.headers;
+        HeaderOrder::of_headers(request.headers)
+    }
+
+    pub(super) fn of_headers(headers: &[(&str, &[u8])]) -> Result<HeaderOrder, SignError> {
         let lower = |name: &str| !name.is_empty() && !name.bytes().any(|b| b.is_ascii_uppercase());
         if let Some((name, _)) = headers.iter().find(|(name, _)| !lower(name)) {
             return Err(SignError::HeaderName { name: (*name).to_owned() });

@@ -14,6 +14,17 @@ pub struct ListPage {
     pub common_prefixes: Vec<String>,
     /// What the next page is asked for with; `None` on the last page.
     pub next_continuation_token: Option<String>,
+    /// Whether who asked pays; told by the head of the answer.
+    pub request_charged: bool,
+}
+
+/// An account.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Owner {
+    /// Its canonical id.
+    pub id: String,
+    /// A name for people; AWS has stopped telling it.
+    pub display_name: Option<String>,
 }
 
 /// One object of a page.
@@ -29,6 +40,16 @@ pub struct ListedObject {
     pub last_modified: Option<Timestamp>,
     /// `STANDARD`, `GLACIER`, ...
     pub storage_class: Option<String>,
+    /// Whose it is, where that was asked for.
+    pub owner: Option<Owner>,
+    /// The kinds of checksums that are kept of it.
+    pub checksum_algorithms: Vec<String>,
+    /// What they cover: `FULL_OBJECT` or `COMPOSITE`.
+    pub checksum_type: Option<String>,
+    /// Whether an archived object is being restored, where that was asked for.
+    pub restore_in_progress: Option<bool>,
+    /// Until when a restored object stays.
+    pub restore_expiry: Option<Timestamp>,
 }
 
 /// Reads a page of ListObjectsV2. Keys and prefixes are decoded where the page says `encoding-type`
@@ -66,6 +87,22 @@ impl ListPageBuilder {
             "Contents/LastModified" => {
                 self.object.rest.last_modified = Timestamp::parse_iso8601(text).ok();
             }
+            "Contents/ChecksumAlgorithm" => {
+                self.object.rest.checksum_algorithms.extend(some_text(text));
+            }
+            "Contents/ChecksumType" => self.object.rest.checksum_type = some_text(text),
+            "Contents/Owner/ID" => {
+                self.object.rest.owner.get_or_insert_default().id = text.trim().to_owned();
+            }
+            "Contents/Owner/DisplayName" => {
+                self.object.rest.owner.get_or_insert_default().display_name = some_text(text);
+            }
+            "Contents/RestoreStatus/IsRestoreInProgress" => {
+                self.object.rest.restore_in_progress = Some(text.trim() == "true");
+            }
+            "Contents/RestoreStatus/RestoreExpiryDate" => {
+                self.object.rest.restore_expiry = Timestamp::parse_iso8601(text).ok();
+            }
             "Contents" => {
                 let object = std::mem::take(&mut self.object).finish()?;
                 self.page.objects.push(object);
@@ -84,10 +121,7 @@ impl ListPageBuilder {
     }
 
     fn check_entries(&self, limits: &XmlLimits) -> Result<(), XmlError> {
-        if self.page.objects.len() + self.page.common_prefixes.len() > limits.entries_max {
-            return Err(XmlError::Limit { limit: "entries_max", value: limits.entries_max });
-        }
-        Ok(())
+        limits.check_entries(self.page.objects.len() + self.page.common_prefixes.len())
     }
 
     fn finish(self) -> Result<ListPage, XmlError> {
@@ -125,7 +159,7 @@ fn decode_in_place(element: &'static str, text: &mut String) -> Result<(), XmlEr
     Ok(())
 }
 
-fn parse_number(element: &'static str, text: &str) -> Result<u64, XmlError> {
+pub(in crate::s3) fn parse_number(element: &'static str, text: &str) -> Result<u64, XmlError> {
     let wrong = || wrong_value(element, text, "number of bytes");
     let digits = text.trim();
     if !digits.bytes().all(|byte| byte.is_ascii_digit()) {
@@ -134,7 +168,7 @@ fn parse_number(element: &'static str, text: &str) -> Result<u64, XmlError> {
     digits.parse().map_err(|_| wrong())
 }
 
-fn parse_bool(element: &'static str, text: &str) -> Result<bool, XmlError> {
+pub(in crate::s3) fn parse_bool(element: &'static str, text: &str) -> Result<bool, XmlError> {
     match text.trim() {
         "true" => Ok(true),
         "false" => Ok(false),
@@ -200,6 +234,8 @@ mod tests {
                     etag: Some("\"fba9dede5f27731c9771645a39863328\"".to_owned()),
                     last_modified: Some(Timestamp::from_unix_seconds(1_255_369_830)),
                     storage_class: Some("STANDARD".to_owned()),
+                    owner: Some(Owner { id: "o".to_owned(), display_name: Some("n".to_owned()) }),
+                    ..ListedObject::default()
                 },
                 ListedObject { key: "zero".to_owned(), ..ListedObject::default() },
             ]

@@ -8,15 +8,16 @@ use quick_xml::events::{BytesRef, Event};
 use super::{XmlError, XmlLimits};
 
 /// An element that has ended.
-pub(super) struct Leaf<'a> {
+pub(in crate::s3) struct Leaf<'a> {
     /// The names from the root's child down to this element, without namespace, joined by `/`.
+    /// Empty for the root, which is only handed out where it has a text of its own.
     pub path: &'a str,
     /// The text since the last element began or ended, entities resolved, blanks kept.
     pub text: &'a str,
 }
 
 /// Reads `body`, whose root element must be `root`, to its end.
-pub(super) fn walk(
+pub(in crate::s3) fn walk(
     body: &[u8],
     limits: &XmlLimits,
     root: &'static str,
@@ -116,6 +117,9 @@ impl<V: FnMut(Leaf<'_>) -> Result<(), XmlError>> Walker<'_, V> {
         self.depth -= 1;
         if self.depth == 0 {
             self.ended = true;
+            if !self.text.trim().is_empty() {
+                (self.visit)(Leaf { path: "", text: &self.text }).map_err(Stop::Error)?;
+            }
         } else {
             let leaf = Leaf { path: &self.path, text: &self.text };
             (self.visit)(leaf).map_err(Stop::Error)?;
@@ -191,6 +195,13 @@ mod tests {
             "<?xml version=\"1.0\"?><!-- c --><r>x<a> 1 </a><b><c>2&amp;&#51;</c><d/></b></r>\n";
         let seen = leaves(text, &XmlLimits::default()).unwrap();
         assert_eq!(seen, ["a= 1 ", "b/c=2&3", "b/d=", "b="]);
+    }
+
+    #[test]
+    fn a_root_with_a_text_of_its_own_comes_last_and_without_a_path() {
+        let limits = XmlLimits::default();
+        assert_eq!(leaves("<r>eu-west-1</r>", &limits).unwrap(), ["=eu-west-1"]);
+        assert_eq!(leaves("<r><a>1</a> x</r>", &limits).unwrap(), ["a=1", "= x"]);
     }
 
     #[test]

@@ -1,0 +1,181 @@
+//! Any operation of S3 on one bucket, from any thread.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use bytes::Bytes;
+use hydrant_engine::{Core, Engine};
+
+use super::call::send;
+use super::credentials::Identity;
+use super::get::get;
+use super::ops::{
+    DELETE_KEYS_MAX, DeleteObject, DeleteObjects, DeleteOutcome, DeleteRefusal, GetObject,
+    ObjectId, ObjectInfo, Operation, RequestParts, Target,
+};
+use super::presign::{Presigned, presign};
+use super::store::{S3Store, Shared};
+use super::time::Timestamp;
+use crate::client::Task;
+use crate::error::{Error, ErrorKind, Result};
+
+/// Runs operations of S3 on one bucket. Clones share it, its connections and its settings.
+///
+/// It is reached from a store ([`crate::Store::s3`]) or opened by [`crate::Hydrant::s3`].
+///
+/// ```no_run
+/// use hydrant::Hydrant;
+/// use hydrant::s3::{HeadObject, PutObject, ServerSide};
+///
+/// # fn main() -> hydrant::Result<()> {
+/// let client = Hydrant::builder().build()?.s3("bucket")?;
+/// let mut put = PutObject::new("a/key", &b"hello"[..]);
+/// put.object.metadata.push(("made-by".into(), "me".into()));
+/// put.object.server_side = Some(ServerSide::S3);
+/// client.send(put).wait()?;
+/// let info = client.send(HeadObject::new("a/key")).wait()?;
+/// assert_eq!(info.metadata, [("made-by".to_owned(), "me".to_owned())]);
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct S3Client {
+    engine: Engine,
+    shared: Arc<Shared>,
+    /// The service that the bucket belongs to, for what is about no bucket.
+    service: Arc<Shared>,
+}
+
+impl S3Client {
+    pub(crate) fn new(engine: &Engine, store: &S3Store) -> S3Client {
+        let shared = Arc::clone(store.shared());
+        let service = Arc::new(shared.at(shared.endpoint.service()));
+        S3Client { engine: engine.clone(), shared, service }
+    }
+
+    /// The bucket.
+    pub fn bucket(&self) -> &str {
+        self.shared.endpoint.bucket()
+    }
+
+    /// A client for another bucket of the same service, with the same settings.
+    ///
+    /// # Errors
+    /// A name that no bucket can have.
+    pub fn with_bucket(&self, bucket: &str) -> Result<S3Client> {
+        let endpoint = self.shared.endpoint.with_bucket(bucket);
+        let endpoint = endpoint.map_err(|error| ErrorKind::Config(error.to_string()))?;
+        Ok(S3Client { shared: Arc::new(self.shared.at(endpoint)), ..self.clone() })
+    }
+
+    /// Runs an operation: signed, tried again where that may help, over a connection of a core. A
+    /// body that the operation brings is sent without a copy.
+    ///
+    /// [`GetObject`] tells what the object is and drops its bytes: use [`S3Client::get_object`], or
+    /// [`crate::Store::get`] for large ones.
+    pub fn send<O>(&self, operation: O) -> Task<O::Output>
+    where
+        O: Operation + Send + 'static,
+        O::Output: Send + 'static,
+    {
+        let mut parts = RequestParts::new();
+        let is_service = operation.encode(&mut parts).is_ok() && parts.target() == Target::Service;
+        let shared = Arc::clone(if is_service { &self.service } else { &self.shared });
+        Task::run(&self.engine, move |core| async move { send(&core, &shared, &operation).await })
+    }
+
+    /// Reads an object, or a range of it, into one buffer of the pool. What has more than
+    /// `bytes_max` bytes is refused, because the memory is taken before the request is sent
+    /// (POOL-1).
+    pub fn get_object(&self, operation: GetObject, bytes_max: usize) -> Task<(ObjectInfo, Bytes)> {
+        let shared = Arc::clone(&self.shared);
+        Task::run(&self.engine, move |core| async move {
+            get(&core, &shared, &operation, bytes_max).await
+        })
+    }
+
+    /// Deletes any number of objects, [`DELETE_KEYS_MAX`] a request, and tells of each what became
+    /// of it, in the order given. Keys that XML cannot carry are deleted one by one.
+    ///
+    /// # Errors
+    /// A request that failed as a whole; objects of requests before it may be gone.
+    pub fn delete_objects(&self, objects: Vec<ObjectId>) -> Task<Vec<DeleteOutcome>> {
+        let shared = Arc::clone(&self.shared);
+        Task::run(
+            &self.engine,
+            move |core| async move { delete_all(&core, &shared, objects).await },
+        )
+    }
+
+    /// Makes a URL with which anybody can run this operation from now on until it ends. The body of
+    /// a PUT is not covered by the signature.
+    ///
+    /// # Errors
+    /// No credentials; an operation that cannot be presigned; a life of more than 7 days.
+    pub fn presign<O: Operation>(&self, operation: &O, expires: Duration) -> Result<Presigned> {
+        self.presign_at(operation, SystemTime::now(), expires)
+    }
+
+    /// The same from a given moment on.
+    ///
+    /// # Errors
+    /// As [`S3Client::presign`].
+    pub fn presign_at<O: Operation>(
+        &self,
+        operation: &O,
+        from: SystemTime,
+        expires: Duration,
+    ) -> Result<Presigned> {
+        let Identity::Keys(credentials) = &self.shared.identity else {
+            let text = "there are no credentials to presign with; set AWS_ACCESS_KEY_ID and \
+                        AWS_SECRET_ACCESS_KEY";
+            return Err(ErrorKind::Config(text.to_owned()).into());
+        };
+        let from = Timestamp::from(from);
+        presign(operation, &self.shared.endpoint, credentials, from, expires)
+            .map_err(|error| Error::from(ErrorKind::InvalidInput(error.to_string())))
+    }
+}
+
+impl fmt::Debug for S3Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("S3Client").field("endpoint", &self.shared.endpoint).finish_non_exhaustive()
+    }
+}
+
+async fn delete_all(
+    core: &Core,
+    shared: &Arc<Shared>,
+    objects: Vec<ObjectId>,
+) -> Result<Vec<DeleteOutcome>> {
+    let (mut many, mut alone) = (Vec::new(), Vec::new());
+    for (place, object) in objects.into_iter().enumerate() {
+        if object.fits_xml() { many.push((place, object)) } else { alone.push((place, object)) }
+    }
+    let mut outcomes = Vec::with_capacity(many.len() + alone.len());
+    while !many.is_empty() {
+        let rest = many.split_off(many.len().min(DELETE_KEYS_MAX));
+        let (places, objects): (Vec<_>, Vec<_>) =
+            std::mem::replace(&mut many, rest).into_iter().unzip();
+        let told = send(core, shared, &DeleteObjects::new(objects)).await?;
+        outcomes.extend(places.into_iter().zip(told));
+    }
+    for (place, object) in alone {
+        let mut operation = DeleteObject::new(&object.key);
+        operation.version_id.clone_from(&object.version_id);
+        let result = match send(core, shared, &operation).await {
+            Ok(deleted) => Ok(deleted),
+            Err(error) => match error.kind() {
+                ErrorKind::S3(refusal) => Err(DeleteRefusal {
+                    code: refusal.code.clone(),
+                    message: refusal.message.clone(),
+                }),
+                _ => return Err(error),
+            },
+        };
+        outcomes.push((place, DeleteOutcome { object, result }));
+    }
+    outcomes.sort_by_key(|(place, _)| *place);
+    Ok(outcomes.into_iter().map(|(_, outcome)| outcome).collect())
+}

@@ -1,0 +1,358 @@
+//! Buckets: which there are, making and deleting them, where they are, whether they keep versions.
+
+use std::time::SystemTime;
+
+use super::fields::{Access, told};
+use super::parts::{InvalidRequest, RequestParts, Target};
+use super::{DecodeError, Operation, Payload, read_document};
+use crate::http1::request::Method;
+use crate::http1::response::ResponseHead;
+use crate::s3::encode::ByteSink;
+use crate::s3::endpoint::REGION_DEFAULT;
+use crate::s3::retry::Repeat;
+use crate::s3::time::Timestamp;
+use crate::s3::xml::{Owner, XmlLimits, some_text, write_element};
+
+/// Lists the buckets of the account.
+#[derive(Debug, Clone, Default)]
+#[non_exhaustive]
+pub struct ListBuckets {
+    /// Only names that begin so.
+    pub prefix: Option<String>,
+    /// Only buckets of this region.
+    pub bucket_region: Option<String>,
+    /// Where the page before ended.
+    pub continuation_token: Option<String>,
+    /// Entries of the page, 1 to 10,000.
+    pub max_buckets: Option<u32>,
+}
+
+/// One page of [`ListBuckets`].
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ListBucketsPage {
+    /// The buckets.
+    pub buckets: Vec<Bucket>,
+    /// Whose they are.
+    pub owner: Option<Owner>,
+    /// What the next page is asked for with; `None` on the last page.
+    pub continuation_token: Option<String>,
+}
+
+/// A bucket of the account.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Bucket {
+    /// Its name.
+    pub name: String,
+    /// When it was made.
+    pub created: Option<SystemTime>,
+    /// Where it is.
+    pub region: Option<String>,
+}
+
+impl Operation for ListBuckets {
+    type Output = ListBucketsPage;
+    const NAME: &'static str = "ListBuckets";
+
+    fn encode(&self, request: &mut RequestParts) -> Result<(), InvalidRequest> {
+        request.start(Method::Get, Target::Service)?;
+        request.query_opt("prefix", self.prefix.as_ref());
+        request.query_opt("bucket-region", self.bucket_region.as_ref());
+        request.query_opt("continuation-token", self.continuation_token.as_ref());
+        request.query_opt("max-buckets", self.max_buckets);
+        Ok(())
+    }
+
+    fn decode(
+        &self,
+        _: &ResponseHead<'_>,
+        document: &[u8],
+    ) -> Result<ListBucketsPage, DecodeError> {
+        let (mut page, mut bucket) = (ListBucketsPage::default(), Bucket::default());
+        let limits = XmlLimits::default();
+        read_document(document, &limits, "ListAllMyBucketsResult", |leaf| {
+            match leaf.path {
+                "Buckets/Bucket/Name" => bucket.name = leaf.text.trim().to_owned(),
+                "Buckets/Bucket/CreationDate" => {
+                    let at = Timestamp::parse_iso8601(leaf.text).ok();
+                    bucket.created = at.map(SystemTime::from);
+                }
+                "Buckets/Bucket/BucketRegion" => bucket.region = some_text(leaf.text),
+                "Buckets/Bucket" => {
+                    page.buckets.push(std::mem::take(&mut bucket));
+                    limits.check_entries(page.buckets.len())?;
+                }
+                "Owner/ID" => {
+                    page.owner.get_or_insert_default().id = leaf.text.trim().to_owned();
+                }
+                "Owner/DisplayName" => {
+                    page.owner.get_or_insert_default().display_name = some_text(leaf.text);
+                }
+                "ContinuationToken" => page.continuation_token = some_text(leaf.text),
+                _ => {}
+            }
+            Ok(())
+        })?;
+        if page.continuation_token.is_some() && page.continuation_token == self.continuation_token {
+            let text = "the listing repeats its continuation token";
+            return Err(DecodeError::Contradiction(text.to_owned()));
+        }
+        Ok(page)
+    }
+}
+
+/// Makes the bucket of the client.
+#[derive(Debug, Clone, Default)]
+#[non_exhaustive]
+pub struct CreateBucket {
+    /// The region to make it in; `None`, and `us-east-1`, is the endpoint's own.
+    pub region: Option<String>,
+    /// A canned ACL.
+    pub acl: Option<String>,
+    /// Whether objects in it can be locked.
+    pub object_lock: bool,
+    /// `BucketOwnerPreferred`, `ObjectWriter` or `BucketOwnerEnforced`.
+    pub object_ownership: Option<String>,
+}
+
+impl Operation for CreateBucket {
+    /// Where it is: `Location`.
+    type Output = Option<String>;
+    const NAME: &'static str = "CreateBucket";
+
+    fn encode(&self, request: &mut RequestParts) -> Result<(), InvalidRequest> {
+        request.start(Method::Put, Target::Bucket)?;
+        request.header_opt("x-amz-acl", self.acl.as_ref());
+        if self.object_lock {
+            request.header("x-amz-bucket-object-lock-enabled", "true");
+        }
+        request.header_opt("x-amz-object-ownership", self.object_ownership.as_ref());
+        Ok(())
+    }
+
+    fn payload(&self) -> Payload {
+        // The region that is the default of all must not be named.
+        let Some(region) = self.region.as_deref().filter(|region| *region != REGION_DEFAULT) else {
+            return Payload::None;
+        };
+        let mut xml = Vec::new();
+        xml.put(b"<CreateBucketConfiguration xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\">");
+        write_element("LocationConstraint", region, &mut xml);
+        xml.put(b"</CreateBucketConfiguration>");
+        Payload::Document { xml, md5: false }
+    }
+
+    fn decode(&self, head: &ResponseHead<'_>, _: &[u8]) -> Result<Option<String>, DecodeError> {
+        Ok(told(head, "location"))
+    }
+
+    fn repeat(&self) -> Repeat {
+        Repeat::IfNotPerformed
+    }
+}
+
+/// Deletes the bucket of the client, which must be empty.
+#[derive(Debug, Clone, Default)]
+#[non_exhaustive]
+pub struct DeleteBucket {
+    /// Who asks.
+    pub access: Access,
+}
+
+impl Operation for DeleteBucket {
+    type Output = ();
+    const NAME: &'static str = "DeleteBucket";
+
+    fn encode(&self, request: &mut RequestParts) -> Result<(), InvalidRequest> {
+        request.start(Method::Delete, Target::Bucket)?;
+        self.access.encode(request);
+        Ok(())
+    }
+
+    fn decode(&self, _: &ResponseHead<'_>, _: &[u8]) -> Result<(), DecodeError> {
+        Ok(())
+    }
+
+    fn repeat(&self) -> Repeat {
+        Repeat::IfNotPerformed
+    }
+}
+
+/// Asks whether the bucket of the client is there and may be used.
+#[derive(Debug, Clone, Default)]
+#[non_exhaustive]
+pub struct HeadBucket {
+    /// Who asks.
+    pub access: Access,
+}
+
+/// What HeadBucket tells.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct BucketInfo {
+    /// Its region.
+    pub region: Option<String>,
+    /// Whether the name is an alias of an access point.
+    pub access_point_alias: bool,
+    /// Where it is, on S3 Express.
+    pub location_name: Option<String>,
+}
+
+impl Operation for HeadBucket {
+    type Output = BucketInfo;
+    const NAME: &'static str = "HeadBucket";
+
+    fn encode(&self, request: &mut RequestParts) -> Result<(), InvalidRequest> {
+        request.start(Method::Head, Target::Bucket)?;
+        self.access.encode(request);
+        Ok(())
+    }
+
+    fn decode(&self, head: &ResponseHead<'_>, _: &[u8]) -> Result<BucketInfo, DecodeError> {
+        let alias = told(head, "x-amz-access-point-alias");
+        Ok(BucketInfo {
+            region: told(head, "x-amz-bucket-region"),
+            access_point_alias: alias.is_some_and(|text| text == "true"),
+            location_name: told(head, "x-amz-bucket-location-name"),
+        })
+    }
+}
+
+/// Asks in which region the bucket of the client is.
+#[derive(Debug, Clone, Default)]
+#[non_exhaustive]
+pub struct GetBucketLocation {
+    /// Who asks.
+    pub access: Access,
+}
+
+impl Operation for GetBucketLocation {
+    /// The region. The oldest one is told as nothing, and `EU` stands for `eu-west-1`.
+    type Output = String;
+    const NAME: &'static str = "GetBucketLocation";
+
+    fn encode(&self, request: &mut RequestParts) -> Result<(), InvalidRequest> {
+        request.start(Method::Get, Target::Bucket)?;
+        request.query("location", "");
+        self.access.encode(request);
+        Ok(())
+    }
+
+    fn decode(&self, _: &ResponseHead<'_>, document: &[u8]) -> Result<String, DecodeError> {
+        // The root is the answer itself; some servers put one more of the same name inside.
+        let mut region = None;
+        let limits = XmlLimits::default();
+        let inside = read_document(document, &limits, "LocationConstraint", |leaf| {
+            if matches!(leaf.path, "" | "LocationConstraint") {
+                region = some_text(leaf.text).or(region.take());
+            }
+            Ok(())
+        });
+        inside?;
+        Ok(match region.as_deref() {
+            None => REGION_DEFAULT.to_owned(),
+            Some("EU") => "eu-west-1".to_owned(),
+            Some(region) => region.to_owned(),
+        })
+    }
+}
+
+/// Whether a bucket keeps versions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Versioning {
+    /// It does.
+    Enabled,
+    /// It did, and keeps those that it has.
+    Suspended,
+}
+
+impl Versioning {
+    fn name(self) -> &'static str {
+        match self {
+            Versioning::Enabled => "Enabled",
+            Versioning::Suspended => "Suspended",
+        }
+    }
+}
+
+/// Asks whether the bucket of the client keeps versions.
+#[derive(Debug, Clone, Default)]
+#[non_exhaustive]
+pub struct GetBucketVersioning {
+    /// Who asks.
+    pub access: Access,
+}
+
+impl Operation for GetBucketVersioning {
+    /// `None` where it never did.
+    type Output = Option<Versioning>;
+    const NAME: &'static str = "GetBucketVersioning";
+
+    fn encode(&self, request: &mut RequestParts) -> Result<(), InvalidRequest> {
+        request.start(Method::Get, Target::Bucket)?;
+        request.query("versioning", "");
+        self.access.encode(request);
+        Ok(())
+    }
+
+    fn decode(
+        &self,
+        _: &ResponseHead<'_>,
+        document: &[u8],
+    ) -> Result<Option<Versioning>, DecodeError> {
+        let mut status = None;
+        read_document(document, &XmlLimits::default(), "VersioningConfiguration", |leaf| {
+            if leaf.path == "Status" {
+                let known = [Versioning::Enabled, Versioning::Suspended];
+                status = known.into_iter().find(|it| it.name() == leaf.text.trim());
+            }
+            Ok(())
+        })?;
+        Ok(status)
+    }
+}
+
+/// Says whether the bucket of the client keeps versions.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct PutBucketVersioning {
+    /// Whether it does.
+    pub versioning: Versioning,
+    /// `x-amz-mfa`: serial number and code, where the bucket demands them.
+    pub mfa: Option<String>,
+    /// Who asks.
+    pub access: Access,
+}
+
+impl PutBucketVersioning {
+    /// Says so.
+    pub fn new(versioning: Versioning) -> PutBucketVersioning {
+        PutBucketVersioning { versioning, mfa: None, access: Access::default() }
+    }
+}
+
+impl Operation for PutBucketVersioning {
+    type Output = ();
+    const NAME: &'static str = "PutBucketVersioning";
+
+    fn encode(&self, request: &mut RequestParts) -> Result<(), InvalidRequest> {
+        request.start(Method::Put, Target::Bucket)?;
+        request.query("versioning", "");
+        request.header_opt("x-amz-mfa", self.mfa.as_ref());
+        self.access.encode(request);
+        Ok(())
+    }
+
+    fn payload(&self) -> Payload {
+        let mut xml = Vec::new();
+        xml.put(b"<VersioningConfiguration xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\">");
+        write_element("Status", self.versioning.name(), &mut xml);
+        xml.put(b"</VersioningConfiguration>");
+        Payload::Document { xml, md5: true }
+    }
+
+    fn decode(&self, _: &ResponseHead<'_>, _: &[u8]) -> Result<(), DecodeError> {
+        Ok(())
+    }
+}

@@ -1,0 +1,124 @@
+//! What one core keeps for one store: connections, memory for heads, the budget of retries, and what
+//! it has learnt of the server.
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::UNIX_EPOCH;
+
+use hydrant_engine::Core;
+
+use super::endpoint::Endpoint;
+use super::ops::{InvalidRequest, Operation};
+use super::request::{BodyInfo, Caller, Scratch};
+use super::retry::RetryBudget;
+use super::store::Shared;
+use super::time::Timestamp;
+use crate::http1::request::Method;
+use crate::http1::{ConnectionPool, HttpError, Origin};
+
+/// What one core keeps for one store.
+pub(super) struct PerCore {
+    pub(super) connections: ConnectionPool,
+    pub(super) endpoint: Endpoint,
+    host: String,
+    scratch: RefCell<Scratch>,
+    pub(super) budget: RefCell<RetryBudget>,
+    /// What the server's clock is ahead of ours, in seconds, once it has complained.
+    clock_ahead_s: Cell<i64>,
+}
+
+/// The stores that one core has worked for; those that are gone are swept out on the next look-up.
+#[derive(Default)]
+struct Stores(RefCell<Vec<(std::sync::Weak<Shared>, Rc<PerCore>)>>);
+
+impl PerCore {
+    pub(super) fn of(core: &Core, shared: &Arc<Shared>) -> Rc<PerCore> {
+        let stores = core.local(Stores::default);
+        let mut stores = stores.0.borrow_mut();
+        stores.retain(|(store, _)| store.strong_count() > 0);
+        let found = stores.iter().find(|(store, _)| std::ptr::eq(store.as_ptr(), &**shared));
+        if let Some((_, per_core)) = found {
+            return Rc::clone(per_core);
+        }
+        let per_core = Rc::new(PerCore::new(shared, shared.endpoint.clone()));
+        stores.push((Arc::downgrade(shared), Rc::clone(&per_core)));
+        per_core
+    }
+
+    fn new(shared: &Shared, endpoint: Endpoint) -> PerCore {
+        let origin = Origin {
+            host: endpoint.connect_host().to_owned(),
+            port: endpoint.port(),
+            #[cfg(feature = "tls")]
+            tls: shared.tls.as_ref().map(hydrant_engine::TlsConfig::with_own_sessions),
+        };
+        PerCore {
+            connections: ConnectionPool::new(origin, shared.config.http.clone()),
+            host: endpoint.host_header(),
+            endpoint,
+            scratch: RefCell::default(),
+            budget: RefCell::default(),
+            clock_ahead_s: Cell::new(0),
+        }
+    }
+
+    /// The same for a bucket that turned out to be in another region; all later calls of this core
+    /// go there. The name of the host is made from the region, never taken from an answer (SEC-3).
+    pub(super) fn in_region(
+        self: &Rc<PerCore>,
+        core: &Core,
+        shared: &Arc<Shared>,
+        region: &str,
+    ) -> Option<Rc<PerCore>> {
+        let stores = core.local(Stores::default);
+        let mut stores = stores.0.borrow_mut();
+        let known = stores.iter_mut().find(|(store, _)| std::ptr::eq(store.as_ptr(), &**shared));
+        let (_, known) = known?;
+        if !Rc::ptr_eq(known, self) {
+            // Another call has learnt it meanwhile.
+            return Some(Rc::clone(known));
+        }
+        let endpoint = self.endpoint.in_region(region).ok()?;
+        let mut moved = PerCore::new(shared, endpoint);
+        moved.budget = RefCell::new(self.budget.borrow().clone());
+        moved.clock_ahead_s = self.clock_ahead_s.clone();
+        *known = Rc::new(moved);
+        Some(Rc::clone(known))
+    }
+
+    /// Finds out whether an operation can be asked for at all.
+    pub(super) fn check(&self, operation: &impl Operation) -> Result<(), InvalidRequest> {
+        self.scratch.borrow_mut().check(operation)
+    }
+
+    /// Writes the head of an attempt as of now.
+    pub(super) fn write(
+        &self,
+        core: &Core,
+        shared: &Shared,
+        operation: &impl Operation,
+        body: &BodyInfo,
+        out: &mut [u8],
+    ) -> Result<(usize, Method), HttpError> {
+        let caller = Caller {
+            endpoint: &self.endpoint,
+            host: &self.host,
+            identity: &shared.identity,
+            now: own_clock(core).shifted(self.clock_ahead_s.get()),
+        };
+        self.scratch.borrow_mut().write_head(out, operation, body, caller)
+    }
+
+    /// Takes the server's clock for the right one.
+    pub(super) fn learn_clock(&self, core: &Core, server: Timestamp) {
+        let (server, own) = (server.unix_seconds(), own_clock(core).unix_seconds());
+        self.clock_ahead_s.set(server as i64 - own as i64);
+    }
+}
+
+/// The wall clock of the core.
+pub(super) fn own_clock(core: &Core) -> Timestamp {
+    let since = core.wall_clock().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Timestamp::from_unix_seconds(since.as_secs())
+}

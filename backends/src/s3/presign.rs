@@ -1,0 +1,128 @@
+//! URLs that carry their own signature: whoever has one can make that one request until it ends.
+
+use std::fmt;
+use std::time::Duration;
+
+use super::credentials::Credentials;
+use super::encode::{encode_query, write_query};
+use super::endpoint::Endpoint;
+use super::ops::{InvalidRequest, Operation, Payload, RequestParts, Target};
+use super::sign::{
+    PayloadHash, Scope, SignError, SigningKeyCache, SigningRequest, sign_query,
+    write_signed_header_names,
+};
+use super::time::{SigningTime, Timestamp};
+use crate::http1::request::Method;
+
+/// The longest life of a presigned URL: 7 days. Source: Amazon S3 user guide, "Download and upload
+/// objects with presigned URLs".
+pub const EXPIRES_MAX: Duration = Duration::from_secs(7 * 24 * 3600);
+
+/// A request that needs no credentials to be made. It is a secret as long as it lives, so its
+/// `Debug` shows neither query nor header values (SEC-1).
+#[derive(Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Presigned {
+    /// The method to use.
+    pub method: Method,
+    /// The URL, signature included.
+    pub url: String,
+    /// Headers that are signed too: they have to be sent with just these values.
+    pub headers: Vec<(String, String)>,
+}
+
+impl fmt::Debug for Presigned {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names: Vec<_> = self.headers.iter().map(|(name, _)| name).collect();
+        f.debug_struct("Presigned")
+            .field("method", &self.method)
+            .field("url", &self.url.split('?').next().unwrap_or_default())
+            .field("headers", &names)
+            .finish()
+    }
+}
+
+/// Why a URL cannot be signed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum PresignError {
+    /// A request that no server could take.
+    #[error(transparent)]
+    Request(#[from] InvalidRequest),
+    /// It cannot be signed.
+    #[error(transparent)]
+    Sign(#[from] SignError),
+    /// It would live for no time, or longer than S3 allows.
+    #[error("a presigned URL lives for 1 second to 7 days, not for {0:?}")]
+    Expires(Duration),
+    /// The operation needs a document of its own.
+    #[error("{0} sends a document and cannot be presigned")]
+    Document(&'static str),
+}
+
+/// Makes a URL for an operation, good from `now` on for `expires`. The body of a PUT is not covered
+/// by the signature.
+///
+/// # Errors
+/// An operation that cannot be asked for like this.
+pub fn presign<O: Operation>(
+    operation: &O,
+    endpoint: &Endpoint,
+    credentials: &Credentials,
+    now: Timestamp,
+    expires: Duration,
+) -> Result<Presigned, PresignError> {
+    if expires.as_secs() == 0 || expires > EXPIRES_MAX {
+        return Err(PresignError::Expires(expires));
+    }
+    if matches!(operation.payload(), Payload::Document { .. }) {
+        return Err(PresignError::Document(O::NAME));
+    }
+    let mut parts = RequestParts::new();
+    operation.encode(&mut parts)?;
+
+    let host = endpoint.host_header();
+    let mut headers: Vec<(&str, &[u8])> = vec![("host", host.as_bytes())];
+    headers.extend(parts.headers().map(|(name, value)| (name, value.as_bytes())));
+    let mut path = Vec::new();
+    match parts.target() {
+        Target::Object(key) => endpoint.write_object_path(key, &mut path),
+        Target::Bucket | Target::Service => endpoint.write_bucket_path(&mut path),
+    }
+    let time = SigningTime::new(now);
+    let scope = Scope { time, region: endpoint.region(), service: "s3" };
+    let credential = format!("{}/{scope}", credentials.access_key_id());
+    let date = String::from_utf8_lossy(time.date_time()).into_owned();
+    let seconds = expires.as_secs().to_string();
+    let names = write_signed_header_names(&headers)?;
+
+    let mut query: Vec<(&str, &str)> = parts.query_pairs().collect();
+    query.extend([
+        ("X-Amz-Algorithm", "AWS4-HMAC-SHA256"),
+        ("X-Amz-Credential", &credential),
+        ("X-Amz-Date", &date),
+        ("X-Amz-Expires", &seconds),
+        ("X-Amz-SignedHeaders", &names),
+    ]);
+    query.extend(credentials.session_token().map(|token| ("X-Amz-Security-Token", token)));
+    let request = SigningRequest {
+        method: parts.method().as_str(),
+        path: &path,
+        query: &query,
+        headers: &headers,
+        payload: PayloadHash::Unsigned,
+    };
+    let signature = sign_query(&request, scope, credentials, &mut SigningKeyCache::new())?;
+
+    let mut url = format!("{}://{host}", endpoint.scheme().name()).into_bytes();
+    url.extend_from_slice(&path);
+    write_query(&query, &mut url);
+    url.extend_from_slice(b"&X-Amz-Signature=");
+    encode_query(signature.as_bytes(), &mut url);
+    let sent = parts.headers().map(|(name, value)| (name.to_owned(), value.to_owned()));
+    Ok(Presigned {
+        method: parts.method(),
+        url: String::from_utf8_lossy(&url).into_owned(),
+        headers: sent.collect(),
+    })
+}

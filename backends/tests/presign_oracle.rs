@@ -1,0 +1,203 @@
+//! Presigned URLs against those of the AWS SDK for Rust, on random requests.
+
+use std::time::{Duration, SystemTime};
+
+use aws_credential_types::Credentials as OracleCredentials;
+use aws_sigv4::http_request::{
+    PayloadChecksumKind, PercentEncodingMode, SignableBody, SignableRequest, SignatureLocation,
+    SigningSettings, UriPathNormalizationMode, sign as oracle_sign,
+};
+use aws_sigv4::sign::v4;
+use hydrant::s3::credentials::Credentials;
+use hydrant::s3::encode::{encode_path, encode_query};
+use hydrant::s3::endpoint::{AddressStyle, Endpoint, EndpointOptions};
+use hydrant::s3::presign::presign;
+use hydrant::s3::time::Timestamp;
+use hydrant::s3::{
+    DeleteObject, GetObject, HeadObject, ListObjectsV2, PresignError, Presigned, PutObject,
+    UploadPart,
+};
+use proptest::prelude::*;
+
+const HOST: &str = "bucket.s3.example:9000";
+
+#[derive(Clone, Debug)]
+struct Sample {
+    key: String,
+    version: Option<String>,
+    metadata: Vec<(String, String)>,
+    token: Option<String>,
+    secret: String,
+    region: String,
+    unix_seconds: u64,
+    expires_s: u64,
+}
+
+fn sample() -> impl Strategy<Value = Sample> {
+    let piece = prop_oneof![
+        any::<String>(),
+        prop::sample::select(vec!["/", "//", ".", "..", " ", "+", "%", "?", "#", "\n", "é"])
+            .prop_map(str::to_owned),
+    ];
+    let key = prop::collection::vec(piece, 1..6)
+        .prop_map(|pieces| pieces.concat())
+        .prop_filter("a key", |key| !key.is_empty());
+    let metadata = prop::collection::btree_map("[a-d]{1,2}", "[!-~]{0,5}[ ]{0,3}[!-~]{1,5}", 0..4);
+    (
+        key,
+        prop::option::of("[ -~]{1,20}"),
+        metadata.prop_map(|map| map.into_iter().collect()),
+        prop::option::of("[A-Za-z0-9+/=]{1,80}"),
+        "[A-Za-z0-9+/]{1,80}",
+        "[a-z]{2}-[a-z]{4}-[1-9]",
+        0..4_102_444_800u64,
+        1..=604_800u64,
+    )
+        .prop_map(
+            |(key, version, metadata, token, secret, region, unix_seconds, expires_s)| Sample {
+                key,
+                version,
+                metadata,
+                token,
+                secret,
+                region,
+                unix_seconds,
+                expires_s,
+            },
+        )
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(300))]
+
+    #[test]
+    fn reads_are_presigned_alike(sample in sample()) {
+        let mut get = GetObject::new(&sample.key[..]);
+        get.version_id.clone_from(&sample.version);
+        let query: Vec<_> =
+            sample.version.iter().map(|version| ("versionId", version.clone())).collect();
+        let ours = ours(&sample, &get).unwrap();
+        prop_assert_eq!(ours.method.as_str(), "GET");
+        prop_assert_eq!(parts_of(&ours.url), parts_of(&theirs(&sample, "GET", &query, &[])));
+        let head = self::ours(&sample, &HeadObject(get)).unwrap();
+        prop_assert_eq!(parts_of(&head.url), parts_of(&theirs(&sample, "HEAD", &query, &[])));
+    }
+
+    #[test]
+    fn writes_are_presigned_alike(sample in sample()) {
+        let mut put = PutObject::new(&sample.key[..], &b""[..]);
+        put.object.metadata.clone_from(&sample.metadata);
+        let headers: Vec<_> = sample
+            .metadata
+            .iter()
+            .map(|(name, value)| (format!("x-amz-meta-{name}"), value.clone()))
+            .collect();
+        let ours = ours(&sample, &put).unwrap();
+        prop_assert_eq!(parts_of(&ours.url), parts_of(&theirs(&sample, "PUT", &[], &headers)));
+        prop_assert_eq!(&ours.headers, &headers);
+
+        let part = UploadPart::new(&sample.key[..], "U+/=", 7, &b""[..]);
+        let query = [("partNumber", "7".to_owned()), ("uploadId", "U+/=".to_owned())];
+        let ours = self::ours(&sample, &part).unwrap();
+        prop_assert_eq!(parts_of(&ours.url), parts_of(&theirs(&sample, "PUT", &query, &[])));
+
+        let delete = self::ours(&sample, &DeleteObject::new(&sample.key[..])).unwrap();
+        prop_assert_eq!(parts_of(&delete.url), parts_of(&theirs(&sample, "DELETE", &[], &[])));
+    }
+}
+
+#[test]
+fn a_life_that_is_none_is_refused_and_debug_shows_no_signature() {
+    let sample = Sample {
+        key: "k".into(),
+        version: None,
+        metadata: Vec::new(),
+        token: Some("canary".into()),
+        secret: "s".into(),
+        region: "r".into(),
+        unix_seconds: 0,
+        expires_s: 604_800,
+    };
+    let good = ours(&sample, &GetObject::new("k")).unwrap();
+    let signature = good.url.rsplit('=').next().unwrap();
+    let shown = format!("{good:?}");
+    assert!(!shown.contains(signature) && !shown.contains("canary"), "{shown}");
+    for expires_s in [0, 604_801] {
+        let refused = ours(&Sample { expires_s, ..sample.clone() }, &GetObject::new("k"));
+        assert!(matches!(refused, Err(PresignError::Expires(_))), "{expires_s}");
+    }
+    assert!(ours(&sample, &ListObjectsV2::default()).unwrap().url.contains("list-type=2"));
+    assert!(matches!(ours(&sample, &GetObject::new("")), Err(PresignError::Request(_))));
+}
+
+fn ours(
+    sample: &Sample,
+    operation: &impl hydrant::s3::Operation,
+) -> Result<Presigned, PresignError> {
+    let options = EndpointOptions {
+        url: Some("http://s3.example:9000".into()),
+        region: Some(sample.region.clone()),
+        style: Some(AddressStyle::VirtualHost),
+    };
+    let endpoint = Endpoint::resolve("bucket", &options).unwrap();
+    let credentials =
+        Credentials::new("AKID", &sample.secret[..], sample.token.clone(), None).unwrap();
+    let now = Timestamp::from_unix_seconds(sample.unix_seconds);
+    presign(operation, &endpoint, &credentials, now, Duration::from_secs(sample.expires_s))
+}
+
+/// The same by the SDK's signer.
+fn theirs(
+    sample: &Sample,
+    method: &str,
+    query: &[(&str, String)],
+    headers: &[(String, String)],
+) -> String {
+    let mut settings = SigningSettings::default();
+    settings.percent_encoding_mode = PercentEncodingMode::Single;
+    settings.uri_path_normalization_mode = UriPathNormalizationMode::Disabled;
+    settings.payload_checksum_kind = PayloadChecksumKind::NoHeader;
+    settings.signature_location = SignatureLocation::QueryParams;
+    settings.expires_in = Some(Duration::from_secs(sample.expires_s));
+    let credentials =
+        OracleCredentials::new("AKID", &sample.secret[..], sample.token.clone(), None, "test");
+    let identity = credentials.into();
+    let params = v4::SigningParams::builder()
+        .identity(&identity)
+        .region(&sample.region)
+        .name("s3")
+        .time(SystemTime::UNIX_EPOCH + Duration::from_secs(sample.unix_seconds))
+        .settings(settings)
+        .build()
+        .unwrap()
+        .into();
+    let mut uri = format!("http://{HOST}/").into_bytes();
+    encode_path(sample.key.as_bytes(), &mut uri);
+    for (position, (name, value)) in query.iter().enumerate() {
+        uri.push(if position == 0 { b'?' } else { b'&' });
+        uri.extend_from_slice(name.as_bytes());
+        uri.push(b'=');
+        encode_query(value.as_bytes(), &mut uri);
+    }
+    let mut uri = String::from_utf8(uri).unwrap();
+    let given = headers.iter().map(|(name, value)| (&name[..], &value[..]));
+    let request =
+        SignableRequest::new(method, uri.clone(), given, SignableBody::UnsignedPayload).unwrap();
+    let (instructions, _) = oracle_sign(request, &params).unwrap().into_parts();
+    let (_, pairs) = instructions.into_parts();
+    for (name, value) in pairs {
+        uri.push(if uri.contains('?') { '&' } else { '?' });
+        let mut encoded = Vec::new();
+        encode_query(value.as_bytes(), &mut encoded);
+        uri.push_str(&format!("{name}={}", String::from_utf8(encoded).unwrap()));
+    }
+    uri
+}
+
+/// Path and query pairs; their order is free.
+fn parts_of(url: &str) -> (String, Vec<String>) {
+    let (path, query) = url.split_once('?').expect("a query");
+    let mut pairs: Vec<_> = query.split('&').map(str::to_owned).collect();
+    pairs.sort();
+    (path.to_owned(), pairs)
+}
