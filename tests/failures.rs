@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::time::Duration;
 
+use hydrant::s3::PutObject;
 use hydrant::{Bytes, Class, ErrorKind, Hydrant, Location, PutOptions};
 use hydrant_tests::{BUCKET, Dice, PART, Peer, Seen, Wire, client, client_with, noise, read_all};
 
@@ -386,6 +387,28 @@ fn a_refusal_in_the_middle_of_an_upload_is_what_the_caller_sees() {
         assert!(error.to_string().contains("403"), "closes: {closes}: {error}");
         assert_eq!((error.class(), peer.seen().len()), (Class::Config, 1), "{error}");
     }
+}
+
+#[test]
+fn a_refusal_whose_document_comes_late_is_read_to_its_end() {
+    let peer = Peer::start(move |_, wire| {
+        let document = "<Error><Code>EntityTooLarge</Code><Message>too much</Message></Error>";
+        let (first, second) = document.split_at(20);
+        let length = document.len();
+        let head = format!("HTTP/1.1 400 Bad Request\r\nContent-Length: {length}\r\n\r\n");
+        // Segments of their own, and not a byte of the body is read.
+        wire.send_bytewise(head.as_bytes())?;
+        std::thread::sleep(Duration::from_millis(20));
+        wire.send_bytewise(first.as_bytes())?;
+        std::thread::sleep(Duration::from_millis(20));
+        wire.send_bytewise(second.as_bytes())
+    });
+    let hydrant = client(&peer.url());
+    let put = PutObject::new("object", Bytes::from(vec![0; 32 << 20]));
+    let error = hydrant.s3(BUCKET).expect("a bucket").send(put).wait().expect_err("refused");
+    let ErrorKind::S3(told) = error.kind() else { panic!("{error}") };
+    assert_eq!((&*told.code, &*told.message), ("EntityTooLarge", "too much"));
+    assert_eq!(peer.seen().len(), 1);
 }
 
 #[test]

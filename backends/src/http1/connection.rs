@@ -32,6 +32,8 @@ pub(crate) struct Connection {
     /// Bytes of the body that came together with the head.
     residue: Range<usize>,
     body: Option<BodyState>,
+    /// The document of a refusal, received while the request was still going out.
+    early: Option<Vec<u8>>,
     requests: u32,
     /// A request did not go out whole: the peer waits for the rest.
     broken: bool,
@@ -102,6 +104,7 @@ impl Connection {
             incoming: Some(heads.incoming),
             residue: 0..0,
             body: None,
+            early: None,
             requests: 0,
             broken: false,
             idle_since: core.now(),
@@ -129,6 +132,7 @@ impl Connection {
         let served_before = self.requests > 0;
         self.requests += 1;
         self.body = None;
+        self.early = None;
         let incoming = self.incoming.take().expect("a connection serves one request at a time");
         let (sent, received) = self.send_and_receive(outgoing, head_bytes, body, incoming).await;
         self.outgoing = sent.head.into_lease().ok();
@@ -205,23 +209,16 @@ impl Connection {
 
     /// Receives the rest of the body as a document: a listing, an error. Not for payload.
     pub(crate) async fn receive_document(&mut self) -> Result<Vec<u8>, HttpError> {
+        if let Some(document) = self.early.take() {
+            return Ok(document);
+        }
         let limit_bytes = self.limits.document_bytes_max as u64;
         let mut document = Vec::new();
         loop {
             let pending = std::mem::replace(&mut self.residue, 0..0);
             let incoming = self.incoming.as_mut().ok_or_else(no_answer)?;
             let body = self.body.as_mut().ok_or_else(no_answer)?;
-            let mut input = &incoming.as_mut_slice()[pending];
-            while !input.is_empty() {
-                match body.feed(input)? {
-                    BodyEvent::Data(data) => {
-                        document.extend_from_slice(&input[data.clone()]);
-                        input = &input[data.end..];
-                    }
-                    BodyEvent::NeedMore => input = &[],
-                    BodyEvent::End { .. } => break,
-                }
-            }
+            feed_document(body, &incoming.as_mut_slice()[pending], &mut document)?;
             if document.len() as u64 > limit_bytes {
                 return Err(HttpError::BodyTooLong { limit_bytes });
             }
@@ -277,26 +274,38 @@ impl Connection {
         let mut send = pin!(send_request(stream, outgoing, head_bytes, body, stall));
         let mut receive = pin!(receive_head(&self.core, stream, incoming, &self.limits));
         let mut answer = None;
-        // The send runs to its end. A refusal that comes before resets the connection: that ends
-        // the send, which gives the body back. A success may well be seen before the last
-        // notification of a zero-copy send.
-        let mut reset = false;
-        let mut sent = std::future::poll_fn(|cx| {
-            let out = send.as_mut().poll(cx);
+        // The send runs to its end, unless a refusal comes before. A success may well be seen
+        // before the last notification of a zero-copy send.
+        let sent = std::future::poll_fn(|cx| {
+            if let Poll::Ready(sent) = send.as_mut().poll(cx) {
+                return Poll::Ready(Some(sent));
+            }
             if answer.is_none()
                 && let Poll::Ready(received) = receive.as_mut().poll(cx)
             {
                 let refused = received.as_ref().map_or(true, |received| received.status >= 300);
-                if refused && out.is_pending() {
-                    stream.reset();
-                    reset = true;
-                }
                 answer = Some(received);
+                if refused {
+                    return Poll::Ready(None);
+                }
             }
-            out
+            Poll::Pending
         })
         .await;
-        sent.reset = reset;
+        let Some(mut sent) = sent else {
+            let mut answer = answer.expect("a refusal has come");
+            if let Ok(received) = &mut answer {
+                let rest = receive_early(&self.core, stream, received, &self.limits);
+                // What is being sent meanwhile does no harm, and its end is awaited below.
+                let _ = self.core.timeout(EARLY_ANSWER_WAIT.min(stall), rest).await;
+            }
+            // Ends the send, which gives the body back. A reset also throws away what has come and
+            // was not received, hence the document first.
+            stream.reset();
+            let mut sent = send.await;
+            sent.reset = true;
+            return (sent, answer);
+        };
         if let Some(answer) = answer {
             return (sent, answer);
         }
@@ -325,7 +334,8 @@ impl Connection {
         received: Received,
         read: impl FnOnce(&ResponseHead<'_>, BodyFraming) -> T,
     ) -> Result<T, HttpError> {
-        let Received { mut incoming, head, filled, .. } = received;
+        let Received { mut incoming, head, filled, early, .. } = received;
+        self.early = early;
         let parsed = super::response::parse_head(
             &incoming.as_mut_slice()[head.start..filled],
             &self.limits.head,
@@ -438,6 +448,8 @@ struct Received {
     status: u16,
     head: Range<usize>,
     filled: usize,
+    /// What has come of the document of a refusal that came before all was sent.
+    early: Option<Vec<u8>>,
 }
 
 async fn send_request(
@@ -481,12 +493,8 @@ async fn receive_head(
                 }
                 HeadProgress::Complete { head, head_len } => {
                     let status = head.status();
-                    return Ok(Received {
-                        incoming,
-                        status,
-                        head: start..start + head_len,
-                        filled,
-                    });
+                    let head = start..start + head_len;
+                    return Ok(Received { incoming, status, head, filled, early: None });
                 }
                 HeadProgress::Partial => {}
             }
@@ -503,6 +511,54 @@ async fn receive_head(
             Err(failed) => return Err(broken_receive(failed)),
         }
     }
+}
+
+/// Receives the document behind a refusal while the request's body is still going out. What has come
+/// is kept also where this is given up.
+async fn receive_early(
+    core: &Core,
+    stream: &TcpStream,
+    received: &mut Received,
+    limits: &HttpLimits,
+) -> Result<(), HttpError> {
+    let document = received.early.insert(Vec::new());
+    let head = &received.incoming.as_mut_slice()[received.head.clone()];
+    let parsed = super::response::parse_head(head, &limits.head)?;
+    let HeadProgress::Complete { head, .. } = parsed else { return Err(no_answer()) };
+    // Only a request that has a body is refused early, so it was no HEAD.
+    let mut body = BodyState::new(head.body_framing(Method::Put), false, limits.chunk);
+    let with_head = received.head.end..received.filled;
+    feed_document(&mut body, &received.incoming.as_mut_slice()[with_head], document)?;
+    let mut lease =
+        core.head_lease(INCOMING_BYTES, "early answer").await.map_err(HttpError::Memory)?;
+    while !body.is_done() && document.len() <= limits.document_bytes_max {
+        let span = 0..INCOMING_BYTES;
+        let (result, back) = stream.recv(lease, span, RecvMode::Some, limits.stall).await;
+        lease = back.into_lease().map_err(|_| no_answer())?;
+        match result.map_err(|error| HttpError::Socket { error, stale: false })? {
+            0 => return Ok(body.on_close()?),
+            count => feed_document(&mut body, &lease.as_mut_slice()[..count], document)?,
+        }
+    }
+    Ok(())
+}
+
+/// Appends what of `input` belongs to the body.
+fn feed_document(
+    body: &mut BodyState,
+    mut input: &[u8],
+    document: &mut Vec<u8>,
+) -> Result<(), HttpError> {
+    while !input.is_empty() {
+        match body.feed(input)? {
+            BodyEvent::Data(data) => {
+                document.extend_from_slice(&input[data.clone()]);
+                input = &input[data.end..];
+            }
+            BodyEvent::NeedMore | BodyEvent::End { .. } => break,
+        }
+    }
+    Ok(())
 }
 
 /// A head that outgrows the small buffer moves to one of the size that a head may have.
