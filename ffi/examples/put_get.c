@@ -54,7 +54,7 @@ static int put_and_get(const hyd_store *store, const char *key, const unsigned c
     hyd_error *error = NULL;
     size_t got = 0;
 
-    if (!good("put", hyd_put(store, key, key_len, data, OBJECT_BYTES, NULL, &error), &error)) {
+    if (!good("put", hyd_put(store, key, key_len, data, OBJECT_BYTES, NULL, NULL, &error), &error)) {
         return 0;
     }
     if (!good("stat", hyd_stat(store, key, key_len, &meta, &error), &error)) {
@@ -86,7 +86,7 @@ static int run(const char *uri, const char *key, unsigned char *data, unsigned c
     config.cores = 1;
     config.pool_bytes = 64 * 1024 * 1024;
     if (good("engine", hyd_engine_create(&config, &engine, &error), &error) &&
-        good(uri, hyd_store_open(engine, uri, &store, &error), &error)) {
+        good(uri, hyd_store_open(engine, uri, NULL, &store, &error), &error)) {
         done = put_and_get(store, key, data, range);
     }
     hyd_store_close(store);

@@ -10,7 +10,7 @@
  *     hyd_error *error = NULL;
  *     size_t got = 0;
  *     if (hyd_engine_create(NULL, &engine, &error) == HYD_OK &&
- *         hyd_store_open(engine, "s3://bucket", &store, &error) == HYD_OK &&
+ *         hyd_store_open(engine, "s3://bucket", NULL, &store, &error) == HYD_OK &&
  *         hyd_get_range(store, "key", 3, 0, memory, sizeof memory, &got, &error) == HYD_OK) {
  *         use(memory, got);
  *     }
@@ -18,243 +18,1455 @@
  *     hyd_store_close(store);
  *     hyd_engine_destroy(engine);
  *
+ * There are three ways to call: blocking functions; queues of requests (hyd_submit(), hyd_cq_wait());
+ * and both on an engine that the caller's own loop drives (HYD_ENGINE_DRIVEN). docs/guide-c.md says
+ * which to choose.
+ *
  * What holds for every function:
  *
  * - Functions return HYD_OK (0) or a negative status. Outputs are written on success only. `error`
  *   may be NULL; otherwise *error is written on failure only, with an object that the caller frees.
  * - Text comes in as pointer and length, in UTF-8, without a NUL at its end; a length of 0 allows a
- *   NULL pointer. URIs alone end with a NUL.
- * - Structs begin with `struct_size`, set by the caller to the size it was compiled with: HYD_*_INIT
- *   does that and sets the rest to 0, which means the default. Fields are only ever appended. What a
- *   library does not know, a tail or a flag, must be 0: else HYD_E_INVALID.
- * - A handle that is NULL gives HYD_E_INVALID, except to what destroys, closes or frees: there it
- *   does nothing. A handle that was destroyed, or is something else, gives HYD_E_HANDLE. That is
- *   certain for the 1024 handles of each type that were destroyed last, and undefined behaviour
- *   further back.
+ *   NULL pointer. URIs, options and content types alone end with a NUL.
+ * - Configurations, requests and what is filled begin with `struct_size`, set by the caller to the
+ *   size it was compiled with: HYD_*_INIT does that and sets the rest to 0, which means the default.
+ *   Fields are only ever appended. What a library does not know, a tail or a flag, must be 0: else
+ *   HYD_E_INVALID.
+ * - Handles are counted by the library and checked at every use: one that is NULL gives
+ *   HYD_E_INVALID, except to what destroys, closes, releases or frees, which does nothing then. One
+ *   that has ended, is of something else, or is noise, gives HYD_E_HANDLE. Nothing is read through
+ *   a handle, so no misuse of one crashes.
  * - After fork(2) a handle belongs to the parent. In the child it gives HYD_E_FORKED, also to what
  *   destroys it, and nothing is touched. The child may create an engine of its own.
  * - A panic inside the library ends in HYD_E_PANIC and crosses no boundary. It leaves the engine
- *   unusable: every later call with the engine or its stores gives HYD_E_PANIC, except to destroy
- *   and to close.
- * - No function may be called from a signal handler.
+ *   unusable: every later call with the engine or what was made of it gives HYD_E_PANIC, except to
+ *   reap, to close and to destroy.
+ * - No function may be called from a signal handler, and none from the function that hyd_set_log()
+ *   was given.
  *
- * Version 0 is a preview: until 1.0 the interface may change between minor versions. The values of
- * statuses are frozen as they are, but for those from -1000 downwards, which are not stable.
+ * Version 0 is a preview: until 1.0 the interface may change between minor versions. This file is
+ * made by cbindgen from the sources of the library; changes belong there.
  */
+
 #ifndef HYDRANT_H
 #define HYDRANT_H
 
 #include <stddef.h>
 #include <stdint.h>
-
-#ifdef __cplusplus
-extern "C" {
-#endif
-
-/* ---- Version ------------------------------------------------------------------------------- */
-
-/* The version of this header: major << 24 | minor << 16 | patch. */
+/** The version of this header: major << 24 | minor << 16 | patch. */
 #define HYD_VERSION ((uint32_t)0x00010000u)
 
-/* The version of the library at run time, packed as HYD_VERSION.
- * Threads: any. */
-uint32_t hyd_version(void);
+#define HYD_ERROR_VIEW_INIT {sizeof(hyd_error_view), 0, 0, 0, 0, 0, NULL, 0, NULL, 0, NULL, 0}
+#define HYD_ENGINE_CONFIG_INIT {sizeof(hyd_engine_config), 0, 0, 0, 0, 0}
+#define HYD_CAPS_INIT {sizeof(hyd_caps), 0, 0, {0}}
+#define HYD_STATS_INIT {sizeof(hyd_stats), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}
+#define HYD_OBJECT_META_INIT {sizeof(hyd_object_meta), 0, 0, 0, {0}}
+#define HYD_REQUEST_INIT \
+    {sizeof(hyd_request), 0, 0, NULL, 0, NULL, 0, 0, NULL, 0, NULL, NULL, NULL, NULL, 0, 0}
 
-/* The name and version of the library as static text, "hydrant 0.1.0".
- * Threads: any. */
-const char *hyd_version_string(void);
 
-/* ---- Status and errors --------------------------------------------------------------------- */
+/**
+ * A bit of hyd_error_view.flags: the same call may work later.
+ */
+#define HYD_ERROR_RETRIABLE 1
 
-typedef int32_t hyd_status;
+/**
+ * A bit of hyd_error_view.flags: no call with this handle will work.
+ */
+#define HYD_ERROR_FATAL 2
 
-enum {
-    HYD_OK = 0,
-    HYD_E_INVALID = -1,     /* an argument, a URI or a struct makes no sense; the call did nothing */
-    HYD_E_HANDLE = -2,      /* the handle was destroyed, or is a handle of something else */
-    HYD_E_FORKED = -3,      /* the handle belongs to the parent process */
-    HYD_E_PANIC = -4,       /* a mistake in the library; the engine can only be destroyed */
-    HYD_E_CONFIG = -5,      /* settings, credentials, permissions or limits do not allow it */
-    HYD_E_NOT_FOUND = -6,   /* there is no such object or bucket */
-    HYD_E_TEMPORARY = -7,   /* server or network failed, and all tries are used up: later may work */
-    HYD_E_INTEGRITY = -8,   /* lengths or checksums differ, or the object changed while it was read */
-    HYD_E_DISK = -9,        /* the local disk is full, broken or read-only */
-    HYD_E_CANCELLED = -10,  /* the engine was destroyed before the call ended */
-    HYD_E_UNSUPPORTED = -11, /* this store cannot do that */
-    HYD_E_OTHER = -12       /* anything else; the message says what */
-};
+/**
+ * A level of hyd_set_log(): nothing.
+ */
+#define HYD_LOG_NOTHING 0
 
-/* Static English text for a status: a short name that stays, a colon, an explanation. A value that
- * this library does not know has text too.
- * Threads: any. */
-const char *hyd_status_str(hyd_status status);
+/**
+ * A level of hyd_set_log(): a clean-up that failed, a core that ended.
+ */
+#define HYD_LOG_WARNING 1
 
-/* What went wrong in one call. It outlives handles, and fork. */
+/**
+ * A bit of hyd_engine_config.flags: pin each core to a CPU of its own.
+ */
+#define HYD_ENGINE_PIN_CORES 1
+
+/**
+ * A bit of hyd_engine_config.flags: sign no request, even where there are credentials: public
+ * buckets.
+ */
+#define HYD_ENGINE_ANONYMOUS 2
+
+/**
+ * A bit of hyd_engine_config.flags: no core threads. The thread that creates the engine drives it by
+ * hyd_engine_run(), and is the only one that may destroy it. There is one core then, and a thread
+ * drives one engine at most.
+ */
+#define HYD_ENGINE_DRIVEN 4
+
+/**
+ * A bit of hyd_engine_config.flags: epoll and threads, even where io_uring is allowed.
+ */
+#define HYD_ENGINE_POLL 8
+
+/**
+ * A bit of hyd_caps.flags: io_uring carries the I/O out; else epoll and threads do.
+ */
+#define HYD_CAP_IO_URING 1
+
+/**
+ * A bit of hyd_caps.flags: the pool is registered with the kernel.
+ */
+#define HYD_CAP_REGISTERED_BUFFERS 2
+
+/**
+ * A bit of hyd_caps.flags: sends without a copy.
+ */
+#define HYD_CAP_ZERO_COPY_SEND 4
+
+/**
+ * A bit of hyd_caps.flags: the pool lies on huge pages, or may.
+ */
+#define HYD_CAP_HUGE_PAGES 8
+
+/**
+ * What hyd_mem_register() tells: the kernel did not pin the memory. Bytes still go straight into it
+ * and out of it; file I/O costs the kernel a little more.
+ */
+#define HYD_MEM_UNREGISTERED 0
+
+/**
+ * hyd_object_meta.modified_unix_ns where the store does not tell.
+ */
+#define HYD_TIME_UNKNOWN INT64_MIN
+
+/**
+ * A bit of hyd_list_entry.flags: what several keys have in common up to the delimiter, and no object.
+ */
+#define HYD_ENTRY_PREFIX 1
+
+/**
+ * A flag of hyd_writer_write(): the bytes are copied into the pool, a copy that the library counts as
+ * borrowed; the call waits for room there alone.
+ */
+#define HYD_WRITE_COPY 0
+
+/**
+ * A flag of hyd_writer_write(): whole parts are sent from where the bytes are, and the call waits
+ * until they have been.
+ */
+#define HYD_WRITE_BORROW 1
+
+/**
+ * hyd_event.object_bytes where it was not told.
+ */
+#define HYD_SIZE_UNKNOWN UINT64_MAX
+
+/**
+ * Requests of a queue at most.
+ */
+#define HYD_CQ_DEPTH_MAX 65536
+
+/**
+ * A piece of an engine's pool, aligned to 4096 bytes where it was lent, and registered with the
+ * kernel where that is allowed. It is counted, and goes back to the pool with the last reference,
+ * the requests that use it among them.
+ */
+typedef struct hyd_buf hyd_buf;
+
+/**
+ * A completion queue.
+ */
+typedef struct hyd_cq hyd_cq;
+
+/**
+ * Threads, rings and the one pool that all payload memory of the library comes from.
+ */
+typedef struct hyd_engine hyd_engine;
+
+/**
+ * What went wrong in one call. It outlives the handles that the call was made with.
+ */
 typedef struct hyd_error hyd_error;
 
-/* Bits of hyd_error_view.flags. */
-enum {
-    HYD_ERROR_RETRIABLE = 1, /* the same call may work later */
-    HYD_ERROR_FATAL = 2      /* no call with this handle will work */
-};
+/**
+ * A listing, or one page of it.
+ */
+typedef struct hyd_list hyd_list;
 
-/* The fields of an error. Texts are UTF-8 with a NUL after their length, and empty, never NULL,
- * where there is nothing to say. They never contain credentials. */
+/**
+ * Memory of the caller that was made known to an engine: from malloc or mmap, on ordinary or huge
+ * pages.
+ */
+typedef struct hyd_mem hyd_mem;
+
+/**
+ * Settings of a store, by name.
+ */
+typedef struct hyd_options hyd_options;
+
+/**
+ * One place for objects.
+ */
+typedef struct hyd_store hyd_store;
+
+/**
+ * A stream that becomes an object.
+ */
+typedef struct hyd_writer hyd_writer;
+
+/**
+ * What a call came to: 0 is good, below 0 an error. Values are frozen once given, but for those
+ * from -1000 downwards.
+ */
+typedef int32_t hyd_status;
+
+/**
+ * The fields of an error. Texts are UTF-8 with a NUL after their length, and empty, never NULL,
+ * where there is nothing to say. They never contain credentials.
+ */
 typedef struct hyd_error_view {
+    /**
+     * Set by the caller.
+     */
     uint32_t struct_size;
+    /**
+     * What the call returned.
+     */
     hyd_status status;
-    int32_t os_errno;     /* the errno behind it, or 0 */
-    int32_t http_status;  /* the HTTP status of the last answer, or 0 */
-    uint32_t attempts;    /* tries made, or 0 where nothing was tried */
-    uint32_t flags;       /* HYD_ERROR_* */
-    const char *message;  /* operation, object, cause and way out, in one line */
+    /**
+     * The errno behind it, or 0.
+     */
+    int32_t os_errno;
+    /**
+     * The HTTP status of the last answer, or 0.
+     */
+    int32_t http_status;
+    /**
+     * Tries made, or 0 where nothing was tried.
+     */
+    uint32_t attempts;
+    /**
+     * HYD_ERROR_*
+     */
+    uint32_t flags;
+    /**
+     * Operation, object, cause and way out, in one line.
+     */
+    const char *message;
     size_t message_len;
-    const char *s3_code;  /* NoSuchKey; empty where the answer had none, as those to HEAD */
+    /**
+     * NoSuchKey; empty where the answer had none, as those to HEAD.
+     */
+    const char *s3_code;
     size_t s3_code_len;
-    const char *request_id; /* what the server calls the request */
+    /**
+     * What the server calls the request.
+     */
+    const char *request_id;
     size_t request_id_len;
 } hyd_error_view;
 
-#define HYD_ERROR_VIEW_INIT {sizeof(hyd_error_view), 0, 0, 0, 0, 0, NULL, 0, NULL, 0, NULL, 0}
+/**
+ * Is told a message: its level, and a text of `len` bytes in UTF-8, which is gone after the call.
+ * It runs on any thread of an engine, also on several at once, and must neither block nor call into
+ * the library.
+ */
+typedef void (*hyd_log_fn)(void *user, uint32_t level, const char *text, size_t len);
 
-/* Fills `view`, whose texts are valid until the error is freed.
- * Errors: HYD_E_INVALID for NULL, or a bad struct_size.
- * Threads: any; not concurrently with hyd_error_free of the same error. */
-hyd_status hyd_error_info(const hyd_error *error, hyd_error_view *view);
-
-/* Frees an error, once; NULL is fine.
- * Threads: any. */
-void hyd_error_free(hyd_error *error);
-
-/* ---- Engine -------------------------------------------------------------------------------- */
-
-/* Threads, rings and the one pool that all payload memory of the library comes from. */
-typedef struct hyd_engine hyd_engine;
-
-/* Bits of hyd_engine_config.flags. */
-enum {
-    HYD_ENGINE_PIN_CORES = 1, /* pin each core to a CPU of its own */
-    HYD_ENGINE_ANONYMOUS = 2  /* sign no request, even where there are credentials: public buckets */
-};
-
+/**
+ * What an engine is started with; 0 is the default everywhere.
+ */
 typedef struct hyd_engine_config {
+    /**
+     * Set by the caller.
+     */
     uint32_t struct_size;
-    uint32_t flags;      /* HYD_ENGINE_* */
-    uint32_t cores;      /* threads with a ring each; 0: one for each CPU the process may use */
-    uint32_t reserved;   /* 0 */
-    uint64_t pool_bytes; /* hard limit of payload memory in bytes; 0: 256 MiB */
+    /**
+     * HYD_ENGINE_*
+     */
+    uint32_t flags;
+    /**
+     * Threads with a ring each; 0: one for each CPU the process may use.
+     */
+    uint32_t cores;
+    /**
+     * Parts of one transfer under way at once, each with a connection of its own; 0: 8.
+     */
+    uint32_t connections;
+    /**
+     * Hard limit of payload memory in bytes; 0: 256 MiB.
+     */
+    uint64_t pool_bytes;
+    /**
+     * Bytes of a part; 0: 8 MiB.
+     */
+    uint64_t part_size_bytes;
 } hyd_engine_config;
 
-#define HYD_ENGINE_CONFIG_INIT {sizeof(hyd_engine_config), 0, 0, 0, 0}
+/**
+ * What the kernel and its limits allow.
+ */
+typedef struct hyd_caps {
+    /**
+     * Set by the caller.
+     */
+    uint32_t struct_size;
+    /**
+     * HYD_CAP_*
+     */
+    uint32_t flags;
+    /**
+     * The soft limit of locked memory in bytes; UINT64_MAX is none.
+     */
+    uint64_t memlock_limit_bytes;
+    /**
+     * The kernel's release; NUL-terminated.
+     */
+    char kernel[64];
+} hyd_caps;
 
-/* Sets the first `size` bytes of `config` to the defaults, for languages without HYD_*_INIT; `size`
- * is the size of the struct that the caller was compiled with.
- * Errors: HYD_E_INVALID for NULL, or a size that no version of the struct has.
- * Threads: any; not concurrently with other uses of `config`. */
-hyd_status hyd_engine_config_init(hyd_engine_config *config, size_t size);
+/**
+ * What an engine counted since its start, and its pool now. Each number is exact; together they are
+ * no consistent cut.
+ */
+typedef struct hyd_stats {
+    /**
+     * Set by the caller.
+     */
+    uint32_t struct_size;
+    /**
+     * Threads with a ring each.
+     */
+    uint32_t cores;
+    /**
+     * Calls of io_uring_enter(2), or epoll_wait(2).
+     */
+    uint64_t enters;
+    /**
+     * Entries put into submission queues.
+     */
+    uint64_t submissions;
+    /**
+     * File bytes through registered buffers.
+     */
+    uint64_t file_bytes_registered;
+    /**
+     * File bytes through other memory.
+     */
+    uint64_t file_bytes_unregistered;
+    /**
+     * Bytes received from sockets.
+     */
+    uint64_t bytes_received;
+    /**
+     * Bytes sent to sockets.
+     */
+    uint64_t bytes_sent;
+    /**
+     * Of those, bytes handed to sends without a copy.
+     */
+    uint64_t bytes_sent_zero_copy;
+    /**
+     * Connections opened.
+     */
+    uint64_t connections_opened;
+    /**
+     * Payload bytes copied in user space, for whatever reason.
+     */
+    uint64_t bytes_copied;
+    /**
+     * Requests for memory of the pool that had to wait.
+     */
+    uint64_t pool_waits;
+    /**
+     * Bytes of the pool.
+     */
+    uint64_t pool_bytes;
+    /**
+     * Bytes of the pool that somebody has.
+     */
+    uint64_t pool_bytes_lent;
+    /**
+     * Requests that wait for memory of the pool.
+     */
+    uint64_t pool_waiting;
+} hyd_stats;
 
-/* Starts an engine, which the caller destroys. `config` may be NULL for the defaults, and is not
- * needed after the call.
- * Errors: HYD_E_INVALID; HYD_E_CONFIG when the kernel refuses rings or memory.
- * Threads: any. */
-hyd_status hyd_engine_create(const hyd_engine_config *config, hyd_engine **engine,
-                             hyd_error **error);
+/**
+ * What is known of an object.
+ */
+typedef struct hyd_object_meta {
+    /**
+     * Set by the caller.
+     */
+    uint32_t struct_size;
+    /**
+     * 0
+     */
+    uint32_t reserved;
+    uint64_t size_bytes;
+    /**
+     * Nanoseconds since 1970, UTC (S3 tells seconds); HYD_TIME_UNKNOWN.
+     */
+    int64_t modified_unix_ns;
+    /**
+     * The tag of this version, with its quotes on S3; NUL-terminated, empty where there is none.
+     */
+    char etag[128];
+} hyd_object_meta;
 
-/* Cancels what runs, gives clean-up its time (some 15 s at most, usually none), ends the threads and
- * frees the engine; NULL is fine. Calls that run in other threads end with HYD_E_CANCELLED, and
- * their memory is no longer touched when they return. Stores stay handles until they are closed; all
- * calls with them give HYD_E_CANCELLED.
- * Errors: HYD_E_HANDLE when it was destroyed before; HYD_E_FORKED.
- * Threads: any; of two at once, one gets HYD_E_HANDLE. */
-hyd_status hyd_engine_destroy(hyd_engine *engine);
+/**
+ * One of many ranges of an object. Its size is fixed.
+ */
+typedef struct hyd_range {
+    /**
+     * Where in the object.
+     */
+    uint64_t offset;
+    /**
+     * Memory for the bytes.
+     */
+    void *data;
+    size_t len;
+    /**
+     * Set by the call where `status` is HYD_OK: bytes that came, fewer only at the object's end.
+     */
+    size_t read_len;
+    /**
+     * Set by the call.
+     */
+    hyd_status status;
+    /**
+     * 0
+     */
+    uint32_t reserved;
+} hyd_range;
 
-/* ---- Store --------------------------------------------------------------------------------- */
+/**
+ * A text as pointer and length, where there are many.
+ */
+typedef struct hyd_text {
+    const char *text;
+    size_t len;
+} hyd_text;
 
-/* One place for objects. */
-typedef struct hyd_store hyd_store;
+/**
+ * One line of a listing. Its size is fixed.
+ */
+typedef struct hyd_list_entry {
+    /**
+     * The whole key; no NUL ends it.
+     */
+    const char *key;
+    size_t key_len;
+    /**
+     * The tag, with its quotes on S3; no NUL ends it. Of length 0 where there is none.
+     */
+    const char *etag;
+    size_t etag_len;
+    uint64_t size_bytes;
+    /**
+     * Nanoseconds since 1970, UTC; HYD_TIME_UNKNOWN.
+     */
+    int64_t modified_unix_ns;
+    /**
+     * HYD_ENTRY_*
+     */
+    uint32_t flags;
+    /**
+     * 0
+     */
+    uint32_t reserved;
+} hyd_list_entry;
 
-/* Opens the store of a URI, which the caller closes:
+/**
+ * One completion. Its size is fixed.
+ */
+typedef struct hyd_event {
+    /**
+     * Of the request.
+     */
+    uint64_t user_data;
+    /**
+     * As hyd_submit() gave it.
+     */
+    uint64_t id;
+    /**
+     * HYD_OK, or why the request failed.
+     */
+    hyd_status status;
+    /**
+     * HYD_OP_* of the request.
+     */
+    uint32_t op;
+    /**
+     * Bytes that were read or written.
+     */
+    uint64_t bytes;
+    /**
+     * Bytes of the whole object where it was told, else HYD_SIZE_UNKNOWN.
+     */
+    uint64_t object_bytes;
+    /**
+     * What was read, where the request named no memory; else NULL. The caller releases it.
+     */
+    struct hyd_buf *buf;
+    /**
+     * The page of a list; else NULL. The caller closes it.
+     */
+    struct hyd_list *list;
+    /**
+     * Why the request failed; NULL with HYD_OK. The caller frees it.
+     */
+    struct hyd_error *error;
+} hyd_event;
+
+/**
+ * What a request asks for.
+ */
+typedef uint32_t hyd_op;
+
+/**
+ * One request. What an op does not name has to be 0.
+ */
+typedef struct hyd_request {
+    /**
+     * Set by the caller.
+     */
+    uint32_t struct_size;
+    /**
+     * HYD_OP_*
+     */
+    hyd_op op;
+    /**
+     * Comes back in the event.
+     */
+    uint64_t user_data;
+    /**
+     * The object.
+     */
+    const char *key;
+    size_t key_len;
+    /**
+     * What else the op names.
+     */
+    const char *aux;
+    size_t aux_len;
+    /**
+     * Where in the object.
+     */
+    uint64_t offset;
+    /**
+     * Memory for the bytes, or with the bytes; the library's until the completion is reaped.
+     */
+    void *data;
+    size_t data_len;
+    /**
+     * A buffer to write from; the request has a reference of its own.
+     */
+    const struct hyd_buf *buf;
+    /**
+     * The registered memory that `data` lies in, or NULL. It cannot be unregistered meanwhile.
+     */
+    const struct hyd_mem *mem;
+    /**
+     * Where to copy to, or NULL.
+     */
+    const struct hyd_store *target;
+    /**
+     * Filled when the completion is reaped with HYD_OK, of GET, PUT, HEAD, COPY and the ops with
+     * files; or NULL.
+     */
+    struct hyd_object_meta *meta;
+    /**
+     * Of a list: keys are rolled up behind this character, usually '/'; 0: none.
+     */
+    uint32_t delimiter;
+    /**
+     * Of a list: entries in the page at most; 0: 1000.
+     */
+    uint32_t entries_max;
+} hyd_request;
+
+/**
+ * Done.
+ */
+#define HYD_OK 0
+
+/**
+ * An argument, a URI or a struct makes no sense; the call did nothing.
+ */
+#define HYD_E_INVALID -1
+
+/**
+ * The handle has ended, or is a handle of something else.
+ */
+#define HYD_E_HANDLE -2
+
+/**
+ * The handle belongs to the parent process.
+ */
+#define HYD_E_FORKED -3
+
+/**
+ * A mistake in the library; the engine can only be destroyed.
+ */
+#define HYD_E_PANIC -4
+
+/**
+ * Settings, credentials, permissions or limits do not allow it.
+ */
+#define HYD_E_CONFIG -5
+
+/**
+ * There is no such object or bucket.
+ */
+#define HYD_E_NOT_FOUND -6
+
+/**
+ * Server or network failed, and all tries are used up: later may work.
+ */
+#define HYD_E_TEMPORARY -7
+
+/**
+ * Lengths or checksums differ, or the object changed while it was read.
+ */
+#define HYD_E_INTEGRITY -8
+
+/**
+ * The local disk is full, broken or read-only.
+ */
+#define HYD_E_DISK -9
+
+/**
+ * It was cancelled, or the engine was destroyed before it ended.
+ */
+#define HYD_E_CANCELLED -10
+
+/**
+ * This store cannot do that.
+ */
+#define HYD_E_UNSUPPORTED -11
+
+/**
+ * Anything else; the message says what.
+ */
+#define HYD_E_OTHER -12
+
+/**
+ * A limit is reached: the same call works once something was given back.
+ */
+#define HYD_E_AGAIN -13
+
+/**
+ * Something still uses it.
+ */
+#define HYD_E_BUSY -14
+
+/**
+ * This thread may not make this call.
+ */
+#define HYD_E_THREAD -15
+
+/**
+ * Bytes of an object from `offset`: `data_len` of them, fewer only at its end. Into `data`, or where
+ * that is NULL into a buffer of the pool, which the event carries.
+ */
+#define HYD_OP_GET_RANGE 1
+
+/**
+ * A whole object into a buffer of the pool, which the event carries.
+ */
+#define HYD_OP_GET 2
+
+/**
+ * Writes an object from `data`, or where that is NULL from the first `data_len` bytes of `buf`;
+ * `aux` is its content type, or empty. The bytes are sent from where they are.
+ */
+#define HYD_OP_PUT 3
+
+/**
+ * What is known of an object, into `meta`.
+ */
+#define HYD_OP_HEAD 4
+
+/**
+ * Deletes an object.
+ */
+#define HYD_OP_DELETE 5
+
+/**
+ * Copies an object to the key `aux` of `target`, or where that is NULL of the same store.
+ */
+#define HYD_OP_COPY 6
+
+/**
+ * One page of the keys that begin with `key`; `aux` is the token of the page before, or empty. The
+ * event carries a list that ends with the page.
+ */
+#define HYD_OP_LIST_PAGE 7
+
+/**
+ * An object into the file `aux`, which is there whole or not at all.
+ */
+#define HYD_OP_GET_TO_FILE 8
+
+/**
+ * Writes an object from the file `aux`.
+ */
+#define HYD_OP_PUT_FROM_FILE 9
+
+#ifdef __cplusplus
+extern "C" {
+#endif // __cplusplus
+
+/**
+ * Static English text for a status: a short name that stays, a colon, an explanation. A value that
+ * this library does not know has text too.
  *
- *     s3://bucket            the server that the environment names
+ * Threads: any.
+ */
+const char *hyd_status_str(hyd_status status);
+
+/**
+ * The version of the library at run time, packed as HYD_VERSION.
+ *
+ * Threads: any.
+ */
+uint32_t hyd_version(void);
+
+/**
+ * The name and version of the library as static text, "hydrant 0.1.0".
+ *
+ * Threads: any.
+ */
+const char *hyd_version_string(void);
+
+/**
+ * Fills `view`, whose texts are valid until the error is freed.
+ *
+ * Errors: HYD_E_INVALID for NULL or a bad struct_size; HYD_E_HANDLE; HYD_E_FORKED.
+ *
+ * Threads: any; not while another thread frees the same error.
+ */
+hyd_status hyd_error_info(const struct hyd_error *error, struct hyd_error_view *view);
+
+/**
+ * Another handle of an error, freed by itself: to keep one beyond the place that it came from.
+ *
+ * Errors: HYD_E_INVALID, HYD_E_HANDLE, HYD_E_FORKED; HYD_E_AGAIN when there are too many.
+ *
+ * Threads: any.
+ */
+hyd_status hyd_error_dup(const struct hyd_error *error, struct hyd_error **copy);
+
+/**
+ * Frees an error; NULL is fine, and so is one that was freed before.
+ *
+ * Threads: any.
+ */
+void hyd_error_free(struct hyd_error *error);
+
+/**
+ * Has `log` told what nobody waits for, instead of standard error; for the whole process, also for
+ * engines that run already. NULL goes back to standard error. Messages above `level` are dropped.
+ * When the call returns, the function that was set before is not running any more and is not called
+ * again. Messages never contain credentials.
+ *
+ * Errors: HYD_E_INVALID for a level that is none.
+ *
+ * Threads: any; never from within `log`.
+ */
+hyd_status hyd_set_log(hyd_log_fn log, void *user, uint32_t level);
+
+/**
+ * Sets the first `size` bytes of `config` to the defaults, for languages without HYD_*_INIT; `size`
+ * is the size of the struct that the caller was compiled with.
+ *
+ * Errors: HYD_E_INVALID for NULL, or a size that no version of the struct has.
+ *
+ * Threads: any; not concurrently with other uses of `config`.
+ */
+hyd_status hyd_engine_config_init(struct hyd_engine_config *config, size_t size);
+
+/**
+ * Starts an engine, which the caller destroys. `config` may be NULL for the defaults, and is not
+ * needed after the call.
+ *
+ * Errors: HYD_E_INVALID, also on a thread that drives another engine; HYD_E_CONFIG when the kernel
+ * refuses rings or memory.
+ *
+ * Threads: any; the one that creates a driven engine drives it.
+ */
+hyd_status hyd_engine_create(const struct hyd_engine_config *config,
+                             struct hyd_engine **engine,
+                             struct hyd_error **error);
+
+/**
+ * Cancels what runs, gives clean-up its time (some 15 s at most, usually none), ends the threads and
+ * frees the engine; NULL is fine. Calls that run in other threads end with HYD_E_CANCELLED, and
+ * their memory is no longer touched when they return; requests on queues complete with it. Stores,
+ * queues, writers and listings stay handles until they are closed; all calls with them give
+ * HYD_E_CANCELLED. Buffers stay readable until they are released.
+ *
+ * Errors: HYD_E_HANDLE when it was destroyed before; HYD_E_FORKED; HYD_E_THREAD when another thread
+ * drives it, and the engine stays as it is.
+ *
+ * Threads: any; of two at once, one gets HYD_E_HANDLE. A driven one: its own thread.
+ */
+hyd_status hyd_engine_destroy(struct hyd_engine *engine);
+
+/**
+ * Makes progress on this thread: takes turns until nothing is ready or `max_turns` were taken (0:
+ * no limit). Where nothing is ready at first, sleeps at most `timeout_ms` for it; 0 does not sleep,
+ * below 0 there is no limit. `more`, which may be NULL, is set to 1 where another call has something
+ * to do at once, and to 0 where the loop may wait for hyd_engine_fd().
+ *
+ * Errors: HYD_E_THREAD on another thread than the one that created the engine; HYD_E_INVALID for an
+ * engine with threads of its own; HYD_E_CANCELLED.
+ *
+ * Threads: the one that created the engine.
+ */
+hyd_status hyd_engine_run(const struct hyd_engine *engine,
+                          uint32_t max_turns,
+                          int32_t timeout_ms,
+                          int32_t *more,
+                          struct hyd_error **error);
+
+/**
+ * The descriptor that a loop waits for to become readable, beside its own, before the next
+ * hyd_engine_run(). It belongs to the engine: the caller neither reads nor closes it.
+ *
+ * Errors: HYD_E_INVALID for an engine with threads of its own.
+ *
+ * Threads: any.
+ */
+hyd_status hyd_engine_fd(const struct hyd_engine *engine, int32_t *fd, struct hyd_error **error);
+
+/**
+ * Tells what the kernel and the limits of this process allow, by starting a small engine and ending
+ * it: some milliseconds.
+ *
+ * Errors: HYD_E_INVALID; HYD_E_CONFIG where not even the fallbacks start.
+ *
+ * Threads: any.
+ */
+hyd_status hyd_probe(struct hyd_caps *caps, struct hyd_error **error);
+
+/**
+ * The same of an engine that runs.
+ *
+ * Errors: HYD_E_INVALID, HYD_E_HANDLE, HYD_E_FORKED.
+ *
+ * Threads: any.
+ */
+hyd_status hyd_engine_caps(const struct hyd_engine *engine,
+                           struct hyd_caps *caps,
+                           struct hyd_error **error);
+
+/**
+ * Text for people: a line for each feature of the kernel, with whether it is used and else why not.
+ * `need` is set to the bytes of the text without its NUL. The text is written where `capacity` has
+ * room for it and the NUL; call with 0 first to learn the size.
+ *
+ * Errors: HYD_E_AGAIN when `capacity` is too small, but not 0; `need` is set all the same.
+ *
+ * Threads: any.
+ */
+hyd_status hyd_engine_report(const struct hyd_engine *engine,
+                             char *text,
+                             size_t capacity,
+                             size_t *need,
+                             struct hyd_error **error);
+
+/**
+ * Fills `stats`. Nothing waits for it.
+ *
+ * Errors: HYD_E_INVALID, HYD_E_HANDLE, HYD_E_FORKED.
+ *
+ * Threads: any.
+ */
+hyd_status hyd_engine_stats(const struct hyd_engine *engine,
+                            struct hyd_stats *stats,
+                            struct hyd_error **error);
+
+/**
+ * The same numbers as OpenMetrics text, to be served to a collector as it is. `need`, `capacity` and
+ * the errors are as at hyd_engine_report(); numbers that grow between two calls may need a byte more.
+ *
+ * Threads: any.
+ */
+hyd_status hyd_engine_metrics(const struct hyd_engine *engine,
+                              char *text,
+                              size_t capacity,
+                              size_t *need,
+                              struct hyd_error **error);
+
+/**
+ * Lends a buffer of at least `size` bytes from the pool, without waiting and without memory from
+ * anywhere else. Its content is unspecified. The caller releases it.
+ *
+ * Errors: HYD_E_AGAIN when the pool has no such piece now: release buffers or reap completions;
+ * HYD_E_CONFIG when it never has one; HYD_E_INVALID for a size of 0.
+ *
+ * Threads: any.
+ */
+hyd_status hyd_buf_lend(const struct hyd_engine *engine,
+                        size_t size,
+                        struct hyd_buf **buf,
+                        struct hyd_error **error);
+
+/**
+ * Where a buffer is: its first byte, how many bytes are valid (all that was asked for where it was
+ * lent), and how many may be written. Each may be NULL. What came from a GET may be written to as
+ * well. The pointer is valid as long as the caller has a reference.
+ *
+ * Errors: HYD_E_INVALID, HYD_E_HANDLE, HYD_E_FORKED: the memory is not there in a child.
+ *
+ * Threads: any.
+ */
+hyd_status hyd_buf_view(const struct hyd_buf *buf, void **data, size_t *len, size_t *capacity);
+
+/**
+ * Adds a reference, which is released by itself.
+ *
+ * Errors: HYD_E_INVALID, HYD_E_HANDLE, HYD_E_FORKED; HYD_E_AGAIN at 2^31 references.
+ *
+ * Threads: any.
+ */
+hyd_status hyd_buf_retain(const struct hyd_buf *buf);
+
+/**
+ * Takes a reference away; NULL is fine. With the last one the handle ends, and the memory goes back
+ * to the pool as soon as no request uses it.
+ *
+ * Errors: HYD_E_HANDLE when there is no reference left; HYD_E_FORKED.
+ *
+ * Threads: any.
+ */
+hyd_status hyd_buf_release(struct hyd_buf *buf);
+
+/**
+ * Makes memory of the caller known to an engine, for requests that name it. `state`, which may be
+ * NULL, tells what became of it: HYD_MEM_UNREGISTERED always, in this version. The memory stays the
+ * caller's and must stay mapped until it is unregistered.
+ *
+ * Errors: HYD_E_INVALID for NULL, for no bytes and for a length that no memory has.
+ *
+ * Threads: any.
+ */
+hyd_status hyd_mem_register(const struct hyd_engine *engine,
+                            void *data,
+                            size_t len,
+                            struct hyd_mem **mem,
+                            uint32_t *state,
+                            struct hyd_error **error);
+
+/**
+ * Forgets memory; NULL is fine. The caller may unmap it then.
+ *
+ * Errors: HYD_E_BUSY while requests use it: reap them first; HYD_E_HANDLE; HYD_E_FORKED.
+ *
+ * Threads: any.
+ */
+hyd_status hyd_mem_unregister(struct hyd_mem *mem);
+
+/**
+ * No options yet; the caller frees them. NULL when there are too many.
+ *
+ * Threads: any.
+ */
+struct hyd_options *hyd_options_new(void);
+
+/**
+ * Sets one option; both texts end with a NUL. A later value replaces an earlier one.
+ *
+ *     endpoint              http://host:port          instead of AWS_ENDPOINT_URL
+ *     region                a name                    instead of AWS_REGION
+ *     address_style         path or virtual_host
+ *     access_key_id         with secret_access_key, and session_token where the keys are temporary;
+ *     secret_access_key     instead of those in the environment
+ *     session_token
+ *     anonymous             true or false             no request is signed
+ *     tries                 of one request, from 1
+ *     stall_seconds         in which no byte moves before a connection is given up
+ *     connections_per_core  open at once, from 1
+ *     part_size             bytes of a part of a transfer
+ *     connections           parts of one transfer under way at once
+ *
+ * All but the last two are of S3, and have no effect on other stores.
+ *
+ * Errors: HYD_E_INVALID for a key that is none, or a value that it cannot have; the message never
+ * repeats the value.
+ *
+ * Threads: any.
+ */
+hyd_status hyd_options_set(struct hyd_options *options,
+                           const char *key,
+                           const char *value,
+                           struct hyd_error **error);
+
+/**
+ * Frees options, and wipes the secrets among them; NULL is fine. Stores that were opened with them
+ * keep what they took.
+ *
+ * Errors: HYD_E_HANDLE when they were freed before; HYD_E_FORKED.
+ *
+ * Threads: any.
+ */
+hyd_status hyd_options_free(struct hyd_options *options);
+
+/**
+ * Opens the store of a URI, which the caller closes:
+ *
+ *     s3://bucket            the server that the options or the environment name
  *     s3://host:port/bucket  the server at host:port, over plain HTTP
  *     mem://name             memory of this engine, gone with it
  *     file:///               files; a key is a path, absolute or from the working directory
  *     direct:///             the same past the page cache (O_DIRECT)
  *
- * S3 reads AWS_ENDPOINT_URL_S3 or AWS_ENDPOINT_URL (http:// only in this version), AWS_REGION,
- * AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN from the environment now. Nothing
- * is asked of a server yet, so a bucket that does not exist is told by the first call.
+ * What `options` do not set, S3 reads from the environment now: AWS_ENDPOINT_URL_S3 or
+ * AWS_ENDPOINT_URL (http:// only in this version), AWS_REGION, AWS_ACCESS_KEY_ID,
+ * AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN. `options` may be NULL, and are not needed after the
+ * call. Nothing is asked of a server yet, so a bucket that does not exist is told by the first call.
+ *
  * Errors: HYD_E_INVALID for a URI that makes no sense or has a key; HYD_E_CONFIG for settings that
  * make none; HYD_E_UNSUPPORTED for an endpoint that asks for TLS.
- * Threads: any, also many at once; not while another thread changes the environment. */
-hyd_status hyd_store_open(const hyd_engine *engine, const char *uri, hyd_store **store,
-                          hyd_error **error);
+ *
+ * Threads: any, also many at once; not while another thread changes the environment.
+ */
+hyd_status hyd_store_open(const struct hyd_engine *engine,
+                          const char *uri,
+                          const struct hyd_options *options,
+                          struct hyd_store **store,
+                          struct hyd_error **error);
 
-/* Closes a store; NULL is fine. Calls that run in other threads end as if it were open.
+/**
+ * Closes a store; NULL is fine. Calls that run in other threads, requests, writers and listings end
+ * as if it were open.
+ *
  * Errors: HYD_E_HANDLE when it was closed before; HYD_E_FORKED.
- * Threads: any; of two at once, one gets HYD_E_HANDLE. */
-hyd_status hyd_store_close(hyd_store *store);
+ *
+ * Threads: any; of two at once, one gets HYD_E_HANDLE.
+ */
+hyd_status hyd_store_close(struct hyd_store *store);
 
-/* ---- Objects ------------------------------------------------------------------------------- */
+/**
+ * Reads a whole object into a buffer of the pool, which the caller releases. One that fits a part
+ * comes by one request. `meta` may be NULL.
+ *
+ * Errors: HYD_E_NOT_FOUND, HYD_E_TEMPORARY, HYD_E_INTEGRITY, HYD_E_DISK, HYD_E_CANCELLED;
+ * HYD_E_CONFIG also where the pool has no room for the object.
+ *
+ * Threads: any, also many at once with one store.
+ */
+hyd_status hyd_get(const struct hyd_store *store,
+                   const char *key,
+                   size_t key_len,
+                   struct hyd_buf **buf,
+                   struct hyd_object_meta *meta,
+                   struct hyd_error **error);
 
-/* hyd_object_meta.modified_unix_ns where the store does not tell. */
-#define HYD_TIME_UNKNOWN INT64_MIN
-
-/* What is known of an object. */
-typedef struct hyd_object_meta {
-    uint32_t struct_size;
-    uint32_t reserved;        /* 0 */
-    uint64_t size_bytes;
-    int64_t modified_unix_ns; /* nanoseconds since 1970, UTC (S3 tells seconds); HYD_TIME_UNKNOWN */
-    char etag[128];           /* the tag of this version, with its quotes on S3; NUL-terminated,
-                                 empty where there is none */
-} hyd_object_meta;
-
-#define HYD_OBJECT_META_INIT {sizeof(hyd_object_meta), 0, 0, 0, {0}}
-
-/* Fills `dst` with the object's bytes from `offset`, and waits for them. *read_len tells how many
+/**
+ * Fills `dst` with the object's bytes from `offset`, and waits for them. `read_len` tells how many
  * came: fewer than `dst_len` only at the object's end, 0 at or beyond it. The bytes are received
  * straight into `dst`, in several requests if it is large; all come from one version of the object.
  * `dst` belongs to the library until the call returns, which it does only when the kernel is done
  * with the memory. After a failure the content of `dst` is unspecified.
+ *
  * Errors: HYD_E_NOT_FOUND, HYD_E_TEMPORARY, HYD_E_INTEGRITY, HYD_E_CONFIG, HYD_E_DISK,
  * HYD_E_CANCELLED.
- * Threads: any, also many at once with one store. */
-hyd_status hyd_get_range(const hyd_store *store, const char *key, size_t key_len, uint64_t offset,
-                         void *dst, size_t dst_len, size_t *read_len, hyd_error **error);
+ *
+ * Threads: any, also many at once with one store.
+ */
+hyd_status hyd_get_range(const struct hyd_store *store,
+                         const char *key,
+                         size_t key_len,
+                         uint64_t offset,
+                         void *dst,
+                         size_t dst_len,
+                         size_t *read_len,
+                         struct hyd_error **error);
 
-/* Writes an object, and waits until the store has acknowledged it. It becomes visible whole or not
- * at all; an object of that key is replaced. A large one goes in parts. `data` is read during the
- * call only: its bytes are copied once into the pool, a copy that the library counts as borrowed.
- * `meta` may be NULL; else it tells what the store said of the object.
+/**
+ * Reads many ranges of one object at the same time, each into memory of its own, and waits for all.
+ * The memory belongs to the library until the call returns. Every range tells its own status.
+ *
+ * Errors: that of the first range that failed, also as an error object.
+ *
+ * Threads: any, also many at once with one store.
+ */
+hyd_status hyd_get_ranges(const struct hyd_store *store,
+                          const char *key,
+                          size_t key_len,
+                          struct hyd_range *ranges,
+                          size_t count,
+                          struct hyd_error **error);
+
+/**
+ * Writes an object, and waits until the store has acknowledged it. It becomes visible whole or not
+ * at all; an object of that key is replaced. A large one goes in parts. The bytes are sent from where
+ * they are, which the library reads during the call only. `content_type` ends with a NUL, or is
+ * NULL. `meta` may be NULL; else it tells what the store said of the object.
+ *
  * Errors: HYD_E_CONFIG, HYD_E_NOT_FOUND (no such bucket), HYD_E_TEMPORARY, HYD_E_DISK,
  * HYD_E_CANCELLED.
- * Threads: any, also many at once with one store; of two that write one key at once, the last wins. */
-hyd_status hyd_put(const hyd_store *store, const char *key, size_t key_len, const void *data,
-                   size_t data_len, hyd_object_meta *meta, hyd_error **error);
+ *
+ * Threads: any, also many at once with one store; of two that write one key at once, the last wins.
+ */
+hyd_status hyd_put(const struct hyd_store *store,
+                   const char *key,
+                   size_t key_len,
+                   const void *data,
+                   size_t data_len,
+                   const char *content_type,
+                   struct hyd_object_meta *meta,
+                   struct hyd_error **error);
 
-/* Tells what is known of an object.
+/**
+ * Tells what is known of an object.
+ *
  * Errors: HYD_E_NOT_FOUND, HYD_E_TEMPORARY, HYD_E_CONFIG, HYD_E_DISK, HYD_E_CANCELLED.
- * Threads: any, also many at once with one store. */
-hyd_status hyd_stat(const hyd_store *store, const char *key, size_t key_len, hyd_object_meta *meta,
-                    hyd_error **error);
+ *
+ * Threads: any, also many at once with one store.
+ */
+hyd_status hyd_stat(const struct hyd_store *store,
+                    const char *key,
+                    size_t key_len,
+                    struct hyd_object_meta *meta,
+                    struct hyd_error **error);
 
-/* Deletes an object.
- * Errors: HYD_E_NOT_FOUND where the store tells (S3 does not: there it is success),
- * HYD_E_TEMPORARY, HYD_E_CONFIG, HYD_E_DISK, HYD_E_CANCELLED.
- * Threads: any, also many at once with one store. */
-hyd_status hyd_delete(const hyd_store *store, const char *key, size_t key_len, hyd_error **error);
+/**
+ * Deletes objects, many at the same time, and waits for all. `results` has room for the status of
+ * each key, or is NULL.
+ *
+ * Errors: that of the first key that failed, also as an error object: HYD_E_NOT_FOUND where the
+ * store tells (S3 does not: there it is success), HYD_E_TEMPORARY, HYD_E_CONFIG, HYD_E_DISK,
+ * HYD_E_CANCELLED. HYD_E_INVALID for a key that is none, and then nothing is deleted.
+ *
+ * Threads: any, also many at once with one store.
+ */
+hyd_status hyd_delete(const struct hyd_store *store,
+                      const struct hyd_text *keys,
+                      size_t count,
+                      hyd_status *results,
+                      struct hyd_error **error);
 
-/* ---- Sizes --------------------------------------------------------------------------------- */
+/**
+ * Copies an object, also from one store to another of the same engine, part by part through the
+ * pool, and waits until it is there. It becomes visible whole or not at all. `meta` may be NULL.
+ *
+ * Errors: those of reading and of writing; HYD_E_INVALID for an object onto itself and for stores of
+ * different engines.
+ *
+ * Threads: any, also many at once.
+ */
+hyd_status hyd_copy(const struct hyd_store *from_store,
+                    const char *from,
+                    size_t from_len,
+                    const struct hyd_store *to_store,
+                    const char *to,
+                    size_t to_len,
+                    struct hyd_object_meta *meta,
+                    struct hyd_error **error);
 
-/* The ABI of 64-bit Linux; C99 has no static_assert. */
-typedef char hyd_assert_pointer_size[sizeof(void *) == 8 && sizeof(size_t) == 8 ? 1 : -1];
-typedef char hyd_assert_error_view_size[sizeof(hyd_error_view) == 72 ? 1 : -1];
-typedef char hyd_assert_engine_config_size[sizeof(hyd_engine_config) == 24 ? 1 : -1];
-typedef char hyd_assert_object_meta_size[sizeof(hyd_object_meta) == 152 ? 1 : -1];
+/**
+ * Reads an object into a file, which is there whole or not at all. `path` is absolute, or begins at
+ * the working directory. `meta` may be NULL; else it tells of the file.
+ *
+ * Errors: as hyd_get_range(); HYD_E_DISK also where the disk is full.
+ *
+ * Threads: any, also many at once.
+ */
+hyd_status hyd_get_to_file(const struct hyd_store *store,
+                           const char *key,
+                           size_t key_len,
+                           const char *path,
+                           size_t path_len,
+                           struct hyd_object_meta *meta,
+                           struct hyd_error **error);
+
+/**
+ * Writes an object from a file. `path` is as at hyd_get_to_file(). `meta` may be NULL; else it tells
+ * of the object.
+ *
+ * Errors: as hyd_put(); HYD_E_NOT_FOUND also where there is no such file.
+ *
+ * Threads: any, also many at once.
+ */
+hyd_status hyd_put_from_file(const struct hyd_store *store,
+                             const char *key,
+                             size_t key_len,
+                             const char *path,
+                             size_t path_len,
+                             struct hyd_object_meta *meta,
+                             struct hyd_error **error);
+
+/**
+ * Lists the keys that begin with `prefix`, in the order of their bytes; the caller closes the list.
+ * `delimiter_char` rolls up keys behind a character, usually '/'; 0 does not. `page_entries` are asked
+ * for at a time; 0: 1000. Nothing is asked of the store yet.
+ *
+ * Errors: HYD_E_INVALID.
+ *
+ * Threads: any.
+ */
+hyd_status hyd_list_open(const struct hyd_store *store,
+                         const char *prefix,
+                         size_t prefix_len,
+                         uint32_t delimiter_char,
+                         uint32_t page_entries,
+                         struct hyd_list **list,
+                         struct hyd_error **error);
+
+/**
+ * The next entries, `max` at most; `count` of 0 is the end. Their texts are valid until the next call
+ * with this list. Waits for a page of the store where that is needed.
+ *
+ * Errors: HYD_E_BUSY while another thread is in a call with the list; those of the store, after which
+ * the list is at its end.
+ *
+ * Threads: any, one at a time.
+ */
+hyd_status hyd_list_next(struct hyd_list *list,
+                         struct hyd_list_entry *entries,
+                         size_t max,
+                         size_t *count,
+                         struct hyd_error **error);
+
+/**
+ * What the page behind this one is asked for with, as HYD_OP_LIST_PAGE takes it: text that no NUL
+ * ends, valid until the next call with this list. Of length 0 after the last page.
+ *
+ * Errors: HYD_E_BUSY while another thread is in a call with the list.
+ *
+ * Threads: any, one at a time.
+ */
+hyd_status hyd_list_token(const struct hyd_list *list,
+                          const char **token,
+                          size_t *token_len,
+                          struct hyd_error **error);
+
+/**
+ * Closes a list; NULL is fine. The texts of its entries are gone.
+ *
+ * Errors: HYD_E_HANDLE when it was closed before; HYD_E_FORKED.
+ *
+ * Threads: any; not while another thread uses entries of it.
+ */
+hyd_status hyd_list_close(struct hyd_list *list);
+
+/**
+ * Opens a stream for an object; the caller finishes or aborts it. Nothing is visible under the key
+ * before it is finished. Parts go out while the stream is still written, a bounded number at a time.
+ * `content_type` ends with a NUL, or is NULL.
+ *
+ * Errors: HYD_E_INVALID; HYD_E_CONFIG.
+ *
+ * Threads: any.
+ */
+hyd_status hyd_writer_open(const struct hyd_store *store,
+                           const char *key,
+                           size_t key_len,
+                           const char *content_type,
+                           struct hyd_writer **writer,
+                           struct hyd_error **error);
+
+/**
+ * Appends bytes, which are the library's until the call returns. `flags` say what becomes of them:
+ * HYD_WRITE_COPY or HYD_WRITE_BORROW. Waits while as many parts are under way as the store allows.
+ *
+ * Errors: the first failure of the upload, from every later call; HYD_E_BUSY while another thread is
+ * in a call with the writer.
+ *
+ * Threads: any, one at a time.
+ */
+hyd_status hyd_writer_write(struct hyd_writer *writer,
+                            const void *data,
+                            size_t data_len,
+                            uint32_t flags,
+                            struct hyd_error **error);
+
+/**
+ * Appends the first `data_len` bytes of a buffer and takes the buffer over, whatever becomes of the
+ * call but for HYD_E_INVALID, HYD_E_HANDLE, HYD_E_FORKED and HYD_E_BUSY. A whole part is sent from
+ * where it is. Returns without waiting for it to be sent.
+ *
+ * Errors: as hyd_writer_write(); HYD_E_BUSY also where the buffer has other references.
+ *
+ * Threads: any, one at a time.
+ */
+hyd_status hyd_writer_give(struct hyd_writer *writer,
+                           struct hyd_buf *buf,
+                           size_t data_len,
+                           struct hyd_error **error);
+
+/**
+ * Memory of the pool to produce into, without a copy: `capacity` bytes, up to the end of the part. It
+ * is valid until the next call with this writer that is not hyd_writer_reserve(), which gives the
+ * same again. Waits for memory.
+ *
+ * Errors: HYD_E_CONFIG when no memory comes back within the pool's limit; HYD_E_BUSY.
+ *
+ * Threads: any, one at a time.
+ */
+hyd_status hyd_writer_reserve(struct hyd_writer *writer,
+                              void **data,
+                              size_t *capacity,
+                              struct hyd_error **error);
+
+/**
+ * Appends the first `len` bytes of what was reserved. A part that is full goes out.
+ *
+ * Errors: HYD_E_INVALID for more than was reserved, and then nothing is appended; as
+ * hyd_writer_write().
+ *
+ * Threads: any, one at a time.
+ */
+hyd_status hyd_writer_commit(struct hyd_writer *writer, size_t len, struct hyd_error **error);
+
+/**
+ * Completes the object, and ends the writer, also when it fails: what was uploaded is thrown away
+ * then. `meta` may be NULL.
+ *
+ * Errors: the first failure of the upload; HYD_E_BUSY while another thread is in a call with the
+ * writer, which stays then, as it does with HYD_E_INVALID.
+ *
+ * Threads: any, one at a time.
+ */
+hyd_status hyd_writer_finish(struct hyd_writer *writer,
+                             struct hyd_object_meta *meta,
+                             struct hyd_error **error);
+
+/**
+ * Throws away what was written, and ends the writer; NULL is fine. What the store has of it is
+ * cleaned up behind the call.
+ *
+ * Errors: HYD_E_HANDLE when it ended before; HYD_E_FORKED; HYD_E_BUSY while another thread is in a
+ * call with the writer, which stays then.
+ *
+ * Threads: any, one at a time.
+ */
+hyd_status hyd_writer_abort(struct hyd_writer *writer);
+
+/**
+ * Makes a completion queue, which the caller destroys. `depth` is how many requests it takes before
+ * their completions are reaped; 0 is 1024.
+ *
+ * Errors: HYD_E_INVALID above HYD_CQ_DEPTH_MAX; HYD_E_AGAIN when a core has no room for its task;
+ * HYD_E_CANCELLED once the engine was destroyed.
+ *
+ * Threads: any.
+ */
+hyd_status hyd_cq_create(const struct hyd_engine *engine,
+                         uint32_t depth,
+                         struct hyd_cq **cq,
+                         struct hyd_error **error);
+
+/**
+ * An eventfd for poll, epoll and their like: readable while completions wait to be reaped, and after
+ * hyd_cq_wake(). It belongs to the queue: the caller neither reads nor closes it.
+ *
+ * Errors: HYD_E_CONFIG when the process has no descriptors left.
+ *
+ * Threads: any.
+ */
+hyd_status hyd_cq_fd(const struct hyd_cq *cq,
+                     int32_t *fd,
+                     struct hyd_error **error);
+
+/**
+ * Reaps completions: waits until there are `min` of them, `timeout_ms` have passed (below 0: no
+ * limit) or hyd_cq_wake() was called, and moves up to `max` into `events`, oldest first. `min` of 0
+ * never waits. `reaped` tells how many; 0 is no error.
+ *
+ * What an event carries is the caller's from here on: `buf` to release, `list` to close, `error` to
+ * free. The hyd_object_meta that a request named is filled in this call. On the thread that drives
+ * the queue's engine, waiting drives it.
+ *
+ * Errors: HYD_E_INVALID for a `min` above `max`; HYD_E_HANDLE once the queue was destroyed.
+ *
+ * Threads: any; several may wait, and each completion goes to one of them.
+ */
+hyd_status hyd_cq_wait(const struct hyd_cq *cq,
+                       struct hyd_event *events,
+                       size_t max,
+                       size_t min,
+                       int32_t timeout_ms,
+                       size_t *reaped,
+                       struct hyd_error **error);
+
+/**
+ * Has one hyd_cq_wait() return, which may be the next one, with what there is.
+ *
+ * Errors: HYD_E_INVALID, HYD_E_HANDLE, HYD_E_FORKED.
+ *
+ * Threads: any.
+ */
+hyd_status hyd_cq_wake(const struct hyd_cq *cq);
+
+/**
+ * Ends a queue; NULL is fine. Completions that were not reaped are thrown away with what they carry.
+ *
+ * Errors: HYD_E_BUSY while requests are under way: cancel them, and reap; HYD_E_HANDLE when it was
+ * destroyed before; HYD_E_FORKED.
+ *
+ * Threads: any. Calls that wait in other threads end with HYD_E_HANDLE.
+ */
+hyd_status hyd_cq_destroy(struct hyd_cq *cq);
+
+/**
+ * Submits `count` requests, which lie end to end at `requests`, each with the `struct_size` of the
+ * first. They are taken in order up to the first that is refused; `accepted` tells how many were, on
+ * failure too. An accepted request completes exactly once on `cq`, a refused one never. `ids` has
+ * room for `count` ids for hyd_cancel(), or is NULL.
+ *
+ * The requests and their texts are not needed after the call. The memory for bytes and the
+ * hyd_object_meta are the library's until the completion has been reaped, cancelled or not. Requests
+ * run at the same time and complete in any order.
+ *
+ * Errors, of the first that is refused: HYD_E_INVALID, HYD_E_HANDLE; HYD_E_AGAIN when the queue has
+ * no room: reap, and submit the rest; HYD_E_CANCELLED once the engine was destroyed.
+ *
+ * Threads: any, also many at once with one queue.
+ */
+hyd_status hyd_submit(const struct hyd_store *store,
+                      const struct hyd_cq *cq,
+                      const struct hyd_request *requests,
+                      size_t count,
+                      uint64_t *ids,
+                      size_t *accepted,
+                      struct hyd_error **error);
+
+/**
+ * Cancels a request that was submitted to this queue, as far as it goes: its completion comes as
+ * always, soon, with HYD_E_CANCELLED or with its result. Until it is reaped, the memory stays the
+ * library's. What a cancelled PUT had begun is thrown away, or was there already, whole.
+ *
+ * Errors: HYD_E_NOT_FOUND when no such request is under way any more, which is no mistake;
+ * HYD_E_INVALID, HYD_E_HANDLE, HYD_E_FORKED.
+ *
+ * Threads: any. It never waits.
+ */
+hyd_status hyd_cancel(const struct hyd_cq *cq, uint64_t id);
 
 #ifdef __cplusplus
-}
-#endif
+}  // extern "C"
+#endif  // __cplusplus
 
+#endif  /* HYDRANT_H */
+
+/* The ABI of 64-bit Linux; C99 has no static_assert. */
+#ifndef HYDRANT_H_SIZES
+#define HYDRANT_H_SIZES
+typedef char hyd_assert_pointer_size[sizeof(void *) == 8 && sizeof(size_t) == 8 ? 1 : -1];
+typedef char hyd_assert_error_view_size[sizeof(hyd_error_view) == 72 ? 1 : -1];
+typedef char hyd_assert_engine_config_size[sizeof(hyd_engine_config) == 32 ? 1 : -1];
+typedef char hyd_assert_caps_size[sizeof(hyd_caps) == 80 ? 1 : -1];
+typedef char hyd_assert_stats_size[sizeof(hyd_stats) == 112 ? 1 : -1];
+typedef char hyd_assert_object_meta_size[sizeof(hyd_object_meta) == 152 ? 1 : -1];
+typedef char hyd_assert_request_size[sizeof(hyd_request) == 112 ? 1 : -1];
+typedef char hyd_assert_event_size[sizeof(hyd_event) == 64 ? 1 : -1];
+typedef char hyd_assert_list_entry_size[sizeof(hyd_list_entry) == 56 ? 1 : -1];
+typedef char hyd_assert_range_size[sizeof(hyd_range) == 40 ? 1 : -1];
 #endif

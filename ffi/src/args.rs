@@ -6,6 +6,7 @@
 use std::ffi::{CStr, c_char, c_void};
 
 use crate::error::Failure;
+use crate::status;
 
 /// The longest URI that is read; a longer text is no URI, or has no NUL.
 const URI_BYTES_MAX: usize = 64 << 10;
@@ -39,11 +40,81 @@ impl<T> Out<T> {
         Ok(Out(place))
     }
 
+    /// The same for a place that the caller may leave out.
+    ///
+    /// # Safety
+    /// As for [`Out::new`].
+    pub unsafe fn optional(place: *mut T, argument: &str) -> Result<Option<Out<T>>, Failure> {
+        if place.is_null() {
+            return Ok(None);
+        }
+        // SAFETY: OWN-3, by the contract of this function.
+        unsafe { Out::new(place, argument) }.map(Some)
+    }
+
+    /// Writes an output that the caller may have left out.
+    pub fn write_optional(place: Option<Out<T>>, value: T) {
+        if let Some(place) = place {
+            place.write(value);
+        }
+    }
+
     /// Writes the output.
     pub fn write(self, value: T) {
         // SAFETY: OWN-3. Writable by the contract of `new`.
         unsafe { self.0.write(value) };
     }
+}
+
+/// A place of the caller for a text whose length it does not know.
+pub struct TextOut<'a> {
+    text: &'a mut [u8],
+    need: Out<usize>,
+}
+
+impl TextOut<'_> {
+    /// Checks the place.
+    ///
+    /// # Safety
+    /// As for [`bytes_mut`] and [`Out::new`].
+    pub unsafe fn new(
+        text: *mut c_char,
+        capacity: usize,
+        need: *mut usize,
+    ) -> Result<Self, Failure> {
+        // SAFETY: OWN-3, by the contract of this function.
+        let (text, need) =
+            unsafe { (bytes_mut(text.cast(), capacity, "text")?, Out::new(need, "need")?) };
+        Ok(TextOut { text, need })
+    }
+
+    /// Writes the text and its NUL where they fit, and what they need without the NUL.
+    ///
+    /// # Errors
+    /// `AGAIN` when there is room, but too little.
+    pub fn write(self, text: &str) -> Result<(), Failure> {
+        self.need.write(text.len());
+        if self.text.is_empty() {
+            return Ok(());
+        }
+        if text.len() >= self.text.len() {
+            let (need, capacity) = (text.len() + 1, self.text.len());
+            let message = format!("the text needs {need} bytes with its NUL, and has {capacity}");
+            return Err(Failure::new(status::HYD_E_AGAIN, message));
+        }
+        self.text[..text.len()].copy_from_slice(text.as_bytes());
+        self.text[text.len()] = 0;
+        Ok(())
+    }
+}
+
+/// A text in a field of a struct, cut where it does not fit, with a NUL.
+pub fn fixed_text<const BYTES: usize>(text: &str) -> [c_char; BYTES] {
+    let mut fixed = [0; BYTES];
+    for (to, from) in fixed[..BYTES - 1].iter_mut().zip(text.bytes()) {
+        *to = from as c_char;
+    }
+    fixed
 }
 
 /// A text with a NUL at its end.
@@ -109,7 +180,83 @@ pub unsafe fn bytes_mut<'a>(
     Ok(unsafe { std::slice::from_raw_parts_mut(data.cast(), len) })
 }
 
-fn check_memory(data: *const c_void, len: usize, argument: &str) -> Result<(), Failure> {
+/// Values that the caller has end to end.
+///
+/// # Safety
+/// `first` is NULL, or `count` values there are readable and unchanged during the call.
+pub unsafe fn array<'a, T>(
+    first: *const T,
+    count: usize,
+    argument: &str,
+) -> Result<&'a [T], Failure> {
+    if count == 0 {
+        return Ok(&[]);
+    }
+    check_array(first, count, argument)?;
+    // SAFETY: OWN-3. Not NULL, aligned, not longer than an object can be; readable by the contract.
+    Ok(unsafe { std::slice::from_raw_parts(first, count) })
+}
+
+/// The same, to be written to.
+///
+/// # Safety
+/// As for [`array`], and writable, and used by nobody else during the call.
+pub unsafe fn array_mut<'a, T>(
+    first: *mut T,
+    count: usize,
+    argument: &str,
+) -> Result<&'a mut [T], Failure> {
+    if count == 0 {
+        return Ok(&mut []);
+    }
+    check_array(first, count, argument)?;
+    // SAFETY: OWN-3. As in `array`, and exclusive by the contract.
+    Ok(unsafe { std::slice::from_raw_parts_mut(first, count) })
+}
+
+/// Room for `count` values, which need not be initialised.
+///
+/// # Safety
+/// `first` is NULL, or `count` values there are writable during the call.
+pub unsafe fn array_out<T>(first: *mut T, count: usize, argument: &str) -> Result<*mut T, Failure> {
+    if count > 0 {
+        check_array(first, count, argument)?;
+    }
+    Ok(first)
+}
+
+/// The same for room that the caller may leave out.
+///
+/// # Safety
+/// As for [`array_out`].
+pub unsafe fn optional_array_out<T>(
+    first: *mut T,
+    count: usize,
+    argument: &str,
+) -> Result<Option<*mut T>, Failure> {
+    if first.is_null() {
+        return Ok(None);
+    }
+    // SAFETY: OWN-3, by the contract of this function.
+    unsafe { array_out(first, count, argument) }.map(Some)
+}
+
+fn check_array<T>(first: *const T, count: usize, argument: &str) -> Result<(), Failure> {
+    usable(first, argument)?;
+    check_memory(first.cast(), count.saturating_mul(size_of::<T>()), argument)
+}
+
+/// Refuses memory that cannot be; where there are no bytes, the pointer does not matter.
+pub fn check_memory_or_empty(
+    data: *const c_void,
+    len: usize,
+    argument: &str,
+) -> Result<(), Failure> {
+    if len == 0 { Ok(()) } else { check_memory(data, len, argument) }
+}
+
+/// Refuses memory that cannot be.
+pub fn check_memory(data: *const c_void, len: usize, argument: &str) -> Result<(), Failure> {
     usable(data, argument)?;
     let ends = data.addr().checked_add(len).is_some();
     if len > isize::MAX as usize || !ends {

@@ -2,142 +2,199 @@
 
 use std::sync::Arc;
 
-use hydrant::Hydrant;
+use hydrant::engine::DriverChoice;
+use hydrant::{Hydrant, HydrantBuilder, TransferLimits};
 
 use crate::args::Out;
-use crate::error::{ErrorOut, Failure};
-use crate::guard::{self, Poison};
-use crate::handle::{Handle, Kind, Retired};
+use crate::driven::{Driving, drive_here};
+use crate::error::{ErrorOut, Failure, hyd_error};
+use crate::guard::{self, Entry, Poison};
+use crate::handle::{self, kind};
+use crate::log;
 use crate::sized::{self, SizedStruct};
-use crate::status::Status;
+use crate::status::hyd_status;
 
-/// Bits of `hyd_engine_config.flags`.
-pub const PIN_CORES: u32 = 1;
-pub const ANONYMOUS: u32 = 2;
+/// Threads, rings and the one pool that all payload memory of the library comes from.
+pub struct hyd_engine(());
+
+/// A bit of hyd_engine_config.flags: pin each core to a CPU of its own.
+pub const HYD_ENGINE_PIN_CORES: u32 = 1;
+/// A bit of hyd_engine_config.flags: sign no request, even where there are credentials: public
+/// buckets.
+pub const HYD_ENGINE_ANONYMOUS: u32 = 2;
+/// A bit of hyd_engine_config.flags: no core threads. The thread that creates the engine drives it by
+/// hyd_engine_run(), and is the only one that may destroy it. There is one core then, and a thread
+/// drives one engine at most.
+pub const HYD_ENGINE_DRIVEN: u32 = 4;
+/// A bit of hyd_engine_config.flags: epoll and threads, even where io_uring is allowed.
+pub const HYD_ENGINE_POLL: u32 = 8;
+
+const FLAGS: u32 =
+    HYD_ENGINE_PIN_CORES | HYD_ENGINE_ANONYMOUS | HYD_ENGINE_DRIVEN | HYD_ENGINE_POLL;
+
+/// What an engine is started with; 0 is the default everywhere.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct hyd_engine_config {
+    /// Set by the caller.
+    pub struct_size: u32,
+    /// HYD_ENGINE_*
+    pub flags: u32,
+    /// Threads with a ring each; 0: one for each CPU the process may use.
+    pub cores: u32,
+    /// Parts of one transfer under way at once, each with a connection of its own; 0: 8.
+    pub connections: u32,
+    /// Hard limit of payload memory in bytes; 0: 256 MiB.
+    pub pool_bytes: u64,
+    /// Bytes of a part; 0: 8 MiB.
+    pub part_size_bytes: u64,
+}
 
 /// What an engine handle holds.
 pub struct Engine {
     pub hydrant: Hydrant,
     pub poison: Poison,
+    pub driving: Option<Driving>,
 }
 
-impl Kind for Engine {
-    const NAME: &'static str = "engine";
-    const MAGIC: u64 = u64::from_le_bytes(*b"hydengin");
+kind!(Engine, hyd_engine, 2, "engine");
 
-    fn retired() -> &'static Retired<Engine> {
-        static RETIRED: Retired<Engine> = Retired::new();
-        &RETIRED
-    }
-}
-
-/// `hyd_engine_config`
-#[repr(C)]
-#[derive(Clone, Copy, Debug)]
-pub struct EngineConfig {
-    pub struct_size: u32,
-    pub flags: u32,
-    pub cores: u32,
-    pub reserved: u32,
-    pub pool_bytes: u64,
-}
-
-// SAFETY: `repr(C)`, integers alone, no padding (the test of the header compares every offset), the
-// size first.
-unsafe impl SizedStruct for EngineConfig {
+// SAFETY: `repr(C)`, integers alone, no padding, the size first.
+unsafe impl SizedStruct for hyd_engine_config {
     const NAME: &'static str = "hyd_engine_config";
-    const BYTES_MIN: usize = 24;
+    const BYTES_MIN: usize = 32;
 }
 
-impl EngineConfig {
-    const DEFAULT: EngineConfig = EngineConfig {
-        struct_size: sized::size_of::<EngineConfig>(),
+impl hyd_engine_config {
+    const DEFAULT: hyd_engine_config = hyd_engine_config {
+        struct_size: sized::size_of::<hyd_engine_config>(),
         flags: 0,
         cores: 0,
-        reserved: 0,
+        connections: 0,
         pool_bytes: 0,
+        part_size_bytes: 0,
     };
 
     fn check(&self) -> Result<(), Failure> {
-        let unknown = self.flags & !(PIN_CORES | ANONYMOUS);
+        let unknown = self.flags & !FLAGS;
         if unknown != 0 {
             let message = format!("config->flags has bits {unknown:#x}, which nothing is known of");
             return Err(Failure::invalid(message));
         }
-        if self.reserved != 0 {
-            return Err(Failure::invalid("config->reserved must be 0"));
+        if self.has(HYD_ENGINE_DRIVEN) && self.cores > 1 {
+            return Err(Failure::invalid("a driven engine has one core: config->cores is more"));
         }
         Ok(())
     }
 
     /// Starts an engine as configured; 0 leaves a default alone.
-    fn start(&self) -> Result<Hydrant, Failure> {
+    fn start(&self) -> Result<Engine, Failure> {
         self.check()?;
-        let mut builder = Hydrant::builder();
+        let builder = self.builder();
+        let poison = Poison::default();
+        if self.has(HYD_ENGINE_DRIVEN) {
+            let (hydrant, driven) = builder.build_here()?;
+            return Ok(Engine { hydrant, poison, driving: Some(drive_here(driven)?) });
+        }
+        Ok(Engine { hydrant: builder.build()?, poison, driving: None })
+    }
+
+    fn builder(&self) -> HydrantBuilder {
+        let mut builder = Hydrant::builder().engine(|config| config.report = log::report);
         if self.cores != 0 {
             builder = builder.cores(self.cores as usize);
         }
         if self.pool_bytes != 0 {
-            builder = builder.pool_bytes(self.pool_bytes as usize);
+            builder = builder.pool_bytes(usize::try_from(self.pool_bytes).unwrap_or(usize::MAX));
         }
-        if self.flags & PIN_CORES != 0 {
+        if self.has(HYD_ENGINE_PIN_CORES) {
             builder = builder.engine(|config| config.pin_cores = true);
         }
-        if self.flags & ANONYMOUS != 0 {
+        if self.has(HYD_ENGINE_ANONYMOUS) {
             builder = builder.anonymous();
         }
-        Ok(builder.build()?)
+        if self.has(HYD_ENGINE_POLL) {
+            builder = builder.driver(DriverChoice::Poll);
+        }
+        let part_size = (self.part_size_bytes != 0).then_some(self.part_size_bytes);
+        let connections = (self.connections != 0).then_some(self.connections as usize);
+        builder.transfer(TransferLimits::default().with(part_size, connections))
+    }
+
+    fn has(&self, flag: u32) -> bool {
+        self.flags & flag != 0
     }
 }
 
-/// Sets a configuration to the defaults.
+/// The engine of a handle; a panic of this entry poisons it.
+pub fn use_engine(entry: &mut Entry, handle: *const hyd_engine) -> Result<Arc<Engine>, Failure> {
+    let engine = handle::get::<Engine>(handle)?;
+    entry.uses(&engine.poison)?;
+    Ok(engine)
+}
+
+/// Sets the first `size` bytes of `config` to the defaults, for languages without HYD_*_INIT; `size`
+/// is the size of the struct that the caller was compiled with.
 ///
-/// # Safety
-/// The header's contract.
+/// Errors: HYD_E_INVALID for NULL, or a size that no version of the struct has.
+///
+/// Threads: any; not concurrently with other uses of `config`.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn hyd_engine_config_init(config: *mut EngineConfig, size: usize) -> Status {
+pub unsafe extern "C" fn hyd_engine_config_init(
+    config: *mut hyd_engine_config,
+    size: usize,
+) -> hyd_status {
     guard::entry(ErrorOut::NONE, |_| {
         // SAFETY: OWN-3. The caller lends `size` bytes for the time of the call.
-        unsafe { sized::init(config, EngineConfig::DEFAULT, size, "config") }
+        unsafe { sized::init(config, hyd_engine_config::DEFAULT, size, "config") }
     })
 }
 
-/// Starts an engine.
+/// Starts an engine, which the caller destroys. `config` may be NULL for the defaults, and is not
+/// needed after the call.
 ///
-/// # Safety
-/// The header's contract.
+/// Errors: HYD_E_INVALID, also on a thread that drives another engine; HYD_E_CONFIG when the kernel
+/// refuses rings or memory.
+///
+/// Threads: any; the one that creates a driven engine drives it.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn hyd_engine_create(
-    config: *const EngineConfig,
-    engine: *mut *mut Handle<Engine>,
-    error: ErrorOut,
-) -> Status {
-    guard::entry(error, |_| {
+    config: *const hyd_engine_config,
+    engine: *mut *mut hyd_engine,
+    error: *mut *mut hyd_error,
+) -> hyd_status {
+    guard::entry(ErrorOut::new(error), |_| {
         // SAFETY: OWN-3. The caller lends what the pointers name for the time of the call.
         let (engine, config) = unsafe {
             let config = match config.is_null() {
-                true => EngineConfig::DEFAULT,
+                true => hyd_engine_config::DEFAULT,
                 false => sized::read(config, "config")?,
             };
             (Out::new(engine, "engine")?, config)
         };
-        let hydrant = config.start()?;
-        engine.write(Handle::give(Arc::new(Engine { hydrant, poison: Poison::default() })));
+        engine.write(handle::give(Arc::new(config.start()?))?);
         Ok(())
     })
 }
 
-/// Stops an engine.
+/// Cancels what runs, gives clean-up its time (some 15 s at most, usually none), ends the threads and
+/// frees the engine; NULL is fine. Calls that run in other threads end with HYD_E_CANCELLED, and
+/// their memory is no longer touched when they return; requests on queues complete with it. Stores,
+/// queues, writers and listings stay handles until they are closed; all calls with them give
+/// HYD_E_CANCELLED. Buffers stay readable until they are released.
 ///
-/// # Safety
-/// The header's contract.
+/// Errors: HYD_E_HANDLE when it was destroyed before; HYD_E_FORKED; HYD_E_THREAD when another thread
+/// drives it, and the engine stays as it is.
+///
+/// Threads: any; of two at once, one gets HYD_E_HANDLE. A driven one: its own thread.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn hyd_engine_destroy(engine: *mut Handle<Engine>) -> Status {
+pub extern "C" fn hyd_engine_destroy(engine: *mut hyd_engine) -> hyd_status {
     guard::entry(ErrorOut::NONE, |_| {
-        // SAFETY: FORK-1. The caller says that it is NULL or a handle, perhaps destroyed of late.
-        if let Some(engine) = unsafe { Handle::retire(engine)? } {
-            engine.hydrant.stop()?;
+        let may = |engine: &Arc<Engine>| engine.driving.as_ref().map_or(Ok(()), Driving::check_end);
+        let Some(engine) = handle::retire_if::<Engine>(engine, may)? else { return Ok(()) };
+        if let Some(driving) = &engine.driving {
+            driving.end()?;
         }
-        Ok(())
+        Ok(engine.hydrant.stop()?)
     })
 }

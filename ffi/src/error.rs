@@ -2,22 +2,28 @@
 
 use std::any::Any;
 use std::ffi::{CString, c_char};
+use std::sync::Arc;
 
 use hydrant::{Class, Error, ErrorKind};
 
-use crate::args;
+use crate::args::{self, Out};
 use crate::guard;
+use crate::handle::{self, kind};
 use crate::sized::{self, SizedOut, SizedStruct};
-use crate::status::{self, Status};
+use crate::status::{self, hyd_status};
 
-/// Bits of `hyd_error_view.flags`.
-pub const RETRIABLE: u32 = 1;
-pub const FATAL: u32 = 2;
+/// What went wrong in one call. It outlives the handles that the call was made with.
+pub struct hyd_error(());
+
+/// A bit of hyd_error_view.flags: the same call may work later.
+pub const HYD_ERROR_RETRIABLE: u32 = 1;
+/// A bit of hyd_error_view.flags: no call with this handle will work.
+pub const HYD_ERROR_FATAL: u32 = 2;
 
 /// What a failed call hands out as `hyd_error`. It refers to nothing, so it outlives all handles.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Failure {
-    status: Status,
+    status: hyd_status,
     os_errno: i32,
     http_status: i32,
     attempts: u32,
@@ -27,39 +33,50 @@ pub struct Failure {
     request_id: CString,
 }
 
+kind!(Failure, hyd_error, 1, "error");
+
 /// The last argument of an entry, `hyd_error **`: NULL, or lent by the caller for the time of the
 /// call. It comes from C, and goes with the call.
-#[repr(transparent)]
-pub struct ErrorOut(*mut *mut Failure);
+pub struct ErrorOut(*mut *mut hyd_error);
 
-/// `hyd_error_view`
+/// The fields of an error. Texts are UTF-8 with a NUL after their length, and empty, never NULL,
+/// where there is nothing to say. They never contain credentials.
 #[repr(C)]
 #[derive(Clone, Copy)]
-pub struct ErrorView {
+pub struct hyd_error_view {
+    /// Set by the caller.
     pub struct_size: u32,
-    pub status: Status,
+    /// What the call returned.
+    pub status: hyd_status,
+    /// The errno behind it, or 0.
     pub os_errno: i32,
+    /// The HTTP status of the last answer, or 0.
     pub http_status: i32,
+    /// Tries made, or 0 where nothing was tried.
     pub attempts: u32,
+    /// HYD_ERROR_*
     pub flags: u32,
+    /// Operation, object, cause and way out, in one line.
     pub message: *const c_char,
     pub message_len: usize,
+    /// NoSuchKey; empty where the answer had none, as those to HEAD.
     pub s3_code: *const c_char,
     pub s3_code_len: usize,
+    /// What the server calls the request.
     pub request_id: *const c_char,
     pub request_id_len: usize,
 }
 
 // SAFETY: `repr(C)`, integers and raw pointers alone, no padding (the test of the header compares
 // every offset), the size first.
-unsafe impl SizedStruct for ErrorView {
+unsafe impl SizedStruct for hyd_error_view {
     const NAME: &'static str = "hyd_error_view";
     const BYTES_MIN: usize = 72;
 }
 
 impl Failure {
     /// A failure of which there is nothing to say but this.
-    pub fn new(status: Status, message: impl Into<String>) -> Failure {
+    pub fn new(status: hyd_status, message: impl Into<String>) -> Failure {
         Failure {
             status,
             os_errno: 0,
@@ -74,7 +91,7 @@ impl Failure {
 
     /// An argument that makes no sense.
     pub fn invalid(message: impl Into<String>) -> Failure {
-        Failure::new(status::INVALID, message)
+        Failure::new(status::HYD_E_INVALID, message)
     }
 
     /// A panic that the guard caught.
@@ -83,23 +100,28 @@ impl Failure {
         let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
         let text = text.unwrap_or("it said nothing");
         let advice = "this is a mistake in the library; destroy the engine and report the message";
-        Failure::new(status::PANIC, format!("a panic inside the library: {text}; {advice}"))
+        Failure::new(status::HYD_E_PANIC, format!("a panic inside the library: {text}; {advice}"))
     }
 
     /// The status that the call returns.
-    pub fn status(&self) -> Status {
+    pub fn status(&self) -> hyd_status {
         self.status
     }
 
     fn flags(&self) -> u32 {
-        let fatal = [status::HANDLE, status::FORKED, status::PANIC, status::CANCELLED];
-        let retriable = if self.retriable { RETRIABLE } else { 0 };
-        retriable | if fatal.contains(&self.status) { FATAL } else { 0 }
+        let fatal = [
+            status::HYD_E_HANDLE,
+            status::HYD_E_FORKED,
+            status::HYD_E_PANIC,
+            status::HYD_E_CANCELLED,
+        ];
+        let retriable = if self.retriable { HYD_ERROR_RETRIABLE } else { 0 };
+        retriable | if fatal.contains(&self.status) { HYD_ERROR_FATAL } else { 0 }
     }
 
-    fn view(&self) -> ErrorView {
-        ErrorView {
-            struct_size: sized::size_of::<ErrorView>(),
+    fn view(&self) -> hyd_error_view {
+        hyd_error_view {
+            struct_size: sized::size_of::<hyd_error_view>(),
             status: self.status,
             os_errno: self.os_errno,
             http_status: self.http_status,
@@ -142,16 +164,18 @@ fn cause(error: &Error) -> &Error {
     }
 }
 
-/// Fills a view of an error.
+/// Fills `view`, whose texts are valid until the error is freed.
 ///
-/// # Safety
-/// The header's contract.
+/// Errors: HYD_E_INVALID for NULL or a bad struct_size; HYD_E_HANDLE; HYD_E_FORKED.
+///
+/// Threads: any; not while another thread frees the same error.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn hyd_error_info(error: *const Failure, view: *mut ErrorView) -> Status {
+pub unsafe extern "C" fn hyd_error_info(
+    error: *const hyd_error,
+    view: *mut hyd_error_view,
+) -> hyd_status {
     guard::entry(ErrorOut::NONE, |_| {
-        // SAFETY: OWN-3. The caller says that `error` is NULL or an error not freed yet.
-        let failure = unsafe { error.as_ref() };
-        let failure = failure.ok_or_else(|| Failure::invalid("error is NULL"))?;
+        let failure = handle::get::<Failure>(error)?;
         // SAFETY: OWN-3. The caller lends `*view` for the time of the call.
         let view = unsafe { SizedOut::new(view, "view")? };
         view.write(failure.view());
@@ -159,31 +183,48 @@ pub unsafe extern "C" fn hyd_error_info(error: *const Failure, view: *mut ErrorV
     })
 }
 
-/// Frees an error.
+/// Another handle of an error, freed by itself: to keep one beyond the place that it came from.
 ///
-/// # Safety
-/// The header's contract.
+/// Errors: HYD_E_INVALID, HYD_E_HANDLE, HYD_E_FORKED; HYD_E_AGAIN when there are too many.
+///
+/// Threads: any.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn hyd_error_free(error: *mut Failure) {
+pub unsafe extern "C" fn hyd_error_dup(
+    error: *const hyd_error,
+    copy: *mut *mut hyd_error,
+) -> hyd_status {
     guard::entry(ErrorOut::NONE, |_| {
-        if !error.is_null() {
-            // SAFETY: OWN-3. `hand_over` made it by `Box::into_raw`, and the caller frees it once.
-            drop(unsafe { Box::from_raw(error) });
-        }
+        let failure = handle::get::<Failure>(error)?;
+        // SAFETY: OWN-3. The caller lends `*copy` for the time of the call.
+        let copy = unsafe { Out::new(copy, "copy")? };
+        copy.write(handle::give(Arc::new(Failure::clone(&failure)))?);
         Ok(())
-    });
+    })
+}
+
+/// Frees an error; NULL is fine, and so is one that was freed before.
+///
+/// Threads: any.
+#[unsafe(no_mangle)]
+pub extern "C" fn hyd_error_free(error: *mut hyd_error) {
+    guard::entry(ErrorOut::NONE, |_| handle::retire::<Failure>(error).map(drop));
 }
 
 impl ErrorOut {
     /// For functions that give a status alone.
     pub const NONE: ErrorOut = ErrorOut(std::ptr::null_mut());
 
+    /// The place that the caller lends.
+    pub fn new(place: *mut *mut hyd_error) -> ErrorOut {
+        ErrorOut(place)
+    }
+
     /// Gives a failure to the caller, who frees it, unless the caller does not want it.
     pub fn write(self, failure: Failure) {
         if args::is_usable(self.0) {
-            let failure = Box::into_raw(Box::new(failure));
+            let error = handle::give(Arc::new(failure)).unwrap_or(std::ptr::null_mut());
             // SAFETY: OWN-3. Neither NULL nor misaligned, and lent for the call, which is not over.
-            unsafe { self.0.write(failure) };
+            unsafe { self.0.write(error) };
         }
     }
 }
@@ -210,19 +251,19 @@ mod tests {
     fn an_error_object_is_given_on_failure_only() {
         let mut error = std::ptr::null_mut();
         let place = &raw mut error;
-        assert_eq!(guard::entry(ErrorOut(place), |_| Ok(())), status::OK);
+        assert_eq!(guard::entry(ErrorOut(place), |_| Ok(())), status::HYD_OK);
         assert!(error.is_null());
         let failing = guard::entry(ErrorOut(place), |_| Err(Failure::invalid("nonsense")));
-        assert_eq!(failing, status::INVALID);
+        assert_eq!(failing, status::HYD_E_INVALID);
         assert!(!error.is_null());
-        // SAFETY: OWN-3. It was given a line above and is freed once.
-        unsafe { hyd_error_free(error) };
+        hyd_error_free(error);
+        hyd_error_free(error);
     }
 
     #[test]
     fn a_panic_is_fatal_and_says_what_it_said() {
         let failure = Failure::of_panic(&"index out of bounds");
-        assert_eq!((failure.status(), failure.flags()), (status::PANIC, FATAL));
+        assert_eq!((failure.status(), failure.flags()), (status::HYD_E_PANIC, HYD_ERROR_FATAL));
         assert!(failure.message.to_string_lossy().contains("index out of bounds"), "{failure:?}");
         let silent = Failure::of_panic(&7_u8);
         assert!(silent.message.to_string_lossy().contains("it said nothing"), "{silent:?}");
@@ -232,11 +273,11 @@ mod tests {
     fn an_errno_comes_through_also_when_something_was_left_behind() {
         let os = |errno| Error::from(EngineError::from(OsError::new("write", "/x", errno)));
         let failure = Failure::from(os(28));
-        assert_eq!((failure.status(), failure.os_errno), (status::DISK, 28));
+        assert_eq!((failure.status(), failure.os_errno), (status::HYD_E_DISK, 28));
 
         let left_behind = ErrorKind::LeftBehind { error: os(28), left: os(5) };
         let failure = Failure::from(Error::from(left_behind));
-        assert_eq!((failure.status(), failure.os_errno), (status::DISK, 28));
+        assert_eq!((failure.status(), failure.os_errno), (status::HYD_E_DISK, 28));
         assert!(failure.message.to_string_lossy().contains("could not be cleaned up"));
     }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::error::{ErrorOut, Failure};
-use crate::status::{self, Status};
+use crate::status::{self, hyd_status};
 
 #[cfg(panic = "abort")]
 compile_error!("the C interface needs panic=unwind: a panic must not end the host program (FFI-1)");
@@ -21,12 +21,13 @@ impl Poison {
         if self.0.load(Ordering::Acquire) {
             let message = "an earlier call panicked, so the state of the engine is unknown; destroy it \
                            and create another one";
-            return Err(Failure::new(status::PANIC, message));
+            return Err(Failure::new(status::HYD_E_PANIC, message));
         }
         Ok(())
     }
 
-    fn set(&self) {
+    /// Marks the engine as one whose state is unknown.
+    pub fn set(&self) {
         self.0.store(true, Ordering::Release);
     }
 }
@@ -47,15 +48,15 @@ impl Entry {
 }
 
 /// Runs the body of an entry: a failure, or a panic, goes to `error`, and its status is returned.
-pub fn entry(error: ErrorOut, body: impl FnOnce(&mut Entry) -> Result<(), Failure>) -> Status {
+pub fn entry(error: ErrorOut, body: impl FnOnce(&mut Entry) -> Result<(), Failure>) -> hyd_status {
     let mut entry = Entry::default();
     // What the body leaves in a broken state is the engine's, which is poisoned below.
     let outcome = catch_unwind(AssertUnwindSafe(|| body(&mut entry)));
     let Err(failure) = outcome.unwrap_or_else(|panic| Err(caught(panic))) else {
-        return status::OK;
+        return status::HYD_OK;
     };
     // A task that panicked on a core arrives here as a failure.
-    if let Some(poison) = entry.poison.filter(|_| failure.status() == status::PANIC) {
+    if let Some(poison) = entry.poison.filter(|_| failure.status() == status::HYD_E_PANIC) {
         poison.set();
     }
     let status = failure.status();
@@ -81,9 +82,9 @@ mod tests {
             entry.uses(&poison)?;
             panic!("on purpose");
         });
-        assert_eq!(panicking, status::PANIC);
+        assert_eq!(panicking, status::HYD_E_PANIC);
         let later = entry(ErrorOut::NONE, |entry| entry.uses(&poison));
-        assert_eq!(later, status::PANIC);
+        assert_eq!(later, status::HYD_E_PANIC);
     }
 
     #[test]
@@ -94,7 +95,7 @@ mod tests {
             let error = hydrant::engine::Error::Panicked { message: "on purpose".into() };
             Err(hydrant::Error::from(error).into())
         });
-        assert_eq!(failing, status::PANIC);
+        assert_eq!(failing, status::HYD_E_PANIC);
         assert!(poison.check().is_err());
     }
 
@@ -105,7 +106,7 @@ mod tests {
             entry.uses(&poison)?;
             Err(Failure::invalid("nonsense"))
         });
-        assert_eq!(failing, status::INVALID);
+        assert_eq!(failing, status::HYD_E_INVALID);
         assert!(poison.check().is_ok());
     }
 
@@ -118,6 +119,6 @@ mod tests {
             }
         }
         let status = entry(ErrorOut::NONE, |_| std::panic::panic_any(Again));
-        assert_eq!(status, status::PANIC);
+        assert_eq!(status, status::HYD_E_PANIC);
     }
 }

@@ -1,22 +1,39 @@
 //! The C interface, `include/hydrant.h`: a face of the crate `hydrant` that adds no capability.
 //!
-//! The header is the contract and the documentation; what stands here keeps it. The functions that
-//! C programs call lie in the modules named after what they are about, each as a pair of a thin
-//! `extern "C"` function, which reads its arguments, and safe code behind it.
+//! The header is made from this crate: the comment at a function here is its contract there. What C
+//! calls lies in the modules named after what it is about, each entry as a thin `extern "C"`
+//! function, which reads its arguments, over safe code. Types that the header declares have their
+//! names from there.
 //!
 //! What this crate never does: it lets no panic cross into C (FFI-1, `guard`), reads or writes no
-//! memory of the caller after the call has returned (OWN-3), and touches nothing of a handle that
-//! was made before a fork (FORK-1, `handle`).
+//! memory of the caller after it was handed back (OWN-3), and touches nothing of a handle that was
+//! made before a fork (FORK-1, `handle`).
+
+#![expect(non_camel_case_types, reason = "types of the header have the names of the header")]
+#![cfg_attr(
+    not(test),
+    expect(clippy::missing_safety_doc, reason = "the contract of an entry is its whole comment")
+)]
 
 mod args;
+mod buf;
+mod driven;
 mod engine;
 mod error;
+mod fork;
 mod guard;
 mod handle;
-#[cfg(test)]
-mod header;
+mod list;
+mod log;
+mod mem;
+mod meta;
 mod object;
+mod options;
+mod probe;
+mod queue;
 mod sized;
+mod stats;
 mod status;
 mod store;
 mod version;
+mod writer;

@@ -1,225 +1,448 @@
-//! Calls about one object, each of which blocks until it is done.
+//! Calls about objects, each of which blocks until it is done.
 
+use std::collections::VecDeque;
 use std::ffi::{c_char, c_void};
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
 
-use hydrant::{Etag, ObjectMeta, PutOptions};
+use bytes::Bytes;
+use hydrant::engine::{Region, RegionOwner, block_on};
+use hydrant::{CopyOptions, Location, ObjectMeta, PutOptions, Task, copy};
 
 use crate::args::{self, Out};
-use crate::error::{ErrorOut, Failure};
-use crate::guard::{self, Entry};
-use crate::handle::Handle;
-use crate::sized::{self, SizedOut, SizedStruct};
-use crate::status::Status;
-use crate::store::Store;
+use crate::buf::{Buf, Lent, hyd_buf};
+use crate::error::{ErrorOut, Failure, hyd_error};
+use crate::guard;
+use crate::handle;
+use crate::meta::hyd_object_meta;
+use crate::sized::SizedOut;
+use crate::status::{HYD_OK, hyd_status};
+use crate::store::{hyd_store, use_store};
 
-/// `HYD_TIME_UNKNOWN`
-pub const TIME_UNKNOWN: i64 = i64::MIN;
+/// Deletes and ranges of one call under way at once (LIMIT-1).
+const CALLS_MAX: usize = 64;
 
-/// A tag and its NUL.
-const ETAG_BYTES: usize = 128;
-const _: () = assert!(Etag::BYTES_MAX < ETAG_BYTES);
-
-/// `hyd_object_meta`
+/// A text as pointer and length, where there are many.
 #[repr(C)]
-#[derive(Clone, Copy, Debug)]
-pub struct ObjectMetaView {
-    pub struct_size: u32,
+#[derive(Clone, Copy)]
+pub struct hyd_text {
+    pub text: *const c_char,
+    pub len: usize,
+}
+
+/// One of many ranges of an object. Its size is fixed.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct hyd_range {
+    /// Where in the object.
+    pub offset: u64,
+    /// Memory for the bytes.
+    pub data: *mut c_void,
+    pub len: usize,
+    /// Set by the call where `status` is HYD_OK: bytes that came, fewer only at the object's end.
+    pub read_len: usize,
+    /// Set by the call.
+    pub status: hyd_status,
+    /// 0
     pub reserved: u32,
-    pub size_bytes: u64,
-    pub modified_unix_ns: i64,
-    pub etag: [u8; ETAG_BYTES],
 }
 
-// SAFETY: `repr(C)`, integers alone, no padding (the test of the header compares every offset), the
-// size first.
-unsafe impl SizedStruct for ObjectMetaView {
-    const NAME: &'static str = "hyd_object_meta";
-    const BYTES_MIN: usize = 152;
-}
-
-/// Fills memory of the caller.
+/// Reads a whole object into a buffer of the pool, which the caller releases. One that fits a part
+/// comes by one request. `meta` may be NULL.
 ///
-/// # Safety
-/// The header's contract.
+/// Errors: HYD_E_NOT_FOUND, HYD_E_TEMPORARY, HYD_E_INTEGRITY, HYD_E_DISK, HYD_E_CANCELLED;
+/// HYD_E_CONFIG also where the pool has no room for the object.
+///
+/// Threads: any, also many at once with one store.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn hyd_get(
+    store: *const hyd_store,
+    key: *const c_char,
+    key_len: usize,
+    buf: *mut *mut hyd_buf,
+    meta: *mut hyd_object_meta,
+    error: *mut *mut hyd_error,
+) -> hyd_status {
+    guard::entry(ErrorOut::new(error), |entry| {
+        let store = use_store(entry, store)?;
+        // SAFETY: OWN-3. The caller lends what the pointers name for the time of the call.
+        let (key, buf, meta) = unsafe {
+            (
+                args::text(key, key_len, "key")?,
+                Out::new(buf, "buf")?,
+                SizedOut::optional(meta, "meta")?,
+            )
+        };
+        let (bytes, found) = store.calls().get_whole(key).wait()?;
+        buf.write(handle::give(Arc::new(Buf::of_bytes(bytes)))?);
+        tell(meta, &found);
+        Ok(())
+    })
+}
+
+/// Fills `dst` with the object's bytes from `offset`, and waits for them. `read_len` tells how many
+/// came: fewer than `dst_len` only at the object's end, 0 at or beyond it. The bytes are received
+/// straight into `dst`, in several requests if it is large; all come from one version of the object.
+/// `dst` belongs to the library until the call returns, which it does only when the kernel is done
+/// with the memory. After a failure the content of `dst` is unspecified.
+///
+/// Errors: HYD_E_NOT_FOUND, HYD_E_TEMPORARY, HYD_E_INTEGRITY, HYD_E_CONFIG, HYD_E_DISK,
+/// HYD_E_CANCELLED.
+///
+/// Threads: any, also many at once with one store.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn hyd_get_range(
-    store: *const Handle<Store>,
+    store: *const hyd_store,
     key: *const c_char,
     key_len: usize,
     offset: u64,
     dst: *mut c_void,
     dst_len: usize,
     read_len: *mut usize,
-    error: ErrorOut,
-) -> Status {
-    guard::entry(error, |entry| {
-        // SAFETY: FORK-1 and OWN-3. The caller says that `store` is NULL or a handle, and lends what
-        // the other pointers name for the time of the call; `get_into` returns only when the kernel
-        // is done with the memory, on unwinding too.
-        let (store, key, dst, read_len) = unsafe {
+    error: *mut *mut hyd_error,
+) -> hyd_status {
+    guard::entry(ErrorOut::new(error), |entry| {
+        let store = use_store(entry, store)?;
+        // SAFETY: OWN-3. The caller lends what the pointers name for the time of the call; `get_into`
+        // returns only when the kernel is done with the memory, on unwinding too.
+        let (key, dst, read_len) = unsafe {
             (
-                use_store(entry, store)?,
                 args::text(key, key_len, "key")?,
                 args::bytes_mut(dst, dst_len, "dst")?,
                 Out::new(read_len, "read_len")?,
             )
         };
-        read_len.write(store.store.get_into(key, offset, dst)?);
+        read_len.write(store.calls().get_into(key, offset, dst)?);
         Ok(())
     })
 }
 
-/// Writes an object from memory of the caller.
+/// Reads many ranges of one object at the same time, each into memory of its own, and waits for all.
+/// The memory belongs to the library until the call returns. Every range tells its own status.
 ///
-/// # Safety
-/// The header's contract.
+/// Errors: that of the first range that failed, also as an error object.
+///
+/// Threads: any, also many at once with one store.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn hyd_get_ranges(
+    store: *const hyd_store,
+    key: *const c_char,
+    key_len: usize,
+    ranges: *mut hyd_range,
+    count: usize,
+    error: *mut *mut hyd_error,
+) -> hyd_status {
+    guard::entry(ErrorOut::new(error), |entry| {
+        let store = use_store(entry, store)?;
+        // SAFETY: OWN-3. The caller lends what the pointers name for the time of the call.
+        let (key, ranges) = unsafe {
+            (args::text(key, key_len, "key")?, args::array_mut(ranges, count, "ranges")?)
+        };
+        for range in &*ranges {
+            args::check_memory_or_empty(range.data, range.len, "a range's data")?;
+        }
+        // Held until every piece is back, on unwinding too.
+        let mut lent: Vec<LentMemory> = Vec::with_capacity(count);
+        let outcomes = each_of(count, |index| {
+            let range = &ranges[index];
+            let (memory, region) = LentMemory::new(range.data.cast(), range.len);
+            lent.push(memory);
+            store.calls().get_region(key, range.offset, region)
+        });
+        drop(lent);
+        let mut first = None;
+        for (range, outcome) in ranges.iter_mut().zip(outcomes) {
+            match outcome {
+                Ok(read_len) => (range.status, range.read_len) = (HYD_OK, read_len),
+                Err(failure) => {
+                    range.status = failure.status();
+                    first.get_or_insert(failure);
+                }
+            }
+        }
+        first.map_or(Ok(()), Err)
+    })
+}
+
+/// Writes an object, and waits until the store has acknowledged it. It becomes visible whole or not
+/// at all; an object of that key is replaced. A large one goes in parts. The bytes are sent from where
+/// they are, which the library reads during the call only. `content_type` ends with a NUL, or is
+/// NULL. `meta` may be NULL; else it tells what the store said of the object.
+///
+/// Errors: HYD_E_CONFIG, HYD_E_NOT_FOUND (no such bucket), HYD_E_TEMPORARY, HYD_E_DISK,
+/// HYD_E_CANCELLED.
+///
+/// Threads: any, also many at once with one store; of two that write one key at once, the last wins.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn hyd_put(
-    store: *const Handle<Store>,
+    store: *const hyd_store,
     key: *const c_char,
     key_len: usize,
     data: *const c_void,
     data_len: usize,
-    meta: *mut ObjectMetaView,
-    error: ErrorOut,
-) -> Status {
-    guard::entry(error, |entry| {
-        // SAFETY: FORK-1 and OWN-3. The caller says that `store` is NULL or a handle, and lends what
-        // the other pointers name for the time of the call. The writer keeps nothing of `data`.
-        let (store, key, data, meta) = unsafe {
+    content_type: *const c_char,
+    meta: *mut hyd_object_meta,
+    error: *mut *mut hyd_error,
+) -> hyd_status {
+    guard::entry(ErrorOut::new(error), |entry| {
+        let store = use_store(entry, store)?;
+        args::check_memory_or_empty(data, data_len, "data")?;
+        // SAFETY: OWN-3. The caller lends what the pointers name for the time of the call.
+        let (key, options, meta) = unsafe {
             (
-                use_store(entry, store)?,
                 args::text(key, key_len, "key")?,
-                args::bytes(data, data_len, "data")?,
+                put_options(content_type)?,
                 SizedOut::optional(meta, "meta")?,
             )
         };
-        let written = store.put(key, data)?;
-        if let Some(meta) = meta {
-            meta.write(ObjectMetaView::of(&written));
-        }
+        let written = lend(data.cast_mut().cast(), data_len, |bytes| {
+            store.calls().put_with(key, bytes, options).wait()
+        })?;
+        tell(meta, &written);
         Ok(())
     })
 }
 
 /// Tells what is known of an object.
 ///
-/// # Safety
-/// The header's contract.
+/// Errors: HYD_E_NOT_FOUND, HYD_E_TEMPORARY, HYD_E_CONFIG, HYD_E_DISK, HYD_E_CANCELLED.
+///
+/// Threads: any, also many at once with one store.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn hyd_stat(
-    store: *const Handle<Store>,
+    store: *const hyd_store,
     key: *const c_char,
     key_len: usize,
-    meta: *mut ObjectMetaView,
-    error: ErrorOut,
-) -> Status {
-    guard::entry(error, |entry| {
-        // SAFETY: FORK-1 and OWN-3. The caller says that `store` is NULL or a handle, and lends what
-        // the other pointers name for the time of the call.
-        let (store, key, meta) = unsafe {
-            (
-                use_store(entry, store)?,
-                args::text(key, key_len, "key")?,
-                SizedOut::new(meta, "meta")?,
-            )
-        };
-        meta.write(ObjectMetaView::of(&store.store.head(key).wait()?));
+    meta: *mut hyd_object_meta,
+    error: *mut *mut hyd_error,
+) -> hyd_status {
+    guard::entry(ErrorOut::new(error), |entry| {
+        let store = use_store(entry, store)?;
+        // SAFETY: OWN-3. The caller lends what the pointers name for the time of the call.
+        let (key, meta) =
+            unsafe { (args::text(key, key_len, "key")?, SizedOut::new(meta, "meta")?) };
+        meta.write(hyd_object_meta::of(&store.calls().head(key).wait()?));
         Ok(())
     })
 }
 
-/// Deletes an object.
+/// Deletes objects, many at the same time, and waits for all. `results` has room for the status of
+/// each key, or is NULL.
 ///
-/// # Safety
-/// The header's contract.
+/// Errors: that of the first key that failed, also as an error object: HYD_E_NOT_FOUND where the
+/// store tells (S3 does not: there it is success), HYD_E_TEMPORARY, HYD_E_CONFIG, HYD_E_DISK,
+/// HYD_E_CANCELLED. HYD_E_INVALID for a key that is none, and then nothing is deleted.
+///
+/// Threads: any, also many at once with one store.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn hyd_delete(
-    store: *const Handle<Store>,
-    key: *const c_char,
-    key_len: usize,
-    error: ErrorOut,
-) -> Status {
-    guard::entry(error, |entry| {
-        // SAFETY: FORK-1 and OWN-3. The caller says that `store` is NULL or a handle, and lends the
-        // key for the time of the call.
-        let (store, key) = unsafe { (use_store(entry, store)?, args::text(key, key_len, "key")?) };
-        Ok(store.store.delete(key).wait()?)
+    store: *const hyd_store,
+    keys: *const hyd_text,
+    count: usize,
+    results: *mut hyd_status,
+    error: *mut *mut hyd_error,
+) -> hyd_status {
+    guard::entry(ErrorOut::new(error), |entry| {
+        let store = use_store(entry, store)?;
+        // SAFETY: OWN-3. The caller lends what the pointers name for the time of the call.
+        let (keys, results) = unsafe {
+            let keys = args::array(keys, count, "keys")?;
+            let keys = keys.iter().map(|key| args::text(key.text, key.len, "a key"));
+            let keys: Vec<&str> = keys.collect::<Result<_, _>>()?;
+            (keys, args::optional_array_out(results, count, "results")?)
+        };
+        let outcomes = each_of(count, |index| store.calls().delete(keys[index]));
+        let mut first = None;
+        for (index, outcome) in outcomes.into_iter().enumerate() {
+            let status = outcome.as_ref().err().map_or(HYD_OK, Failure::status);
+            if let Some(results) = results {
+                // SAFETY: OWN-3. Room for `count` of them, by the check above.
+                unsafe { results.add(index).write(status) };
+            }
+            first = first.or(outcome.err());
+        }
+        first.map_or(Ok(()), Err)
     })
 }
 
-impl Store {
-    /// The borrowed bytes are copied into the pool as they go (DATA-1 counts that as borrowed); with
-    /// an error the writer is dropped, which aborts (DATA-3).
-    fn put(&self, key: &str, data: &[u8]) -> hydrant::Result<ObjectMeta> {
-        let mut writer = self.store.writer(key, PutOptions::default())?;
-        writer.write_wait(data)?;
-        writer.finish_wait()
-    }
+/// Copies an object, also from one store to another of the same engine, part by part through the
+/// pool, and waits until it is there. It becomes visible whole or not at all. `meta` may be NULL.
+///
+/// Errors: those of reading and of writing; HYD_E_INVALID for an object onto itself and for stores of
+/// different engines.
+///
+/// Threads: any, also many at once.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn hyd_copy(
+    from_store: *const hyd_store,
+    from: *const c_char,
+    from_len: usize,
+    to_store: *const hyd_store,
+    to: *const c_char,
+    to_len: usize,
+    meta: *mut hyd_object_meta,
+    error: *mut *mut hyd_error,
+) -> hyd_status {
+    guard::entry(ErrorOut::new(error), |entry| {
+        let (source, target) = (use_store(entry, from_store)?, use_store(entry, to_store)?);
+        if !Arc::ptr_eq(&source.engine, &target.engine) {
+            return Err(Failure::invalid("the stores belong to different engines"));
+        }
+        // SAFETY: OWN-3. The caller lends what the pointers name for the time of the call.
+        let (from, to, meta) = unsafe {
+            (
+                args::text(from, from_len, "from")?,
+                args::text(to, to_len, "to")?,
+                SizedOut::optional(meta, "meta")?,
+            )
+        };
+        copied(meta, &source.root.with_key(from)?, &target.root.with_key(to)?)
+    })
 }
 
-impl ObjectMetaView {
-    fn of(meta: &ObjectMeta) -> ObjectMetaView {
-        let mut etag = [0; ETAG_BYTES];
-        if let Some(tag) = &meta.etag {
-            etag[..tag.as_str().len()].copy_from_slice(tag.as_str().as_bytes());
-        }
-        ObjectMetaView {
-            struct_size: sized::size_of::<ObjectMetaView>(),
-            reserved: 0,
-            size_bytes: meta.size_bytes,
-            modified_unix_ns: meta.modified.and_then(unix_ns).unwrap_or(TIME_UNKNOWN),
-            etag,
-        }
-    }
+/// Reads an object into a file, which is there whole or not at all. `path` is absolute, or begins at
+/// the working directory. `meta` may be NULL; else it tells of the file.
+///
+/// Errors: as hyd_get_range(); HYD_E_DISK also where the disk is full.
+///
+/// Threads: any, also many at once.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn hyd_get_to_file(
+    store: *const hyd_store,
+    key: *const c_char,
+    key_len: usize,
+    path: *const c_char,
+    path_len: usize,
+    meta: *mut hyd_object_meta,
+    error: *mut *mut hyd_error,
+) -> hyd_status {
+    guard::entry(ErrorOut::new(error), |entry| {
+        let store = use_store(entry, store)?;
+        // SAFETY: OWN-3. The caller lends what the pointers name for the time of the call.
+        let (key, path, meta) = unsafe {
+            (
+                args::text(key, key_len, "key")?,
+                args::text(path, path_len, "path")?,
+                SizedOut::optional(meta, "meta")?,
+            )
+        };
+        copied(meta, &store.root.with_key(key)?, &store.file(path)?)
+    })
 }
 
-/// The store of a handle, in an engine that a panic of this entry poisons.
+/// Writes an object from a file. `path` is as at hyd_get_to_file(). `meta` may be NULL; else it tells
+/// of the object.
+///
+/// Errors: as hyd_put(); HYD_E_NOT_FOUND also where there is no such file.
+///
+/// Threads: any, also many at once.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn hyd_put_from_file(
+    store: *const hyd_store,
+    key: *const c_char,
+    key_len: usize,
+    path: *const c_char,
+    path_len: usize,
+    meta: *mut hyd_object_meta,
+    error: *mut *mut hyd_error,
+) -> hyd_status {
+    guard::entry(ErrorOut::new(error), |entry| {
+        let store = use_store(entry, store)?;
+        // SAFETY: OWN-3. The caller lends what the pointers name for the time of the call.
+        let (key, path, meta) = unsafe {
+            (
+                args::text(key, key_len, "key")?,
+                args::text(path, path_len, "path")?,
+                SizedOut::optional(meta, "meta")?,
+            )
+        };
+        copied(meta, &store.file(path)?, &store.root.with_key(key)?)
+    })
+}
+
+/// How an object is written.
 ///
 /// # Safety
-/// As for [`Handle::get`].
-unsafe fn use_store(
-    entry: &mut Entry,
-    handle: *const Handle<Store>,
-) -> Result<Arc<Store>, Failure> {
-    // SAFETY: FORK-1, by the contract of this function.
-    let store = unsafe { Handle::get(handle)? };
-    entry.uses(&store.engine.poison)?;
-    Ok(store)
+/// `content_type` is NULL, or readable to its NUL.
+pub unsafe fn put_options(content_type: *const c_char) -> Result<PutOptions, Failure> {
+    let mut options = PutOptions::default();
+    if !content_type.is_null() {
+        // SAFETY: OWN-3, by the contract of this function.
+        let text = unsafe { args::c_text(content_type, "content_type")? };
+        options.content_type = Some(text.to_owned());
+    }
+    Ok(options)
 }
 
-/// Nanoseconds since 1970; `None` beyond the years 1677 and 2262.
-fn unix_ns(time: SystemTime) -> Option<i64> {
-    match time.duration_since(UNIX_EPOCH) {
-        Ok(after) => i64::try_from(after.as_nanos()).ok(),
-        Err(before) => i64::try_from(before.duration().as_nanos()).ok().map(|ns| -ns),
+/// Tells a caller who wants to know what an object is.
+pub fn tell(place: Option<SizedOut<hyd_object_meta>>, meta: &ObjectMeta) {
+    if let Some(place) = place {
+        place.write(hyd_object_meta::of(meta));
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use std::time::Duration;
-
-    use super::*;
-
-    #[test]
-    fn the_longest_tag_keeps_its_nul() {
-        let longest = "x".repeat(Etag::BYTES_MAX);
-        let mut meta = ObjectMeta::of_size(7);
-        meta.etag = Etag::new(&longest);
-        let view = ObjectMetaView::of(&meta);
-        assert_eq!(&view.etag[..Etag::BYTES_MAX], longest.as_bytes());
-        assert_eq!(view.etag[Etag::BYTES_MAX..], [0; ETAG_BYTES - Etag::BYTES_MAX]);
-        assert_eq!((view.size_bytes, view.modified_unix_ns), (7, TIME_UNKNOWN));
+/// Lends memory of the caller as bytes, and neither returns nor unwinds before they are all back.
+pub fn lend<R>(start: *mut u8, len: usize, work: impl FnOnce(Bytes) -> R) -> R {
+    if len == 0 {
+        return work(Bytes::new());
     }
+    let (_memory, region) = LentMemory::new(start, len);
+    work(Bytes::from_owner(Readable(region)))
+}
 
-    #[test]
-    fn times_before_and_after_1970() {
-        let second = Duration::from_secs(1);
-        assert_eq!(unix_ns(UNIX_EPOCH + second), Some(1_000_000_000));
-        assert_eq!(unix_ns(UNIX_EPOCH - second), Some(-1_000_000_000));
-        assert_eq!(unix_ns(UNIX_EPOCH + Duration::from_secs(1 << 40)), None);
+fn copied(
+    meta: Option<SizedOut<hyd_object_meta>>,
+    from: &Location,
+    to: &Location,
+) -> Result<(), Failure> {
+    tell(meta, &copy(from, to, CopyOptions::default()).wait()?.meta);
+    Ok(())
+}
+
+/// Makes `count` calls, [`CALLS_MAX`] at a time, and waits for all.
+fn each_of<T: Send + 'static>(
+    count: usize,
+    mut call: impl FnMut(usize) -> Task<T>,
+) -> Vec<Result<T, Failure>> {
+    let mut under_way = VecDeque::with_capacity(CALLS_MAX);
+    let mut outcomes = Vec::with_capacity(count);
+    for index in 0..count {
+        if under_way.len() == CALLS_MAX {
+            outcomes.extend(under_way.pop_front().map(wait));
+        }
+        under_way.push_back(call(index));
+    }
+    outcomes.extend(under_way.into_iter().map(wait));
+    outcomes
+}
+
+fn wait<T: Send + 'static>(task: Task<T>) -> Result<T, Failure> {
+    Ok(task.wait()?)
+}
+
+/// Memory of the caller that operations have; dropping this waits until none does (OWN-1).
+struct LentMemory(Option<RegionOwner<Lent<()>>>);
+
+impl LentMemory {
+    fn new(start: *mut u8, len: usize) -> (LentMemory, Region) {
+        let start = if len == 0 { std::ptr::dangling_mut() } else { start };
+        let (owner, region) = RegionOwner::new(Lent { start, len, _then: () });
+        (LentMemory(Some(owner)), region)
+    }
+}
+
+impl Drop for LentMemory {
+    fn drop(&mut self) {
+        if let Some(owner) = self.0.take() {
+            // On a core, where nothing may wait, no call of C can be.
+            let _ = block_on(owner.returned());
+        }
+    }
+}
+
+struct Readable(Region);
+
+impl AsRef<[u8]> for Readable {
+    fn as_ref(&self) -> &[u8] {
+        self.0.as_slice()
     }
 }

@@ -67,10 +67,14 @@ pub unsafe fn init<T: SizedStruct>(
 
 /// A struct of the caller that will be filled. It is checked before the work, so that the work is
 /// not done in vain.
+#[derive(Clone, Copy)]
 pub struct SizedOut<T> {
     to: *mut T,
     bytes: usize,
 }
+
+// SAFETY: OWN-3. The struct is the library's until it is filled, on whatever thread.
+unsafe impl<T: Send> Send for SizedOut<T> {}
 
 impl<T: SizedStruct> SizedOut<T> {
     /// Checks the caller's struct.

@@ -3,78 +3,115 @@
 use std::ffi::c_char;
 use std::sync::Arc;
 
-use hydrant::Hydrant;
+use hydrant::uri::parse_location;
+use hydrant::{Error, ErrorKind, Hydrant, Location};
 
 use crate::args::{Out, c_text};
-use crate::engine::Engine;
-use crate::error::{ErrorOut, Failure};
-use crate::guard;
-use crate::handle::{Handle, Kind, Retired};
-use crate::status::Status;
+use crate::engine::{Engine, hyd_engine, use_engine};
+use crate::error::{ErrorOut, Failure, hyd_error};
+use crate::guard::{self, Entry};
+use crate::handle::{self, kind};
+use crate::options::{Options, Settings, hyd_options};
+use crate::status::hyd_status;
+
+/// One place for objects.
+pub struct hyd_store(());
 
 /// What a store handle holds.
 pub struct Store {
-    pub store: hydrant::Store,
+    /// The place itself, with the key of no object.
+    pub root: Location,
     /// The engine beneath. Destroying it stops the work; what is left of it goes with the last store.
     pub engine: Arc<Engine>,
 }
 
-impl Kind for Store {
-    const NAME: &'static str = "store";
-    const MAGIC: u64 = u64::from_le_bytes(*b"hydstore");
+kind!(Store, hyd_store, 6, "store");
 
-    fn retired() -> &'static Retired<Store> {
-        static RETIRED: Retired<Store> = Retired::new();
-        &RETIRED
+impl Store {
+    /// The calls of the store.
+    pub fn calls(&self) -> &hydrant::Store {
+        &self.root.store
+    }
+
+    /// A file of this machine, by its path.
+    pub fn file(&self, path: &str) -> Result<Location, Failure> {
+        Ok(self.engine.hydrant.locate("file:///")?.with_key(path)?)
     }
 }
 
-/// Opens the store of a URI.
+/// The store of a handle, in an engine that a panic of this entry poisons.
+pub fn use_store(entry: &mut Entry, handle: *const hyd_store) -> Result<Arc<Store>, Failure> {
+    let store = handle::get::<Store>(handle)?;
+    entry.uses(&store.engine.poison)?;
+    Ok(store)
+}
+
+/// Opens the store of a URI, which the caller closes:
 ///
-/// # Safety
-/// The header's contract.
+///     s3://bucket            the server that the options or the environment name
+///     s3://host:port/bucket  the server at host:port, over plain HTTP
+///     mem://name             memory of this engine, gone with it
+///     file:///               files; a key is a path, absolute or from the working directory
+///     direct:///             the same past the page cache (O_DIRECT)
+///
+/// What `options` do not set, S3 reads from the environment now: AWS_ENDPOINT_URL_S3 or
+/// AWS_ENDPOINT_URL (http:// only in this version), AWS_REGION, AWS_ACCESS_KEY_ID,
+/// AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN. `options` may be NULL, and are not needed after the
+/// call. Nothing is asked of a server yet, so a bucket that does not exist is told by the first call.
+///
+/// Errors: HYD_E_INVALID for a URI that makes no sense or has a key; HYD_E_CONFIG for settings that
+/// make none; HYD_E_UNSUPPORTED for an endpoint that asks for TLS.
+///
+/// Threads: any, also many at once; not while another thread changes the environment.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn hyd_store_open(
-    engine: *const Handle<Engine>,
+    engine: *const hyd_engine,
     uri: *const c_char,
-    store: *mut *mut Handle<Store>,
-    error: ErrorOut,
-) -> Status {
-    guard::entry(error, |entry| {
-        // SAFETY: FORK-1. The caller says that it is NULL or a handle, perhaps destroyed of late.
-        let engine = unsafe { Handle::get(engine)? };
-        entry.uses(&engine.poison)?;
+    options: *const hyd_options,
+    store: *mut *mut hyd_store,
+    error: *mut *mut hyd_error,
+) -> hyd_status {
+    guard::entry(ErrorOut::new(error), |entry| {
+        let engine = use_engine(entry, engine)?;
+        let settings = handle::get_optional::<Options>(options)?.map(|it| it.settings());
         // SAFETY: OWN-3. The caller lends what the pointers name for the time of the call.
         let (uri, out) = unsafe { (c_text(uri, "uri")?, Out::new(store, "store")?) };
-        let store = open(&engine.hydrant, uri)?;
-        out.write(Handle::give(Arc::new(Store { store, engine })));
+        let root = open(&engine.hydrant, uri, settings.as_ref())?;
+        out.write(handle::give(Arc::new(Store { root, engine }))?);
         Ok(())
     })
 }
 
-/// A URI with a key would be a store and an object; a caller who means the key to be a prefix must
-/// not get the whole bucket in silence.
-fn open(hydrant: &Hydrant, uri: &str) -> Result<hydrant::Store, Failure> {
-    let location = hydrant.locate(uri)?;
-    let root = if location.uri().scheme().is_path() { "/" } else { "" };
-    if location.key != root {
+fn open(hydrant: &Hydrant, text: &str, settings: Option<&Settings>) -> Result<Location, Failure> {
+    let uri = parse_location(text).map_err(|source| {
+        // What stands before an '@' may be a password (SEC-1).
+        let text = text.rsplit('@').next().unwrap_or_default().to_owned();
+        Error::from(ErrorKind::Location { text, source })
+    })?;
+    // A URI with a key would be a store and an object; a caller who means the key to be a prefix must
+    // not get the whole bucket in silence.
+    let root = if uri.scheme().is_path() { "/" } else { "" };
+    if uri.key() != root {
         return Err(Failure::invalid(
             "the URI has a key: a store is opened as s3://bucket, s3://host:port/bucket, mem://name, \
              file:/// or direct:///, and each call is given its key, for files the path",
         ));
     }
-    Ok(location.store)
+    let Some(settings) = settings else { return Ok(hydrant.open(uri)?) };
+    let identity = settings.identity()?;
+    let mut location = hydrant.open_with(uri, |config| settings.apply(identity, config))?;
+    let limits = settings.transfer(location.store.limits());
+    location.store = location.store.with_transfer(limits);
+    Ok(location)
 }
 
-/// Closes a store.
+/// Closes a store; NULL is fine. Calls that run in other threads, requests, writers and listings end
+/// as if it were open.
 ///
-/// # Safety
-/// The header's contract.
+/// Errors: HYD_E_HANDLE when it was closed before; HYD_E_FORKED.
+///
+/// Threads: any; of two at once, one gets HYD_E_HANDLE.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn hyd_store_close(store: *mut Handle<Store>) -> Status {
-    guard::entry(ErrorOut::NONE, |_| {
-        // SAFETY: FORK-1. The caller says that it is NULL or a handle, perhaps closed of late.
-        drop(unsafe { Handle::retire(store)? });
-        Ok(())
-    })
+pub extern "C" fn hyd_store_close(store: *mut hyd_store) -> hyd_status {
+    guard::entry(ErrorOut::NONE, |_| handle::retire::<Store>(store).map(drop))
 }

@@ -2,9 +2,9 @@
 
 use std::ffi::{CStr, c_char};
 
-/// `HYD_VERSION` of the header that belongs to this library: major, minor and patch in 8, 8 and 16
+/// The version of this library, as `HYD_VERSION` of its header: major, minor and patch in 8, 8 and 16
 /// bits.
-pub const VERSION: u32 = (number(env!("CARGO_PKG_VERSION_MAJOR")) << 24)
+const VERSION: u32 = (number(env!("CARGO_PKG_VERSION_MAJOR")) << 24)
     | (number(env!("CARGO_PKG_VERSION_MINOR")) << 16)
     | number(env!("CARGO_PKG_VERSION_PATCH"));
 
@@ -15,13 +15,17 @@ const VERSION_TEXT: &CStr = match CStr::from_bytes_with_nul(
     Err(_) => panic!("a version has no NUL"),
 };
 
-/// The packed version of the library.
+/// The version of the library at run time, packed as HYD_VERSION.
+///
+/// Threads: any.
 #[unsafe(no_mangle)]
 pub extern "C" fn hyd_version() -> u32 {
     VERSION
 }
 
-/// The name and version of the library as static text.
+/// The name and version of the library as static text, "hydrant 0.1.0".
+///
+/// Threads: any.
 #[unsafe(no_mangle)]
 pub extern "C" fn hyd_version_string() -> *const c_char {
     VERSION_TEXT.as_ptr()

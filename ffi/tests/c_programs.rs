@@ -124,6 +124,19 @@ fn misuse_is_told_instead_of_crashing() {
 }
 
 #[test]
+fn the_blocking_calls_do_what_they_say() {
+    let library = Library::get();
+    let folder = Folder::new();
+    let bucket = Bucket::new();
+    let program = library.link(&folder, &common::crate_path("tests/c/objects.c"), Linking::Static);
+    for uri in ["mem://objects", Bucket::URI] {
+        let files = Folder::new();
+        let output = run(library.command(&program, &bucket).arg(uri).arg(files.path("")));
+        assert_eq!(String::from_utf8_lossy(&output.stdout), "objects are whole\n");
+    }
+}
+
+#[test]
 fn many_threads_share_a_store_and_one_may_destroy_the_engine() {
     let library = Library::get();
     let folder = Folder::new();

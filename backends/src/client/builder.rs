@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::{Arc, Mutex};
 
-use hydrant_engine::{Config, DriverChoice, Engine, EngineBuilder};
+use hydrant_engine::{Config, Driven, DriverChoice, Engine, EngineBuilder};
 
 use super::{Env, Hydrant, Inner};
 use crate::error::Result;
@@ -91,12 +91,25 @@ impl HydrantBuilder {
     /// What [`EngineBuilder::start`] says: a driver that was demanded is refused, no memory for the
     /// pool.
     pub fn build(self) -> Result<Hydrant> {
-        let engine = self.engine.start()?;
+        let engine = self.engine.clone().start()?;
+        Ok(self.on(engine))
+    }
+
+    /// Starts an engine without core threads, which the loop of this thread drives.
+    ///
+    /// # Errors
+    /// What [`EngineBuilder::start_here`] says.
+    pub fn build_here(self) -> Result<(Hydrant, Driven)> {
+        let driven = self.engine.clone().start_here()?;
+        Ok((self.on(driven.engine().clone()), driven))
+    }
+
+    fn on(self, engine: Engine) -> Hydrant {
         let (transfer, s3, env) = (self.transfer, self.s3, self.env);
         let mem = MemStores::new(self.mem);
-        Ok(Hydrant {
+        Hydrant {
             inner: Arc::new(Inner { engine, transfer, s3, env, mem, buckets: Mutex::default() }),
-        })
+        }
     }
 }
 

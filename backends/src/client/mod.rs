@@ -110,6 +110,21 @@ impl Hydrant {
         store.ok_or_else(|| ErrorKind::Config(format!("{text} is no bucket")).into())
     }
 
+    /// Opens a place with settings of its own for S3; it shares no connections with others. Other
+    /// schemes have no such settings.
+    ///
+    /// # Errors
+    /// As [`Hydrant::store`].
+    pub fn open_with(&self, uri: Uri, change: impl FnOnce(&mut S3Config)) -> Result<Location> {
+        if uri.scheme() != Scheme::S3 {
+            return self.open(uri);
+        }
+        let mut config = self.s3_config(&uri);
+        change(&mut config);
+        let store = Arc::new(S3Store::open(uri.container(), config, &*self.inner.env)?);
+        Ok(Location { store: Store::new(self, store), key: uri.key().to_owned(), uri })
+    }
+
     /// Stops the engine: cancels, drains, frees. Uploads under way are aborted.
     ///
     /// # Errors
@@ -136,11 +151,15 @@ impl Hydrant {
     }
 
     fn new_s3(&self, uri: &Uri) -> Result<S3Store> {
+        S3Store::open(uri.container(), self.s3_config(uri), &*self.inner.env)
+    }
+
+    fn s3_config(&self, uri: &Uri) -> S3Config {
         let mut config = self.inner.s3.clone();
         if let Some(server) = uri.authority() {
             config.endpoint.url = Some(format!("http://{server}"));
         }
-        S3Store::open(uri.container(), config, &*self.inner.env)
+        config
     }
 }
 

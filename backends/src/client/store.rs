@@ -5,7 +5,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use hydrant_engine::{Engine, borrow_blocking};
+use hydrant_engine::{Engine, Region, borrow_blocking};
 
 use super::{Hydrant, Task};
 use crate::error::Result;
@@ -19,11 +19,17 @@ use crate::store::ObjectStore;
 pub struct Store {
     hydrant: Hydrant,
     inner: Arc<dyn ObjectStore>,
+    limits: TransferLimits,
 }
 
 impl Store {
     pub(super) fn new(hydrant: &Hydrant, inner: Arc<dyn ObjectStore>) -> Store {
-        Store { hydrant: hydrant.clone(), inner }
+        Store { hydrant: hydrant.clone(), inner, limits: hydrant.inner.transfer }
+    }
+
+    /// The same store with other limits of transfers.
+    pub fn with_transfer(self, limits: TransferLimits) -> Store {
+        Store { limits, ..self }
     }
 
     /// A store of one's own making, to be used like the others.
@@ -70,6 +76,25 @@ impl Store {
                 pipeline::read_into(&core, reader, object, offset, region, limits).await
             })
             .wait()
+        })
+    }
+
+    /// Fills lent memory from `offset`, as [`Store::get_into`] does, without blocking. The count is
+    /// short only where the object ends; the memory is free once its owner has it back.
+    pub fn get_region(&self, key: &str, offset: u64, region: Region) -> Task<usize> {
+        let limits = self.limits();
+        let (reader, object) = (self.inner.reader(key), self.inner.uri_of(key));
+        Task::run(self.engine(), move |core| async move {
+            pipeline::read_into(&core, reader, object, offset, region, limits).await
+        })
+    }
+
+    /// Reads a whole object into one buffer of the pool. One that fits a part comes by one request.
+    pub fn get_whole(&self, key: &str) -> Task<(Bytes, ObjectMeta)> {
+        let limits = self.limits();
+        let (reader, object) = (self.inner.reader(key), self.inner.uri_of(key));
+        Task::run(self.engine(), move |core| async move {
+            pipeline::read_whole(&core, reader, object, limits).await
         })
     }
 
@@ -134,7 +159,8 @@ impl Store {
         self.hydrant.engine()
     }
 
-    pub(crate) fn limits(&self) -> TransferLimits {
-        self.hydrant.inner.transfer
+    /// How transfers with this store are cut.
+    pub fn limits(&self) -> TransferLimits {
+        self.limits
     }
 }

@@ -517,7 +517,7 @@ async fn receive_head(
 /// is kept also where this is given up.
 async fn receive_early(
     core: &Core,
-    stream: &TcpStream,
+    stream: &Stream,
     received: &mut Received,
     limits: &HttpLimits,
 ) -> Result<(), HttpError> {
@@ -535,7 +535,7 @@ async fn receive_early(
         let span = 0..INCOMING_BYTES;
         let (result, back) = stream.recv(lease, span, RecvMode::Some, limits.stall).await;
         lease = back.into_lease().map_err(|_| no_answer())?;
-        match result.map_err(|error| HttpError::Socket { error, stale: false })? {
+        match result.map_err(broken_receive)? {
             0 => return Ok(body.on_close()?),
             count => feed_document(&mut body, &lease.as_mut_slice()[..count], document)?,
         }

@@ -3,13 +3,14 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use hydrant_engine::{Core, Region, RegionOwner};
+use hydrant_engine::{CopyReason, Core, Region, RegionOwner};
 
 use super::board::Board;
-use super::get::{frozen, memory, whole};
+use super::get::{fitting_part, frozen, memory, whole};
 use super::limits::TransferLimits;
 use super::plan::{GetPlan, GetPlanConfig, PartRequest};
 use crate::error::Result;
+use crate::object::ObjectMeta;
 use crate::store::Reader;
 
 /// What is left to read, and the memory for it. The pieces are cut in the order of the parts.
@@ -68,6 +69,48 @@ pub(crate) async fn read_range(
     let count = read_into(core, reader, object, range.start, region, limits).await?;
     let lease = owner.returned().await;
     Ok(frozen(lease, count))
+}
+
+/// Reads a whole object into one buffer from the pool. Its size is not known before the first part
+/// is there; the bytes of that part are moved once where the object turns out to be larger.
+pub(crate) async fn read_whole(
+    core: &Core,
+    reader: Arc<dyn Reader>,
+    object: String,
+    limits: TransferLimits,
+) -> Result<(Bytes, ObjectMeta)> {
+    let part_bytes = fitting_part(&core.engine(), limits.part_size_bytes);
+    let lease = memory(core, part_bytes).await?;
+    let read = reader.read(core, 0, lease.into(), 0..part_bytes as usize).await;
+    let info = read.result?;
+    let mut first = read.buf.into_lease().expect("a lease was lent and comes back");
+    let total = info.object_bytes;
+    let part = PartRequest { index: 0, offset: 0, len: total.min(part_bytes) };
+    whole(&object, part, info.len_bytes)?;
+    let meta = reader.meta().unwrap_or_else(|| ObjectMeta::of_size(total));
+    if info.len_bytes as u64 == total {
+        return Ok((frozen(first, info.len_bytes), meta));
+    }
+    let total_bytes = usize::try_from(total).unwrap_or(usize::MAX);
+    let (lease, have) = match core.pool().try_lease(total_bytes, "part") {
+        Some(mut lease) => {
+            let (from, have) = (&first.as_mut_slice()[..info.len_bytes], 0..info.len_bytes);
+            core.metrics().copy_payload(CopyReason::Bounce, from, &mut lease.as_mut_slice()[have]);
+            (lease, info.len_bytes)
+        }
+        // Whoever waits for memory holds none (POOL-1), so the first part is read again.
+        None => {
+            drop(first);
+            (memory(core, total).await?, 0)
+        }
+    };
+    let (owner, mut rest) = RegionOwner::new(lease);
+    drop(rest.split_off(total_bytes));
+    drop(rest.split_to(have));
+    let part = PartRequest { index: 1, offset: have as u64, len: total - have as u64 };
+    let count = read_into(core, reader, object.clone(), part.offset, rest, limits).await?;
+    whole(&object, part, count)?;
+    Ok((frozen(owner.returned().await, total_bytes), meta))
 }
 
 impl Worker {

@@ -19,7 +19,7 @@ mod writer;
 pub use copy::{CopyOptions, CopyReport, Progress, copy};
 pub use get::{GetOptions, GetStream};
 pub(crate) use get::{frozen, memory, start as start_get};
-pub(crate) use into::{read_into, read_range};
+pub(crate) use into::{read_into, read_range, read_whole};
 pub use limits::TransferLimits;
 pub use listing::Listing;
 pub use plan::{PartRequest, PlanError};

@@ -178,6 +178,11 @@ impl Writer {
         drop(self);
     }
 
+    /// Bytes that the next part has. Given away in one piece they are sent without a copy.
+    pub fn next_part_bytes(&self) -> u64 {
+        self.plan.next_part_bytes() - self.staged_bytes as u64
+    }
+
     /// Bytes taken so far.
     pub fn bytes_written(&self) -> u64 {
         self.bytes_written

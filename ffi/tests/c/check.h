@@ -24,10 +24,13 @@
         check_status(__FILE__, __LINE__, #call, expected_status, status, error);         \
     } while (0)
 
+/* Deletes one object. */
+static inline hyd_status delete_one(const hyd_store *store, const char *key, hyd_error **error);
+
 /* A text as pointer and length. */
 #define TEXT(text) (text), strlen(text)
 
-static void check_status(const char *file, int line, const char *call, hyd_status expected,
+static inline void check_status(const char *file, int line, const char *call, hyd_status expected,
                          hyd_status status, hyd_error *error) {
     hyd_error_view view = HYD_ERROR_VIEW_INIT;
     if (error != NULL) {
@@ -43,6 +46,41 @@ static void check_status(const char *file, int line, const char *call, hyd_statu
     }
     CHECK(status != HYD_OK || error == NULL);
     hyd_error_free(error);
+}
+
+static inline hyd_status delete_one(const hyd_store *store, const char *key, hyd_error **error) {
+    hyd_text text;
+    text.text = key;
+    text.len = strlen(key);
+    return hyd_delete(store, &text, 1, NULL, error);
+}
+
+/* An engine with one core, or driven by this thread. */
+static inline hyd_engine *small_engine(uint32_t flags) {
+    hyd_engine_config config = HYD_ENGINE_CONFIG_INIT;
+    hyd_engine *engine = NULL;
+    config.cores = 1;
+    config.flags = flags;
+    config.pool_bytes = 64 * 1024 * 1024;
+    config.part_size_bytes = 8 * 1024 * 1024;
+    CHECK_STATUS(HYD_OK, hyd_engine_create(&config, &engine, &error));
+    CHECK(engine != NULL);
+    return engine;
+}
+
+static inline hyd_store *open_store(const hyd_engine *engine, const char *uri) {
+    hyd_store *store = NULL;
+    CHECK_STATUS(HYD_OK, hyd_store_open(engine, uri, NULL, &store, &error));
+    CHECK(store != NULL);
+    return store;
+}
+
+/* Bytes that differ from place to place. */
+static inline void fill(unsigned char *data, size_t len, unsigned seed) {
+    size_t i;
+    for (i = 0; i < len; i++) {
+        data[i] = (unsigned char)((i + seed) * 2654435761u >> 13);
+    }
 }
 
 #endif

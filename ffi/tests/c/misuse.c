@@ -11,23 +11,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-static hyd_engine *small_engine(void) {
-    hyd_engine_config config = HYD_ENGINE_CONFIG_INIT;
-    hyd_engine *engine = NULL;
-    config.cores = 1;
-    config.pool_bytes = 32 * 1024 * 1024;
-    CHECK_STATUS(HYD_OK, hyd_engine_create(&config, &engine, &error));
-    CHECK(engine != NULL);
-    return engine;
-}
-
-static hyd_store *open_store(const hyd_engine *engine, const char *uri) {
-    hyd_store *store = NULL;
-    CHECK_STATUS(HYD_OK, hyd_store_open(engine, uri, &store, &error));
-    CHECK(store != NULL);
-    return store;
-}
-
 static void null_pointers(const hyd_engine *engine, const hyd_store *store) {
     hyd_object_meta meta = HYD_OBJECT_META_INIT;
     hyd_error_view view = HYD_ERROR_VIEW_INIT;
@@ -37,22 +20,22 @@ static void null_pointers(const hyd_engine *engine, const hyd_store *store) {
 
     CHECK_STATUS(HYD_E_INVALID, hyd_engine_create(NULL, NULL, &error));
     CHECK_STATUS(HYD_E_INVALID, hyd_engine_config_init(NULL, sizeof(hyd_engine_config)));
-    CHECK_STATUS(HYD_E_INVALID, hyd_store_open(NULL, "mem://a", &opened, &error));
-    CHECK_STATUS(HYD_E_INVALID, hyd_store_open(engine, NULL, &opened, &error));
-    CHECK_STATUS(HYD_E_INVALID, hyd_store_open(engine, "mem://a", NULL, &error));
+    CHECK_STATUS(HYD_E_INVALID, hyd_store_open(NULL, "mem://a", NULL, &opened, &error));
+    CHECK_STATUS(HYD_E_INVALID, hyd_store_open(engine, NULL, NULL, &opened, &error));
+    CHECK_STATUS(HYD_E_INVALID, hyd_store_open(engine, "mem://a", NULL, NULL, &error));
     CHECK_STATUS(HYD_E_INVALID, hyd_get_range(NULL, "k", 1, 0, &byte, 1, &got, &error));
     CHECK_STATUS(HYD_E_INVALID, hyd_get_range(store, NULL, 1, 0, &byte, 1, &got, &error));
     CHECK_STATUS(HYD_E_INVALID, hyd_get_range(store, "k", 1, 0, NULL, 1, &got, &error));
     CHECK_STATUS(HYD_E_INVALID, hyd_get_range(store, "k", 1, 0, &byte, 1, NULL, &error));
-    CHECK_STATUS(HYD_E_INVALID, hyd_put(store, "k", 1, NULL, 1, NULL, &error));
-    CHECK_STATUS(HYD_E_INVALID, hyd_put(NULL, "k", 1, &byte, 1, NULL, &error));
+    CHECK_STATUS(HYD_E_INVALID, hyd_put(store, "k", 1, NULL, 1, NULL, NULL, &error));
+    CHECK_STATUS(HYD_E_INVALID, hyd_put(NULL, "k", 1, &byte, 1, NULL, NULL, &error));
     CHECK_STATUS(HYD_E_INVALID, hyd_stat(store, "k", 1, NULL, &error));
     CHECK_STATUS(HYD_E_INVALID, hyd_stat(NULL, "k", 1, &meta, &error));
-    CHECK_STATUS(HYD_E_INVALID, hyd_delete(NULL, "k", 1, &error));
+    CHECK_STATUS(HYD_E_INVALID, delete_one(NULL, "k", &error));
     CHECK_STATUS(HYD_E_INVALID, hyd_error_info(NULL, &view));
     /* No error object is wanted. */
     CHECK(hyd_stat(NULL, "k", 1, &meta, NULL) == HYD_E_INVALID);
-    CHECK(hyd_put(store, "k", 1, NULL, 1, NULL, NULL) == HYD_E_INVALID);
+    CHECK(hyd_put(store, "k", 1, NULL, 1, NULL, NULL, NULL) == HYD_E_INVALID);
     /* These take NULL. */
     CHECK(hyd_engine_destroy(NULL) == HYD_OK);
     CHECK(hyd_store_close(NULL) == HYD_OK);
@@ -71,12 +54,12 @@ static void bad_texts_and_lengths(const hyd_engine *engine, const hyd_store *sto
     size_t i, got = 0;
 
     for (i = 0; i < sizeof uris / sizeof uris[0]; i++) {
-        CHECK_STATUS(HYD_E_INVALID, hyd_store_open(engine, uris[i], &opened, &error));
+        CHECK_STATUS(HYD_E_INVALID, hyd_store_open(engine, uris[i], NULL, &opened, &error));
     }
     CHECK(opened == NULL);
     CHECK_STATUS(HYD_E_INVALID, hyd_stat(store, "\xff", 1, &meta, &error));
     CHECK_STATUS(HYD_E_INVALID, hyd_get_range(store, "k", 1, 0, &byte, SIZE_MAX, &got, &error));
-    CHECK_STATUS(HYD_E_INVALID, hyd_put(store, "k", 1, &byte, SIZE_MAX, NULL, &error));
+    CHECK_STATUS(HYD_E_INVALID, hyd_put(store, "k", 1, &byte, SIZE_MAX, NULL, NULL, &error));
 }
 
 static void bad_structs(const hyd_store *store) {
@@ -99,15 +82,15 @@ static void bad_structs(const hyd_store *store) {
     CHECK(config.known.struct_size == sizeof config && config.later == 0);
     config.known.flags = 1u << 31;
     CHECK_STATUS(HYD_E_INVALID, hyd_engine_create(&config.known, &engine, &error));
-    config.known.flags = 0;
-    config.known.reserved = 1;
+    config.known.flags = HYD_ENGINE_DRIVEN;
+    config.known.cores = 2;
     CHECK_STATUS(HYD_E_INVALID, hyd_engine_create(&config.known, &engine, &error));
     CHECK(engine == NULL);
 
     meta.struct_size = 0;
     CHECK_STATUS(HYD_E_INVALID, hyd_stat(store, TEXT("missing"), &meta, &error));
     /* The work is not done in vain: a bad output is refused before the object is written. */
-    CHECK_STATUS(HYD_E_INVALID, hyd_put(store, TEXT("missing"), "x", 1, &meta, &error));
+    CHECK_STATUS(HYD_E_INVALID, hyd_put(store, TEXT("missing"), "x", 1, NULL, &meta, &error));
     meta.struct_size = sizeof meta;
     CHECK_STATUS(HYD_E_NOT_FOUND, hyd_stat(store, TEXT("missing"), &meta, &error));
 }
@@ -145,7 +128,7 @@ static void edges(const hyd_store *store) {
     unsigned char memory[8];
     size_t got = 77;
 
-    CHECK_STATUS(HYD_OK, hyd_put(store, TEXT("edges"), "0123456789", 10, &meta, &error));
+    CHECK_STATUS(HYD_OK, hyd_put(store, TEXT("edges"), "0123456789", 10, NULL, &meta, &error));
     CHECK(meta.size_bytes == 10 && meta.struct_size == sizeof meta);
     CHECK_STATUS(HYD_OK, hyd_get_range(store, TEXT("edges"), 4, memory, 8, &got, &error));
     CHECK(got == 6 && memcmp(memory, "456789", 6) == 0);
@@ -157,31 +140,32 @@ static void edges(const hyd_store *store) {
     CHECK(got == 0);
     CHECK_STATUS(HYD_OK, hyd_get_range(store, TEXT("edges"), 3, NULL, 0, &got, &error));
     CHECK(got == 0);
-    CHECK_STATUS(HYD_OK, hyd_put(store, TEXT("edges"), NULL, 0, NULL, &error));
+    CHECK_STATUS(HYD_OK, hyd_put(store, TEXT("edges"), NULL, 0, NULL, NULL, &error));
     CHECK_STATUS(HYD_OK, hyd_stat(store, TEXT("edges"), &meta, &error));
     CHECK(meta.size_bytes == 0);
     CHECK_STATUS(HYD_OK, hyd_get_range(store, TEXT("edges"), 0, memory, 8, &got, &error));
     CHECK(got == 0);
-    CHECK_STATUS(HYD_OK, hyd_delete(store, TEXT("edges"), &error));
+    CHECK_STATUS(HYD_OK, delete_one(store, "edges", &error));
     CHECK_STATUS(HYD_E_NOT_FOUND, hyd_stat(store, TEXT("edges"), &meta, &error));
 }
 
 static void wrong_and_dead_handles(const char *uri) {
-    hyd_engine *engine = small_engine();
+    hyd_engine *engine = small_engine(0);
     hyd_store *store = open_store(engine, uri), *opened = NULL;
     hyd_object_meta meta = HYD_OBJECT_META_INIT;
     uint64_t noise[16] = {0};
 
     CHECK_STATUS(HYD_E_HANDLE, hyd_stat((hyd_store *)(void *)engine, "k", 1, &meta, &error));
-    CHECK_STATUS(HYD_E_HANDLE, hyd_store_open((hyd_engine *)(void *)store, uri, &opened, &error));
+    CHECK_STATUS(HYD_E_HANDLE, hyd_store_open((hyd_engine *)(void *)store, uri, NULL, &opened,
+                                              &error));
     CHECK_STATUS(HYD_E_HANDLE, hyd_stat((hyd_store *)(void *)noise, "k", 1, &meta, &error));
-    CHECK_STATUS(HYD_E_INVALID,
+    CHECK_STATUS(HYD_E_HANDLE,
                  hyd_stat((hyd_store *)(void *)((char *)noise + 1), "k", 1, &meta, &error));
     CHECK(hyd_engine_destroy((hyd_engine *)(void *)store) == HYD_E_HANDLE);
 
     CHECK(hyd_engine_destroy(engine) == HYD_OK);
     CHECK(hyd_engine_destroy(engine) == HYD_E_HANDLE);
-    CHECK_STATUS(HYD_E_HANDLE, hyd_store_open(engine, uri, &opened, &error));
+    CHECK_STATUS(HYD_E_HANDLE, hyd_store_open(engine, uri, NULL, &opened, &error));
     /* A store outlives its engine as a handle. */
     CHECK_STATUS(HYD_E_CANCELLED, hyd_stat(store, "k", 1, &meta, &error));
     CHECK(hyd_store_close(store) == HYD_OK);
@@ -201,15 +185,15 @@ static void in_child(hyd_engine *engine, hyd_store *store) {
 
     CHECK_STATUS(HYD_E_FORKED, hyd_stat(store, "k", 1, &meta, &error));
     CHECK_STATUS(HYD_E_FORKED, hyd_get_range(store, "k", 1, 0, memory, 4, &got, &error));
-    CHECK_STATUS(HYD_E_FORKED, hyd_put(store, "k", 1, "x", 1, NULL, &error));
-    CHECK_STATUS(HYD_E_FORKED, hyd_delete(store, "k", 1, &error));
-    CHECK_STATUS(HYD_E_FORKED, hyd_store_open(engine, "mem://child", &opened, &error));
+    CHECK_STATUS(HYD_E_FORKED, hyd_put(store, "k", 1, "x", 1, NULL, NULL, &error));
+    CHECK_STATUS(HYD_E_FORKED, delete_one(store, "k", &error));
+    CHECK_STATUS(HYD_E_FORKED, hyd_store_open(engine, "mem://child", NULL, &opened, &error));
     CHECK(hyd_store_close(store) == HYD_E_FORKED);
     CHECK(hyd_engine_destroy(engine) == HYD_E_FORKED);
 
-    own = small_engine();
+    own = small_engine(0);
     own_store = open_store(own, "mem://child");
-    CHECK_STATUS(HYD_OK, hyd_put(own_store, TEXT("k"), "abcd", 4, NULL, &error));
+    CHECK_STATUS(HYD_OK, hyd_put(own_store, TEXT("k"), "abcd", 4, NULL, NULL, &error));
     CHECK_STATUS(HYD_OK, hyd_get_range(own_store, TEXT("k"), 0, memory, 4, &got, &error));
     CHECK(got == 4 && memcmp(memory, "abcd", 4) == 0);
     CHECK(hyd_store_close(own_store) == HYD_OK);
@@ -228,10 +212,10 @@ static void after_fork(hyd_engine *engine, hyd_store *store) {
     CHECK(waitpid(child, &outcome, 0) == child);
     CHECK(WIFEXITED(outcome) && WEXITSTATUS(outcome) == EXIT_SUCCESS);
     /* The parent is none the wiser. */
-    CHECK_STATUS(HYD_OK, hyd_put(store, TEXT("parent"), "x", 1, NULL, &error));
+    CHECK_STATUS(HYD_OK, hyd_put(store, TEXT("parent"), "x", 1, NULL, NULL, &error));
     CHECK_STATUS(HYD_OK, hyd_stat(store, TEXT("parent"), &meta, &error));
     CHECK(meta.size_bytes == 1);
-    CHECK_STATUS(HYD_OK, hyd_delete(store, TEXT("parent"), &error));
+    CHECK_STATUS(HYD_OK, delete_one(store, "parent", &error));
 }
 
 static void texts(void) {
@@ -251,7 +235,7 @@ int main(int argc, char **argv) {
 
     CHECK(argc == 2);
     texts();
-    engine = small_engine();
+    engine = small_engine(0);
     store = open_store(engine, argv[1]);
     null_pointers(engine, store);
     bad_texts_and_lengths(engine, store);

@@ -33,7 +33,7 @@ static void put_get_delete(const struct worker *worker, const char *key, unsigne
         object[i] = (unsigned char)((i + round) * 2654435761u * worker->seed >> 11);
     }
     memcpy(data, object + middle, sizeof data);
-    CHECK_STATUS(HYD_OK, hyd_put(worker->store, TEXT(key), object, OBJECT_BYTES, NULL, &error));
+    CHECK_STATUS(HYD_OK, hyd_put(worker->store, TEXT(key), object, OBJECT_BYTES, NULL, NULL, &error));
     /* The library keeps nothing of what was lent to it. */
     memset(object, 0, OBJECT_BYTES);
     free(object);
@@ -42,7 +42,7 @@ static void put_get_delete(const struct worker *worker, const char *key, unsigne
     CHECK_STATUS(HYD_OK, hyd_get_range(worker->store, TEXT(key), middle, back, sizeof back, &got,
                                        &error));
     CHECK(got == sizeof back && memcmp(back, data, sizeof back) == 0);
-    CHECK_STATUS(HYD_OK, hyd_delete(worker->store, TEXT(key), &error));
+    CHECK_STATUS(HYD_OK, delete_one(worker->store, key, &error));
 }
 
 static void *work(void *argument) {
@@ -65,7 +65,7 @@ static void many_threads(const char *uri) {
     unsigned i;
 
     CHECK_STATUS(HYD_OK, hyd_engine_create(NULL, &engine, &error));
-    CHECK_STATUS(HYD_OK, hyd_store_open(engine, uri, &store, &error));
+    CHECK_STATUS(HYD_OK, hyd_store_open(engine, uri, NULL, &store, &error));
     for (i = 0; i < THREADS; i++) {
         workers[i].store = store;
         workers[i].seed = i + 1;
@@ -98,7 +98,7 @@ static void destroyed_under_a_call(const char *uri) {
     pthread_t thread;
 
     CHECK_STATUS(HYD_OK, hyd_engine_create(NULL, &engine, &error));
-    CHECK_STATUS(HYD_OK, hyd_store_open(engine, uri, &store, &error));
+    CHECK_STATUS(HYD_OK, hyd_store_open(engine, uri, NULL, &store, &error));
     CHECK(pthread_create(&thread, NULL, wait_for_slow, store) == 0);
     CHECK(nanosleep(&under_way, NULL) == 0);
     CHECK(hyd_engine_destroy(engine) == HYD_OK);

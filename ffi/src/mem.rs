@@ -1,0 +1,84 @@
+//! `hyd_mem`: memory of the caller that requests use again and again.
+
+use std::ffi::c_void;
+use std::sync::Arc;
+
+use crate::args::{self, Out};
+use crate::engine::{hyd_engine, use_engine};
+use crate::error::{ErrorOut, Failure, hyd_error};
+use crate::guard;
+use crate::handle::{self, kind};
+use crate::status::{HYD_E_BUSY, hyd_status};
+
+/// Memory of the caller that was made known to an engine: from malloc or mmap, on ordinary or huge
+/// pages.
+pub struct hyd_mem(());
+
+/// What hyd_mem_register() tells: the kernel did not pin the memory. Bytes still go straight into it
+/// and out of it; file I/O costs the kernel a little more.
+pub const HYD_MEM_UNREGISTERED: u32 = 0;
+
+/// What a memory handle holds.
+pub struct Mem {
+    start: usize,
+    len: usize,
+}
+
+kind!(Mem, hyd_mem, 4, "registered memory");
+
+impl Mem {
+    /// Refuses a piece that is not all within this memory.
+    pub fn check(&self, start: *const u8, len: usize) -> Result<(), Failure> {
+        let offset = start.addr().checked_sub(self.start);
+        if offset.is_some_and(|offset| offset <= self.len && len <= self.len - offset) {
+            return Ok(());
+        }
+        Err(Failure::invalid(format!("{len} bytes leave the memory of {} that is named", self.len)))
+    }
+}
+
+/// Makes memory of the caller known to an engine, for requests that name it. `state`, which may be
+/// NULL, tells what became of it: HYD_MEM_UNREGISTERED always, in this version. The memory stays the
+/// caller's and must stay mapped until it is unregistered.
+///
+/// Errors: HYD_E_INVALID for NULL, for no bytes and for a length that no memory has.
+///
+/// Threads: any.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn hyd_mem_register(
+    engine: *const hyd_engine,
+    data: *mut c_void,
+    len: usize,
+    mem: *mut *mut hyd_mem,
+    state: *mut u32,
+    error: *mut *mut hyd_error,
+) -> hyd_status {
+    guard::entry(ErrorOut::new(error), |entry| {
+        use_engine(entry, engine)?;
+        args::check_memory(data, len, "data")?;
+        if len == 0 {
+            return Err(Failure::invalid("len is 0: there is nothing to register"));
+        }
+        // SAFETY: OWN-3. The caller lends what the pointers name for the time of the call.
+        let (mem, state) = unsafe { (Out::new(mem, "mem")?, Out::optional(state, "state")?) };
+        mem.write(handle::give(Arc::new(Mem { start: data.addr(), len }))?);
+        Out::write_optional(state, HYD_MEM_UNREGISTERED);
+        Ok(())
+    })
+}
+
+/// Forgets memory; NULL is fine. The caller may unmap it then.
+///
+/// Errors: HYD_E_BUSY while requests use it: reap them first; HYD_E_HANDLE; HYD_E_FORKED.
+///
+/// Threads: any.
+#[unsafe(no_mangle)]
+pub extern "C" fn hyd_mem_unregister(mem: *mut hyd_mem) -> hyd_status {
+    guard::entry(ErrorOut::NONE, |_| {
+        let unused = |mem: &Arc<Mem>| match Arc::strong_count(mem) {
+            1 => Ok(()),
+            _ => Err(Failure::new(HYD_E_BUSY, "requests use this memory; reap them first")),
+        };
+        handle::retire_if::<Mem>(mem, unused).map(drop)
+    })
+}

@@ -1,0 +1,219 @@
+//! What a request asks for, done on a core.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use hydrant::engine::{Buf as EngineBuf, Core, RegionOwner, TicketRequest};
+use hydrant::{CopyOptions, Error, ListRequest, Location, ObjectMeta, PutOptions, Result, copy};
+
+use super::request::{Memory, Op, Request};
+use super::slots::{Finish, Outcome, Queue};
+use crate::buf::{Buf, Lent};
+use crate::error::Failure;
+use crate::list::List;
+use crate::mem::Mem;
+use crate::store::Store;
+
+/// A request that was accepted. It owns whatever it needs, but for the caller's memory.
+pub struct Job {
+    store: Arc<Store>,
+    op: Op,
+    key: String,
+    aux: String,
+    offset: u64,
+    memory: Option<Memory>,
+    len: usize,
+    buf: Option<Arc<Buf>>,
+    target: Option<Arc<Store>>,
+    wants_meta: bool,
+    delimiter: Option<char>,
+    entries_max: Option<u32>,
+    /// Cannot be unregistered meanwhile.
+    _mem: Option<Arc<Mem>>,
+}
+
+impl Job {
+    /// `texts` lend their room.
+    pub fn new(store: &Arc<Store>, request: &Request<'_>, mut texts: (String, String)) -> Job {
+        texts.0.clear();
+        texts.0.push_str(request.key);
+        texts.1.clear();
+        texts.1.push_str(request.aux);
+        Job {
+            store: Arc::clone(store),
+            op: request.op,
+            key: texts.0,
+            aux: texts.1,
+            offset: request.offset,
+            memory: request.memory,
+            len: request.len,
+            buf: request.buf.clone(),
+            target: request.target.clone(),
+            wants_meta: request.meta.is_some(),
+            delimiter: request.delimiter,
+            entries_max: request.entries_max,
+            _mem: request.mem.clone(),
+        }
+    }
+}
+
+/// Does what a request asks for. Dropped, it is cancelled; either way it completes when nobody has
+/// the caller's memory any more.
+pub async fn run(core: Core, queue: Arc<Queue>, id: u64) {
+    // Whatever is dropped in between completes the request, so this is held to the end.
+    let Some((mut job, finish)) = queue.begin(id) else { return };
+    let outcome = match job.op {
+        Op::GetRange => get_range(&core, &job, &finish).await,
+        Op::Put => put(&core, &job, &finish).await,
+        // Rare or long enough for an allocation, which keeps the seats of the others small.
+        _ => Box::pin(other(&core, &job)).await,
+    };
+    let outcome = outcome.unwrap_or_else(Outcome::failed);
+    let texts = (std::mem::take(&mut job.key), std::mem::take(&mut job.aux));
+    queue.settle(id, outcome, texts);
+    drop(finish);
+}
+
+async fn get_range(core: &Core, job: &Job, finish: &Finish) -> Result<Outcome, Failure> {
+    let Some(memory) = job.memory else {
+        return Ok(if job.len == 0 { Outcome::default() } else { get_lent(core, job).await? });
+    };
+    let calls = job.store.calls();
+    let lent = Lent { start: memory.start, len: memory.len, _then: finish.also() };
+    if memory.len == 0 {
+        return Ok(Outcome::default());
+    }
+    let (_owner, region) = RegionOwner::new(lent);
+    if memory.len as u64 > calls.limits().part_size_bytes {
+        let count = calls.get_region(&job.key, job.offset, region).await?;
+        return Ok(Outcome { bytes: count as u64, ..Outcome::default() });
+    }
+    let reader = calls.inner().reader(&job.key);
+    let read = reader.read(core, job.offset, region.into(), 0..memory.len).await;
+    drop(read.buf);
+    let info = read.result?;
+    Ok(Outcome {
+        bytes: info.len_bytes as u64,
+        object_bytes: Some(info.object_bytes),
+        meta: job.wants_meta.then(|| reader.meta()).flatten(),
+        ..Outcome::default()
+    })
+}
+
+/// Into a buffer of the pool.
+async fn get_lent(core: &Core, job: &Job) -> Result<Outcome, Failure> {
+    let calls = job.store.calls();
+    let len = job.len;
+    if len as u64 > calls.limits().part_size_bytes {
+        let range = job.offset..job.offset.saturating_add(len as u64);
+        let bytes = calls.get_range(&job.key, range).await?;
+        return Ok(Outcome::of_bytes(bytes, None));
+    }
+    let request = TicketRequest { bytes_each: len, count: 1, label: "lent to C" };
+    let mut ticket = core.ticket(request).await.map_err(Error::from)?;
+    let lease = ticket.take().expect("a ticket of one grants one");
+    let reader = calls.inner().reader(&job.key);
+    let read = reader.read(core, job.offset, lease.into(), 0..len).await;
+    let info = read.result?;
+    let mut lease = read.buf.into_lease().expect("a lease was lent and comes back");
+    lease.shrink_to(info.len_bytes.max(1));
+    Ok(Outcome {
+        bytes: info.len_bytes as u64,
+        object_bytes: Some(info.object_bytes),
+        buf: Some(Arc::new(Buf::of_lease(lease, info.len_bytes))),
+        meta: job.wants_meta.then(|| reader.meta()).flatten(),
+        ..Outcome::default()
+    })
+}
+
+async fn put(core: &Core, job: &Job, finish: &Finish) -> Result<Outcome, Failure> {
+    let bytes = match (&job.buf, job.memory) {
+        (Some(buf), _) => buf.read_only(job.len)?,
+        (None, Some(memory)) => {
+            let (start, len) = (memory.start, memory.len);
+            Bytes::from_owner(Lent { start, len, _then: finish.also() })
+        }
+        (None, None) => Bytes::new(),
+    };
+    let len = bytes.len();
+    let calls = job.store.calls();
+    let mut options = PutOptions::default();
+    options.content_type = (!job.aux.is_empty()).then(|| job.aux.clone());
+    let meta = if len as u64 > calls.limits().part_size_bytes {
+        calls.put_with(&job.key, bytes, options).await?
+    } else {
+        let buf = EngineBuf::from(bytes);
+        let (put, buf) = calls.inner().put(core, &job.key, buf, 0..len, &options).await;
+        drop(buf);
+        put?
+    };
+    Ok(Outcome::of_meta(len as u64, meta))
+}
+
+async fn other(core: &Core, job: &Job) -> Result<Outcome, Failure> {
+    let calls = job.store.calls();
+    match job.op {
+        Op::Get => {
+            let (bytes, meta) = calls.get_whole(&job.key).await?;
+            Ok(Outcome::of_bytes(bytes, Some(meta)))
+        }
+        Op::Head => {
+            let meta = calls.inner().head(core, &job.key).await?;
+            Ok(Outcome::of_meta(0, meta))
+        }
+        Op::Delete => {
+            calls.inner().delete(core, &job.key).await?;
+            Ok(Outcome::default())
+        }
+        Op::ListPage => list_page(core, job).await,
+        Op::Copy => {
+            let target = job.target.as_ref().unwrap_or(&job.store);
+            if !Arc::ptr_eq(&target.engine, &job.store.engine) {
+                return Err(Failure::invalid("the target belongs to another engine"));
+            }
+            let to = target.root.with_key(&job.aux)?;
+            copied(&job.store.root.with_key(&job.key)?, &to).await
+        }
+        Op::GetToFile => {
+            copied(&job.store.root.with_key(&job.key)?, &job.store.file(&job.aux)?).await
+        }
+        Op::PutFromFile => {
+            copied(&job.store.file(&job.aux)?, &job.store.root.with_key(&job.key)?).await
+        }
+        Op::GetRange | Op::Put => unreachable!("done by the caller"),
+    }
+}
+
+async fn copied(from: &Location, to: &Location) -> Result<Outcome, Failure> {
+    let report = copy(from, to, CopyOptions::default()).await?;
+    Ok(Outcome::of_meta(report.bytes, report.meta))
+}
+
+async fn list_page(core: &Core, job: &Job) -> Result<Outcome, Failure> {
+    let request = ListRequest {
+        prefix: job.key.clone(),
+        delimiter: job.delimiter,
+        continuation: (!job.aux.is_empty()).then(|| job.aux.clone()),
+        entries_max: job.entries_max,
+    };
+    let page = job.store.calls().inner().list_page(core, &request).await?;
+    let engine = Arc::clone(&job.store.engine);
+    Ok(Outcome { list: Some(Arc::new(List::of_page(engine, page))), ..Outcome::default() })
+}
+
+impl Outcome {
+    fn of_meta(bytes: u64, meta: ObjectMeta) -> Outcome {
+        let object_bytes = Some(meta.size_bytes);
+        Outcome { bytes, object_bytes, meta: Some(meta), ..Outcome::default() }
+    }
+
+    fn of_bytes(bytes: Bytes, meta: Option<ObjectMeta>) -> Outcome {
+        Outcome {
+            bytes: bytes.len() as u64,
+            object_bytes: meta.as_ref().map(|meta| meta.size_bytes),
+            buf: Some(Arc::new(Buf::of_bytes(bytes))),
+            meta,
+            ..Outcome::default()
+        }
+    }
+}

@@ -1,0 +1,258 @@
+//! A lane: the task on one core that runs the requests of a queue.
+//!
+//! Futures lie in seats that are used again, each with a waker of its own, so that a request costs
+//! no allocation here and a wake-up polls one future.
+
+use std::collections::VecDeque;
+use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Wake, Waker};
+
+use hydrant::engine::{Core, Task};
+
+use super::job;
+use super::slots::{Outcome, Queue, slot_of};
+use crate::error::Failure;
+
+/// What other threads tell a lane.
+pub struct Lane(Mutex<Told>);
+
+struct Told {
+    requests: VecDeque<u64>,
+    cancels: Vec<u64>,
+    /// Seats whose futures can go on.
+    woken: Vec<usize>,
+    /// Of the task that runs the lane.
+    waker: Option<Waker>,
+    ended: bool,
+}
+
+impl Lane {
+    /// A lane that is not run yet, with room for as many requests as its queue has.
+    pub fn new(depth: u32) -> Lane {
+        let requests = VecDeque::with_capacity(depth as usize);
+        let woken = Vec::with_capacity(depth as usize);
+        Lane(Mutex::new(Told { requests, cancels: Vec::new(), woken, waker: None, ended: false }))
+    }
+
+    /// Hands a request over; `false` when the lane has ended.
+    pub fn push(&self, id: u64) -> bool {
+        let mut told = self.lock();
+        if told.ended {
+            return false;
+        }
+        told.requests.push_back(id);
+        wake(told);
+        true
+    }
+
+    /// Has a request cancelled that was handed over.
+    pub fn cancel(&self, id: u64) {
+        let mut told = self.lock();
+        told.cancels.push(id);
+        wake(told);
+    }
+
+    fn wake_seat(&self, seat: usize) {
+        let mut told = self.lock();
+        told.woken.push(seat);
+        wake(told);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Told> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Wakers are woken outside of the lock: they may be anybody's.
+fn wake(told: MutexGuard<'_, Told>) {
+    let waker = told.waker.clone();
+    drop(told);
+    if let Some(waker) = waker {
+        waker.wake();
+    }
+}
+
+/// Runs a lane on its core until the task is dropped.
+pub fn start(
+    queue: &Arc<Queue>,
+    lane: &Arc<Lane>,
+    core: usize,
+    depth: u32,
+) -> Result<Task<()>, Failure> {
+    // Made here, so that the lane ends even if its task never starts.
+    let end = LaneEnd { queue: Arc::clone(queue), lane: Arc::clone(lane) };
+    let start = move |core: Core| {
+        let make = move |queue: &Arc<Queue>, id| job::run(core.clone(), Arc::clone(queue), id);
+        Pump::new(end, make, depth)
+    };
+    let task = queue.engine().hydrant.engine().on_core(core, start);
+    Ok(task.map_err(hydrant::Error::from)?)
+}
+
+/// Ends a lane: what was handed over and not begun is cancelled.
+struct LaneEnd {
+    queue: Arc<Queue>,
+    lane: Arc<Lane>,
+}
+
+impl Drop for LaneEnd {
+    fn drop(&mut self) {
+        let mut told = self.lane.lock();
+        told.ended = true;
+        let left = std::mem::take(&mut told.requests);
+        told.waker = None;
+        drop(told);
+        // What is begun and let go is cancelled.
+        left.iter().for_each(|&id| drop(self.queue.begin(id)));
+    }
+}
+
+/// Polls the futures of a lane.
+struct Pump<F, M> {
+    make: M,
+    seats: Vec<Seat<F>>,
+    free: Vec<usize>,
+    /// For each slot of the queue, where its request sits.
+    seat_of_slot: Box<[usize]>,
+    /// Empty but during a poll; they keep their room.
+    requests: VecDeque<u64>,
+    cancels: Vec<u64>,
+    woken: Vec<usize>,
+    /// Last, so that the futures go before the lane ends.
+    end: LaneEnd,
+}
+
+struct Seat<F> {
+    /// The box is made once, and takes one future after the other.
+    future: Pin<Box<Option<F>>>,
+    id: u64,
+    wake: Arc<SeatWake>,
+    waker: Waker,
+}
+
+struct SeatWake {
+    lane: Arc<Lane>,
+    seat: usize,
+    queued: AtomicBool,
+}
+
+impl Wake for SeatWake {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        if !self.queued.swap(true, Ordering::AcqRel) {
+            self.lane.wake_seat(self.seat);
+        }
+    }
+}
+
+const NOWHERE: usize = usize::MAX;
+
+impl<F: Future<Output = ()>, M: Fn(&Arc<Queue>, u64) -> F> Pump<F, M> {
+    fn new(end: LaneEnd, make: M, depth: u32) -> Pump<F, M> {
+        Pump {
+            make,
+            seats: Vec::new(),
+            free: Vec::new(),
+            seat_of_slot: vec![NOWHERE; depth as usize].into(),
+            requests: VecDeque::with_capacity(depth as usize),
+            cancels: Vec::new(),
+            woken: Vec::with_capacity(depth as usize),
+            end,
+        }
+    }
+
+    fn listen(&mut self, cx: &Context<'_>) {
+        let mut told = self.end.lane.lock();
+        if !told.waker.as_ref().is_some_and(|waker| waker.will_wake(cx.waker())) {
+            told.waker = Some(cx.waker().clone());
+        }
+        std::mem::swap(&mut told.requests, &mut self.requests);
+        std::mem::swap(&mut told.cancels, &mut self.cancels);
+        std::mem::swap(&mut told.woken, &mut self.woken);
+    }
+
+    fn sit_down(&mut self, id: u64) {
+        let future = (self.make)(&self.end.queue, id);
+        let seat = self.free.pop().unwrap_or_else(|| self.add_seat());
+        let taken = &mut self.seats[seat];
+        taken.future.as_mut().set(Some(future));
+        taken.id = id;
+        self.seat_of_slot[slot_of(id)] = seat;
+        if !taken.wake.queued.swap(true, Ordering::AcqRel) {
+            self.woken.push(seat);
+        }
+    }
+
+    fn add_seat(&mut self) -> usize {
+        let seat = self.seats.len();
+        let lane = Arc::clone(&self.end.lane);
+        let wake = Arc::new(SeatWake { lane, seat, queued: AtomicBool::new(false) });
+        let waker = Waker::from(Arc::clone(&wake));
+        self.seats.push(Seat { future: Box::pin(None), id: 0, wake, waker });
+        seat
+    }
+
+    fn cancel(&mut self, id: u64) {
+        let seat = self.seat_of_slot[slot_of(id)];
+        if seat != NOWHERE && self.seats[seat].id == id {
+            self.stand_up(seat);
+        }
+    }
+
+    fn poll_seat(&mut self, seat: usize) {
+        let taken = &mut self.seats[seat];
+        taken.wake.queued.store(false, Ordering::Release);
+        let Some(future) = taken.future.as_mut().as_pin_mut() else { return };
+        let mut cx = Context::from_waker(&taken.waker);
+        // What a future leaves in a broken state is the engine's, which is poisoned.
+        match catch_unwind(AssertUnwindSafe(|| future.poll(&mut cx))) {
+            Ok(Poll::Pending) => return,
+            Ok(Poll::Ready(())) => {}
+            Err(panic) => {
+                let failure = Failure::of_panic(&*panic);
+                // Dropping what a panic carries may panic again.
+                std::mem::forget(panic);
+                self.end.queue.engine().poison.set();
+                self.end.queue.settle(taken.id, Outcome::failed(failure), Default::default());
+            }
+        }
+        self.stand_up(seat);
+    }
+
+    fn stand_up(&mut self, seat: usize) {
+        let taken = &mut self.seats[seat];
+        self.seat_of_slot[slot_of(taken.id)] = NOWHERE;
+        taken.id = 0;
+        if let Err(panic) = catch_unwind(AssertUnwindSafe(|| taken.future.as_mut().set(None))) {
+            std::mem::forget(panic);
+            self.end.queue.engine().poison.set();
+        }
+        self.free.push(seat);
+    }
+}
+
+impl<F: Future<Output = ()>, M: Fn(&Arc<Queue>, u64) -> F + Unpin> Future for Pump<F, M> {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let this = &mut *self;
+        this.listen(cx);
+        while let Some(id) = this.requests.pop_front() {
+            this.sit_down(id);
+        }
+        while let Some(id) = this.cancels.pop() {
+            this.cancel(id);
+        }
+        while let Some(seat) = this.woken.pop() {
+            this.poll_seat(seat);
+        }
+        Poll::Pending
+    }
+}

@@ -1,0 +1,256 @@
+//! `hyd_request`: what C submits, read once.
+
+use std::ffi::{c_char, c_void};
+use std::sync::Arc;
+
+use crate::args;
+use crate::buf::{Buf, hyd_buf};
+use crate::error::Failure;
+use crate::handle;
+use crate::mem::{Mem, hyd_mem};
+use crate::meta::hyd_object_meta;
+use crate::sized::{self, SizedOut, SizedStruct};
+use crate::store::{Store, hyd_store};
+
+/// What a request asks for.
+pub type hyd_op = u32;
+
+/// Bytes of an object from `offset`: `data_len` of them, fewer only at its end. Into `data`, or where
+/// that is NULL into a buffer of the pool, which the event carries.
+pub const HYD_OP_GET_RANGE: hyd_op = 1;
+/// A whole object into a buffer of the pool, which the event carries.
+pub const HYD_OP_GET: hyd_op = 2;
+/// Writes an object from `data`, or where that is NULL from the first `data_len` bytes of `buf`;
+/// `aux` is its content type, or empty. The bytes are sent from where they are.
+pub const HYD_OP_PUT: hyd_op = 3;
+/// What is known of an object, into `meta`.
+pub const HYD_OP_HEAD: hyd_op = 4;
+/// Deletes an object.
+pub const HYD_OP_DELETE: hyd_op = 5;
+/// Copies an object to the key `aux` of `target`, or where that is NULL of the same store.
+pub const HYD_OP_COPY: hyd_op = 6;
+/// One page of the keys that begin with `key`; `aux` is the token of the page before, or empty. The
+/// event carries a list that ends with the page.
+pub const HYD_OP_LIST_PAGE: hyd_op = 7;
+/// An object into the file `aux`, which is there whole or not at all.
+pub const HYD_OP_GET_TO_FILE: hyd_op = 8;
+/// Writes an object from the file `aux`.
+pub const HYD_OP_PUT_FROM_FILE: hyd_op = 9;
+
+/// One request. What an op does not name has to be 0.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct hyd_request {
+    /// Set by the caller.
+    pub struct_size: u32,
+    /// HYD_OP_*
+    pub op: hyd_op,
+    /// Comes back in the event.
+    pub user_data: u64,
+    /// The object.
+    pub key: *const c_char,
+    pub key_len: usize,
+    /// What else the op names.
+    pub aux: *const c_char,
+    pub aux_len: usize,
+    /// Where in the object.
+    pub offset: u64,
+    /// Memory for the bytes, or with the bytes; the library's until the completion is reaped.
+    pub data: *mut c_void,
+    pub data_len: usize,
+    /// A buffer to write from; the request has a reference of its own.
+    pub buf: *const hyd_buf,
+    /// The registered memory that `data` lies in, or NULL. It cannot be unregistered meanwhile.
+    pub mem: *const hyd_mem,
+    /// Where to copy to, or NULL.
+    pub target: *const hyd_store,
+    /// Filled when the completion is reaped with HYD_OK, of GET, PUT, HEAD, COPY and the ops with
+    /// files; or NULL.
+    pub meta: *mut hyd_object_meta,
+    /// Of a list: keys are rolled up behind this character, usually '/'; 0: none.
+    pub delimiter: u32,
+    /// Of a list: entries in the page at most; 0: 1000.
+    pub entries_max: u32,
+}
+
+// SAFETY: `repr(C)`, integers and raw pointers alone, no padding, the size first.
+unsafe impl SizedStruct for hyd_request {
+    const NAME: &'static str = "hyd_request";
+    const BYTES_MIN: usize = 112;
+}
+
+/// What is to be done, by whom it is to be named.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Op {
+    GetRange,
+    Get,
+    Put,
+    Head,
+    Delete,
+    Copy,
+    ListPage,
+    GetToFile,
+    PutFromFile,
+}
+
+/// A request that makes sense.
+pub struct Request<'a> {
+    pub op: Op,
+    pub user_data: u64,
+    pub key: &'a str,
+    pub aux: &'a str,
+    pub offset: u64,
+    pub memory: Option<Memory>,
+    pub len: usize,
+    pub buf: Option<Arc<Buf>>,
+    pub mem: Option<Arc<Mem>>,
+    pub target: Option<Arc<Store>>,
+    pub meta: Option<SizedOut<hyd_object_meta>>,
+    pub delimiter: Option<char>,
+    pub entries_max: Option<u32>,
+}
+
+/// Memory of the caller, the library's from acceptance to being reaped.
+#[derive(Clone, Copy)]
+pub struct Memory {
+    pub start: *mut u8,
+    pub len: usize,
+}
+
+// SAFETY: OWN-3. The memory is the library's, on whatever thread.
+unsafe impl Send for Memory {}
+
+impl Op {
+    fn of(op: u32) -> Option<Op> {
+        Some(match op {
+            HYD_OP_GET_RANGE => Op::GetRange,
+            HYD_OP_GET => Op::Get,
+            HYD_OP_PUT => Op::Put,
+            HYD_OP_HEAD => Op::Head,
+            HYD_OP_DELETE => Op::Delete,
+            HYD_OP_COPY => Op::Copy,
+            HYD_OP_LIST_PAGE => Op::ListPage,
+            HYD_OP_GET_TO_FILE => Op::GetToFile,
+            HYD_OP_PUT_FROM_FILE => Op::PutFromFile,
+            _ => return None,
+        })
+    }
+
+    /// As the event has it.
+    pub fn code(self) -> u32 {
+        match self {
+            Op::GetRange => HYD_OP_GET_RANGE,
+            Op::Get => HYD_OP_GET,
+            Op::Put => HYD_OP_PUT,
+            Op::Head => HYD_OP_HEAD,
+            Op::Delete => HYD_OP_DELETE,
+            Op::Copy => HYD_OP_COPY,
+            Op::ListPage => HYD_OP_LIST_PAGE,
+            Op::GetToFile => HYD_OP_GET_TO_FILE,
+            Op::PutFromFile => HYD_OP_PUT_FROM_FILE,
+        }
+    }
+
+    /// The fields that an op names, beside `key`: any other one that is set is a mistake.
+    fn names(self) -> &'static [&'static str] {
+        match self {
+            Op::GetRange => &["offset", "data", "mem", "meta"],
+            Op::Get => &["meta"],
+            Op::Put => &["aux", "data", "buf", "mem", "meta"],
+            Op::Head => &["meta"],
+            Op::Delete => &[],
+            Op::Copy => &["aux", "target", "meta"],
+            Op::ListPage => &["aux", "list"],
+            Op::GetToFile | Op::PutFromFile => &["aux", "meta"],
+        }
+    }
+}
+
+/// Reads the request at `index` of those that lie end to end at `first`.
+///
+/// # Safety
+/// `first` is NULL, or as many requests lie there as the caller says, each as long as the first says;
+/// what they name is readable during the call, and the memory for bytes and `meta` are the library's
+/// from here on, if the request is accepted.
+pub unsafe fn read<'a>(first: *const hyd_request, index: usize) -> Result<Request<'a>, Failure> {
+    // SAFETY: OWN-3, by the contract of this function.
+    let raw = unsafe {
+        let stride = sized::read(first, "requests")?.struct_size as usize;
+        let at = first.wrapping_byte_add(index * stride);
+        let raw = sized::read(at, "a request")?;
+        if raw.struct_size as usize != stride {
+            return Err(Failure::invalid("all requests of a batch have one struct_size"));
+        }
+        raw
+    };
+    let op = Op::of(raw.op)
+        .ok_or_else(|| Failure::invalid(format!("request->op: there is no op {}", raw.op)))?;
+    check_names(op, &raw)?;
+    let mem = handle::get_optional::<Mem>(raw.mem)?;
+    if let Some(mem) = &mem {
+        mem.check(raw.data.cast(), raw.data_len)?;
+    }
+    let memory = (!raw.data.is_null())
+        .then(|| args::check_memory(raw.data, raw.data_len, "request->data"))
+        .transpose()?
+        .map(|()| Memory { start: raw.data.cast(), len: raw.data_len });
+    // SAFETY: OWN-3, by the contract of this function.
+    let (key, aux, meta) = unsafe {
+        (
+            args::text(raw.key, raw.key_len, "request->key")?,
+            args::text(raw.aux, raw.aux_len, "request->aux")?,
+            SizedOut::optional(raw.meta, "request->meta")?,
+        )
+    };
+    Ok(Request {
+        op,
+        user_data: raw.user_data,
+        key,
+        aux,
+        offset: raw.offset,
+        memory,
+        len: raw.data_len,
+        buf: handle::get_optional::<Buf>(raw.buf)?,
+        mem,
+        target: handle::get_optional::<Store>(raw.target)?,
+        meta,
+        delimiter: delimiter(raw.delimiter)?,
+        entries_max: (raw.entries_max != 0).then_some(raw.entries_max),
+    })
+}
+
+/// A character that keys are rolled up behind.
+pub fn delimiter(code: u32) -> Result<Option<char>, Failure> {
+    if code == 0 {
+        return Ok(None);
+    }
+    let found = char::from_u32(code).map(Some);
+    found.ok_or_else(|| Failure::invalid(format!("delimiter: {code:#x} is no character")))
+}
+
+fn check_names(op: Op, raw: &hyd_request) -> Result<(), Failure> {
+    let set = [
+        ("aux", raw.aux_len != 0),
+        ("offset", raw.offset != 0),
+        ("data", !raw.data.is_null() || raw.data_len != 0),
+        ("buf", !raw.buf.is_null()),
+        ("mem", !raw.mem.is_null()),
+        ("target", !raw.target.is_null()),
+        ("meta", !raw.meta.is_null()),
+        ("list", raw.delimiter != 0 || raw.entries_max != 0),
+    ];
+    let foreign = set.iter().find(|(name, is_set)| *is_set && !op.names().contains(name));
+    if let Some((name, _)) = foreign {
+        return Err(Failure::invalid(format!(
+            "request->{name} is set, and {op:?} has no use for it"
+        )));
+    }
+    let missing = match op {
+        Op::Put if raw.data.is_null() && raw.data_len != 0 && raw.buf.is_null() => "data or buf",
+        Op::Put if !raw.data.is_null() && !raw.buf.is_null() => "one of data and buf alone",
+        Op::Head if raw.meta.is_null() => "meta",
+        Op::Copy | Op::GetToFile | Op::PutFromFile if raw.aux_len == 0 => "aux",
+        _ => return Ok(()),
+    };
+    Err(Failure::invalid(format!("request: {op:?} needs {missing}")))
+}

@@ -1,0 +1,475 @@
+//! The slots of a queue: what was accepted, from there to being reaped (FFI-2).
+
+use std::collections::VecDeque;
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::ptr::null_mut;
+use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use hydrant::ObjectMeta;
+use hydrant::engine::Task;
+
+use super::job::Job;
+use super::lane::{self, Lane};
+use super::request::Request;
+use crate::buf::{Buf, hyd_buf};
+use crate::engine::Engine;
+use crate::error::{Failure, hyd_error};
+use crate::handle;
+use crate::list::{List, hyd_list};
+use crate::meta::hyd_object_meta;
+use crate::sized::SizedOut;
+use crate::status::{
+    HYD_E_AGAIN, HYD_E_BUSY, HYD_E_CANCELLED, HYD_E_CONFIG, HYD_E_HANDLE, HYD_OK, hyd_status,
+};
+use crate::store::Store;
+
+/// hyd_event.object_bytes where it was not told.
+pub const HYD_SIZE_UNKNOWN: u64 = u64::MAX;
+
+/// One completion. Its size is fixed.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct hyd_event {
+    /// Of the request.
+    pub user_data: u64,
+    /// As hyd_submit() gave it.
+    pub id: u64,
+    /// HYD_OK, or why the request failed.
+    pub status: hyd_status,
+    /// HYD_OP_* of the request.
+    pub op: u32,
+    /// Bytes that were read or written.
+    pub bytes: u64,
+    /// Bytes of the whole object where it was told, else HYD_SIZE_UNKNOWN.
+    pub object_bytes: u64,
+    /// What was read, where the request named no memory; else NULL. The caller releases it.
+    pub buf: *mut hyd_buf,
+    /// The page of a list; else NULL. The caller closes it.
+    pub list: *mut hyd_list,
+    /// Why the request failed; NULL with HYD_OK. The caller frees it.
+    pub error: *mut hyd_error,
+}
+
+/// What a queue handle holds.
+pub struct Queue {
+    engine: Arc<Engine>,
+    state: Mutex<State>,
+    arrived: Condvar,
+    /// For each slot, who still has to be done before its request is: the job, and whoever has the
+    /// caller's memory.
+    holders: Box<[AtomicU32]>,
+    lanes: Box<[Arc<Lane>]>,
+    next_lane: AtomicUsize,
+    /// Dropping them ends the lanes.
+    pumps: Mutex<Vec<Task<()>>>,
+}
+
+struct State {
+    slots: Box<[Slot]>,
+    free: Vec<u32>,
+    done: VecDeque<u32>,
+    in_flight: usize,
+    waiting: usize,
+    woken: bool,
+    ended: bool,
+    /// Made when the descriptor is first asked for.
+    signal: Option<Signal>,
+}
+
+#[derive(Default)]
+struct Slot {
+    generation: u32,
+    in_flight: bool,
+    lane: usize,
+    user_data: u64,
+    op: u32,
+    meta: Option<SizedOut<hyd_object_meta>>,
+    job: Option<Job>,
+    outcome: Option<Outcome>,
+    /// Texts of earlier requests, for their room.
+    texts: (String, String),
+}
+
+/// What became of a request.
+#[derive(Default)]
+pub struct Outcome {
+    pub bytes: u64,
+    pub object_bytes: Option<u64>,
+    pub buf: Option<Arc<Buf>>,
+    pub list: Option<Arc<List>>,
+    pub meta: Option<ObjectMeta>,
+    pub failure: Option<Failure>,
+}
+
+/// One of those that have to be done before a request is; the last one completes it, whatever became
+/// of the others. What was not settled by then was cancelled.
+pub struct Finish {
+    queue: Arc<Queue>,
+    slot: u32,
+}
+
+impl Queue {
+    /// A queue whose lanes run.
+    pub fn start(engine: Arc<Engine>, depth: u32) -> Result<Arc<Queue>, Failure> {
+        let cores = engine.hydrant.engine().cores();
+        let state = State {
+            slots: (0..depth).map(|_| Slot { generation: 1, ..Slot::default() }).collect(),
+            free: (0..depth).rev().collect(),
+            done: VecDeque::with_capacity(depth as usize),
+            in_flight: 0,
+            waiting: 0,
+            woken: false,
+            ended: false,
+            signal: None,
+        };
+        let queue = Arc::new(Queue {
+            engine,
+            state: Mutex::new(state),
+            arrived: Condvar::new(),
+            holders: (0..depth).map(|_| AtomicU32::new(0)).collect(),
+            lanes: (0..cores).map(|_| Arc::new(Lane::new(depth))).collect(),
+            next_lane: AtomicUsize::new(0),
+            pumps: Mutex::default(),
+        });
+        for (core, lane) in queue.lanes.iter().enumerate() {
+            let pump = lane::start(&queue, lane, core, depth)?;
+            queue.pumps.lock().unwrap_or_else(PoisonError::into_inner).push(pump);
+        }
+        Ok(queue)
+    }
+
+    /// The engine beneath.
+    pub fn engine(&self) -> &Arc<Engine> {
+        &self.engine
+    }
+
+    /// Accepts a request, and gives its id.
+    pub fn submit(
+        self: &Arc<Self>,
+        store: &Arc<Store>,
+        request: &Request<'_>,
+    ) -> Result<u64, Failure> {
+        let lane = self.next_lane.fetch_add(1, Ordering::Relaxed) % self.lanes.len();
+        let id = self.lock().accept(lane, store, request)?;
+        self.holders[slot_of(id)].store(1, Ordering::Relaxed);
+        if self.lanes[lane].push(id) {
+            return Ok(id);
+        }
+        // Nobody has seen the request.
+        self.lock().take_back(id);
+        let message = "the engine was destroyed, so the queue takes no more requests";
+        Err(Failure::new(HYD_E_CANCELLED, message))
+    }
+
+    /// Whether a request is under way that will hear of it.
+    pub fn cancel(&self, id: u64) -> bool {
+        let state = self.lock();
+        let Some(slot) = state.slots.get(slot_of(id)) else { return false };
+        let under_way = slot.in_flight && slot.generation == generation_of(id);
+        if under_way {
+            self.lanes[slot.lane].cancel(id);
+        }
+        under_way
+    }
+
+    /// Moves completions to C, once there are `min` or the time is over.
+    pub fn reap(
+        &self,
+        events: *mut hyd_event,
+        max: usize,
+        min: usize,
+        deadline: Option<Instant>,
+    ) -> Result<usize, Failure> {
+        let mut state = self.lock();
+        loop {
+            if state.ended {
+                return Err(Failure::new(HYD_E_HANDLE, "the queue was destroyed"));
+            }
+            let left = deadline.map(|it| it.saturating_duration_since(Instant::now()));
+            let over = left.is_some_and(|left| left.is_zero());
+            if state.done.len() >= min || state.woken || over {
+                break;
+            }
+            state = match self.engine.driving.as_ref().filter(|driving| driving.is_here()) {
+                Some(driving) => {
+                    drop(state);
+                    driving.turn(left)?;
+                    self.lock()
+                }
+                None => self.sleep(state, left),
+            };
+        }
+        state.woken = false;
+        let count = state.done.len().min(max);
+        for index in 0..count {
+            let event = state.reap_one().expect("as many are there");
+            // SAFETY: OWN-3. The caller says that there is room for `max` events.
+            unsafe { events.add(index).write(event) };
+        }
+        state.signal();
+        Ok(count)
+    }
+
+    fn sleep<'a>(
+        &self,
+        mut state: MutexGuard<'a, State>,
+        left: Option<Duration>,
+    ) -> MutexGuard<'a, State> {
+        state.waiting += 1;
+        let mut state = match left {
+            None => self.arrived.wait(state).unwrap_or_else(PoisonError::into_inner),
+            Some(left) => {
+                let waited = self.arrived.wait_timeout(state, left);
+                waited.unwrap_or_else(PoisonError::into_inner).0
+            }
+        };
+        state.waiting -= 1;
+        state
+    }
+
+    /// Has one wait return.
+    pub fn wake(&self) {
+        let mut state = self.lock();
+        state.woken = true;
+        state.signal();
+        drop(state);
+        self.arrived.notify_all();
+        if self.engine.driving.is_some() {
+            // Whoever waits by driving sleeps in the core, which any task wakes; one that has ended
+            // is waited for by nobody.
+            let nothing = self.engine.hydrant.engine().on_core(0, |_| async {});
+            nothing.into_iter().for_each(Task::detach);
+        }
+    }
+
+    /// The descriptor of the queue.
+    pub fn descriptor(&self) -> Result<i32, Failure> {
+        let mut state = self.lock();
+        if state.signal.is_none() {
+            state.signal = Some(Signal::new()?);
+            state.signal();
+        }
+        Ok(state.signal.as_ref().expect("made a line ago").descriptor.as_raw_fd())
+    }
+
+    /// Takes no more requests and has waits end; refused while there are some under way.
+    pub fn close(&self) -> Result<(), Failure> {
+        let mut state = self.lock();
+        if state.in_flight > 0 {
+            let message = format!("{} requests are under way; cancel and reap", state.in_flight);
+            return Err(Failure::new(HYD_E_BUSY, message));
+        }
+        state.ended = true;
+        state.free.clear();
+        drop(state);
+        self.arrived.notify_all();
+        Ok(())
+    }
+
+    /// Ends the lanes, and throws away what nobody has reaped.
+    pub fn end(&self) {
+        let pumps = std::mem::take(&mut *self.pumps.lock().unwrap_or_else(PoisonError::into_inner));
+        drop(pumps);
+        let mut left = Vec::new();
+        let mut state = self.lock();
+        left.extend(state.slots.iter_mut().filter_map(|slot| slot.outcome.take()));
+        drop(state);
+        drop(left);
+    }
+
+    /// The job of a request, to be done, and who completes it.
+    pub(super) fn begin(self: &Arc<Self>, id: u64) -> Option<(Job, Finish)> {
+        let job = self.lock().slots[slot_of(id)].job.take()?;
+        Some((job, Finish { queue: Arc::clone(self), slot: slot_of(id) as u32 }))
+    }
+
+    /// What became of a request; it completes when the last who holds it is done. The texts come back
+    /// for their room.
+    pub(super) fn settle(&self, id: u64, outcome: Outcome, texts: (String, String)) {
+        let mut state = self.lock();
+        let slot = &mut state.slots[slot_of(id)];
+        slot.outcome.get_or_insert(outcome);
+        slot.texts = texts;
+    }
+
+    fn complete(&self, slot: u32) {
+        let mut state = self.lock();
+        state.in_flight -= 1;
+        state.slots[slot as usize].in_flight = false;
+        state.done.push_back(slot);
+        if state.done.len() == 1 {
+            state.signal();
+        }
+        let waiting = state.waiting;
+        drop(state);
+        if waiting > 0 {
+            self.arrived.notify_all();
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn accept(
+        &mut self,
+        lane: usize,
+        store: &Arc<Store>,
+        request: &Request<'_>,
+    ) -> Result<u64, Failure> {
+        let Some(index) = self.free.pop() else {
+            let message =
+                if self.ended { "the queue was destroyed" } else { "the queue is full; reap" };
+            let status = if self.ended { HYD_E_HANDLE } else { HYD_E_AGAIN };
+            return Err(Failure::new(status, message));
+        };
+        let slot = &mut self.slots[index as usize];
+        let texts = std::mem::take(&mut slot.texts);
+        slot.in_flight = true;
+        slot.lane = lane;
+        slot.user_data = request.user_data;
+        slot.op = request.op.code();
+        slot.meta = request.meta;
+        slot.job = Some(Job::new(store, request, texts));
+        self.in_flight += 1;
+        Ok(u64::from(slot.generation) << 32 | u64::from(index))
+    }
+
+    fn take_back(&mut self, id: u64) {
+        let slot = &mut self.slots[slot_of(id)];
+        (slot.job, slot.meta, slot.in_flight) = (None, None, false);
+        self.in_flight -= 1;
+        self.free.push(slot_of(id) as u32);
+    }
+
+    fn reap_one(&mut self) -> Option<hyd_event> {
+        let index = self.done.pop_front()?;
+        let slot = &mut self.slots[index as usize];
+        let outcome = slot.outcome.take().unwrap_or_else(Outcome::cancelled);
+        let meta = slot.meta.take();
+        let mut event = hyd_event {
+            user_data: slot.user_data,
+            id: u64::from(slot.generation) << 32 | u64::from(index),
+            status: HYD_OK,
+            op: slot.op,
+            bytes: outcome.bytes,
+            object_bytes: outcome.object_bytes.unwrap_or(HYD_SIZE_UNKNOWN),
+            buf: null_mut(),
+            list: null_mut(),
+            error: null_mut(),
+        };
+        // A generation of 0 would make an id of 0.
+        slot.generation = slot.generation.wrapping_add(1).max(1);
+        self.free.push(index);
+        if let Err(failure) = outcome.hand_over(&mut event, meta) {
+            event.status = failure.status();
+            event.error = handle::give(Arc::new(failure)).unwrap_or(null_mut());
+        }
+        Some(event)
+    }
+
+    /// Makes the descriptor readable, or not.
+    fn signal(&mut self) {
+        let readable = !self.done.is_empty() || self.woken;
+        if let Some(signal) = &mut self.signal {
+            signal.set(readable);
+        }
+    }
+}
+
+impl Outcome {
+    /// A request that came to this.
+    pub fn failed(failure: Failure) -> Outcome {
+        Outcome { failure: Some(failure), ..Outcome::default() }
+    }
+
+    fn cancelled() -> Outcome {
+        let message = "the request was cancelled, or the engine was destroyed";
+        Outcome::failed(Failure::new(HYD_E_CANCELLED, message))
+    }
+
+    fn hand_over(
+        self,
+        event: &mut hyd_event,
+        meta: Option<SizedOut<hyd_object_meta>>,
+    ) -> Result<(), Failure> {
+        if let Some(failure) = self.failure {
+            return Err(failure);
+        }
+        if let Some(buf) = self.buf {
+            event.buf = handle::give(buf)?;
+        }
+        if let Some(list) = self.list {
+            event.list = handle::give(list)?;
+        }
+        if let (Some(to), Some(meta)) = (meta, self.meta) {
+            to.write(hyd_object_meta::of(&meta));
+        }
+        Ok(())
+    }
+}
+
+impl Finish {
+    /// One more who has to be done.
+    pub fn also(&self) -> Finish {
+        self.queue.holders[self.slot as usize].fetch_add(1, Ordering::Relaxed);
+        Finish { queue: Arc::clone(&self.queue), slot: self.slot }
+    }
+}
+
+impl Drop for Finish {
+    fn drop(&mut self) {
+        if self.queue.holders[self.slot as usize].fetch_sub(1, Ordering::AcqRel) == 1 {
+            self.queue.complete(self.slot);
+        }
+    }
+}
+
+/// An eventfd.
+struct Signal {
+    descriptor: OwnedFd,
+    readable: bool,
+}
+
+impl Signal {
+    fn new() -> Result<Signal, Failure> {
+        // SAFETY: FORK-1. It takes no memory; the descriptor does not outlive an exec.
+        let descriptor = unsafe { libc::eventfd(0, libc::EFD_CLOEXEC | libc::EFD_NONBLOCK) };
+        if descriptor < 0 {
+            let why = std::io::Error::last_os_error();
+            return Err(Failure::new(HYD_E_CONFIG, format!("no eventfd for the queue: {why}")));
+        }
+        // SAFETY: made above, and nobody else has it.
+        Ok(Signal { descriptor: unsafe { OwnedFd::from_raw_fd(descriptor) }, readable: false })
+    }
+
+    fn set(&mut self, readable: bool) {
+        if readable == self.readable {
+            return;
+        }
+        self.readable = readable;
+        let mut count = 1_u64;
+        let (descriptor, place) = (self.descriptor.as_raw_fd(), (&raw mut count).cast());
+        // Neither blocks: a counter of 0 is written to, and one of 1 is read. Their outcome changes
+        // nothing here.
+        // SAFETY: OWN-3. `count` has the 8 bytes that an eventfd reads and writes.
+        unsafe {
+            match readable {
+                true => libc::write(descriptor, place, size_of::<u64>()),
+                false => libc::read(descriptor, place, size_of::<u64>()),
+            }
+        };
+    }
+}
+
+pub(super) fn slot_of(id: u64) -> usize {
+    (id & u64::from(u32::MAX)) as usize
+}
+
+fn generation_of(id: u64) -> u32 {
+    (id >> 32) as u32
+}

@@ -1,0 +1,302 @@
+//! `hyd_writer`: an object written as a stream of unknown length.
+
+use std::ffi::{c_char, c_void};
+use std::sync::{Arc, Mutex, MutexGuard, TryLockError};
+
+use hydrant::engine::{Lease, TicketRequest, block_on};
+use hydrant::{Error, ObjectMeta, Writer};
+
+use crate::args::{self, Out};
+use crate::buf::{hyd_buf, take_given};
+use crate::error::{ErrorOut, Failure, hyd_error};
+use crate::guard::{self, Entry};
+use crate::handle::{self, kind};
+use crate::meta::hyd_object_meta;
+use crate::object::{lend, put_options, tell};
+use crate::sized::SizedOut;
+use crate::status::{HYD_E_BUSY, HYD_E_HANDLE, hyd_status};
+use crate::store::{Store, hyd_store, use_store};
+
+/// A stream that becomes an object.
+pub struct hyd_writer(());
+
+/// A flag of hyd_writer_write(): the bytes are copied into the pool, a copy that the library counts as
+/// borrowed; the call waits for room there alone.
+pub const HYD_WRITE_COPY: u32 = 0;
+/// A flag of hyd_writer_write(): whole parts are sent from where the bytes are, and the call waits
+/// until they have been.
+pub const HYD_WRITE_BORROW: u32 = 1;
+
+/// What a writer handle holds.
+pub struct Stream {
+    store: Arc<Store>,
+    /// `None` once it was finished or aborted.
+    state: Mutex<Option<State>>,
+}
+
+struct State {
+    writer: Writer,
+    reserved: Option<Reserved>,
+}
+
+/// Memory that the caller fills, for one part.
+struct Reserved {
+    lease: Lease,
+    filled: usize,
+    capacity: usize,
+}
+
+kind!(Stream, hyd_writer, 9, "writer");
+
+impl Stream {
+    fn lock(&self) -> Result<MutexGuard<'_, Option<State>>, Failure> {
+        match self.state.try_lock() {
+            Ok(state) => Ok(state),
+            Err(TryLockError::Poisoned(state)) => Ok(state.into_inner()),
+            Err(TryLockError::WouldBlock) => {
+                Err(Failure::new(HYD_E_BUSY, "another thread is using this writer"))
+            }
+        }
+    }
+}
+
+fn use_writer(entry: &mut Entry, handle: *const hyd_writer) -> Result<Arc<Stream>, Failure> {
+    let stream = handle::get::<Stream>(handle)?;
+    entry.uses(&stream.store.engine.poison)?;
+    Ok(stream)
+}
+
+fn open(state: &mut Option<State>) -> Result<&mut State, Failure> {
+    state.as_mut().ok_or_else(|| Failure::new(HYD_E_HANDLE, "this writer was finished before"))
+}
+
+impl State {
+    /// What was committed goes out before what is written in another way.
+    fn flush(&mut self) -> Result<(), Failure> {
+        let Some(mut reserved) = self.reserved.take() else { return Ok(()) };
+        if reserved.filled > 0 {
+            reserved.lease.set_len(reserved.filled);
+            self.writer.write_owned_wait(reserved.lease.freeze())?;
+        }
+        Ok(())
+    }
+
+    fn reserve(&mut self, store: &Store) -> Result<&mut Reserved, Failure> {
+        if self.reserved.is_none() {
+            let capacity = usize::try_from(self.writer.next_part_bytes()).unwrap_or(usize::MAX);
+            let request = TicketRequest { bytes_each: capacity, count: 1, label: "part" };
+            let task = store.engine.hydrant.engine().on_any_core(move |core| async move {
+                core.ticket(request).await.map(|mut ticket| ticket.take())
+            });
+            let granted = task.and_then(|task| block_on(task)?).and_then(|granted| granted);
+            let lease = granted.map_err(Error::from)?.expect("a ticket of one grants one");
+            self.reserved = Some(Reserved { lease, filled: 0, capacity });
+        }
+        Ok(self.reserved.as_mut().expect("filled a line ago"))
+    }
+
+    fn finish(mut self) -> Result<ObjectMeta, Failure> {
+        self.flush()?;
+        Ok(self.writer.finish_wait()?)
+    }
+}
+
+/// Opens a stream for an object; the caller finishes or aborts it. Nothing is visible under the key
+/// before it is finished. Parts go out while the stream is still written, a bounded number at a time.
+/// `content_type` ends with a NUL, or is NULL.
+///
+/// Errors: HYD_E_INVALID; HYD_E_CONFIG.
+///
+/// Threads: any.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn hyd_writer_open(
+    store: *const hyd_store,
+    key: *const c_char,
+    key_len: usize,
+    content_type: *const c_char,
+    writer: *mut *mut hyd_writer,
+    error: *mut *mut hyd_error,
+) -> hyd_status {
+    guard::entry(ErrorOut::new(error), |entry| {
+        let store = use_store(entry, store)?;
+        // SAFETY: OWN-3. The caller lends what the pointers name for the time of the call.
+        let (key, options, out) = unsafe {
+            (
+                args::text(key, key_len, "key")?,
+                put_options(content_type)?,
+                Out::new(writer, "writer")?,
+            )
+        };
+        let writer = store.calls().writer(key, options)?;
+        let state = Mutex::new(Some(State { writer, reserved: None }));
+        out.write(handle::give(Arc::new(Stream { store, state }))?);
+        Ok(())
+    })
+}
+
+/// Appends bytes, which are the library's until the call returns. `flags` say what becomes of them:
+/// HYD_WRITE_COPY or HYD_WRITE_BORROW. Waits while as many parts are under way as the store allows.
+///
+/// Errors: the first failure of the upload, from every later call; HYD_E_BUSY while another thread is
+/// in a call with the writer.
+///
+/// Threads: any, one at a time.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn hyd_writer_write(
+    writer: *mut hyd_writer,
+    data: *const c_void,
+    data_len: usize,
+    flags: u32,
+    error: *mut *mut hyd_error,
+) -> hyd_status {
+    guard::entry(ErrorOut::new(error), |entry| {
+        let stream = use_writer(entry, writer)?;
+        // SAFETY: OWN-3. The caller lends what the pointer names for the time of the call.
+        let bytes = unsafe { args::bytes(data, data_len, "data")? };
+        let mut state = stream.lock()?;
+        let state = open(&mut state)?;
+        match flags {
+            HYD_WRITE_COPY => {
+                state.flush()?;
+                Ok(state.writer.write_wait(bytes)?)
+            }
+            HYD_WRITE_BORROW => {
+                state.flush()?;
+                let written = lend(data.cast_mut().cast(), data_len, |bytes| {
+                    state.writer.write_owned_wait(bytes)
+                });
+                Ok(written?)
+            }
+            _ => Err(Failure::invalid(format!("flags: there is no way {flags} to write"))),
+        }
+    })
+}
+
+/// Appends the first `data_len` bytes of a buffer and takes the buffer over, whatever becomes of the
+/// call but for HYD_E_INVALID, HYD_E_HANDLE, HYD_E_FORKED and HYD_E_BUSY. A whole part is sent from
+/// where it is. Returns without waiting for it to be sent.
+///
+/// Errors: as hyd_writer_write(); HYD_E_BUSY also where the buffer has other references.
+///
+/// Threads: any, one at a time.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn hyd_writer_give(
+    writer: *mut hyd_writer,
+    buf: *mut hyd_buf,
+    data_len: usize,
+    error: *mut *mut hyd_error,
+) -> hyd_status {
+    guard::entry(ErrorOut::new(error), |entry| {
+        let stream = use_writer(entry, writer)?;
+        let mut state = stream.lock()?;
+        let state = open(&mut state)?;
+        let bytes = handle::get::<crate::buf::Buf>(buf)?.read_only(data_len)?;
+        take_given(buf)?;
+        state.flush()?;
+        Ok(state.writer.write_owned_wait(bytes)?)
+    })
+}
+
+/// Memory of the pool to produce into, without a copy: `capacity` bytes, up to the end of the part. It
+/// is valid until the next call with this writer that is not hyd_writer_reserve(), which gives the
+/// same again. Waits for memory.
+///
+/// Errors: HYD_E_CONFIG when no memory comes back within the pool's limit; HYD_E_BUSY.
+///
+/// Threads: any, one at a time.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn hyd_writer_reserve(
+    writer: *mut hyd_writer,
+    data: *mut *mut c_void,
+    capacity: *mut usize,
+    error: *mut *mut hyd_error,
+) -> hyd_status {
+    guard::entry(ErrorOut::new(error), |entry| {
+        let stream = use_writer(entry, writer)?;
+        // SAFETY: OWN-3. The caller lends what the pointers name for the time of the call.
+        let (data, capacity) =
+            unsafe { (Out::new(data, "data")?, Out::new(capacity, "capacity")?) };
+        let mut state = stream.lock()?;
+        let reserved = open(&mut state)?.reserve(&stream.store)?;
+        let room = &mut reserved.lease.as_mut_slice()[reserved.filled..reserved.capacity];
+        data.write(room.as_mut_ptr().cast());
+        capacity.write(room.len());
+        Ok(())
+    })
+}
+
+/// Appends the first `len` bytes of what was reserved. A part that is full goes out.
+///
+/// Errors: HYD_E_INVALID for more than was reserved, and then nothing is appended; as
+/// hyd_writer_write().
+///
+/// Threads: any, one at a time.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn hyd_writer_commit(
+    writer: *mut hyd_writer,
+    len: usize,
+    error: *mut *mut hyd_error,
+) -> hyd_status {
+    guard::entry(ErrorOut::new(error), |entry| {
+        let stream = use_writer(entry, writer)?;
+        let mut state = stream.lock()?;
+        let state = open(&mut state)?;
+        let too_much = || Failure::invalid(format!("{len} bytes are more than was reserved"));
+        let reserved = state.reserved.as_mut().ok_or_else(too_much)?;
+        if len > reserved.capacity - reserved.filled {
+            return Err(too_much());
+        }
+        reserved.filled += len;
+        if reserved.filled == reserved.capacity { state.flush() } else { Ok(()) }
+    })
+}
+
+/// Completes the object, and ends the writer, also when it fails: what was uploaded is thrown away
+/// then. `meta` may be NULL.
+///
+/// Errors: the first failure of the upload; HYD_E_BUSY while another thread is in a call with the
+/// writer, which stays then, as it does with HYD_E_INVALID.
+///
+/// Threads: any, one at a time.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn hyd_writer_finish(
+    writer: *mut hyd_writer,
+    meta: *mut hyd_object_meta,
+    error: *mut *mut hyd_error,
+) -> hyd_status {
+    guard::entry(ErrorOut::new(error), |entry| {
+        let stream = use_writer(entry, writer)?;
+        // SAFETY: OWN-3. The caller lends what the pointer names for the time of the call.
+        let meta = unsafe { SizedOut::optional(meta, "meta")? };
+        let state = take(&stream)?;
+        handle::retire::<Stream>(writer)?;
+        tell(meta, &state.finish()?);
+        Ok(())
+    })
+}
+
+/// Throws away what was written, and ends the writer; NULL is fine. What the store has of it is
+/// cleaned up behind the call.
+///
+/// Errors: HYD_E_HANDLE when it ended before; HYD_E_FORKED; HYD_E_BUSY while another thread is in a
+/// call with the writer, which stays then.
+///
+/// Threads: any, one at a time.
+#[unsafe(no_mangle)]
+pub extern "C" fn hyd_writer_abort(writer: *mut hyd_writer) -> hyd_status {
+    guard::entry(ErrorOut::NONE, |_| {
+        if writer.is_null() {
+            return Ok(());
+        }
+        let stream = handle::get::<Stream>(writer)?;
+        let state = take(&stream)?;
+        handle::retire::<Stream>(writer)?;
+        state.writer.cancel();
+        Ok(())
+    })
+}
+
+fn take(stream: &Stream) -> Result<State, Failure> {
+    let taken = stream.lock()?.take();
+    taken.ok_or_else(|| Failure::new(HYD_E_HANDLE, "this writer was finished before"))
+}

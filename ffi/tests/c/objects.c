@@ -1,0 +1,410 @@
+/*
+ * The blocking calls: buffers, many ranges, files, listings, writers, options, what an engine tells.
+ *
+ *     objects URI FOLDER      the URI of an empty store, and an empty folder
+ */
+#include "check.h"
+
+enum { LARGE_BYTES = 20 * 1024 * 1024 + 77, PART_BYTES = 8 * 1024 * 1024 };
+
+static unsigned char *large;
+
+static void put(const hyd_store *store, const char *key, const void *data, size_t len) {
+    CHECK_STATUS(HYD_OK, hyd_put(store, TEXT(key), data, len, NULL, NULL, &error));
+}
+
+/* An object has exactly these bytes. */
+static void check_object(const hyd_store *store, const char *key, const unsigned char *expected,
+                         size_t expected_len) {
+    hyd_object_meta meta = HYD_OBJECT_META_INIT;
+    hyd_buf *buf = NULL;
+    void *data = NULL;
+    size_t len = 0;
+
+    CHECK_STATUS(HYD_OK, hyd_get(store, TEXT(key), &buf, &meta, &error));
+    CHECK(hyd_buf_view(buf, &data, &len, NULL) == HYD_OK);
+    CHECK(len == expected_len && meta.size_bytes == expected_len);
+    CHECK(memcmp(data, expected, len) == 0);
+    CHECK(hyd_buf_release(buf) == HYD_OK);
+}
+
+static void whole_objects(const hyd_store *store) {
+    hyd_object_meta meta = HYD_OBJECT_META_INIT;
+    hyd_buf *buf = NULL;
+
+    put(store, "small", large, 1000);
+    check_object(store, "small", large, 1000);
+    put(store, "empty", NULL, 0);
+    check_object(store, "empty", large, 0);
+    /* In parts, both ways. */
+    CHECK_STATUS(HYD_OK, hyd_put(store, TEXT("large"), large, LARGE_BYTES, "text/plain", &meta,
+                                 &error));
+    CHECK(meta.size_bytes == LARGE_BYTES);
+    check_object(store, "large", large, LARGE_BYTES);
+    CHECK_STATUS(HYD_E_NOT_FOUND, hyd_get(store, TEXT("missing"), &buf, NULL, &error));
+    CHECK(buf == NULL);
+}
+
+static void buffers(const hyd_engine *engine) {
+    hyd_buf *buf = NULL, *other = NULL, *many[64];
+    void *data = NULL;
+    size_t len = 0, capacity = 0, count = 0, i;
+
+    CHECK_STATUS(HYD_OK, hyd_buf_lend(engine, 5000, &buf, &error));
+    CHECK(hyd_buf_view(buf, &data, &len, &capacity) == HYD_OK);
+    CHECK(data != NULL && (uintptr_t)data % 4096 == 0 && len == 5000 && capacity == 8192);
+    memset(data, 7, capacity);
+    CHECK(hyd_buf_retain(buf) == HYD_OK);
+    CHECK(hyd_buf_release(buf) == HYD_OK);
+    CHECK(hyd_buf_view(buf, NULL, NULL, NULL) == HYD_OK);
+    CHECK(hyd_buf_release(buf) == HYD_OK);
+    CHECK(hyd_buf_release(buf) == HYD_E_HANDLE);
+    CHECK(hyd_buf_retain(buf) == HYD_E_HANDLE);
+    CHECK(hyd_buf_view(buf, &data, NULL, NULL) == HYD_E_HANDLE);
+    CHECK(hyd_buf_release(NULL) == HYD_OK);
+    CHECK(hyd_buf_retain(NULL) == HYD_E_INVALID);
+    CHECK_STATUS(HYD_E_INVALID, hyd_buf_lend(engine, 0, &other, &error));
+    CHECK_STATUS(HYD_E_CONFIG, hyd_buf_lend(engine, (size_t)1 << 40, &other, &error));
+    CHECK_STATUS(HYD_E_INVALID, hyd_buf_lend(engine, 1, NULL, &error));
+    /* The limit of the pool is one, and what was given back is there again. */
+    while (hyd_buf_lend(engine, 4 * 1024 * 1024, &many[count], NULL) == HYD_OK) {
+        CHECK(++count < 64);
+    }
+    CHECK(count > 4);
+    CHECK_STATUS(HYD_E_AGAIN, hyd_buf_lend(engine, 4 * 1024 * 1024, &other, &error));
+    CHECK(other == NULL);
+    CHECK(hyd_buf_release(many[0]) == HYD_OK);
+    CHECK_STATUS(HYD_OK, hyd_buf_lend(engine, 4 * 1024 * 1024, &many[0], &error));
+    for (i = 0; i < count; i++) {
+        CHECK(hyd_buf_release(many[i]) == HYD_OK);
+    }
+}
+
+static void many_ranges(const hyd_store *store) {
+    enum { RANGES = 200, BYTES = 10 * 1000 };
+    hyd_range *ranges = calloc(RANGES, sizeof *ranges);
+    unsigned char *memory = malloc(RANGES * BYTES);
+    size_t i;
+
+    CHECK(ranges != NULL && memory != NULL);
+    for (i = 0; i < RANGES; i++) {
+        ranges[i].offset = i * 104729;
+        ranges[i].data = memory + i * BYTES;
+        ranges[i].len = BYTES;
+    }
+    /* One ends beyond the object, one is empty. */
+    ranges[7].offset = LARGE_BYTES - 10;
+    ranges[8].data = NULL;
+    ranges[8].len = 0;
+    CHECK_STATUS(HYD_OK, hyd_get_ranges(store, TEXT("large"), ranges, RANGES, &error));
+    for (i = 0; i < RANGES; i++) {
+        size_t expected = i == 7 ? 10 : i == 8 ? 0 : BYTES;
+        CHECK(ranges[i].status == HYD_OK && ranges[i].read_len == expected);
+        CHECK(expected == 0 || memcmp(ranges[i].data, large + ranges[i].offset, expected) == 0);
+    }
+    CHECK_STATUS(HYD_E_NOT_FOUND, hyd_get_ranges(store, TEXT("missing"), ranges, RANGES, &error));
+    for (i = 0; i < RANGES; i++) {
+        CHECK(i == 8 || ranges[i].status == HYD_E_NOT_FOUND);
+    }
+    CHECK_STATUS(HYD_OK, hyd_get_ranges(store, TEXT("large"), NULL, 0, &error));
+    CHECK_STATUS(HYD_E_INVALID, hyd_get_ranges(store, TEXT("large"), NULL, 1, &error));
+    ranges[3].data = NULL;
+    CHECK_STATUS(HYD_E_INVALID, hyd_get_ranges(store, TEXT("large"), ranges, RANGES, &error));
+    free(memory);
+    free(ranges);
+}
+
+static void copies_and_files(const hyd_engine *engine, const hyd_store *store, const char *folder) {
+    hyd_object_meta meta = HYD_OBJECT_META_INIT;
+    hyd_engine *foreign = small_engine(0);
+    hyd_store *elsewhere = open_store(foreign, "mem://elsewhere");
+    hyd_store *files = open_store(engine, "file:///");
+    char path[4096];
+
+    CHECK_STATUS(HYD_OK, hyd_copy(store, TEXT("large"), store, TEXT("copied"), &meta, &error));
+    CHECK(meta.size_bytes == LARGE_BYTES);
+    check_object(store, "copied", large, LARGE_BYTES);
+    CHECK_STATUS(HYD_E_INVALID, hyd_copy(store, TEXT("large"), store, TEXT("large"), NULL, &error));
+    CHECK_STATUS(HYD_E_INVALID, hyd_copy(store, TEXT("large"), elsewhere, TEXT("x"), NULL, &error));
+    CHECK_STATUS(HYD_E_NOT_FOUND, hyd_copy(store, TEXT("none"), store, TEXT("x"), NULL, &error));
+    CHECK_STATUS(HYD_E_INVALID, hyd_copy(store, TEXT("large"), NULL, TEXT("x"), NULL, &error));
+
+    CHECK(strlen(folder) < sizeof path - 20);
+    sprintf(path, "%s/large file %%41", folder);
+    meta.size_bytes = 0;
+    CHECK_STATUS(HYD_OK, hyd_get_to_file(store, TEXT("large"), TEXT(path), &meta, &error));
+    CHECK(meta.size_bytes == LARGE_BYTES);
+    check_object(files, path, large, LARGE_BYTES);
+    CHECK_STATUS(HYD_OK, hyd_put_from_file(store, TEXT("again"), TEXT(path), &meta, &error));
+    check_object(store, "again", large, LARGE_BYTES);
+    CHECK_STATUS(HYD_E_NOT_FOUND, hyd_get_to_file(store, TEXT("none"), TEXT(path), NULL, &error));
+    sprintf(path, "%s/none", folder);
+    CHECK_STATUS(HYD_E_NOT_FOUND, hyd_put_from_file(store, TEXT("x"), TEXT(path), NULL, &error));
+    CHECK_STATUS(HYD_E_INVALID, hyd_get_to_file(store, TEXT("large"), NULL, 1, NULL, &error));
+    CHECK_STATUS(HYD_E_INVALID, hyd_put_from_file(NULL, TEXT("x"), TEXT(path), NULL, &error));
+    CHECK(hyd_store_close(files) == HYD_OK);
+    CHECK(hyd_store_close(elsewhere) == HYD_OK);
+    CHECK(hyd_engine_destroy(foreign) == HYD_OK);
+}
+
+static void deletes(const hyd_store *store, int tells_missing) {
+    const char *names[] = {"copied", "missing", "again"};
+    const hyd_status of_missing = tells_missing ? HYD_E_NOT_FOUND : HYD_OK;
+    hyd_object_meta meta = HYD_OBJECT_META_INIT;
+    hyd_status results[3] = {77, 77, 77};
+    hyd_text keys[3];
+    size_t i;
+
+    for (i = 0; i < 3; i++) {
+        keys[i].text = names[i];
+        keys[i].len = strlen(names[i]);
+    }
+    CHECK_STATUS(of_missing, hyd_delete(store, keys, 3, results, &error));
+    CHECK(results[0] == HYD_OK && results[1] == of_missing && results[2] == HYD_OK);
+    CHECK_STATUS(HYD_E_NOT_FOUND, hyd_stat(store, TEXT("again"), &meta, &error));
+    CHECK_STATUS(HYD_OK, hyd_delete(store, NULL, 0, NULL, &error));
+    CHECK_STATUS(HYD_E_INVALID, hyd_delete(store, NULL, 1, NULL, &error));
+    /* Nothing is deleted when one of the keys is none. */
+    names[0] = "small";
+    keys[0].text = "small";
+    keys[0].len = 5;
+    keys[1].text = "\xff";
+    keys[1].len = 1;
+    CHECK_STATUS(HYD_E_INVALID, hyd_delete(store, keys, 2, results, &error));
+    CHECK_STATUS(HYD_OK, hyd_stat(store, TEXT("small"), &meta, &error));
+}
+
+static void listings(const hyd_store *store) {
+    enum { OBJECTS = 25 };
+    hyd_list *list = NULL;
+    hyd_list_entry entries[10];
+    size_t count = 0, seen = 0, token_len = 77, i;
+    const char *token = NULL;
+    char key[32];
+
+    for (i = 0; i < OBJECTS; i++) {
+        sprintf(key, "list/%02u", (unsigned)i);
+        put(store, key, large, i);
+    }
+    put(store, "list/sub/x", large, 1);
+    /* Pages that are smaller than what is asked for, and larger. */
+    CHECK_STATUS(HYD_OK, hyd_list_open(store, TEXT("list/"), '/', 7, &list, &error));
+    do {
+        CHECK_STATUS(HYD_OK, hyd_list_next(list, entries, 10, &count, &error));
+        for (i = 0; i < count; i++, seen++) {
+            const hyd_list_entry *entry = &entries[i];
+            if (seen == OBJECTS) {
+                CHECK(entry->flags == HYD_ENTRY_PREFIX && entry->key_len == 9);
+                CHECK(memcmp(entry->key, "list/sub/", 9) == 0 && entry->etag_len == 0);
+                continue;
+            }
+            sprintf(key, "list/%02u", (unsigned)seen);
+            CHECK(entry->key_len == strlen(key) && memcmp(entry->key, key, entry->key_len) == 0);
+            CHECK(entry->size_bytes == seen && entry->flags == 0 && entry->etag_len > 0);
+            CHECK(entry->modified_unix_ns > 0);
+        }
+    } while (count > 0);
+    CHECK(seen == OBJECTS + 1);
+    CHECK_STATUS(HYD_OK, hyd_list_token(list, &token, &token_len, &error));
+    CHECK(token_len == 0);
+    CHECK_STATUS(HYD_E_INVALID, hyd_list_token(list, NULL, &token_len, &error));
+    CHECK_STATUS(HYD_E_INVALID, hyd_list_next(list, NULL, 1, &count, &error));
+    CHECK_STATUS(HYD_E_INVALID, hyd_list_next(NULL, entries, 1, &count, &error));
+    CHECK(hyd_list_close(list) == HYD_OK);
+    CHECK(hyd_list_close(list) == HYD_E_HANDLE);
+    CHECK(hyd_list_close(NULL) == HYD_OK);
+    CHECK_STATUS(HYD_E_HANDLE, hyd_list_next(list, entries, 1, &count, &error));
+    CHECK_STATUS(HYD_E_HANDLE, hyd_list_token(list, &token, &token_len, &error));
+    CHECK_STATUS(HYD_E_INVALID, hyd_list_open(store, NULL, 3, 0, 0, &list, &error));
+    CHECK_STATUS(HYD_E_INVALID, hyd_list_open(store, TEXT("x"), 0xd800, 0, &list, &error));
+}
+
+static void writers(const hyd_engine *engine, const hyd_store *store) {
+    hyd_object_meta meta = HYD_OBJECT_META_INIT;
+    hyd_writer *writer = NULL;
+    hyd_buf *buf = NULL;
+    void *data = NULL;
+    size_t done = 0, capacity = 0;
+
+    /* All ways to write into one object. */
+    CHECK_STATUS(HYD_OK, hyd_writer_open(store, TEXT("stream"), "text/plain", &writer, &error));
+    CHECK_STATUS(HYD_OK, hyd_writer_write(writer, large, 1000, HYD_WRITE_COPY, &error));
+    done += 1000;
+    CHECK_STATUS(HYD_OK, hyd_writer_write(writer, large + done, PART_BYTES, HYD_WRITE_BORROW,
+                                          &error));
+    done += PART_BYTES;
+    CHECK_STATUS(HYD_OK, hyd_buf_lend(engine, 3 * 1024 * 1024, &buf, &error));
+    CHECK(hyd_buf_view(buf, &data, NULL, NULL) == HYD_OK);
+    memcpy(data, large + done, 2 * 1024 * 1024);
+    /* Not while others have it, and not more than there is. */
+    CHECK(hyd_buf_retain(buf) == HYD_OK);
+    CHECK_STATUS(HYD_E_BUSY, hyd_writer_give(writer, buf, 2 * 1024 * 1024, &error));
+    CHECK(hyd_buf_release(buf) == HYD_OK);
+    CHECK_STATUS(HYD_E_INVALID, hyd_writer_give(writer, buf, 99 * 1024 * 1024, &error));
+    CHECK_STATUS(HYD_OK, hyd_writer_give(writer, buf, 2 * 1024 * 1024, &error));
+    CHECK(hyd_buf_release(buf) == HYD_E_HANDLE);
+    done += 2 * 1024 * 1024;
+    while (done < LARGE_BYTES) {
+        size_t len = 1234567;
+        CHECK_STATUS(HYD_OK, hyd_writer_reserve(writer, &data, &capacity, &error));
+        CHECK(data != NULL && capacity > 0);
+        len = len < capacity ? len : capacity;
+        len = len < LARGE_BYTES - done ? len : LARGE_BYTES - done;
+        memcpy(data, large + done, len);
+        CHECK_STATUS(HYD_E_INVALID, hyd_writer_commit(writer, capacity + 1, &error));
+        CHECK_STATUS(HYD_OK, hyd_writer_commit(writer, len, &error));
+        done += len;
+    }
+    CHECK_STATUS(HYD_E_NOT_FOUND, hyd_stat(store, TEXT("stream"), &meta, &error));
+    CHECK_STATUS(HYD_OK, hyd_writer_finish(writer, &meta, &error));
+    CHECK(meta.size_bytes == LARGE_BYTES);
+    check_object(store, "stream", large, LARGE_BYTES);
+    CHECK_STATUS(HYD_E_HANDLE, hyd_writer_finish(writer, &meta, &error));
+    CHECK_STATUS(HYD_E_HANDLE, hyd_writer_write(writer, large, 1, HYD_WRITE_COPY, &error));
+    CHECK_STATUS(HYD_E_HANDLE, hyd_writer_reserve(writer, &data, &capacity, &error));
+    CHECK_STATUS(HYD_E_HANDLE, hyd_writer_commit(writer, 0, &error));
+    CHECK(hyd_writer_abort(writer) == HYD_E_HANDLE);
+
+    CHECK_STATUS(HYD_OK, hyd_writer_open(store, TEXT("aborted"), NULL, &writer, &error));
+    CHECK_STATUS(HYD_E_INVALID, hyd_writer_write(writer, large, 1, 99, &error));
+    CHECK_STATUS(HYD_E_INVALID, hyd_writer_write(writer, NULL, 1, HYD_WRITE_COPY, &error));
+    CHECK_STATUS(HYD_E_INVALID, hyd_writer_commit(writer, 1, &error));
+    CHECK_STATUS(HYD_OK, hyd_writer_write(writer, large, LARGE_BYTES, HYD_WRITE_BORROW, &error));
+    CHECK(hyd_writer_abort(writer) == HYD_OK);
+    CHECK(hyd_writer_abort(NULL) == HYD_OK);
+    CHECK_STATUS(HYD_E_NOT_FOUND, hyd_stat(store, TEXT("aborted"), &meta, &error));
+    CHECK_STATUS(HYD_OK, hyd_writer_open(store, TEXT("nothing"), NULL, &writer, &error));
+    CHECK_STATUS(HYD_OK, hyd_writer_finish(writer, NULL, &error));
+    check_object(store, "nothing", large, 0);
+}
+
+static void options(const hyd_engine *engine, const char *uri) {
+    hyd_options *options = hyd_options_new();
+    hyd_store *store = NULL;
+    hyd_error *error = NULL;
+    hyd_error_view view = HYD_ERROR_VIEW_INIT;
+    hyd_object_meta meta = HYD_OBJECT_META_INIT;
+
+    CHECK(options != NULL);
+    CHECK_STATUS(HYD_OK, hyd_options_set(options, "part_size", "6000000", &error));
+    CHECK_STATUS(HYD_OK, hyd_options_set(options, "connections", "3", &error));
+    CHECK_STATUS(HYD_OK, hyd_options_set(options, "tries", "2", &error));
+    CHECK_STATUS(HYD_OK, hyd_store_open(engine, uri, options, &store, &error));
+    CHECK_STATUS(HYD_OK, hyd_put(store, TEXT("with-options"), large, LARGE_BYTES, NULL, &meta,
+                                 &error));
+    check_object(store, "with-options", large, LARGE_BYTES);
+    CHECK(hyd_store_close(store) == HYD_OK);
+    CHECK_STATUS(HYD_E_INVALID, hyd_options_set(options, "colour", "red", &error));
+    CHECK_STATUS(HYD_E_INVALID, hyd_options_set(options, "tries", "many", &error));
+    CHECK_STATUS(HYD_E_INVALID, hyd_options_set(options, NULL, "1", &error));
+    CHECK_STATUS(HYD_E_INVALID, hyd_options_set(options, "tries", NULL, &error));
+    CHECK_STATUS(HYD_E_INVALID, hyd_options_set(NULL, "tries", "1", &error));
+    /* The message has the key, and never the value, which may be a secret. */
+    CHECK(hyd_options_set(options, "anonymous", "hush-hush", &error) == HYD_E_INVALID);
+    CHECK(hyd_error_info(error, &view) == HYD_OK);
+    CHECK(strstr(view.message, "anonymous") != NULL && strstr(view.message, "hush") == NULL);
+    hyd_error_free(error);
+    /* Half a pair of keys is told when a store is opened. */
+    CHECK_STATUS(HYD_OK, hyd_options_set(options, "secret_access_key", "hush-hush", &error));
+    store = NULL;
+    CHECK_STATUS(HYD_E_CONFIG, hyd_store_open(engine, uri, options, &store, &error));
+    CHECK(store == NULL);
+    CHECK(hyd_options_free(options) == HYD_OK);
+    CHECK(hyd_options_free(options) == HYD_E_HANDLE);
+    CHECK(hyd_options_free(NULL) == HYD_OK);
+    CHECK_STATUS(HYD_E_HANDLE, hyd_store_open(engine, uri, options, &store, &error));
+    CHECK_STATUS(HYD_E_HANDLE, hyd_options_set(options, "tries", "1", &error));
+}
+
+static void errors_are_kept(const hyd_store *store) {
+    hyd_error *error = NULL, *copy = NULL;
+    hyd_error_view view = HYD_ERROR_VIEW_INIT;
+    hyd_object_meta meta = HYD_OBJECT_META_INIT;
+
+    CHECK(hyd_stat(store, TEXT("missing"), &meta, &error) == HYD_E_NOT_FOUND);
+    CHECK(hyd_error_dup(error, &copy) == HYD_OK);
+    hyd_error_free(error);
+    hyd_error_free(error);
+    CHECK(hyd_error_info(error, &view) == HYD_E_HANDLE);
+    CHECK(hyd_error_dup(error, &copy) == HYD_E_HANDLE);
+    CHECK(hyd_error_dup(NULL, &copy) == HYD_E_INVALID);
+    CHECK(hyd_error_dup(copy, NULL) == HYD_E_INVALID);
+    CHECK(hyd_error_info(copy, &view) == HYD_OK && view.status == HYD_E_NOT_FOUND);
+    hyd_error_free(copy);
+}
+
+static void what_an_engine_tells(const hyd_engine *engine) {
+    hyd_caps caps = HYD_CAPS_INIT, again = HYD_CAPS_INIT;
+    hyd_stats stats = HYD_STATS_INIT;
+    size_t need = 0;
+    char text[8192];
+
+    CHECK_STATUS(HYD_OK, hyd_probe(&caps, &error));
+    CHECK(caps.kernel[0] != '\0');
+    CHECK_STATUS(HYD_OK, hyd_engine_caps(engine, &again, &error));
+    CHECK(strcmp(caps.kernel, again.kernel) == 0);
+    CHECK_STATUS(HYD_E_INVALID, hyd_probe(NULL, &error));
+    CHECK_STATUS(HYD_E_INVALID, hyd_engine_caps(engine, NULL, &error));
+    caps.struct_size = 3;
+    CHECK_STATUS(HYD_E_INVALID, hyd_probe(&caps, &error));
+
+    CHECK_STATUS(HYD_OK, hyd_engine_stats(engine, &stats, &error));
+    CHECK(stats.cores == 1 && stats.pool_bytes >= 64 * 1024 * 1024 && stats.enters > 0);
+    CHECK(stats.pool_bytes_lent < stats.pool_bytes);
+    CHECK_STATUS(HYD_E_INVALID, hyd_engine_stats(engine, NULL, &error));
+
+    CHECK_STATUS(HYD_OK, hyd_engine_metrics(engine, NULL, 0, &need, &error));
+    CHECK(need > 100 && need < sizeof text);
+    CHECK_STATUS(HYD_OK, hyd_engine_metrics(engine, text, sizeof text, &need, &error));
+    CHECK(strlen(text) == need && strcmp(text + need - 6, "# EOF\n") == 0);
+    CHECK(strstr(text, "\nhydrant_pool_bytes 67108864\n") != NULL);
+    CHECK(strstr(text, "# TYPE hydrant_enters counter\n") != NULL);
+    CHECK_STATUS(HYD_E_AGAIN, hyd_engine_metrics(engine, text, 10, &need, &error));
+    CHECK_STATUS(HYD_E_INVALID, hyd_engine_metrics(engine, NULL, 10, &need, &error));
+    CHECK_STATUS(HYD_E_INVALID, hyd_engine_metrics(engine, text, 10, NULL, &error));
+
+    CHECK_STATUS(HYD_OK, hyd_engine_report(engine, text, sizeof text, &need, &error));
+    CHECK(strncmp(text, "driver: ", 8) == 0);
+    CHECK_STATUS(HYD_E_INVALID, hyd_engine_report(NULL, text, sizeof text, &need, &error));
+}
+
+static void told(void *user, uint32_t level, const char *text, size_t len) {
+    CHECK(level == HYD_LOG_WARNING && text != NULL && len > 0);
+    ++*(int *)user;
+}
+
+static void log_function(void) {
+    static int count;
+    CHECK(hyd_set_log(told, &count, HYD_LOG_WARNING) == HYD_OK);
+    CHECK(hyd_set_log(told, &count, 99) == HYD_E_INVALID);
+    CHECK(hyd_set_log(told, &count, HYD_LOG_NOTHING) == HYD_OK);
+    CHECK(hyd_set_log(NULL, NULL, HYD_LOG_NOTHING) == HYD_OK);
+}
+
+int main(int argc, char **argv) {
+    hyd_engine *engine;
+    hyd_store *store;
+
+    CHECK(argc == 3);
+    large = malloc(LARGE_BYTES);
+    CHECK(large != NULL);
+    fill(large, LARGE_BYTES, 1);
+    engine = small_engine(0);
+    store = open_store(engine, argv[1]);
+    log_function();
+    buffers(engine);
+    whole_objects(store);
+    many_ranges(store);
+    copies_and_files(engine, store, argv[2]);
+    deletes(store, strncmp(argv[1], "s3:", 3) != 0);
+    listings(store);
+    writers(engine, store);
+    options(engine, argv[1]);
+    errors_are_kept(store);
+    what_an_engine_tells(engine);
+    CHECK(hyd_store_close(store) == HYD_OK);
+    CHECK(hyd_engine_destroy(engine) == HYD_OK);
+    free(large);
+    puts("objects are whole");
+    return EXIT_SUCCESS;
+}
