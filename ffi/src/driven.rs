@@ -9,10 +9,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use hydrant::engine::{Driven, Pace};
+use hydrant::engine::{Driven, Pace, Task};
 
 use crate::args::Out;
-use crate::engine::{hyd_engine, use_engine};
+use crate::engine::{Engine, hyd_engine, use_engine};
 use crate::error::{ErrorOut, Failure, hyd_error};
 use crate::guard;
 use crate::status::{HYD_E_THREAD, hyd_status};
@@ -32,6 +32,8 @@ pub struct Driving {
     /// Set until the core has ended, if only because its thread did. Its address names the engine.
     alive: Arc<AtomicBool>,
     descriptor: i32,
+    /// This thread is in hyd_engine_run() and may sleep there.
+    sleepy: AtomicBool,
 }
 
 /// Keeps a core for this thread to drive.
@@ -40,7 +42,8 @@ pub fn drive_here(mut driven: Driven) -> Result<Driving, Failure> {
     // keeps here, so that it is still there when a thread ends that did not destroy its engine.
     driven.run_once(Some(Duration::ZERO)).map_err(hydrant::Error::from)?;
     let alive = Arc::new(AtomicBool::new(true));
-    let driving = Driving { alive: Arc::clone(&alive), descriptor: driven.as_fd().as_raw_fd() };
+    let descriptor = driven.as_fd().as_raw_fd();
+    let driving = Driving { alive: Arc::clone(&alive), descriptor, sleepy: false.into() };
     let before = HERE.with(|here| here.replace(Some(Here { driven, alive })));
     debug_assert!(before.is_none(), "the engine refuses a second one on a thread");
     Ok(driving)
@@ -79,16 +82,36 @@ impl Driving {
         Ok(())
     }
 
-    /// Takes a turn that sleeps at most for `limit`.
-    pub fn turn(&self, limit: Option<Duration>) -> Result<Pace, Failure> {
+    /// Takes turns as hyd_engine_run() says; the pace is that of the last.
+    fn run(&self, max_turns: u32, limit: Option<Duration>) -> Result<Pace, Failure> {
         if !self.is_here() {
             return Err(wrong_thread("drives"));
         }
         HERE.with(|here| {
             let mut here = here.try_borrow_mut().map_err(|_| wrong_thread("drives"))?;
             let here = here.as_mut().ok_or_else(|| wrong_thread("drives"))?;
-            Ok(here.driven.run_once(limit).map_err(hydrant::Error::from)?)
+            let mut turn = |limit| here.driven.run_once(limit).map_err(hydrant::Error::from);
+            self.sleepy.store(limit != Some(Duration::ZERO), Ordering::SeqCst);
+            let first = turn(limit);
+            self.sleepy.store(false, Ordering::SeqCst);
+            let (mut pace, mut turns) = (first?, 1);
+            // A turn that slept may have something to do with what woke it.
+            while pace == Pace::Again && turns != max_turns {
+                pace = turn(Some(Duration::ZERO))?;
+                turns += 1;
+            }
+            Ok(pace)
         })
+    }
+
+    /// A request has completed: the program behind hyd_engine_run() has something to do, so the turn
+    /// that is under way must not sleep.
+    pub fn completed(&self, engine: &Engine) {
+        if self.sleepy.swap(false, Ordering::SeqCst) {
+            // Any task wakes the core; one that has ended does not sleep.
+            let nothing = engine.hydrant.engine().on_core(0, |_| async {});
+            nothing.into_iter().for_each(Task::detach);
+        }
     }
 }
 
@@ -122,16 +145,7 @@ pub unsafe extern "C" fn hyd_engine_run(
         // SAFETY: OWN-3. The caller lends what the pointer names for the time of the call.
         let more = unsafe { Out::optional(more, "more")? };
         let driving = engine.driving.as_ref().ok_or_else(not_driven)?;
-        let mut limit = wait_limit(timeout_ms);
-        let mut turns = 0;
-        let pace = loop {
-            let pace = driving.turn(limit)?;
-            turns += 1;
-            if pace == Pace::Wait || turns == max_turns {
-                break pace;
-            }
-            limit = Some(Duration::ZERO);
-        };
+        let pace = driving.run(max_turns, wait_limit(timeout_ms))?;
         if let Some(more) = more {
             more.write(i32::from(pace == Pace::Again));
         }

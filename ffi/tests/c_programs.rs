@@ -137,11 +137,46 @@ fn the_blocking_calls_do_what_they_say() {
 }
 
 #[test]
+fn queues_complete_what_they_accept() {
+    let library = Library::get();
+    let folder = Folder::new();
+    let slow = slow_bucket();
+    let program = library.link(&folder, &common::crate_path("tests/c/queue.c"), Linking::Static);
+    for mode in [None, Some("driven")] {
+        for uri in ["mem://queue", Bucket::URI] {
+            let (bucket, files) = (Bucket::new(), Folder::new());
+            let mut command = library.command(&program, &bucket);
+            command.args([uri, &slow.uri_with_host()]).arg(files.path("")).args(mode);
+            let output = run(&mut command);
+            assert_eq!(String::from_utf8_lossy(&output.stdout), "queues are complete\n");
+        }
+    }
+}
+
+#[test]
+fn a_thread_drives_its_engine() {
+    let library = Library::get();
+    let folder = Folder::new();
+    let bucket = Bucket::new();
+    let program = library.link(&folder, &common::crate_path("tests/c/driven.c"), Linking::Static);
+    for uri in ["mem://driven", Bucket::URI] {
+        let output = run(library.command(&program, &bucket).arg(uri));
+        assert_eq!(String::from_utf8_lossy(&output.stdout), "driven to an end\n");
+    }
+}
+
+/// A bucket with an object that takes minutes to come.
+fn slow_bucket() -> Bucket {
+    let slow = Bucket::slow(20_000);
+    std::fs::write(slow.path("slow"), vec![7; 8 << 20]).expect("write the object");
+    slow
+}
+
+#[test]
 fn many_threads_share_a_store_and_one_may_destroy_the_engine() {
     let library = Library::get();
     let folder = Folder::new();
-    let (bucket, slow) = (Bucket::new(), Bucket::slow(20_000));
-    std::fs::write(slow.path("slow"), vec![7; 4 << 20]).expect("write the object");
+    let (bucket, slow) = (Bucket::new(), slow_bucket());
     let program = library.link(&folder, &common::crate_path("tests/c/threads.c"), Linking::Static);
     for uri in ["mem://threads", Bucket::URI] {
         let output = run(library.command(&program, &bucket).args([uri, &slow.uri_with_host()]));

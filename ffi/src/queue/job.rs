@@ -28,8 +28,7 @@ pub struct Job {
     wants_meta: bool,
     delimiter: Option<char>,
     entries_max: Option<u32>,
-    /// Cannot be unregistered meanwhile.
-    _mem: Option<Arc<Mem>>,
+    mem: Option<Arc<Mem>>,
 }
 
 impl Job {
@@ -52,16 +51,23 @@ impl Job {
             wants_meta: request.meta.is_some(),
             delimiter: request.delimiter,
             entries_max: request.entries_max,
-            _mem: request.mem.clone(),
+            mem: request.mem.clone(),
         }
+    }
+
+    /// The caller's memory, for an operation. The request completes, and registered memory can go,
+    /// when the last who has it is done (OWN-3).
+    fn lend(&self, memory: Memory, finish: &Finish) -> Lent<(Option<Arc<Mem>>, Finish)> {
+        let then = (self.mem.clone(), finish.also());
+        Lent { start: memory.start, len: memory.len, _then: then }
     }
 }
 
 /// Does what a request asks for. Dropped, it is cancelled; either way it completes when nobody has
 /// the caller's memory any more.
 pub async fn run(core: Core, queue: Arc<Queue>, id: u64) {
-    // Whatever is dropped in between completes the request, so this is held to the end.
-    let Some((mut job, finish)) = queue.begin(id) else { return };
+    // Dropped in between, `finish` goes last.
+    let Some((finish, mut job)) = queue.begin(id) else { return };
     let outcome = match job.op {
         Op::GetRange => get_range(&core, &job, &finish).await,
         Op::Put => put(&core, &job, &finish).await,
@@ -71,6 +77,8 @@ pub async fn run(core: Core, queue: Arc<Queue>, id: u64) {
     let outcome = outcome.unwrap_or_else(Outcome::failed);
     let texts = (std::mem::take(&mut job.key), std::mem::take(&mut job.aux));
     queue.settle(id, outcome, texts);
+    // Whoever has the completion may end what the request had.
+    drop(job);
     drop(finish);
 }
 
@@ -79,7 +87,7 @@ async fn get_range(core: &Core, job: &Job, finish: &Finish) -> Result<Outcome, F
         return Ok(if job.len == 0 { Outcome::default() } else { get_lent(core, job).await? });
     };
     let calls = job.store.calls();
-    let lent = Lent { start: memory.start, len: memory.len, _then: finish.also() };
+    let lent = job.lend(memory, finish);
     if memory.len == 0 {
         return Ok(Outcome::default());
     }
@@ -129,10 +137,7 @@ async fn get_lent(core: &Core, job: &Job) -> Result<Outcome, Failure> {
 async fn put(core: &Core, job: &Job, finish: &Finish) -> Result<Outcome, Failure> {
     let bytes = match (&job.buf, job.memory) {
         (Some(buf), _) => buf.read_only(job.len)?,
-        (None, Some(memory)) => {
-            let (start, len) = (memory.start, memory.len);
-            Bytes::from_owner(Lent { start, len, _then: finish.also() })
-        }
+        (None, Some(memory)) => Bytes::from_owner(job.lend(memory, finish)),
         (None, None) => Bytes::new(),
     };
     let len = bytes.len();

@@ -107,7 +107,12 @@ impl Drop for LaneEnd {
         told.waker = None;
         drop(told);
         // What is begun and let go is cancelled.
-        left.iter().for_each(|&id| drop(self.queue.begin(id)));
+        for id in left {
+            if let Some((finish, job)) = self.queue.begin(id) {
+                drop(job);
+                drop(finish);
+            }
+        }
     }
 }
 

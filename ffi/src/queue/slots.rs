@@ -1,14 +1,17 @@
 //! The slots of a queue: what was accepted, from there to being reaped (FFI-2).
 
 use std::collections::VecDeque;
+use std::future::{Future, poll_fn};
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::pin::Pin;
 use std::ptr::null_mut;
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::task::{Poll, Waker};
 use std::time::{Duration, Instant};
 
-use hydrant::ObjectMeta;
-use hydrant::engine::Task;
+use hydrant::engine::{Task, block_on};
+use hydrant::{Error, ObjectMeta};
 
 use super::job::Job;
 use super::lane::{self, Lane};
@@ -72,6 +75,8 @@ struct State {
     done: VecDeque<u32>,
     in_flight: usize,
     waiting: usize,
+    /// Of the thread that drives the engine: how many completions it waits for.
+    driver: Option<(usize, Waker)>,
     woken: bool,
     ended: bool,
     /// Made when the descriptor is first asked for.
@@ -120,6 +125,7 @@ impl Queue {
             done: VecDeque::with_capacity(depth as usize),
             in_flight: 0,
             waiting: 0,
+            driver: None,
             woken: false,
             ended: false,
             signal: None,
@@ -182,24 +188,12 @@ impl Queue {
         min: usize,
         deadline: Option<Instant>,
     ) -> Result<usize, Failure> {
-        let mut state = self.lock();
-        loop {
-            if state.ended {
-                return Err(Failure::new(HYD_E_HANDLE, "the queue was destroyed"));
-            }
-            let left = deadline.map(|it| it.saturating_duration_since(Instant::now()));
-            let over = left.is_some_and(|left| left.is_zero());
-            if state.done.len() >= min || state.woken || over {
-                break;
-            }
-            state = match self.engine.driving.as_ref().filter(|driving| driving.is_here()) {
-                Some(driving) => {
-                    drop(state);
-                    driving.turn(left)?;
-                    self.lock()
-                }
-                None => self.sleep(state, left),
-            };
+        let mut state = match self.engine.driving.as_ref().filter(|driving| driving.is_here()) {
+            Some(_) => self.drive(min, deadline)?,
+            None => self.sleep_until(min, deadline),
+        };
+        if state.ended {
+            return Err(Failure::new(HYD_E_HANDLE, "the queue was destroyed"));
         }
         state.woken = false;
         let count = state.done.len().min(max);
@@ -210,6 +204,46 @@ impl Queue {
         }
         state.signal();
         Ok(count)
+    }
+
+    fn sleep_until(&self, min: usize, deadline: Option<Instant>) -> MutexGuard<'_, State> {
+        let mut state = self.lock();
+        while !state.has(min) {
+            let left = deadline.map(|it| it.saturating_duration_since(Instant::now()));
+            if left.is_some_and(|left| left.is_zero()) {
+                break;
+            }
+            state = self.sleep(state, left);
+        }
+        state
+    }
+
+    /// The same on the thread that drives the engine.
+    fn drive(
+        &self,
+        min: usize,
+        deadline: Option<Instant>,
+    ) -> Result<MutexGuard<'_, State>, Failure> {
+        let left = deadline.map(|it| it.saturating_duration_since(Instant::now()));
+        if self.lock().has(min) || left.is_some_and(|left| left.is_zero()) {
+            return Ok(self.lock());
+        }
+        let engine = self.engine.hydrant.engine();
+        let timer = left.map(|left| engine.on_core(0, move |core| core.sleep(left))).transpose();
+        let mut timer = timer.map_err(Error::from)?;
+        let waited = block_on(poll_fn(|cx| {
+            let over = timer.as_mut().is_some_and(|timer| Pin::new(timer).poll(cx).is_ready());
+            let mut state = self.lock();
+            if over || state.has(min) {
+                return Poll::Ready(());
+            }
+            state.driver = Some((min, cx.waker().clone()));
+            Poll::Pending
+        }));
+        waited.map_err(Error::from)?;
+        let mut state = self.lock();
+        state.driver = None;
+        Ok(state)
     }
 
     fn sleep<'a>(
@@ -234,14 +268,10 @@ impl Queue {
         let mut state = self.lock();
         state.woken = true;
         state.signal();
+        let driver = state.driver.take();
         drop(state);
         self.arrived.notify_all();
-        if self.engine.driving.is_some() {
-            // Whoever waits by driving sleeps in the core, which any task wakes; one that has ended
-            // is waited for by nobody.
-            let nothing = self.engine.hydrant.engine().on_core(0, |_| async {});
-            nothing.into_iter().for_each(Task::detach);
-        }
+        driver.into_iter().for_each(|(_, waker)| waker.wake());
     }
 
     /// The descriptor of the queue.
@@ -263,8 +293,10 @@ impl Queue {
         }
         state.ended = true;
         state.free.clear();
+        let driver = state.driver.take();
         drop(state);
         self.arrived.notify_all();
+        driver.into_iter().for_each(|(_, waker)| waker.wake());
         Ok(())
     }
 
@@ -280,9 +312,9 @@ impl Queue {
     }
 
     /// The job of a request, to be done, and who completes it.
-    pub(super) fn begin(self: &Arc<Self>, id: u64) -> Option<(Job, Finish)> {
+    pub(super) fn begin(self: &Arc<Self>, id: u64) -> Option<(Finish, Job)> {
         let job = self.lock().slots[slot_of(id)].job.take()?;
-        Some((job, Finish { queue: Arc::clone(self), slot: slot_of(id) as u32 }))
+        Some((Finish { queue: Arc::clone(self), slot: slot_of(id) as u32 }, job))
     }
 
     /// What became of a request; it completes when the last who holds it is done. The texts come back
@@ -303,9 +335,15 @@ impl Queue {
             state.signal();
         }
         let waiting = state.waiting;
+        let done = state.done.len();
+        let driver = state.driver.take_if(|(min, _)| done >= *min);
         drop(state);
         if waiting > 0 {
             self.arrived.notify_all();
+        }
+        driver.into_iter().for_each(|(_, waker)| waker.wake());
+        if let Some(driving) = &self.engine.driving {
+            driving.completed(&self.engine);
         }
     }
 
@@ -344,6 +382,11 @@ impl State {
         (slot.job, slot.meta, slot.in_flight) = (None, None, false);
         self.in_flight -= 1;
         self.free.push(slot_of(id) as u32);
+    }
+
+    /// Whether a wait for `min` completions is over.
+    fn has(&self, min: usize) -> bool {
+        self.done.len() >= min || self.woken || self.ended
     }
 
     fn reap_one(&mut self) -> Option<hyd_event> {
