@@ -5,29 +5,114 @@ mod common;
 
 use std::collections::BTreeSet;
 
-use common::{Bucket, Folder, Library, Linking, compile, has_program, run};
+use common::{Bucket, Folder, Library, Linking, compile, run};
 
 #[test]
-fn the_header_compiles_alone_and_twice_in_c_and_cxx() {
+fn the_headers_compile_alone_and_twice_in_every_standard() {
     let folder = Folder::new();
-    let alone = "#include <hydrant.h>\n";
-    let twice = "#include <hydrant.h>\n#include <hydrant.h>\n";
     // In C++ the initializers must not narrow, and the functions must have C's names.
     let used = "#include <hydrant.h>\n\
                 hyd_engine_config config = HYD_ENGINE_CONFIG_INIT;\n\
                 hyd_object_meta meta = HYD_OBJECT_META_INIT;\n\
-                hyd_error_view view = HYD_ERROR_VIEW_INIT;\n";
-    for (index, text) in [alone, twice, used].iter().enumerate() {
-        for standard in ["-std=c99", "-std=c11", "-std=c17"] {
-            let source = folder.write(&format!("header{index}.c"), text);
-            compile("cc", standard, &[&source], &folder.path("c.o"), &["-c"]);
-        }
-        for standard in ["-std=c++11", "-std=c++17", "-std=c++20"] {
-            if has_program("c++") {
-                let source = folder.write(&format!("header{index}.cpp"), text);
-                compile("c++", standard, &[&source], &folder.path("cpp.o"), &["-c"]);
+                hyd_error_view view = HYD_ERROR_VIEW_INIT;\n\
+                hyd_caps caps = HYD_CAPS_INIT;\n\
+                hyd_stats stats = HYD_STATS_INIT;\n\
+                hyd_request request = HYD_REQUEST_INIT;\n";
+    let twice = |name: &str| format!("#include <{name}>\n#include <{name}>\n");
+    for (index, text) in [twice("hydrant.h"), used.to_owned()].iter().enumerate() {
+        let c = folder.write(&format!("header{index}.c"), text);
+        let cxx = folder.write(&format!("header{index}.cpp"), text);
+        for (compiler, source, standards) in [
+            ("gcc", &c, &["c99", "c11", "c17"][..]),
+            ("clang", &c, &["c99", "c11", "c17"]),
+            ("g++", &cxx, &["c++11", "c++14", "c++17", "c++20", "c++2b"]),
+            ("clang++", &cxx, &["c++11", "c++14", "c++17", "c++20", "c++2b"]),
+        ] {
+            for standard in standards {
+                let standard = format!("-std={standard}");
+                compile(compiler, &standard, &[source], &folder.path("o"), &["-c"]);
             }
         }
+    }
+    let cxx = folder.write("twice.cpp", &twice("hydrant.hpp"));
+    let example = common::crate_path("examples/round_trip.cpp");
+    for compiler in ["g++", "clang++"] {
+        for standard in ["-std=c++17", "-std=c++20", "-std=c++2b"] {
+            compile(compiler, standard, &[&cxx], &folder.path("o"), &["-c"]);
+            compile(compiler, standard, &[&example], &folder.path("o"), &["-c"]);
+        }
+    }
+}
+
+#[test]
+fn every_function_is_called_by_a_c_program() {
+    let mut programs = String::new();
+    for file in std::fs::read_dir(common::crate_path("tests/c")).expect("the C tests") {
+        programs += &std::fs::read_to_string(file.expect("a file").path()).expect("a C test");
+    }
+    let declared = common::functions_of_the_header();
+    let uncalled: Vec<&String> =
+        declared.iter().filter(|name| !programs.contains(&format!("{name}("))).collect();
+    assert!(declared.len() > 50, "{declared:?}");
+    assert!(uncalled.is_empty(), "{uncalled:?}");
+}
+
+/// What is wrong with the memory of the C side, or with what it is handed, shows there: buffers that
+/// are read past their end, used after they were given back, or never given back.
+#[test]
+fn the_c_side_is_clean_under_the_address_sanitizer() {
+    let library = Library::get();
+    let folder = Folder::new();
+    let bucket = Bucket::new();
+    let slow = slow_bucket();
+    for (name, arguments) in [
+        ("objects", vec!["mem://asan".to_owned(), folder.path("").display().to_string()]),
+        ("misuse", vec!["mem://asan".to_owned()]),
+        ("driven", vec!["mem://asan".to_owned()]),
+        (
+            "queue",
+            vec![
+                "mem://asan".to_owned(),
+                slow.uri_with_host(),
+                folder.path("").display().to_string(),
+            ],
+        ),
+    ] {
+        let source = common::crate_path(&format!("tests/c/{name}.c"));
+        let program = folder.path(name);
+        let flags = [&["-fsanitize=address"], common::NATIVE_LIBRARIES].concat();
+        compile("gcc", "-std=c99", &[&source, &library.archive], &program, &flags);
+        run(library.command(&program, &bucket).args(arguments));
+    }
+}
+
+#[test]
+fn the_other_examples_run_in_memory_and_on_s3() {
+    let library = Library::get();
+    let folder = Folder::new();
+    let bucket = Bucket::new();
+    for (name, last_words) in [
+        ("ranges_epoll.c", "1000 ranges are right\n"),
+        ("upload_stream.c", "the object is what was produced\n"),
+        ("registered.c", "the whole object is in its place\n"),
+        ("driven_loop.c", "the loop is through\n"),
+    ] {
+        let source = common::crate_path(&format!("examples/{name}"));
+        let program = library.link(&folder, &source, Linking::Static);
+        for uri in ["mem://example", Bucket::URI] {
+            let output = run(library.command(&program, &bucket).arg(uri));
+            let said = String::from_utf8_lossy(&output.stdout);
+            assert!(said.ends_with(last_words), "{name} {uri}: {said}");
+        }
+    }
+    let source = common::crate_path("examples/round_trip.cpp");
+    let program = folder.path("round_trip");
+    let inputs = [&*source, &*library.archive];
+    compile("g++", "-std=c++17", &inputs, &program, common::NATIVE_LIBRARIES);
+    for uri in ["mem://example", Bucket::URI] {
+        let output = run(library.command(&program, &bucket).arg(uri));
+        let said = String::from_utf8_lossy(&output.stdout);
+        assert!(said.starts_with("100 of 100 lines are as they were written\n"), "{uri}: {said}");
     }
 }
 

@@ -174,6 +174,34 @@ static void wrong_and_dead_handles(const char *uri) {
     CHECK(opened == NULL);
 }
 
+static void everything_forked(hyd_engine *engine, hyd_store *store) {
+    hyd_range range = {0, NULL, 0, 0, 0, 0};
+    hyd_caps caps = HYD_CAPS_INIT;
+    hyd_stats stats = HYD_STATS_INIT;
+    hyd_writer *writer = NULL;
+    hyd_list *list = NULL;
+    hyd_buf *buf = NULL;
+    hyd_mem *mem = NULL;
+    size_t need = 0;
+    int fd = -1;
+
+    CHECK_STATUS(HYD_E_FORKED, hyd_get(store, "k", 1, &buf, NULL, &error));
+    CHECK_STATUS(HYD_E_FORKED, hyd_get_ranges(store, "k", 1, &range, 1, &error));
+    CHECK_STATUS(HYD_E_FORKED, hyd_copy(store, "k", 1, store, "l", 1, NULL, &error));
+    CHECK_STATUS(HYD_E_FORKED, hyd_get_to_file(store, "k", 1, "l", 1, NULL, &error));
+    CHECK_STATUS(HYD_E_FORKED, hyd_put_from_file(store, "k", 1, "l", 1, NULL, &error));
+    CHECK_STATUS(HYD_E_FORKED, hyd_list_open(store, "k", 1, 0, 0, &list, &error));
+    CHECK_STATUS(HYD_E_FORKED, hyd_writer_open(store, "k", 1, NULL, &writer, &error));
+    CHECK_STATUS(HYD_E_FORKED, hyd_buf_lend(engine, 1, &buf, &error));
+    CHECK_STATUS(HYD_E_FORKED, hyd_mem_register(engine, &fd, 1, &mem, NULL, &error));
+    CHECK_STATUS(HYD_E_FORKED, hyd_engine_caps(engine, &caps, &error));
+    CHECK_STATUS(HYD_E_FORKED, hyd_engine_stats(engine, &stats, &error));
+    CHECK_STATUS(HYD_E_FORKED, hyd_engine_metrics(engine, NULL, 0, &need, &error));
+    CHECK_STATUS(HYD_E_FORKED, hyd_engine_report(engine, NULL, 0, &need, &error));
+    CHECK_STATUS(HYD_E_FORKED, hyd_engine_run(engine, 1, 0, NULL, &error));
+    CHECK_STATUS(HYD_E_FORKED, hyd_engine_fd(engine, &fd, &error));
+}
+
 /* What a child may do: nothing with the parent's handles, everything with its own. */
 static void in_child(hyd_engine *engine, hyd_store *store) {
     hyd_object_meta meta = HYD_OBJECT_META_INIT;
@@ -188,6 +216,7 @@ static void in_child(hyd_engine *engine, hyd_store *store) {
     CHECK_STATUS(HYD_E_FORKED, hyd_put(store, "k", 1, "x", 1, NULL, NULL, &error));
     CHECK_STATUS(HYD_E_FORKED, delete_one(store, "k", &error));
     CHECK_STATUS(HYD_E_FORKED, hyd_store_open(engine, "mem://child", NULL, &opened, &error));
+    everything_forked(engine, store);
     CHECK(hyd_store_close(store) == HYD_E_FORKED);
     CHECK(hyd_engine_destroy(engine) == HYD_E_FORKED);
 

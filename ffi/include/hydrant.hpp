@@ -1,0 +1,543 @@
+// Hydrant for C++17 and later: hydrant.h with owners, views and results. Header only.
+//
+// - Every handle has an owner that can be moved and not copied, and ends with it.
+// - What can fail gives a result<T>: std::expected where the library has it (C++23), else a small type
+//   with the same names. Nothing here throws; value() of a result without one aborts.
+// - Bytes are views: std::span where the library has it (C++20), else a pointer and a length.
+// - What a function of hydrant.h says of threads and of memory holds here too: read it there.
+//
+//     auto engine = hydrant::engine::create();
+//     auto store = engine->open("s3://bucket");
+//     auto object = store->get("key");
+//     if (!object) { std::fprintf(stderr, "%s\n", object.error().message()); return 1; }
+//     use(object->bytes());
+#ifndef HYDRANT_HPP
+#define HYDRANT_HPP
+
+#include <hydrant.h>
+
+#include <cstddef>
+#include <cstdlib>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#if __has_include(<version>)
+#include <version>
+#endif
+#if defined(__cpp_lib_span)
+#include <span>
+#endif
+#if defined(__cpp_lib_expected)
+#include <expected>
+#endif
+
+namespace hydrant {
+
+// ---- Views ---------------------------------------------------------------------------------------
+
+#if defined(__cpp_lib_span)
+using bytes_view = std::span<const std::byte>;
+using mutable_bytes_view = std::span<std::byte>;
+#else
+template <class T> class basic_view {
+  public:
+    constexpr basic_view() noexcept = default;
+    constexpr basic_view(T *data, std::size_t size) noexcept : data_(data), size_(size) {}
+    template <class U, class = std::enable_if_t<std::is_convertible_v<U (*)[], T (*)[]>>>
+    constexpr basic_view(basic_view<U> other) noexcept : data_(other.data()), size_(other.size()) {}
+    constexpr T *data() const noexcept { return data_; }
+    constexpr std::size_t size() const noexcept { return size_; }
+    constexpr bool empty() const noexcept { return size_ == 0; }
+    constexpr T *begin() const noexcept { return data_; }
+    constexpr T *end() const noexcept { return data_ + size_; }
+    constexpr T &operator[](std::size_t index) const noexcept { return data_[index]; }
+
+  private:
+    T *data_ = nullptr;
+    std::size_t size_ = 0;
+};
+using bytes_view = basic_view<const std::byte>;
+using mutable_bytes_view = basic_view<std::byte>;
+#endif
+
+// The bytes of a text, or of any memory.
+inline bytes_view bytes_of(std::string_view text) noexcept {
+    return {reinterpret_cast<const std::byte *>(text.data()), text.size()};
+}
+inline bytes_view bytes_of(const void *data, std::size_t size) noexcept {
+    return {static_cast<const std::byte *>(data), size};
+}
+inline mutable_bytes_view writable(void *data, std::size_t size) noexcept {
+    return {static_cast<std::byte *>(data), size};
+}
+inline std::string_view text_of(bytes_view bytes) noexcept {
+    return {reinterpret_cast<const char *>(bytes.data()), bytes.size()};
+}
+
+// ---- Errors and results --------------------------------------------------------------------------
+
+// Why a call failed.
+class error {
+  public:
+    error(hyd_status status, hyd_error *owned) noexcept : status_(status), owned_(owned) {}
+    hyd_status status() const noexcept { return status_; }
+    // Operation, object, cause and way out; lives as long as this.
+    const char *message() const noexcept {
+        return owned_ ? view().message : hyd_status_str(status_);
+    }
+    bool is_retriable() const noexcept {
+        return owned_ && (view().flags & HYD_ERROR_RETRIABLE) != 0;
+    }
+    hyd_error_view view() const noexcept {
+        hyd_error_view view = HYD_ERROR_VIEW_INIT;
+        view.message = view.s3_code = view.request_id = "";
+        hyd_error_info(owned_.get(), &view);
+        return view;
+    }
+
+  private:
+    struct free_error {
+        void operator()(hyd_error *error) const noexcept { hyd_error_free(error); }
+    };
+    hyd_status status_;
+    std::unique_ptr<hyd_error, free_error> owned_;
+};
+
+#if defined(__cpp_lib_expected)
+template <class T> using result = std::expected<T, error>;
+using unexpected = std::unexpected<error>;
+#else
+struct unexpected {
+    explicit unexpected(error why) noexcept : why(std::move(why)) {}
+    error why;
+};
+
+template <class T> class [[nodiscard]] result {
+  public:
+    result(T value) : value_(std::move(value)) {}
+    result(unexpected failed) : error_(std::move(failed.why)) {}
+    bool has_value() const noexcept { return value_.has_value(); }
+    explicit operator bool() const noexcept { return has_value(); }
+    T &value() & { return has_value() ? *value_ : no_value(); }
+    T &&value() && { return std::move(has_value() ? *value_ : no_value()); }
+    T &operator*() & { return *value_; }
+    T &&operator*() && { return std::move(*value_); }
+    T *operator->() { return &*value_; }
+    const hydrant::error &error() const { return *error_; }
+
+  private:
+    [[noreturn]] static T &no_value() { std::abort(); }
+    std::optional<T> value_;
+    std::optional<hydrant::error> error_;
+};
+
+template <> class [[nodiscard]] result<void> {
+  public:
+    result() = default;
+    result(unexpected failed) : error_(std::move(failed.why)) {}
+    bool has_value() const noexcept { return !error_.has_value(); }
+    explicit operator bool() const noexcept { return has_value(); }
+    void value() const {
+        if (!has_value()) {
+            std::abort();
+        }
+    }
+    const hydrant::error &error() const { return *error_; }
+
+  private:
+    std::optional<hydrant::error> error_;
+};
+#endif
+
+namespace detail {
+
+// Owns a handle; `End` is what ends it.
+template <class T, auto End> class owner {
+  public:
+    owner() noexcept = default;
+    explicit owner(T *handle) noexcept : handle_(handle) {}
+    owner(owner &&other) noexcept : handle_(other.release()) {}
+    owner &operator=(owner &&other) noexcept {
+        if (this != &other) {
+            reset();
+            handle_ = other.release();
+        }
+        return *this;
+    }
+    owner(const owner &) = delete;
+    owner &operator=(const owner &) = delete;
+    ~owner() { reset(); }
+
+    // For calls of hydrant.h; the handle stays owned.
+    T *get() const noexcept { return handle_; }
+    // Gives the handle away.
+    T *release() noexcept { return std::exchange(handle_, nullptr); }
+    explicit operator bool() const noexcept { return handle_ != nullptr; }
+
+  protected:
+    void reset() noexcept {
+        if (handle_ != nullptr) {
+            (void)End(release());
+        }
+    }
+
+  private:
+    T *handle_ = nullptr;
+};
+
+// Makes a call whose last argument is the place for an error.
+template <class Call> result<void> call(Call &&make) {
+    hyd_error *owned = nullptr;
+    const hyd_status status = make(&owned);
+    if (status == HYD_OK) {
+        return {};
+    }
+    return unexpected(error(status, owned));
+}
+
+// The same for a call that gives something.
+template <class T, class Call, class Wrap> result<T> call(Call &&make, Wrap &&wrap) {
+    hyd_error *owned = nullptr;
+    const hyd_status status = make(&owned);
+    if (status == HYD_OK) {
+        return wrap();
+    }
+    return unexpected(error(status, owned));
+}
+
+} // namespace detail
+
+// ---- Owners --------------------------------------------------------------------------------------
+
+using object_meta = hyd_object_meta;
+
+// A piece of the pool.
+class buffer : public detail::owner<hyd_buf, hyd_buf_release> {
+  public:
+    using owner::owner;
+    // What is valid of it.
+    bytes_view bytes() const noexcept {
+        void *data = nullptr;
+        std::size_t size = 0;
+        hyd_buf_view(get(), &data, &size, nullptr);
+        return bytes_of(data, size);
+    }
+    // All of it.
+    mutable_bytes_view memory() noexcept {
+        void *data = nullptr;
+        std::size_t capacity = 0;
+        hyd_buf_view(get(), &data, nullptr, &capacity);
+        return writable(data, capacity);
+    }
+    // Another reference.
+    buffer share() const noexcept {
+        return hyd_buf_retain(get()) == HYD_OK ? buffer(get()) : buffer();
+    }
+};
+
+class options : public detail::owner<hyd_options, hyd_options_free> {
+  public:
+    options() noexcept : owner(hyd_options_new()) {}
+    result<void> set(const char *key, const char *value) {
+        return detail::call([&](hyd_error **e) { return hyd_options_set(get(), key, value, e); });
+    }
+};
+
+// An object written as a stream. One that is not finished is aborted.
+class writer : public detail::owner<hyd_writer, hyd_writer_abort> {
+  public:
+    using owner::owner;
+    result<void> write(bytes_view bytes, std::uint32_t flags = HYD_WRITE_COPY) {
+        return detail::call([&](hyd_error **e) {
+            return hyd_writer_write(get(), bytes.data(), bytes.size(), flags, e);
+        });
+    }
+    // Gives a buffer away, which is empty afterwards.
+    result<void> write(buffer &&given, std::size_t size) {
+        auto done = detail::call(
+            [&](hyd_error **e) { return hyd_writer_give(get(), given.get(), size, e); });
+        if (done) {
+            (void)given.release();
+        }
+        return done;
+    }
+    result<mutable_bytes_view> reserve() {
+        void *data = nullptr;
+        std::size_t capacity = 0;
+        return detail::call<mutable_bytes_view>(
+            [&](hyd_error **e) { return hyd_writer_reserve(get(), &data, &capacity, e); },
+            [&] { return writable(data, capacity); });
+    }
+    result<void> commit(std::size_t size) {
+        return detail::call([&](hyd_error **e) { return hyd_writer_commit(get(), size, e); });
+    }
+    result<object_meta> finish() {
+        object_meta meta = HYD_OBJECT_META_INIT;
+        return detail::call<object_meta>(
+            [&](hyd_error **e) { return hyd_writer_finish(release(), &meta, e); },
+            [&] { return meta; });
+    }
+};
+
+// One line of a listing; the views are valid until the next call with the list.
+struct list_entry {
+    std::string_view key;
+    std::string_view etag;
+    std::uint64_t size_bytes;
+    std::int64_t modified_unix_ns;
+    bool is_prefix;
+};
+
+class list : public detail::owner<hyd_list, hyd_list_close> {
+  public:
+    using owner::owner;
+    // Nothing at the end.
+    result<std::optional<list_entry>> next() {
+        hyd_list_entry entry = {};
+        std::size_t count = 0;
+        return detail::call<std::optional<list_entry>>(
+            [&](hyd_error **e) { return hyd_list_next(get(), &entry, 1, &count, e); },
+            [&]() -> std::optional<list_entry> {
+                if (count == 0) {
+                    return std::nullopt;
+                }
+                return list_entry{{entry.key, entry.key_len},
+                                  {entry.etag, entry.etag_len},
+                                  entry.size_bytes,
+                                  entry.modified_unix_ns,
+                                  (entry.flags & HYD_ENTRY_PREFIX) != 0};
+            });
+    }
+};
+
+class store : public detail::owner<hyd_store, hyd_store_close> {
+  public:
+    using owner::owner;
+    // A whole object.
+    result<buffer> get(std::string_view key, object_meta *meta = nullptr) const {
+        hyd_buf *buf = nullptr;
+        return detail::call<buffer>(
+            [&](hyd_error **e) {
+                return hyd_get(handle(), key.data(), key.size(), &buf, meta, e);
+            },
+            [&] { return buffer(buf); });
+    }
+    // How many bytes came; fewer than asked for at the object's end only.
+    result<std::size_t> get_range(std::string_view key, std::uint64_t offset,
+                                  mutable_bytes_view to) const {
+        std::size_t count = 0;
+        return detail::call<std::size_t>(
+            [&](hyd_error **e) {
+                return hyd_get_range(handle(), key.data(), key.size(), offset, to.data(), to.size(),
+                                     &count, e);
+            },
+            [&] { return count; });
+    }
+    result<object_meta> put(std::string_view key, bytes_view bytes,
+                            const char *content_type = nullptr) const {
+        return with_meta([&](object_meta *meta, hyd_error **e) {
+            return hyd_put(handle(), key.data(), key.size(), bytes.data(), bytes.size(), content_type,
+                           meta, e);
+        });
+    }
+    result<object_meta> stat(std::string_view key) const {
+        return with_meta([&](object_meta *meta, hyd_error **e) {
+            return hyd_stat(handle(), key.data(), key.size(), meta, e);
+        });
+    }
+    result<void> remove(std::string_view key) const {
+        const hyd_text text = {key.data(), key.size()};
+        return detail::call(
+            [&](hyd_error **e) { return hyd_delete(handle(), &text, 1, nullptr, e); });
+    }
+    result<object_meta> copy(std::string_view from, const store &target, std::string_view to) const {
+        return with_meta([&](object_meta *meta, hyd_error **e) {
+            return hyd_copy(handle(), from.data(), from.size(), target.handle(), to.data(), to.size(),
+                            meta, e);
+        });
+    }
+    result<object_meta> get_to_file(std::string_view key, std::string_view path) const {
+        return with_meta([&](object_meta *meta, hyd_error **e) {
+            return hyd_get_to_file(handle(), key.data(), key.size(), path.data(), path.size(), meta,
+                                   e);
+        });
+    }
+    result<object_meta> put_from_file(std::string_view key, std::string_view path) const {
+        return with_meta([&](object_meta *meta, hyd_error **e) {
+            return hyd_put_from_file(handle(), key.data(), key.size(), path.data(), path.size(), meta,
+                                     e);
+        });
+    }
+    result<hydrant::list> list(std::string_view prefix, char32_t delimiter = 0) const {
+        hyd_list *opened = nullptr;
+        return detail::call<hydrant::list>(
+            [&](hyd_error **e) {
+                return hyd_list_open(handle(), prefix.data(), prefix.size(), delimiter, 0, &opened, e);
+            },
+            [&] { return hydrant::list(opened); });
+    }
+    result<writer> write(std::string_view key, const char *content_type = nullptr) const {
+        hyd_writer *opened = nullptr;
+        return detail::call<writer>(
+            [&](hyd_error **e) {
+                return hyd_writer_open(handle(), key.data(), key.size(), content_type, &opened, e);
+            },
+            [&] { return writer(opened); });
+    }
+    // For calls of hydrant.h; `get` is what a store does.
+    hyd_store *handle() const noexcept { return owner::get(); }
+
+  private:
+    template <class Call> static result<object_meta> with_meta(Call &&make) {
+        object_meta meta = HYD_OBJECT_META_INIT;
+        return detail::call<object_meta>([&](hyd_error **e) { return make(&meta, e); },
+                                         [&] { return meta; });
+    }
+};
+
+// One completion, with what it carries.
+class completion {
+  public:
+    explicit completion(const hyd_event &event) noexcept
+        : event_(event), buffer_(event.buf), list_(event.list), error_(event.status, event.error) {}
+    std::uint64_t user_data() const noexcept { return event_.user_data; }
+    std::uint64_t id() const noexcept { return event_.id; }
+    std::uint64_t bytes() const noexcept { return event_.bytes; }
+    bool ok() const noexcept { return event_.status == HYD_OK; }
+    explicit operator bool() const noexcept { return ok(); }
+    const hydrant::error &error() const noexcept { return error_; }
+    hydrant::buffer &buffer() noexcept { return buffer_; }
+    hydrant::list &list() noexcept { return list_; }
+
+  private:
+    hyd_event event_;
+    hydrant::buffer buffer_;
+    hydrant::list list_;
+    hydrant::error error_;
+};
+
+// A request for `op` on `key`; the other fields are set by name. Its texts are not copied.
+inline hyd_request request(hyd_op op, std::string_view key, std::uint64_t user_data = 0) noexcept {
+    hyd_request made = HYD_REQUEST_INIT;
+    made.op = op;
+    made.user_data = user_data;
+    made.key = key.data();
+    made.key_len = key.size();
+    return made;
+}
+
+// A completion queue. Nothing may be under way when it goes: cancel and reap before.
+class queue : public detail::owner<hyd_cq, hyd_cq_destroy> {
+  public:
+    using owner::owner;
+    // How many of the batch were accepted: all of it, or as many as there was room for.
+    result<std::size_t> submit(const store &store, const hyd_request *requests, std::size_t count,
+                               std::uint64_t *ids = nullptr) {
+        std::size_t accepted = 0;
+        hyd_error *owned = nullptr;
+        const hyd_status status =
+            hyd_submit(store.handle(), get(), requests, count, ids, &accepted, &owned);
+        error why(status, owned);
+        if (status == HYD_OK || status == HYD_E_AGAIN || accepted > 0) {
+            return accepted;
+        }
+        return unexpected(std::move(why));
+    }
+    result<void> submit(const store &store, const hyd_request &request, std::uint64_t *id = nullptr) {
+        return detail::call([&](hyd_error **e) {
+            return hyd_submit(store.handle(), get(), &request, 1, id, nullptr, e);
+        });
+    }
+    // Calls `each` with every completion that is reaped, 64 at most; tells how many they were.
+    template <class Each>
+    result<std::size_t> wait(Each &&each, std::size_t min = 1, std::int32_t timeout_ms = -1) {
+        hyd_event events[64];
+        std::size_t count = 0;
+        auto waited = detail::call([&](hyd_error **e) {
+            return hyd_cq_wait(get(), events, 64, min, timeout_ms, &count, e);
+        });
+        if (!waited) {
+            return unexpected(error(waited.error().status(), nullptr));
+        }
+        for (std::size_t index = 0; index < count; index++) {
+            completion done(events[index]);
+            each(done);
+        }
+        return count;
+    }
+    // Readable while completions wait.
+    result<int> descriptor() {
+        std::int32_t fd = -1;
+        return detail::call<int>([&](hyd_error **e) { return hyd_cq_fd(get(), &fd, e); },
+                                 [&] { return static_cast<int>(fd); });
+    }
+    // Whether such a request was under way.
+    bool cancel(std::uint64_t id) noexcept { return hyd_cancel(get(), id) == HYD_OK; }
+    void wake() noexcept { (void)hyd_cq_wake(get()); }
+};
+
+class engine : public detail::owner<hyd_engine, hyd_engine_destroy> {
+  public:
+    using owner::owner;
+    static hyd_engine_config default_config() noexcept { return HYD_ENGINE_CONFIG_INIT; }
+    static result<engine> create(const hyd_engine_config &config = default_config()) {
+        hyd_engine *created = nullptr;
+        return detail::call<engine>(
+            [&](hyd_error **e) { return hyd_engine_create(&config, &created, e); },
+            [&] { return engine(created); });
+    }
+    result<store> open(const char *uri) const { return open_with(uri, nullptr); }
+    result<store> open(const char *uri, const options &options) const {
+        return open_with(uri, options.get());
+    }
+    result<queue> make_queue(std::uint32_t depth = 0) const {
+        hyd_cq *made = nullptr;
+        return detail::call<queue>(
+            [&](hyd_error **e) { return hyd_cq_create(get(), depth, &made, e); },
+            [&] { return queue(made); });
+    }
+    result<buffer> lend(std::size_t size) const {
+        hyd_buf *lent = nullptr;
+        return detail::call<buffer>(
+            [&](hyd_error **e) { return hyd_buf_lend(get(), size, &lent, e); },
+            [&] { return buffer(lent); });
+    }
+    // Of an engine that this thread drives: whether there is more to do at once.
+    result<bool> run(std::uint32_t max_turns = 0, std::int32_t timeout_ms = 0) {
+        std::int32_t more = 0;
+        return detail::call<bool>(
+            [&](hyd_error **e) { return hyd_engine_run(get(), max_turns, timeout_ms, &more, e); },
+            [&] { return more != 0; });
+    }
+    result<int> descriptor() const {
+        std::int32_t fd = -1;
+        return detail::call<int>([&](hyd_error **e) { return hyd_engine_fd(get(), &fd, e); },
+                                 [&] { return static_cast<int>(fd); });
+    }
+    result<std::string> metrics() const {
+        std::string text(16 * 1024, '\0');
+        std::size_t need = 0;
+        return detail::call<std::string>(
+            [&](hyd_error **e) {
+                return hyd_engine_metrics(get(), text.data(), text.size(), &need, e);
+            },
+            [&] {
+                text.resize(need);
+                return std::move(text);
+            });
+    }
+
+  private:
+    result<store> open_with(const char *uri, const hyd_options *options) const {
+        hyd_store *opened = nullptr;
+        return detail::call<store>(
+            [&](hyd_error **e) { return hyd_store_open(get(), uri, options, &opened, e); },
+            [&] { return store(opened); });
+    }
+};
+
+} // namespace hydrant
+
+#endif
