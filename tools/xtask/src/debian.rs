@@ -12,10 +12,15 @@ pub struct Needed {
     pub package: &'static str,
 }
 
-/// The examples of the C interface are compiled and run.
+/// The examples of the C interface are compiled and run, also against an installed library.
 pub const FOR_TESTS: &[Needed] = &[
     Needed { program: "cc", package: "gcc" },
     Needed { program: "c++", package: "g++" },
+    Needed { program: "clang", package: "clang" },
+    Needed { program: "cmake", package: "cmake" },
+    Needed { program: "ninja", package: "ninja-build" },
+    Needed { program: "meson", package: "meson" },
+    Needed { program: "pkg-config", package: "pkg-config" },
     Needed { program: "mkfs.ext4", package: "e2fsprogs" },
     Needed { program: "mkfs.xfs", package: "xfsprogs" },
     Needed { program: "mkfs.btrfs", package: "btrfs-progs" },

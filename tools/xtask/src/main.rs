@@ -3,6 +3,7 @@
 //! - `check` reads: the rules of the house, format, lints, documentation, dependencies;
 //! - `test` sets up and runs everything;
 //! - `storm` runs the engine with as many seeds as one likes;
+//! - `dist` lays the C library out for installing;
 //! - `bench` measures, and says met, missed or undecided.
 
 #![forbid(unsafe_code)]
@@ -16,6 +17,7 @@ mod asan;
 mod bench;
 mod check;
 mod debian;
+mod dist;
 mod failure;
 mod rules;
 mod shell;
@@ -46,6 +48,8 @@ enum Command {
     Test(test::Args),
     /// Seeded runs of the engine in simulated worlds where everything goes wrong.
     Storm(storm::Args),
+    /// Lay the C library out for installing: a tree, a tarball, Debian packages.
+    Dist(dist::Args),
     /// Measure. Prints what was run on what, and a verdict.
     #[command(subcommand)]
     Bench(bench::Bench),
@@ -56,6 +60,7 @@ fn main() -> ExitCode {
         Command::Check(args) => check::run(&root, &args),
         Command::Test(args) => test::run(&root, &args),
         Command::Storm(args) => storm::run(&root, &args),
+        Command::Dist(args) => dist::run(&root, &args),
         Command::Bench(bench) => bench::run(&root, bench),
     });
     match done {
