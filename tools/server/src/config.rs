@@ -17,6 +17,8 @@ pub struct Config {
     /// With credentials every request must be signed with them; without, everybody may do everything and
     /// signatures are not looked at. Default none.
     pub credentials: Option<Credentials>,
+    /// With an identity, TLS is spoken and nothing else. Default none.
+    pub tls: Option<TlsIdentity>,
     /// `Host: bucket.DOMAIN` names a bucket (virtual-hosted style); every other host is taken as path style.
     /// Default `localhost`.
     pub base_domain: Option<String>,
@@ -42,6 +44,7 @@ impl Config {
             root: root.into(),
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
             credentials: None,
+            tls: None,
             base_domain: Some("localhost".to_owned()),
             threads: 2,
             durable: true,
@@ -72,6 +75,26 @@ impl fmt::Debug for Credentials {
     }
 }
 
+/// The certificate that the server shows, with its key, both as PEM. `Debug` shows neither (SEC-1).
+#[derive(Clone)]
+pub struct TlsIdentity {
+    pub(crate) chain_pem: Vec<u8>,
+    pub(crate) key_pem: Vec<u8>,
+}
+
+impl TlsIdentity {
+    /// Takes over the chain, the server's own certificate first, and its key.
+    pub fn new(chain_pem: impl Into<Vec<u8>>, key_pem: impl Into<Vec<u8>>) -> Self {
+        Self { chain_pem: chain_pem.into(), key_pem: key_pem.into() }
+    }
+}
+
+impl fmt::Debug for TlsIdentity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("TlsIdentity(…)")
+    }
+}
+
 /// Every limit of the server.
 #[derive(Debug, Clone)]
 pub struct Limits {
@@ -85,6 +108,8 @@ pub struct Limits {
     pub headers_max: usize,
     /// Receive buffer of a connection in bytes; a request head must fit into it. Default 512 KiB.
     pub connection_buffer_bytes: usize,
+    /// How long a TLS handshake may take. Default 10 s.
+    pub tls_handshake_timeout: Duration,
     /// How long a request head may take, and how long a connection may be idle. Default 60 s.
     pub head_read_timeout: Duration,
     /// Bytes of a body handed to one file operation. A transfer holds at most three such chunks. Default 512 KiB.
@@ -124,6 +149,7 @@ impl Default for Limits {
             blocking_threads_max: 64,
             headers_max: 100,
             connection_buffer_bytes: 512 << 10,
+            tls_handshake_timeout: Duration::from_secs(10),
             head_read_timeout: Duration::from_secs(60),
             body_chunk_bytes: 512 << 10,
             idle_chunks_max: 16,

@@ -17,6 +17,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
 use tokio::time::{sleep, timeout};
+use tokio_rustls::TlsAcceptor;
 
 use crate::config::Limits;
 use crate::linger::{Loan, Returned};
@@ -34,6 +35,8 @@ pub(crate) struct Front {
     pub counters: Arc<Counters>,
     /// Whether requests must be signed.
     pub signed: bool,
+    /// Speaks TLS with every connection.
+    pub tls: Option<TlsAcceptor>,
     pub throttle_bytes_per_second: Option<u64>,
     pub limits: Limits,
     pub next_request: AtomicU64,
@@ -83,8 +86,20 @@ impl Front {
         // refuses is gone already, which the first read finds out.
         let _ = socket.set_nodelay(true);
         match self.throttle_bytes_per_second {
-            Some(rate) => self.serve(Throttled::new(socket, rate), stop).await,
-            None => self.serve(socket, stop).await,
+            Some(rate) => self.secure(Throttled::new(socket, rate), stop).await,
+            None => self.secure(socket, stop).await,
+        }
+    }
+
+    /// TLS first, where it is spoken. Whoever does not get through the handshake has no request to answer.
+    async fn secure(
+        self: Arc<Self>,
+        io: impl AsyncRead + AsyncWrite + Unpin + 'static,
+        stop: watch::Receiver<bool>,
+    ) {
+        let Some(acceptor) = self.tls.clone() else { return self.serve(io, stop).await };
+        if let Ok(Ok(io)) = timeout(self.limits.tls_handshake_timeout, acceptor.accept(io)).await {
+            self.serve(io, stop).await;
         }
     }
 

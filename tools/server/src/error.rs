@@ -21,6 +21,14 @@ pub enum ServerError {
         /// The directory.
         path: PathBuf,
     },
+    /// The certificate or its key cannot be used.
+    #[error(
+        "the server's certificate or its key cannot be used: {detail}; both are PEM, and the key fits the first certificate"
+    )]
+    Identity {
+        /// What is wrong.
+        detail: String,
+    },
     /// The address cannot be listened on.
     #[error("cannot listen on {addr}: {source}; port 0 takes a free port")]
     Listen {

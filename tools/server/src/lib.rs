@@ -37,8 +37,9 @@ mod server;
 mod stats;
 mod store;
 mod throttle;
+mod tls;
 
-pub use config::{Config, Credentials, Limits};
+pub use config::{Config, Credentials, Limits, TlsIdentity};
 pub use error::ServerError;
 pub use server::{Server, ServerHandle, run_until_signal};
 pub use stats::ServerStats;

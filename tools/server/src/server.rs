@@ -22,6 +22,7 @@ use crate::error::ServerError;
 use crate::host::BaseDomain;
 use crate::stats::{Counters, ServerStats};
 use crate::store::{Store, StoreOptions};
+use crate::tls;
 
 /// Starts servers.
 pub struct Server;
@@ -39,6 +40,7 @@ impl Server {
             part_bytes_min: config.limits.part_bytes_min,
             list_etag_bytes_max: config.limits.list_etag_bytes_max,
         })?);
+        let acceptor = config.tls.as_ref().map(tls::acceptor).transpose()?;
         let runtime = runtime(&config)?;
         let (listener, addr) = match listen(&runtime, &config) {
             Ok(listening) => listening,
@@ -57,6 +59,7 @@ impl Server {
             service: service(&config, store),
             counters: counters.clone(),
             signed: config.credentials.is_some(),
+            tls: acceptor,
             throttle_bytes_per_second: config.throttle_bytes_per_second,
             limits: config.limits.clone(),
             next_request: AtomicU64::new(1),
@@ -68,7 +71,8 @@ impl Server {
         });
         let thread = thread
             .map_err(|source| ServerError::Runtime { operation: "start a thread", source })?;
-        Ok(ServerHandle { addr, counters, stop, thread: Some(thread) })
+        let scheme = if config.tls.is_some() { "https" } else { "http" };
+        Ok(ServerHandle { addr, scheme, counters, stop, thread: Some(thread) })
     }
 }
 
@@ -104,6 +108,7 @@ pub fn run_until_signal(config: Config, ready: impl FnOnce(SocketAddr)) -> Resul
 /// A running server. Dropping it stops it.
 pub struct ServerHandle {
     addr: SocketAddr,
+    scheme: &'static str,
     counters: Arc<Counters>,
     stop: watch::Sender<bool>,
     thread: Option<JoinHandle<()>>,
@@ -115,9 +120,9 @@ impl ServerHandle {
         self.addr
     }
 
-    /// The endpoint as clients want it: `http://ADDR`.
+    /// The endpoint as clients want it: `http://ADDR`, or `https://ADDR`.
     pub fn url(&self) -> String {
-        format!("http://{}", self.addr)
+        format!("{}://{}", self.scheme, self.addr)
     }
 
     /// What it has been asked so far.
