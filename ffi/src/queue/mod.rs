@@ -70,7 +70,8 @@ pub unsafe extern "C" fn hyd_cq_create(
             let message = format!("a queue takes {HYD_CQ_DEPTH_MAX} requests, not {depth}");
             return Err(Failure::invalid(message));
         }
-        cq.write(handle::give(Queue::start(engine, depth)?)?);
+        let queue = Queue::start(engine, depth)?;
+        cq.write(handle::give(Arc::clone(&queue)).inspect_err(|_| queue.end())?);
         Ok(())
     })
 }

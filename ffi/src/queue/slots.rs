@@ -140,7 +140,8 @@ impl Queue {
             pumps: Mutex::default(),
         });
         for (core, lane) in queue.lanes.iter().enumerate() {
-            let pump = lane::start(&queue, lane, core, depth)?;
+            // Lanes hold the queue, and would outlive one that nobody has.
+            let pump = lane::start(&queue, lane, core, depth).inspect_err(|_| queue.end())?;
             queue.pumps.lock().unwrap_or_else(PoisonError::into_inner).push(pump);
         }
         Ok(queue)

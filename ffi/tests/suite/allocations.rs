@@ -1,9 +1,7 @@
 //! A request on a queue costs no more allocations than the same call of the Rust crate: the C program
 //! counts what its process allocates, by `malloc` of its own.
 
-mod common;
-
-use common::{Bucket, Folder, Library, Linking, run};
+use crate::common::{self, Bucket, Folder, Library, Linking, run};
 
 #[test]
 fn a_request_allocates_no_more_than_the_store_does() {

@@ -1,12 +1,10 @@
 //! The library as it is installed: laid out by `cargo xtask dist` into an empty prefix, then built
 //! against by the three ways that people use.
 
-mod common;
-
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use common::{Folder, Library, run};
+use crate::common::{self, Folder, Library, run};
 
 const PROGRAM: &str = "#include <hydrant.h>\n#include <stdio.h>\n\
     int main(void) {\n\

@@ -38,7 +38,7 @@ fn the_committed_header_is_the_one_that_cbindgen_makes() {
     assert!(
         committed == made,
         "include/hydrant.h differs from the sources, from line {:?} on; write it anew with \
-         HYDRANT_BLESS=1 cargo test -p hydrant-ffi --test header",
+         HYDRANT_BLESS=1 cargo test -p hydrant-ffi --test suite header",
         differs.map(|line| line + 1)
     );
 }

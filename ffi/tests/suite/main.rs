@@ -1,0 +1,8 @@
+//! The library as C and C++ programs meet it: its header, compiled and linked programs, an installed
+//! tree, and what a request allocates.
+
+mod allocations;
+mod common;
+mod header;
+mod install;
+mod programs;
