@@ -3,8 +3,7 @@
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::*};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError, mpsc};
-use std::thread::JoinHandle;
+use std::sync::{Arc, OnceLock, PoisonError, mpsc};
 
 use crate::config::{Config, DriverChoice};
 use crate::cores::{
@@ -15,6 +14,8 @@ use crate::error::{Error, Result};
 use crate::metrics::{Metrics, MetricsSnapshot};
 use crate::pool::{self, Pool};
 use crate::ring::{Capabilities, Carrier};
+use crate::sync::Mutex;
+use crate::sync::thread::{Builder, JoinHandle};
 
 /// A running engine. Clones share it; the last one stops it.
 ///
@@ -145,6 +146,13 @@ impl Engine {
             owner.stop();
         }
         Ok(())
+    }
+
+    /// An engine of a model, whose cores are the model's threads.
+    #[cfg(all(test, hydrant_model))]
+    pub(crate) fn of_threads(shared: &Arc<Shared>, threads: Vec<JoinHandle<()>>) -> Engine {
+        let owner = Owner { shared: Arc::clone(shared), threads: Mutex::new(threads) };
+        Engine { shared: Arc::clone(shared), _owner: Some(Arc::new(owner)) }
     }
 
     pub(crate) fn from_shared(shared: &Arc<Shared>) -> Engine {
@@ -299,7 +307,7 @@ impl Owner {
         let (report, answer) = mpsc::sync_channel(1);
         let shared = Arc::clone(&self.shared);
         let carrier = Arc::clone(carrier);
-        let thread = std::thread::Builder::new()
+        let thread = Builder::new()
             .name(format!("hydrant-{index}"))
             .spawn(move || run_core(index, cpu, &shared, &carrier, &report))
             .map_err(|error| crate::OsError::from_io("start thread", "core", &error))?;

@@ -39,11 +39,14 @@ mod engine;
 mod error;
 mod file;
 mod metrics;
+#[cfg(all(test, hydrant_model))]
+mod models;
 mod net;
 mod op;
 mod park;
 mod pool;
 mod ring;
+mod sync;
 
 // The public interface is:
 pub use config::{

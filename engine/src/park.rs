@@ -5,11 +5,13 @@
 
 use std::cell::RefCell;
 use std::rc::Rc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, PoisonError};
 use std::task::{Context, Poll, Wake, Waker};
-use std::thread::{self, Thread};
 use std::time::{Duration, Instant};
+
+use crate::sync::atomic::{AtomicBool, Ordering};
+use crate::sync::thread::{self, Thread};
+use crate::sync::{Mutex, MutexGuard, of_each_thread};
 
 /// A core that this thread steps while it waits for something.
 pub(crate) trait Drive {
@@ -25,8 +27,8 @@ pub(crate) trait Drive {
 /// Ends the sleep of a turn.
 pub(crate) type Rouse = Box<dyn Fn() + Send + Sync>;
 
-thread_local! {
-    static DRIVE: RefCell<Option<Rc<dyn Drive>>> = const { RefCell::new(None) };
+of_each_thread! {
+    static DRIVE: RefCell<Option<Rc<dyn Drive>>> = RefCell::new(None);
 }
 
 /// Says what this thread drives from now on; the one before comes back.
@@ -113,7 +115,8 @@ impl Wake for Signal {
     }
 
     fn wake_by_ref(self: &Arc<Self>) {
-        self.woken.store(true, Ordering::SeqCst);
+        // A swap, as the other side's: loom does not order a store among swaps.
+        self.woken.swap(true, Ordering::SeqCst);
         self.thread.unpark();
         if let Some(rouse) = &*self.lock() {
             rouse();

@@ -6,12 +6,15 @@
 use std::collections::VecDeque;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicU8, Ordering::SeqCst};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, OnceLock, PoisonError};
 
 use super::{Core, Header};
 use crate::error::{Error, Result};
 use crate::op::Handle;
+use crate::park::Rouse;
+use crate::ring::signal_eventfd;
+use crate::sync::atomic::{AtomicU8, Ordering::SeqCst};
+use crate::sync::{Mutex, MutexGuard};
 
 /// How a core sleeps: not at all, in its driver, or outside of its turns.
 const AWAKE: u8 = 0;
@@ -19,12 +22,11 @@ const IN_DRIVER: u8 = 1;
 const OUTSIDE: u8 = 2;
 
 /// The inbox of one core.
-#[derive(Debug)]
 pub(crate) struct Inbox {
     state: Mutex<State>,
     sleeping: AtomicU8,
-    wake_handle: OnceLock<Handle>,
-    outside_handle: OnceLock<Handle>,
+    wake: OnceLock<Rouse>,
+    wake_outside: OnceLock<Rouse>,
     tasks_max: usize,
 }
 
@@ -61,20 +63,28 @@ impl Inbox {
         Inbox {
             state: Mutex::default(),
             sleeping: AtomicU8::new(AWAKE),
-            wake_handle: OnceLock::new(),
-            outside_handle: OnceLock::new(),
+            wake: OnceLock::new(),
+            wake_outside: OnceLock::new(),
             tasks_max,
         }
     }
 
     /// Says how the core is woken from its sleep; without it, it is never woken.
     pub(crate) fn set_wake_handle(&self, handle: Handle) {
-        self.wake_handle.set(handle).expect("a core starts once");
+        self.set_wake(Box::new(move || signal_eventfd(&handle)));
     }
 
     /// Says how a loop is woken that waits outside of the core's turns.
     pub(crate) fn set_outside_handle(&self, handle: Handle) {
-        self.outside_handle.set(handle).expect("a core is watched once");
+        self.set_wake_outside(Box::new(move || signal_eventfd(&handle)));
+    }
+
+    pub(crate) fn set_wake(&self, wake: Rouse) {
+        assert!(self.wake.set(wake).is_ok(), "a core starts once");
+    }
+
+    pub(crate) fn set_wake_outside(&self, wake: Rouse) {
+        assert!(self.wake_outside.set(wake).is_ok(), "a core is watched once");
     }
 
     /// Hands a task over.
@@ -129,16 +139,21 @@ impl Inbox {
     }
 
     pub(crate) fn awake(&self) {
-        self.sleeping.store(AWAKE, SeqCst);
+        self.announce(AWAKE);
     }
 
     fn prepare(&self, how: u8) -> bool {
-        self.sleeping.store(how, SeqCst);
+        self.announce(how);
         let empty = self.lock().messages.is_empty();
         if !empty {
             self.awake();
         }
         empty
+    }
+
+    /// A swap, as the senders': loom does not order a store among swaps.
+    fn announce(&self, how: u8) {
+        self.sleeping.swap(how, SeqCst);
     }
 
     /// No more tasks are taken; what still lies here is dropped, so that its waiters hear of it.
@@ -163,17 +178,23 @@ impl Inbox {
     fn signal(&self) {
         let how = self.sleeping.swap(AWAKE, SeqCst);
         if how == IN_DRIVER {
-            self.wake_handle.get().into_iter().for_each(crate::ring::signal_eventfd);
+            self.wake.get().into_iter().for_each(|wake| wake());
         }
         // Also for a sleep in the driver: by now it may be over for another reason, and the loop wait
         // outside.
         if how != AWAKE {
-            self.outside_handle.get().into_iter().for_each(crate::ring::signal_eventfd);
+            self.wake_outside.get().into_iter().for_each(|wake| wake());
         }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl std::fmt::Debug for Inbox {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Inbox").field("tasks_max", &self.tasks_max).finish_non_exhaustive()
     }
 }
 

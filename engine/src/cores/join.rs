@@ -4,7 +4,7 @@ use std::any::Any;
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, OnceLock, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
@@ -12,6 +12,7 @@ use super::{Header, on_a_core};
 use crate::error::{Error, Result};
 use crate::park::block_until;
 use crate::pool::fork;
+use crate::sync::{Mutex, MutexGuard};
 
 /// Work handed to a core from any thread.
 ///

@@ -36,6 +36,8 @@ pub use local::LocalTask;
 pub(crate) use runtime::{Runtime, Turn, TurnSleep};
 #[cfg(any(test, feature = "testing"))]
 pub use simulation::Simulation;
+#[cfg(all(test, hydrant_model))]
+pub(crate) use tasks::Stepping;
 pub(crate) use tasks::{Header, on_a_core};
 pub use timers::{Elapsed, Sleep};
 

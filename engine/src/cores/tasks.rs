@@ -5,11 +5,12 @@ use std::collections::VecDeque;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::*};
 use std::task::{Wake, Waker};
 
 use super::Inbox;
 use crate::error::Error;
+use crate::sync::atomic::{AtomicBool, AtomicU32, Ordering::*};
+use crate::sync::of_each_thread;
 
 pub(crate) type TaskFuture = Pin<Box<dyn Future<Output = ()>>>;
 
@@ -63,9 +64,9 @@ struct Entry {
     future: Option<TaskFuture>,
 }
 
-thread_local! {
+of_each_thread! {
     /// The ready queue of the core that this thread is stepping, if it is.
-    static READY: RefCell<Option<Ready>> = const { RefCell::new(None) };
+    static READY: RefCell<Option<Ready>> = RefCell::new(None);
 }
 
 struct Ready {
@@ -81,13 +82,13 @@ pub(crate) fn on_a_core() -> bool {
 }
 
 /// Lends the ready queue to this thread while a core is stepped.
-pub(super) struct Stepping<'a> {
+pub(crate) struct Stepping<'a> {
     queue: &'a mut VecDeque<Arc<Header>>,
     before: Option<Ready>,
 }
 
 impl<'a> Stepping<'a> {
-    pub(super) fn enter(inbox: &Arc<Inbox>, queue: &'a mut VecDeque<Arc<Header>>) -> Self {
+    pub(crate) fn enter(inbox: &Arc<Inbox>, queue: &'a mut VecDeque<Arc<Header>>) -> Self {
         let ready = Ready { inbox: Arc::clone(inbox), queue: std::mem::take(queue) };
         Stepping { before: READY.with(|cell| cell.replace(Some(ready))), queue }
     }
@@ -128,12 +129,15 @@ impl Header {
         self.wake_by_ref();
     }
 
-    pub(super) fn is_cancelled(&self) -> bool {
+    pub(crate) fn is_cancelled(&self) -> bool {
         self.cancelled.load(Acquire)
     }
 
-    pub(super) fn dequeued(&self) {
-        self.queued.store(false, Release);
+    /// To be called before the task is looked at: whoever woke it until now has been heard, and
+    /// whoever wakes it from now on queues it again. A store would not do: the look could come ahead
+    /// of it, and miss what was done by one who still found the task queued.
+    pub(crate) fn dequeued(&self) {
+        self.queued.swap(false, AcqRel);
     }
 
     /// Queues locally when this thread steps the task's own core.

@@ -3,13 +3,13 @@
 //! One lock guards the three. It is held for a few list operations, never across a wait, and never
 //! while a waker is woken or dropped (CORE-1); with the inboxes it is all that cores share (CORE-2).
 
-use std::sync::{Mutex, MutexGuard};
 use std::task::Waker;
 
 use super::blocks::Blocks;
 use super::buddy::{Block, Buddy, Extent, UNIT_BYTES};
 use super::label::{LABELS, Label, Labels};
 use super::line::{Claim, Left, Line, Want};
+use crate::sync::{Mutex, MutexGuard};
 
 pub(super) struct Share {
     extent: Extent,

@@ -58,9 +58,7 @@ pub fn engine(root: &Path) -> Result<Outcome> {
 
 /// Apart from the other builds: other flags would make cargo build everything anew each time.
 fn target_folder(root: &Path) -> PathBuf {
-    std::env::var_os("CARGO_TARGET_DIR")
-        .map_or_else(|| root.join("target"), PathBuf::from)
-        .join("asan")
+    shell::target_folder(root).join("asan")
 }
 
 fn host_triple() -> Result<String> {

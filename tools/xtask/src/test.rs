@@ -26,6 +26,11 @@ const TESTS: &[Step] = &[
         run: crates,
     },
     Step { name: "storm", about: "10,000 seeded runs of the engine, with every fault", run: storm },
+    Step {
+        name: "models",
+        about: "every order of the steps of what threads share (loom)",
+        run: models,
+    },
     Step { name: "programs", about: "the program and the C library, as released", run: programs },
     Step {
         name: "system",
@@ -63,6 +68,15 @@ fn crates(root: &Path) -> Result<Outcome> {
 
 fn storm(root: &Path) -> Result<Outcome> {
     storm::run(root, &storm::Args::default())?;
+    Ok(Outcome::Passed)
+}
+
+/// In a folder apart: the flag makes cargo build everything anew.
+fn models(root: &Path) -> Result<Outcome> {
+    let mut command =
+        cargo(root, &["test", "--quiet", "-p", "hydrant-engine", "--lib", "models::"]);
+    command.arg("--target-dir").arg(shell::target_folder(root).join("models"));
+    shell::run(command.env("RUSTFLAGS", "--cfg hydrant_model"))?;
     Ok(Outcome::Passed)
 }
 
