@@ -48,8 +48,14 @@ counters! {
     enters,
     /// Entries put into submission queues.
     submissions,
+    /// Completions taken in; zero-copy sends have two.
+    completions,
     /// Completions that the kernel had to keep aside because the queue was full.
     overflows,
+    /// Bytes read from files.
+    file_bytes_read,
+    /// Bytes written to files.
+    file_bytes_written,
     /// File bytes read or written through registered buffers.
     file_bytes_registered,
     /// File bytes read or written through other memory.
@@ -71,6 +77,14 @@ counters! {
     bytes_sent_zero_copy_copied,
     /// Submissions that moved less than they were asked to, and were carried on.
     short_transfers,
+    /// File transfers, or tails of them, that went through another buffer because of alignment.
+    bounces,
+    /// Files that were to be opened with O_DIRECT, and are buffered because their file system has none
+    /// (FALL-1).
+    fallbacks_buffered,
+    /// Zero-copy sends that the kernel would not carry out, and that went on with a copy (FALL-1).
+    /// What is refused from the start, and why, stands in [`crate::Capabilities`].
+    fallbacks_copied_send,
     /// Requests for pool memory that had to wait in line.
     pool_waits,
     /// Task polls.

@@ -189,7 +189,8 @@ impl Core {
     /// [`crate::Error::Pool`] when it cannot fit or the wait is over.
     pub async fn head_lease(&self, bytes: usize, label: &'static str) -> Result<Lease> {
         let request = TicketRequest { bytes_each: bytes, count: 1, label };
-        let waited = self.timeout(self.pool().wait_limit(), self.pool().head_ticket(request)).await;
+        let granted = self.counting_a_wait(self.pool().head_ticket(request));
+        let waited = self.timeout(self.pool().wait_limit(), granted).await;
         let mut ticket =
             waited.unwrap_or_else(|_| Err(self.pool().head_exhausted_error(&request)))?;
         Ok(ticket.take().expect("a ticket of one grants one"))
@@ -201,15 +202,7 @@ impl Core {
     /// [`crate::Error::Pool`] when it cannot fit, or when nothing came back within the pool's
     /// `wait_limit`: the error names who holds what.
     pub async fn ticket(&self, request: TicketRequest) -> Result<Ticket> {
-        let mut ticket = std::pin::pin!(self.pool().ticket(request));
-        let mut counted = false;
-        let granted = std::future::poll_fn(|cx| {
-            let poll = ticket.as_mut().poll(cx);
-            if poll.is_pending() && !std::mem::replace(&mut counted, true) {
-                metrics::add(&self.0.counters.pool_waits, 1);
-            }
-            poll
-        });
+        let granted = self.counting_a_wait(self.pool().ticket(request));
         let waited = self.timeout(self.pool().wait_limit(), granted).await;
         Ok(waited.unwrap_or_else(|_| Err(self.pool().exhausted_error(&request)))?)
     }
@@ -219,7 +212,20 @@ impl Core {
         (self.0.shared.config.report)(message);
     }
 
-    /// What this core counts.
+    async fn counting_a_wait<T>(&self, granted: impl Future<Output = T>) -> T {
+        let mut granted = std::pin::pin!(granted);
+        let mut counted = false;
+        std::future::poll_fn(|cx| {
+            let poll = granted.as_mut().poll(cx);
+            if poll.is_pending() && !std::mem::replace(&mut counted, true) {
+                metrics::add(&self.0.counters.pool_waits, 1);
+            }
+            poll
+        })
+        .await
+    }
+
+    /// What this core counts; only its own thread may add.
     pub(crate) fn counters(&self) -> &Counters {
         &self.0.counters
     }

@@ -354,6 +354,7 @@ impl Runtime {
 
     fn take_completions(&mut self) {
         self.core.0.driver.borrow_mut().completions(&mut self.completions);
+        add(&self.core.0.counters.completions, self.completions.len() as u64);
         for completion in self.completions.drain(..) {
             let mut driver = self.core.0.driver.borrow_mut();
             let ended = self.core.0.table.borrow_mut().complete(completion, driver.as_mut());
@@ -407,6 +408,11 @@ pub(super) fn count_outcome(core: &Inner, outcome: &Outcome) {
                 &counters.file_bytes_unregistered
             };
             add(counter, bytes);
+            let reads = matches!(outcome.op, Op::Read { .. });
+            add(
+                if reads { &counters.file_bytes_read } else { &counters.file_bytes_written },
+                bytes,
+            );
         }
         Op::Recv { .. } => add(&counters.bytes_received, bytes),
         Op::Send { .. } => add(&counters.bytes_sent, bytes),

@@ -9,7 +9,7 @@ use std::ops::Range;
 use super::{BufResult, Direct, File, hint, os_error};
 use crate::cores::Core;
 use crate::error::{Error, Result};
-use crate::metrics::CopyReason;
+use crate::metrics::{CopyReason, add};
 use crate::op::Op;
 use crate::pool::{Buf, Lease};
 
@@ -218,6 +218,7 @@ async fn bounce_write(
 }
 
 async fn bounce_buffer(core: &Core) -> Result<Lease> {
+    add(&core.counters().bounces, 1);
     core.head_lease(BOUNCE_BYTES, "bounce").await
 }
 

@@ -5,6 +5,7 @@ use std::path::Path;
 use super::{AccessHint, Direct, File, c_path, finish, hint, os_error, paths};
 use crate::cores::Core;
 use crate::error::{Error, Result};
+use crate::metrics::add;
 use crate::op::{Handle, Op, OpenHow};
 
 /// How a file is opened; starts with nothing allowed.
@@ -165,6 +166,7 @@ async fn reopen_buffered(
         ..options.clone()
     };
     let handle = open_once(core, dir, path, again.flags(), 0).await?;
+    add(&core.counters().fallbacks_buffered, 1);
     buffered(core, path, options, handle, Direct::Refused).await
 }
 

@@ -10,6 +10,7 @@ use std::time::Duration;
 use crate::cores::Core;
 use crate::error::{Error, OsError, RecvError};
 use crate::file::BufResult;
+use crate::metrics::add;
 use crate::op::{Handle, Op, Outcome};
 use crate::pool::Buf;
 use crate::ring::{
@@ -243,6 +244,7 @@ impl TcpStream {
         let buf = outcome.op.into_buf().expect("a send has a buffer");
         if zero_copy && error.is_some_and(refuses_zero_copy) {
             self.zero_copy.set(ZeroCopy::Refused);
+            add(&self.core.counters().fallbacks_copied_send, 1);
             return self.send_rest(buf, span_start + sent..span_end, more, stall, sent).await;
         }
         match error {

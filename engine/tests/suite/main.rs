@@ -3,6 +3,7 @@
 
 mod authority;
 mod batches;
+mod counters;
 mod driven;
 mod dropped;
 mod early;
