@@ -3,9 +3,9 @@
 use std::path::Path;
 
 use crate::failure::{Failure, Result};
-use crate::rules;
 use crate::shell::{self, cargo};
 use crate::steps::{self, Outcome, Selection, Step};
+use crate::{deny, rules};
 
 #[derive(clap::Args)]
 pub struct Args {
@@ -18,6 +18,10 @@ pub struct Args {
 
 /// The workspace of the other runtimes.
 const COMPARE: &str = "benches/compare";
+
+/// Ahead of them where it is asked for.
+pub const INSTALL: Step =
+    Step { name: "install", about: "cargo-deny, once: some minutes", run: deny::install };
 
 /// The steps, the quick ones first.
 pub const STEPS: &[Step] = &[
@@ -40,7 +44,7 @@ pub const STEPS: &[Step] = &[
     Step { name: "format", about: "rustfmt", run: format },
     Step { name: "clippy", about: "lints of all crates and targets, warnings denied", run: clippy },
     Step { name: "doc", about: "the documentation builds, warnings denied", run: doc },
-    Step { name: "deny", about: "licences, advisories, sources of dependencies", run: deny },
+    Step { name: "deny", about: "licences, advisories, sources of dependencies", run: deny::check },
 ];
 
 /// Steps that run when they are named: these lints build five other runtimes.
@@ -48,11 +52,9 @@ const ON_REQUEST: &[Step] =
     &[Step { name: "compare", about: "lints of benches/compare", run: clippy_compare }];
 
 pub fn run(root: &Path, args: &Args) -> Result<()> {
-    if args.install && !has_cargo_deny(root) {
-        shell::run(&mut cargo(root, &["install", "--locked", "cargo-deny"]))?;
-    }
+    let first = if args.install { &[INSTALL][..] } else { &[] };
     let on_request = if args.selection.is_everything() { &[] } else { ON_REQUEST };
-    steps::run(root, &[STEPS, on_request].concat(), &args.selection)
+    steps::run(root, &[first, STEPS, on_request].concat(), &args.selection)
 }
 
 /// Names the files; the differences would hide the names.
@@ -89,35 +91,4 @@ fn doc(root: &Path) -> Result<Outcome> {
     );
     shell::run(command.env("RUSTDOCFLAGS", "-D warnings"))?;
     Ok(Outcome::Passed)
-}
-
-fn deny(root: &Path) -> Result<Outcome> {
-    if !has_cargo_deny(root) {
-        let reason = "cargo-deny is not installed, so nobody looked at licences and advisories; \
-                      `cargo xtask check --install` installs it";
-        return Ok(Outcome::NotDone(reason.to_owned()));
-    }
-    // What needs no network first: these two can always be judged.
-    shell::run(&mut cargo(
-        root,
-        &["deny", "--log-level", "error", "check", "licenses", "bans", "sources"],
-    ))?;
-    let mut advisories = cargo(root, &["deny", "--log-level", "error", "check", "advisories"]);
-    let output = shell::attempt(&mut advisories)?;
-    let said = String::from_utf8_lossy(&output.stderr);
-    if output.status.success() {
-        Ok(Outcome::Passed)
-    } else if said.contains("failed to fetch advisory database") {
-        Ok(Outcome::NotDone(format!(
-            "no advisory was read: the database cannot be fetched\n{}",
-            said.trim_end()
-        )))
-    } else {
-        Err(Failure::new(format!("cargo deny check advisories:\n{}", said.trim_end())))
-    }
-}
-
-fn has_cargo_deny(root: &Path) -> bool {
-    shell::attempt(&mut cargo(root, &["deny", "--version"]))
-        .is_ok_and(|output| output.status.success())
 }

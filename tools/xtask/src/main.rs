@@ -18,6 +18,7 @@ mod bench;
 mod check;
 mod debian;
 mod dist;
+mod deny;
 mod failure;
 mod rules;
 mod shell;

@@ -14,8 +14,10 @@ pub struct Args {
 }
 
 /// Ahead of the steps of `check`.
-const SETUP: &[Step] =
-    &[Step { name: "packages", about: "the Debian packages the tests need", run: packages }];
+const SETUP: &[Step] = &[
+    Step { name: "packages", about: "the Debian packages the tests need", run: packages },
+    check::INSTALL,
+];
 
 /// After them. The tests of the crates run in the dev profile, which builds fast and asserts
 /// (`POOL-2`); the tests of the whole system move gigabytes and run in release.
