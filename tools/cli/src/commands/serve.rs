@@ -132,9 +132,10 @@ fn failure(error: ServerError) -> Failure {
     let text = error.to_string();
     match error {
         ServerError::Runtime { source, .. } => Failure::local("serve")(source),
-        ServerError::Root { .. } | ServerError::InUse { .. } | ServerError::Listen { .. } => {
-            Failure::Config(text)
-        }
+        ServerError::Root { .. }
+        | ServerError::InUse { .. }
+        | ServerError::Identity { .. }
+        | ServerError::Listen { .. } => Failure::Config(text),
     }
 }
 
