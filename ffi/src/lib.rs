@@ -10,10 +10,6 @@
 //! made before a fork (FORK-1, `handle`).
 
 #![expect(non_camel_case_types, reason = "types of the header have the names of the header")]
-#![cfg_attr(
-    not(test),
-    expect(clippy::missing_safety_doc, reason = "the contract of an entry is its whole comment")
-)]
 
 mod args;
 mod buf;

@@ -69,7 +69,7 @@ const KEYS: &[(&str, &str, Set)] = &[
         text(value).map(|it| all.session_token = Some(Zeroizing::new(it)))
     }),
     ("anonymous", "true or false", |all, value| value.parse().ok().map(|it| all.anonymous = it)),
-    ("tries", "a number from 1", |all, value| number(value).map(|it| all.tries = Some(it as u32))),
+    ("tries", "a number from 1", |all, value| number(value).map(|it| all.tries = Some(it))),
     ("stall_seconds", "a number from 1", |all, value| {
         number(value).map(|it| all.stall = Some(Duration::from_secs(it.into())))
     }),
