@@ -8,6 +8,7 @@
 //! - [`memory`]: the program's memory while it moves much more than that.
 //! - [`one_connection`]: small questions stay small.
 //! - [`s3_client`]: every operation of S3, and what servers do at times.
+//! - [`writer`], [`streams`]: how bytes leave and arrive, and who waits for whom.
 //! - [`boto3`]: a client of another make.
 
 #![cfg(test)]
@@ -21,3 +22,5 @@ mod one_connection;
 mod pool;
 mod round_trips;
 mod s3_client;
+mod streams;
+mod writer;

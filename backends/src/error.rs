@@ -94,6 +94,28 @@ pub enum ErrorKind {
         left: Error,
     },
 
+    /// A file is whole and has its name, but its directory could not be made durable (DATA-3): the
+    /// write counts as failed, and what is there is not taken away again.
+    #[error(
+        "{object} is whole and in its place, but that place is not durable: a loss of power may \
+         bring back what was there before ({source}); write it again"
+    )]
+    NotDurable {
+        /// The object, as a path.
+        object: String,
+        /// What the sync of the directory said.
+        source: hydrant_engine::Error,
+    },
+
+    /// A transfer failed or was given up, and what had come of it is kept to be carried on.
+    #[error("{error}; what had come is kept in {left}, and the same copy carries on from there")]
+    Kept {
+        /// Why the transfer failed.
+        error: Error,
+        /// Where it lies.
+        left: String,
+    },
+
     /// The store cannot do this.
     #[error("{0}")]
     Unsupported(String),
@@ -146,7 +168,8 @@ impl Error {
                 Some(error) if error.is_permanent() => Class::Config,
                 _ => Class::Temporary,
             },
-            ErrorKind::LeftBehind { error, .. } => error.class(),
+            ErrorKind::LeftBehind { error, .. } | ErrorKind::Kept { error, .. } => error.class(),
+            ErrorKind::NotDurable { source, .. } => class_of_engine(source),
             ErrorKind::Plan(_) => Class::Other,
             ErrorKind::S3(error) => match error.kind() {
                 S3::NotFound | S3::NoSuchBucket | S3::NoSuchUpload => Class::NotFound,

@@ -32,6 +32,7 @@
 
 #![forbid(unsafe_code)]
 
+mod checksum;
 mod client;
 mod error;
 mod file;
@@ -47,6 +48,7 @@ pub mod uri;
 
 // The public interface is:
 pub use bytes::Bytes;
+pub use checksum::{Crc64, compose};
 pub use client::{Hydrant, HydrantBuilder, Location, Store, Task};
 pub use error::{Class, Error, ErrorKind, Result};
 pub use file::{FileMode, FileStore};
@@ -54,6 +56,7 @@ pub use hydrant_engine as engine;
 pub use mem::MemConfig;
 pub use object::{Etag, ListEntry, ListPage, ListRequest, ObjectMeta, PutOptions};
 pub use pipeline::{
-    CopyOptions, CopyReport, GetOptions, GetStream, Listing, TransferLimits, Writer, copy,
+    CopyOptions, CopyReport, GetOptions, GetStream, Listing, Piece, PieceStream, Reserved,
+    TransferLimits, Writer, WriterOptions, copy,
 };
 pub use store::{LocalFuture, ObjectStore, PartRead, PartRules, PartTag, ReadInfo, Reader, Upload};

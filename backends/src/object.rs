@@ -74,6 +74,13 @@ pub struct PutOptions {
     pub content_type: Option<String>,
 }
 
+impl PutOptions {
+    /// How a copy of an object is written, so that what is known of it goes along.
+    pub fn like(meta: &ObjectMeta) -> PutOptions {
+        PutOptions { content_type: meta.content_type.clone() }
+    }
+}
+
 /// What a listing is asked for.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ListRequest {

@@ -10,7 +10,9 @@ use hydrant_engine::{Engine, Region, borrow_blocking};
 use super::{Hydrant, Task};
 use crate::error::Result;
 use crate::object::{ListRequest, ObjectMeta, PutOptions};
-use crate::pipeline::{self, GetOptions, GetStream, Listing, TransferLimits, Writer};
+use crate::pipeline::{
+    self, GetOptions, GetStream, Listing, PieceStream, TransferLimits, Writer, WriterOptions,
+};
 use crate::s3::S3Client;
 use crate::store::ObjectStore;
 
@@ -51,6 +53,17 @@ impl Store {
         let limits = self.limits().with(options.part_size_bytes, options.connections);
         let (reader, object) = (self.inner.reader(key), self.inner.uri_of(key));
         pipeline::start_get(self.engine(), reader, object, options.range, limits)
+    }
+
+    /// Streams an object, or a range of it, as pieces that say where they belong and come as soon as
+    /// they are there.
+    ///
+    /// # Errors
+    /// As [`Store::get`].
+    pub fn get_pieces(&self, key: &str, options: GetOptions) -> Result<PieceStream> {
+        let limits = self.limits().with(options.part_size_bytes, options.connections);
+        let (reader, object) = (self.inner.reader(key), self.inner.uri_of(key));
+        pipeline::start_pieces(self.engine(), reader, object, options.range, limits)
     }
 
     /// Reads a range into one buffer of the pool; shorter only where the object ends.
@@ -106,7 +119,9 @@ impl Store {
     /// The same with options. What is larger than a part goes out in parts.
     pub fn put_with(&self, key: &str, bytes: Bytes, options: PutOptions) -> Task<ObjectMeta> {
         if bytes.len() as u64 > self.limits().part_size_bytes {
-            let writer = self.writer(key, options);
+            let size_bytes = Some(bytes.len() as u64);
+            let options = WriterOptions { put: options, size_bytes, ..WriterOptions::default() };
+            let writer = self.writer_with(key, options);
             return Task::run(self.engine(), move |_| async move {
                 let mut writer = writer?;
                 writer.write_owned(bytes).await?;
@@ -125,6 +140,14 @@ impl Store {
     /// # Errors
     /// Settings that make no sense; the rest comes with the writer.
     pub fn writer(&self, key: &str, options: PutOptions) -> Result<Writer> {
+        self.writer_with(key, WriterOptions { put: options, ..WriterOptions::default() })
+    }
+
+    /// The same with a size that is known, or other limits.
+    ///
+    /// # Errors
+    /// As [`Store::writer`].
+    pub fn writer_with(&self, key: &str, options: WriterOptions) -> Result<Writer> {
         Writer::new(self.engine(), Arc::clone(&self.inner), key, options, self.limits())
     }
 

@@ -111,7 +111,8 @@ impl Drop for Guard {
 
 impl Temporary {
     /// Makes the file an object of `size_bytes`: cuts it to its length, makes it durable, gives it
-    /// its name and makes that durable too. A failure before the rename leaves it a temporary.
+    /// its name and makes that durable too. A failure before the rename leaves it a temporary, one
+    /// after it is [`ErrorKind::NotDurable`].
     ///
     /// `allocated_bytes` is what was asked for ahead.
     pub(super) async fn finish(
@@ -136,9 +137,15 @@ impl Temporary {
         let from = self.name.as_ref();
         let renamed = rename(core, Some(dir), from, Some(dir), name.as_ref(), false).await;
         renamed.map_err(|error| relabel(error, &self.spot.path_of(name)))?;
-        let synced = dir.sync_all(core).await;
-        synced.map_err(|error| relabel(error, &self.spot.path_of(".")))?;
-        Ok(version.meta())
+        match dir.sync_all(core).await {
+            Ok(()) => Ok(version.meta()),
+            // Taking the name away again would lose what it replaced, so it stays and is told.
+            Err(error) => {
+                let source = relabel(error, &self.spot.path_of("."));
+                let object = self.spot.path_of(name);
+                Err(ErrorKind::NotDurable { object, source }.into())
+            }
+        }
     }
 
     /// Removes it; one that is gone or has its final name is no error.

@@ -5,6 +5,7 @@
 
 use std::future::Future;
 use std::ops::DerefMut;
+use std::pin::pin;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
@@ -86,6 +87,21 @@ impl<T> Board<T> {
     /// state: whoever waits for room is woken afterwards.
     pub(super) async fn wait<R>(&self, mut ready: impl FnMut(&mut T) -> Option<R>) -> Result<R> {
         std::future::poll_fn(|cx| self.poll_wait(cx, &mut ready)).await
+    }
+
+    /// Ends when `work` does, or as soon as the pipeline has failed.
+    pub(super) async fn unless_failed<R>(
+        &self,
+        work: impl Future<Output = Result<R>>,
+    ) -> Result<R> {
+        let mut work = pin!(work);
+        std::future::poll_fn(|cx| {
+            if let Poll::Ready(result) = work.as_mut().poll(cx) {
+                return Poll::Ready(result);
+            }
+            self.poll_wait(cx, &mut |_| None)
+        })
+        .await
     }
 
     fn poll_wait<R>(

@@ -1,19 +1,20 @@
 //! Copy between any two stores: a part is read into a lease and written from the same lease.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use hydrant_engine::{Buf, Core, Lease};
+use hydrant_engine::{Core, Lease};
 
-use super::board::Board;
-use super::get::{fitting_part, memory, whole};
+use super::each_part::{First, Sink, each_part};
+use super::fetch::fitting_part;
 use super::limits::TransferLimits;
-use super::plan::{GetPlan, GetPlanConfig, PartRequest, PutPlan};
+use super::plan::{PartRequest, PutPlan};
 use super::upload::UploadGuard;
+use crate::checksum::{Crc64, compose};
 use crate::client::{Location, Task};
 use crate::error::{ErrorKind, Result};
 use crate::object::{ObjectMeta, PutOptions};
-use crate::store::{ObjectStore, PartTag, ReadInfo, Reader, Upload};
+use crate::store::{ObjectStore, PartTag, Reader, Upload};
 
 /// Told after each part: bytes done, and the size of the object once it is known.
 pub type Progress = Arc<dyn Fn(u64, Option<u64>) + Send + Sync>;
@@ -39,23 +40,25 @@ pub struct CopyReport {
     pub parts: u64,
     /// What the destination says of it.
     pub meta: ObjectMeta,
+    /// The checksum of what was read and written, taken on the way.
+    pub crc64nvme: Crc64,
 }
 
-/// Copies an object. The destination shows it when it is whole, or not at all (DATA-3).
+/// Copies an object. The destination shows it when it is whole, or not at all (DATA-3). What the
+/// source says of the content goes along.
 pub fn copy(src: &Location, dst: &Location, options: CopyOptions) -> Task<CopyReport> {
-    let limits = src.store.limits().with(options.part_size_bytes, options.connections);
+    if src.to_string() == dst.to_string() {
+        let text = format!("{} and {} are the same object", src, dst);
+        return Task::failed(ErrorKind::InvalidInput(text).into());
+    }
     let job = Job {
         reader: src.store.inner().reader(&src.key),
         source: src.to_string(),
         destination: Arc::clone(dst.store.inner()),
         key: dst.key.clone(),
-        limits,
+        limits: src.store.limits().with(options.part_size_bytes, options.connections),
         progress: options.progress,
     };
-    if src.to_string() == dst.to_string() {
-        let text = format!("{} and {} are the same object", src, dst);
-        return Task::failed(ErrorKind::InvalidInput(text).into());
-    }
     Task::run(src.store.engine(), move |core| async move { job.run(&core).await })
 }
 
@@ -68,178 +71,114 @@ struct Job {
     progress: Option<Progress>,
 }
 
+/// Writes parts, and remembers what came of them.
 #[derive(Clone)]
-struct Worker {
-    board: Arc<Board<State>>,
-    reader: Arc<dyn Reader>,
+struct Writing {
     upload: Arc<dyn Upload>,
-    source: String,
+    written: Arc<Mutex<Written>>,
     progress: Option<Progress>,
+    total_bytes: u64,
 }
 
-struct State {
-    plan: GetPlan,
-    tags: Vec<PartTag>,
-    done_bytes: u64,
+#[derive(Default)]
+struct Written {
+    parts: Vec<(PartTag, Crc64)>,
+    bytes: u64,
 }
 
 impl Job {
     async fn run(&self, core: &Core) -> Result<CopyReport> {
         let part_bytes = fitting_part(&core.engine(), self.limits.part_size_bytes);
-        let (lease, info) = self.read_first(core, part_bytes).await?;
+        let mut first = First::read(core, &self.reader, part_bytes).await?;
         let rules = self.destination.part_rules();
-        let total = info.object_bytes;
-        if rules.single_put && info.len_bytes as u64 == total {
-            return self.put_whole(core, lease, total).await;
+        if rules.s3_limits && !first.is_whole() {
+            let needed = PutPlan::new(part_bytes, Some(first.info.object_bytes))?.part_size_at(1);
+            if needed != part_bytes {
+                // Too many parts of this size: read the first one again, larger.
+                drop(first);
+                first = First::read(core, &self.reader, needed).await?;
+            }
         }
-        let needed = if rules.s3_limits {
-            PutPlan::new(part_bytes, Some(total))?.part_size_at(1)
-        } else {
-            part_bytes
-        };
-        if needed == part_bytes {
-            return self.in_parts(core, part_bytes, lease, info).await;
+        match rules.single_put && first.is_whole() {
+            true => self.put_whole(core, first).await,
+            false => self.in_parts(core, first).await,
         }
-        // Too many parts of this size: read the first one again, larger.
-        drop(lease);
-        let (lease, info) = self.read_first(core, needed).await?;
-        if rules.single_put && info.len_bytes as u64 == info.object_bytes {
-            return self.put_whole(core, lease, info.object_bytes).await;
-        }
-        self.in_parts(core, needed, lease, info).await
     }
 
-    async fn read_first(&self, core: &Core, part_bytes: u64) -> Result<(Lease, ReadInfo)> {
-        let lease = memory(core, part_bytes).await?;
-        let read = self.reader.read(core, 0, lease.into(), 0..part_bytes as usize).await;
-        let info = read.result?;
-        Ok((filled(read.buf, info.len_bytes), info))
-    }
-
-    async fn put_whole(&self, core: &Core, mut lease: Lease, total: u64) -> Result<CopyReport> {
+    async fn put_whole(&self, core: &Core, first: First) -> Result<CopyReport> {
+        let (mut lease, total) = (first.lease, first.info.object_bytes);
         lease.shrink_to((total as usize).max(1));
-        let options = PutOptions::default();
-        let span = 0..total as usize;
+        let crc64nvme = Crc64::of(lease.as_slice());
+        let (span, options) = (0..total as usize, self.put_options());
         let put = self.destination.put(core, &self.key, lease.into(), span, &options);
         let meta = put.await.0?;
-        self.tell(total, total);
-        Ok(CopyReport { bytes: total, parts: 1, meta })
+        if let Some(progress) = &self.progress {
+            progress(total, Some(total));
+        }
+        Ok(CopyReport { bytes: total, parts: 1, meta, crc64nvme })
     }
 
-    async fn in_parts(
-        &self,
-        core: &Core,
-        part_size_bytes: u64,
-        lease: Lease,
-        info: ReadInfo,
-    ) -> Result<CopyReport> {
-        let window_parts = 4 * self.limits.connections + 1;
-        let mut plan = GetPlan::new(GetPlanConfig { part_size_bytes, window_parts }, None)?;
-        plan.next_part().expect("a fresh plan has a first part");
-        let first = plan.on_first(info.object_bytes)?;
-        whole(&self.source, first, info.len_bytes)?;
-        let options = PutOptions::default();
-        let total = info.object_bytes;
-        let guard =
-            UploadGuard::begin(core, &self.destination, &self.key, Some(total), &options).await?;
-        let worker = Worker {
-            board: Arc::new(Board::new(State { plan, tags: Vec::new(), done_bytes: 0 })),
-            reader: Arc::clone(&self.reader),
+    async fn in_parts(&self, core: &Core, first: First) -> Result<CopyReport> {
+        let total = first.info.object_bytes;
+        let (store, options) = (&self.destination, self.put_options());
+        let guard = UploadGuard::begin(core, store, &self.key, Some(total), &options).await?;
+        let writing = Writing {
             upload: guard.upload(),
-            source: self.source.clone(),
+            written: Arc::default(),
             progress: self.progress.clone(),
+            total_bytes: total,
         };
-        if let Err(error) = worker.run(core, first, lease, self.limits.connections).await {
+        let (reader, source) = (Arc::clone(&self.reader), self.source.clone());
+        let connections = self.limits.connections;
+        let moved = each_part(core, reader, source, first, connections, writing.clone()).await;
+        if let Err(error) = moved {
             return Err(guard.abort(error).await);
         }
-        let mut tags = worker.board.look(|state| std::mem::take(&mut state.tags));
-        tags.sort_by_key(|tag| tag.part.index);
+        let mut parts = std::mem::take(&mut writing.written().parts);
+        parts.sort_by_key(|(tag, _)| tag.part.index);
+        let crc64nvme = compose(parts.iter().map(|(tag, crc)| (*crc, tag.part.len)));
+        let tags: Vec<_> = parts.into_iter().map(|(tag, _)| tag).collect();
         let meta = guard.complete(&tags).await?;
-        Ok(CopyReport { bytes: total, parts: tags.len() as u64, meta })
+        Ok(CopyReport { bytes: total, parts: tags.len() as u64, meta, crc64nvme })
     }
 
-    fn tell(&self, done: u64, total: u64) {
-        if let Some(progress) = &self.progress {
-            progress(done, Some(total));
-        }
+    /// What the first read told of the object, to be said of the copy too.
+    fn put_options(&self) -> PutOptions {
+        self.reader.meta().map_or_else(PutOptions::default, |meta| PutOptions::like(&meta))
     }
 }
 
-impl Worker {
-    /// Writes the first part while other workers start on the rest.
-    async fn run(
-        &self,
-        core: &Core,
-        first: PartRequest,
-        lease: Lease,
-        connections: usize,
-    ) -> Result<()> {
-        let parts = self.board.look(|state| state.plan.parts()).unwrap_or(0);
-        let others = connections.min(usize::try_from(parts).unwrap_or(usize::MAX));
-        let mut tasks = Vec::with_capacity(others);
-        for number in 1..others {
-            let worker = self.clone();
-            let start = move |core: Core| async move { worker.work(&core).await };
-            tasks.push(core.engine().on_core(core.index() + number, start)?);
-        }
-        let wrote = if first.len > 0 { self.write(core, first, lease).await } else { Ok(()) };
-        match wrote {
-            Ok(()) => self.work(core).await,
-            Err(error) => self.board.fail(error),
-        }
-        for task in tasks {
-            task.await?;
-        }
-        self.board.failure().map_or(Ok(()), Err)
+impl Sink for Writing {
+    async fn has(&self, _: &Core, _: PartRequest, lease: Lease) -> (Result<bool>, Lease) {
+        (Ok(false), lease)
     }
 
-    async fn work(&self, core: &Core) {
-        self.board.run(self.work_inner(core)).await;
-    }
-
-    async fn work_inner(&self, core: &Core) -> Result<()> {
-        let part_bytes = self.board.look(|state| state.plan.part_size_bytes());
-        loop {
-            if self.board.look(|state| state.plan.all_planned()) {
-                return Ok(());
-            }
-            // Memory first, then a part: whoever has a part can end it (POOL-1).
-            let lease = memory(core, part_bytes).await?;
-            let next = self.board.wait(|state| match state.plan.next_part() {
-                Some(part) => Some(Some(part)),
-                None => state.plan.all_planned().then_some(None),
-            });
-            let Some(part) = next.await? else { return Ok(()) };
-            let span = 0..part.len as usize;
-            let read = self.reader.read(core, part.offset, lease.into(), span).await;
-            whole(&self.source, part, read.result?.len_bytes)?;
-            let lease = filled(read.buf, part.len as usize);
-            self.write(core, part, lease).await?;
-        }
-    }
-
-    async fn write(&self, core: &Core, part: PartRequest, lease: Lease) -> Result<()> {
+    async fn take(&self, core: &Core, part: PartRequest, lease: Lease) -> Result<()> {
+        let crc = Crc64::of(&lease.as_slice()[..part.len as usize]);
         let span = 0..part.len as usize;
         let (tag, buf) = self.upload.put_part(core, part, lease.into(), span).await;
         drop(buf);
-        let tag = tag?;
-        let (done, total) = self.board.change(|state| {
-            state.tags.push(tag);
-            state.done_bytes += part.len;
-            state.plan.on_done(part.index).map(|()| (state.done_bytes, state.plan.size_bytes()))
-        })?;
-        if let Some(progress) = &self.progress {
-            progress(done, total);
-        }
+        self.note(tag?, crc);
         Ok(())
     }
 }
 
-/// The lease that was lent to a read, marked with what it holds now.
-fn filled(buf: Buf, len_bytes: usize) -> Lease {
-    let mut lease = buf.into_lease().expect("a lease was lent and comes back");
-    lease.set_len(len_bytes);
-    lease
+impl Writing {
+    fn note(&self, tag: PartTag, crc: Crc64) {
+        let done_bytes = {
+            let mut written = self.written();
+            written.parts.push((tag, crc));
+            written.bytes += tag.part.len;
+            written.bytes
+        };
+        if let Some(progress) = &self.progress {
+            progress(done_bytes, Some(self.total_bytes));
+        }
+    }
+
+    fn written(&self) -> MutexGuard<'_, Written> {
+        self.written.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl fmt::Debug for CopyOptions {

@@ -6,9 +6,10 @@ use bytes::Bytes;
 use hydrant_engine::{CopyReason, Core, Region, RegionOwner};
 
 use super::board::Board;
-use super::get::{fitting_part, frozen, memory, whole};
+use super::fetch::{fitting_part, frozen, whole};
 use super::limits::TransferLimits;
 use super::plan::{GetPlan, GetPlanConfig, PartRequest};
+use super::workers::{memory, run_workers, workers_for};
 use crate::error::Result;
 use crate::object::ObjectMeta;
 use crate::store::Reader;
@@ -126,31 +127,14 @@ impl Worker {
         whole(&self.object, part, info.len_bytes)?;
         self.board.change(|state| state.plan.on_done(part.index))?;
         let parts = self.board.look(|state| state.plan.parts()).unwrap_or(0);
-        let others = limits.connections.min(usize::try_from(parts).unwrap_or(usize::MAX));
-        let mut tasks = Vec::with_capacity(others);
-        for number in 1..others {
-            let worker = self.clone();
-            let start = move |core: Core| async move { worker.work(&core).await };
-            tasks.push(core.engine().on_core(core.index() + number, start)?);
-        }
-        if parts > 1 {
-            self.work(core).await;
-        }
-        for task in tasks {
-            task.await?;
-        }
-        if let Some(error) = self.board.failure() {
-            return Err(error);
-        }
+        let workers = workers_for(parts.saturating_sub(1), limits.connections);
+        let worker = self.clone();
+        run_workers(core, &self.board, workers, move |core| worker.clone().work(core)).await?;
         let range = self.board.look(|state| state.plan.range()).expect("the size is known");
         Ok((range.end - range.start) as usize)
     }
 
-    async fn work(&self, core: &Core) {
-        self.board.run(self.work_inner(core)).await;
-    }
-
-    async fn work_inner(&self, core: &Core) -> Result<()> {
+    async fn work(self, core: Core) -> Result<()> {
         loop {
             let next = self.board.wait(|state| match state.take() {
                 Some(part) => Some(Some(part)),
@@ -158,7 +142,7 @@ impl Worker {
             });
             let Some((part, piece)) = next.await? else { return Ok(()) };
             let span = 0..part.len as usize;
-            let read = self.reader.read(core, part.offset, piece.into(), span).await;
+            let read = self.reader.read(&core, part.offset, piece.into(), span).await;
             whole(&self.object, part, read.result?.len_bytes)?;
             self.board.change(|state| state.plan.on_done(part.index))?;
         }

@@ -8,19 +8,25 @@
 
 mod board;
 mod copy;
+mod each_part;
+mod fetch;
 mod get;
 mod into;
 mod limits;
 mod listing;
 pub mod plan;
+mod sending;
 mod upload;
+mod workers;
 mod writer;
 
 pub use copy::{CopyOptions, CopyReport, Progress, copy};
-pub use get::{GetOptions, GetStream};
-pub(crate) use get::{frozen, memory, start as start_get};
+pub(crate) use fetch::frozen;
+pub use get::{GetOptions, GetStream, Piece, PieceStream};
+pub(crate) use get::{start as start_get, start_pieces};
 pub(crate) use into::{read_into, read_range, read_whole};
 pub use limits::TransferLimits;
 pub use listing::Listing;
 pub use plan::{PartRequest, PlanError};
-pub use writer::Writer;
+pub(crate) use workers::memory;
+pub use writer::{Reserved, Writer, WriterOptions};

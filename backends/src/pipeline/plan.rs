@@ -8,6 +8,7 @@
 //! and it begins and ends in a file where `O_DIRECT` wants it. A size that is asked for is rounded
 //! up to such a multiple, never refused for it.
 
+mod ahead;
 mod get;
 mod in_order;
 mod put;
@@ -16,6 +17,7 @@ use std::ops::Range;
 
 use thiserror::Error;
 
+pub use ahead::ReadAhead;
 pub use get::{GetPlan, GetPlanConfig};
 pub use in_order::InOrder;
 pub use put::PutPlan;
@@ -120,6 +122,17 @@ pub enum PlanError {
         size_bytes: u64,
         /// [`OBJECT_BYTES_MAX`].
         limit_bytes: u64,
+    },
+    /// More parts than a store takes.
+    #[error(
+        "all {parts_max} parts of {part_bytes} bytes that a store takes are used up; tell the size \
+         ahead, raise the part size, or raise the pool so that parts can grow"
+    )]
+    TooManyParts {
+        /// [`PARTS_MAX`].
+        parts_max: u64,
+        /// The size that parts had grown to.
+        part_bytes: u64,
     },
     /// The source gave more or fewer bytes than it had announced (DATA-2).
     #[error("the source gave {given_bytes} bytes where it had announced {announced_bytes}")]

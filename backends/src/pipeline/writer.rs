@@ -4,23 +4,36 @@
 //! single write where the store prefers that. The first failure ends the writer and is what every
 //! later call returns; a writer that is dropped aborts its upload (DATA-3).
 
-use std::collections::VecDeque;
-use std::ops::Range;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use hydrant_engine::{Buf, CopyReason, Core, Engine, Lease, Task as EngineTask};
+use hydrant_engine::{Buf, CopyReason, Core, Engine, Lease, Task as EngineTask, block_on};
 
 use super::board::Board;
-use super::get::{fitting_part, memory};
+use super::fetch::fitting_part;
 use super::limits::TransferLimits;
-use super::plan::{PART_BYTES_MIN, PartRequest, PutPlan};
-use super::upload::UploadGuard;
+use super::plan::{PART_BYTES_MIN, PlanError, PutPlan};
+use super::sending::{Part, Sending, State};
+use super::workers::part_memory;
 use crate::client::Task;
 use crate::error::{Error, ErrorKind, Result};
 use crate::object::{ObjectMeta, PutOptions};
-use crate::store::{ObjectStore, PartTag};
-use crate::upload::size_of_parts;
+use crate::store::ObjectStore;
+
+/// How a stream is written.
+#[derive(Debug, Clone, Default)]
+pub struct WriterOptions {
+    /// What is said of the object.
+    pub put: PutOptions,
+    /// How long the stream is, where that is known: parts are then as small as the store takes, and
+    /// a file has its blocks reserved. A stream of another length fails (DATA-2).
+    pub size_bytes: Option<u64>,
+    /// Bytes of a part instead of the default.
+    pub part_size_bytes: Option<u64>,
+    /// Full parts at most that are not with the store yet, those waiting for a connection included;
+    /// a write waits while there are as many. Default: two for each connection.
+    pub max_in_flight: Option<usize>,
+}
 
 /// Writes one object as a stream. Made by [`crate::Store::writer`].
 #[derive(Debug)]
@@ -29,7 +42,9 @@ pub struct Writer {
     store: Arc<dyn ObjectStore>,
     key: String,
     options: PutOptions,
-    limits: TransferLimits,
+    size_bytes: Option<u64>,
+    connections: usize,
+    max_in_flight: usize,
     plan: PutPlan,
     staged: Option<Lease>,
     staged_bytes: usize,
@@ -41,20 +56,11 @@ pub struct Writer {
     ended: bool,
 }
 
-#[derive(Debug, Default)]
-struct State {
-    /// Parts that no worker has taken yet; as many at most as there are workers.
-    queue: VecDeque<Part>,
-    /// No more parts will come, and this many bytes are in all of them.
-    closed: Option<u64>,
-    tags: Vec<PartTag>,
-}
-
+/// Memory of a part that is being filled, to be filled in place. Dropping it appends nothing.
 #[derive(Debug)]
-struct Part {
-    request: PartRequest,
-    buf: Buf,
-    span: Range<usize>,
+pub struct Reserved<'a> {
+    writer: &'a mut Writer,
+    len: usize,
 }
 
 impl Writer {
@@ -62,18 +68,23 @@ impl Writer {
         engine: &Engine,
         store: Arc<dyn ObjectStore>,
         key: &str,
-        options: PutOptions,
+        options: WriterOptions,
         limits: TransferLimits,
     ) -> Result<Writer> {
+        let limits = limits.with(options.part_size_bytes, None);
         let wanted = limits.part_size_bytes.max(PART_BYTES_MIN);
         let part_bytes = fitting_part(engine, wanted).max(PART_BYTES_MIN);
+        let max_in_flight = options.max_in_flight.unwrap_or(2 * limits.connections).max(1);
+        let plan = PutPlan::new(part_bytes, options.size_bytes)?;
         Ok(Writer {
             engine: engine.clone(),
             store,
             key: key.to_owned(),
-            options,
-            limits,
-            plan: PutPlan::new(part_bytes, None)?,
+            options: options.put,
+            size_bytes: options.size_bytes,
+            connections: limits.connections.min(max_in_flight),
+            max_in_flight,
+            plan: plan.growing_to(largest_part(engine, part_bytes)),
             staged: None,
             staged_bytes: 0,
             bytes_written: 0,
@@ -87,33 +98,11 @@ impl Writer {
     /// Appends bytes that are lent for the call; they are copied into the pool, which is counted.
     ///
     /// # Errors
-    /// The first failure of the upload.
+    /// The first failure of the upload, which every later call returns too.
     pub async fn write(&mut self, bytes: &[u8]) -> Result<()> {
-        self.check()?;
-        // A future that is dropped in between loses a part or takes some of the bytes only: the
-        // mark stays, and no later call can complete a torn object (DATA-2).
-        self.torn = true;
+        self.begin_change()?;
         let result = self.append(bytes).await;
-        self.torn = false;
-        result
-    }
-
-    async fn append(&mut self, mut bytes: &[u8]) -> Result<()> {
-        while !bytes.is_empty() {
-            let at = self.staged_bytes;
-            let lease = self.stage().await?;
-            let count = bytes.len().min(lease.capacity() - at);
-            let (now, later) = bytes.split_at(count);
-            let to = at..at + count;
-            let metrics = self.engine.counters().clone();
-            let lease = self.staged.as_mut().expect("staged a few lines ago");
-            metrics.copy_payload(CopyReason::Borrowed, now, &mut lease.as_mut_slice()[to]);
-            bytes = later;
-            self.staged_bytes += count;
-            self.bytes_written += count as u64;
-            self.flush_full().await?;
-        }
-        Ok(())
+        self.end_change(result)
     }
 
     /// Appends bytes that are given away. What lines up with a part is sent without a copy.
@@ -121,29 +110,38 @@ impl Writer {
     /// # Errors
     /// As [`Writer::write`].
     pub async fn write_owned(&mut self, bytes: Bytes) -> Result<()> {
-        self.check()?;
-        self.torn = true;
+        self.begin_change()?;
         let result = self.append_owned(bytes).await;
-        self.torn = false;
-        result
+        self.end_change(result)
     }
 
-    async fn append_owned(&mut self, mut bytes: Bytes) -> Result<()> {
-        while !bytes.is_empty() {
-            let part_bytes = usize::try_from(self.plan.next_part_bytes()).unwrap_or(usize::MAX);
-            if self.staged_bytes > 0 || bytes.len() < part_bytes {
-                let room = part_bytes - self.staged_bytes;
-                let copied = bytes.split_to(bytes.len().min(room));
-                self.append(&copied).await?;
-                continue;
-            }
-            let part = bytes.split_to(part_bytes);
-            self.bytes_written += part.len() as u64;
-            let request = self.cut(part.len(), false)?;
-            let span = 0..part.len();
-            self.submit(Part { request, buf: part.into(), span }).await?;
+    /// Memory of the pool to be filled in place and then committed, without a copy: at least 1 byte
+    /// and at most `len_bytes`, as much as is left of the part that is being filled.
+    ///
+    /// # Errors
+    /// As [`Writer::write`]; a length of 0.
+    pub async fn reserve(&mut self, len_bytes: usize) -> Result<Reserved<'_>> {
+        self.check()?;
+        if len_bytes == 0 {
+            let text = "there is nothing to fill in 0 bytes; reserve at least 1";
+            return Err(ErrorKind::InvalidInput(text.into()).into());
         }
-        Ok(())
+        if let Err(error) = self.stage(len_bytes).await {
+            self.board.fail(error.clone());
+            return Err(error);
+        }
+        let len = len_bytes.min(self.room());
+        Ok(Reserved { writer: self, len })
+    }
+
+    /// Waits until every part that is full is with the store. What is staged of the next part stays:
+    /// a store takes only the last part short.
+    ///
+    /// # Errors
+    /// As [`Writer::write`].
+    pub async fn flush(&mut self) -> Result<()> {
+        self.check()?;
+        self.board.wait(|state| (state.in_flight() == 0).then_some(())).await
     }
 
     /// Completes the object and tells what it is.
@@ -154,18 +152,19 @@ impl Writer {
         if let Err(error) = self.check() {
             return Err(self.failed(error).await);
         }
-        let rules = self.store.part_rules();
-        if self.upload.is_none() && rules.single_put {
+        let written = self.bytes_written;
+        if let Some(announced) = self.size_bytes.filter(|size| *size != written) {
+            let error =
+                PlanError::SizeMismatch { announced_bytes: announced, given_bytes: written };
+            return Err(self.failed(error.into()).await);
+        }
+        if self.upload.is_none() && self.store.part_rules().single_put {
             return self.put_whole().await;
         }
-        if self.staged_bytes > 0 {
-            let request = self.cut(self.staged_bytes, true)?;
-            self.submit_staged(request).await?;
+        if let Err(error) = self.submit_last().await {
+            return Err(self.failed(error).await);
         }
-        self.plan.finish()?;
-        self.start_upload()?;
-        let written = self.plan.cut_bytes();
-        self.board.change(|state| state.closed = Some(written));
+        self.board.change(|state| state.close(written));
         self.ended = true;
         match self.upload.take().expect("started a few lines ago").await {
             Ok(result) => result,
@@ -193,7 +192,7 @@ impl Writer {
     /// # Errors
     /// As there; [`hydrant_engine::Error::WouldDeadlock`] on a core.
     pub fn write_wait(&mut self, bytes: &[u8]) -> Result<()> {
-        hydrant_engine::block_on(self.write(bytes))?
+        block_on(self.write(bytes))?
     }
 
     /// [`Writer::write_owned`], blocking this thread.
@@ -201,7 +200,23 @@ impl Writer {
     /// # Errors
     /// As there; [`hydrant_engine::Error::WouldDeadlock`] on a core.
     pub fn write_owned_wait(&mut self, bytes: Bytes) -> Result<()> {
-        hydrant_engine::block_on(self.write_owned(bytes))?
+        block_on(self.write_owned(bytes))?
+    }
+
+    /// [`Writer::reserve`], blocking this thread.
+    ///
+    /// # Errors
+    /// As there; [`hydrant_engine::Error::WouldDeadlock`] on a core.
+    pub fn reserve_wait(&mut self, len_bytes: usize) -> Result<Reserved<'_>> {
+        block_on(self.reserve(len_bytes))?
+    }
+
+    /// [`Writer::flush`], blocking this thread.
+    ///
+    /// # Errors
+    /// As there; [`hydrant_engine::Error::WouldDeadlock`] on a core.
+    pub fn flush_wait(&mut self) -> Result<()> {
+        block_on(self.flush())?
     }
 
     /// [`Writer::finish`], blocking this thread.
@@ -209,7 +224,7 @@ impl Writer {
     /// # Errors
     /// As there; [`hydrant_engine::Error::WouldDeadlock`] on a core.
     pub fn finish_wait(self) -> Result<ObjectMeta> {
-        hydrant_engine::block_on(self.finish())?
+        block_on(self.finish())?
     }
 
     fn check(&self) -> Result<()> {
@@ -218,6 +233,19 @@ impl Writer {
             return Err(ErrorKind::InvalidInput(text.into()).into());
         }
         self.board.failure().map_or(Ok(()), Err)
+    }
+
+    /// A future that is dropped in the middle of a change loses a part or takes some of the bytes
+    /// only: the mark stays, and no later call can complete a torn object (DATA-2).
+    fn begin_change(&mut self) -> Result<()> {
+        self.check()?;
+        self.torn = true;
+        Ok(())
+    }
+
+    fn end_change(&mut self, result: Result<()>) -> Result<()> {
+        self.torn = false;
+        result.inspect_err(|error| self.board.fail(error.clone()))
     }
 
     /// The error of an upload that has failed: what the abort says is part of it.
@@ -233,46 +261,103 @@ impl Writer {
         }
     }
 
-    /// The lease that is being filled; waits in line for one when there is none.
-    async fn stage(&mut self) -> Result<&mut Lease> {
-        if self.staged.is_none() {
-            let bytes = self.plan.next_part_bytes();
-            let wait = move |core: Core| async move { memory(&core, bytes).await };
-            self.staged = Some(Task::run(&self.engine, wait).await?);
-            self.staged_bytes = 0;
-        }
-        Ok(self.staged.as_mut().expect("filled a line ago"))
-    }
-
-    async fn flush_full(&mut self) -> Result<()> {
-        if self.staged_bytes as u64 == self.plan.next_part_bytes() {
-            let request = self.cut(self.staged_bytes, false)?;
-            self.submit_staged(request).await?;
+    async fn append(&mut self, mut bytes: &[u8]) -> Result<()> {
+        while !bytes.is_empty() {
+            self.stage(bytes.len()).await?;
+            let (now, later) = bytes.split_at(bytes.len().min(self.room()));
+            let to = self.staged_bytes..self.staged_bytes + now.len();
+            let lease = self.staged.as_mut().expect("staged two lines ago");
+            let memory = &mut lease.as_mut_slice()[to];
+            self.engine.counters().copy_payload(CopyReason::Borrowed, now, memory);
+            self.appended(now.len()).await?;
+            bytes = later;
         }
         Ok(())
     }
 
-    fn cut(&mut self, bytes: usize, ended: bool) -> Result<PartRequest> {
-        let cut = self.plan.cut(bytes as u64, ended)?;
-        cut.ok_or_else(|| ErrorKind::InvalidInput("a part that is not full".into()).into())
+    async fn append_owned(&mut self, mut bytes: Bytes) -> Result<()> {
+        while !bytes.is_empty() {
+            let part_bytes = self.part_bytes(bytes.len())?;
+            if self.staged_bytes > 0 || bytes.len() < part_bytes {
+                let copied = bytes.split_to(bytes.len().min(part_bytes - self.staged_bytes));
+                self.append(&copied).await?;
+                continue;
+            }
+            // A part of one's own: memory that was reserved for it and not used goes back.
+            self.staged = None;
+            let buf: Buf = bytes.split_to(part_bytes).into();
+            self.bytes_written += part_bytes as u64;
+            self.submit(buf, part_bytes, false).await?;
+        }
+        Ok(())
     }
 
-    async fn submit_staged(&mut self, request: PartRequest) -> Result<()> {
-        let span = 0..std::mem::take(&mut self.staged_bytes);
+    /// Waits in line for memory to fill, unless there is some; `more_bytes` are about to come.
+    async fn stage(&mut self, more_bytes: usize) -> Result<()> {
+        let bytes = self.part_bytes(more_bytes)? as u64;
+        if self.staged.is_none() {
+            let board = Arc::clone(&self.board);
+            let wait = move |core: Core| async move {
+                part_memory(&core, &board, bytes, |state| state.in_flight() > 0).await
+            };
+            self.staged = Some(Task::run(&self.engine, wait).await?);
+            self.staged_bytes = 0;
+        }
+        Ok(())
+    }
+
+    /// Bytes of the part that is being filled.
+    fn part_bytes(&self, more_bytes: usize) -> Result<usize> {
+        match self.plan.next_part_bytes() {
+            0 => Err(PlanError::SizeMismatch {
+                announced_bytes: self.bytes_written,
+                given_bytes: self.bytes_written.saturating_add(more_bytes as u64),
+            }
+            .into()),
+            bytes => Ok(usize::try_from(bytes).unwrap_or(usize::MAX)),
+        }
+    }
+
+    /// Bytes that are left to fill of what is staged.
+    fn room(&self) -> usize {
+        self.plan.next_part_bytes() as usize - self.staged_bytes
+    }
+
+    /// Takes note of bytes behind those that were staged, and sends the part when it is full.
+    async fn appended(&mut self, bytes: usize) -> Result<()> {
+        self.staged_bytes += bytes;
+        self.bytes_written += bytes as u64;
+        match self.room() {
+            0 => self.submit_staged(false).await,
+            _ => Ok(()),
+        }
+    }
+
+    async fn submit_last(&mut self) -> Result<()> {
+        if self.staged_bytes > 0 {
+            self.submit_staged(true).await?;
+        }
+        self.plan.finish()?;
+        self.start_upload()
+    }
+
+    async fn submit_staged(&mut self, last: bool) -> Result<()> {
+        let len = std::mem::take(&mut self.staged_bytes);
         let mut lease = self.staged.take().expect("a part was staged");
-        lease.set_len(span.end);
-        self.submit(Part { request, buf: lease.into(), span }).await
+        lease.set_len(len);
+        self.submit(lease.into(), len, last).await
     }
 
-    /// Hands a part to the workers; waits while each of them has one more to do.
-    async fn submit(&mut self, part: Part) -> Result<()> {
+    /// Hands a part to the workers; waits while as many as may be are in flight.
+    async fn submit(&mut self, buf: Buf, len: usize, last: bool) -> Result<()> {
+        let request = self.plan.cut(len as u64, last)?.expect("a part is cut when it is full");
         self.start_upload()?;
-        let queued_max = self.limits.connections;
-        let mut part = Some(part);
+        let (mut part, in_flight_max) =
+            (Some(Part { request, buf, span: 0..len }), self.max_in_flight);
         self.board
             .wait(|state| {
-                if state.queue.len() < queued_max {
-                    state.queue.extend(part.take());
+                if state.in_flight() < in_flight_max {
+                    part.take().into_iter().for_each(|part| state.push(part));
                 }
                 part.is_none().then_some(())
             })
@@ -283,14 +368,15 @@ impl Writer {
         if self.upload.is_some() {
             return Ok(());
         }
-        let job = Job {
+        let sending = Sending {
             store: Arc::clone(&self.store),
             key: self.key.clone(),
+            size_bytes: self.size_bytes,
             options: self.options.clone(),
             board: Arc::clone(&self.board),
-            connections: self.limits.connections,
+            workers: self.connections,
         };
-        let task = self.engine.on_any_core(move |core| async move { job.run(&core).await })?;
+        let task = self.engine.on_any_core(move |core| async move { sending.run(&core).await })?;
         self.upload = Some(task);
         Ok(())
     }
@@ -324,75 +410,48 @@ impl Drop for Writer {
     }
 }
 
-/// The part of a writer that runs on the cores.
-struct Job {
-    store: Arc<dyn ObjectStore>,
-    key: String,
-    options: PutOptions,
-    board: Arc<Board<State>>,
-    connections: usize,
-}
-
-impl Job {
-    /// The writer waits for room on the board: it must hear of it when this ends in any other way
-    /// than by success.
-    async fn run(self, core: &Core) -> Result<ObjectMeta> {
-        let mut result = None;
-        self.board
-            .run(async {
-                let ended = self.run_inner(core).await;
-                let failure = ended.as_ref().err().cloned();
-                result = Some(ended);
-                failure.map_or(Ok(()), Err)
-            })
-            .await;
-        result.expect("set when the task ended")
+impl Reserved<'_> {
+    /// The memory. It holds whatever its last owner left.
+    pub fn as_mut_slice(&mut self) -> &mut [u8] {
+        let at = self.writer.staged_bytes;
+        let lease = self.writer.staged.as_mut().expect("staged when it was reserved");
+        &mut lease.as_mut_slice()[at..at + self.len]
     }
 
-    async fn run_inner(&self, core: &Core) -> Result<ObjectMeta> {
-        let begun = UploadGuard::begin(core, &self.store, &self.key, None, &self.options);
-        let guard = begun.await?;
-        match self.work_all(core, &guard).await {
-            Ok(tags) => guard.complete(&tags).await,
-            Err(error) => Err(guard.abort(error).await),
-        }
+    /// Bytes that can be filled.
+    #[expect(clippy::len_without_is_empty, reason = "it is never empty")]
+    pub fn len(&self) -> usize {
+        self.len
     }
 
-    /// The tags of all parts, which must be the whole of what was written (DATA-2).
-    async fn work_all(&self, core: &Core, guard: &UploadGuard) -> Result<Vec<PartTag>> {
-        let mut tasks = Vec::with_capacity(self.connections);
-        for number in 0..self.connections {
-            let (board, upload) = (Arc::clone(&self.board), guard.upload());
-            let start = move |core: Core| async move {
-                board.run(work(&core, &board, &*upload)).await;
-            };
-            tasks.push(core.engine().on_core(core.index() + number, start)?);
+    /// Appends the first `len_bytes` of it to the stream.
+    ///
+    /// # Errors
+    /// As [`Writer::write`]; more bytes than were reserved, which appends nothing.
+    pub async fn commit(self, len_bytes: usize) -> Result<()> {
+        if len_bytes > self.len {
+            let text = format!("{len_bytes} bytes are committed of {} reserved ones", self.len);
+            return Err(ErrorKind::InvalidInput(text).into());
         }
-        for task in tasks {
-            task.await?;
-        }
-        if let Some(error) = self.board.failure() {
-            return Err(error);
-        }
-        let (mut tags, written) =
-            self.board.look(|state| (std::mem::take(&mut state.tags), state.closed));
-        tags.sort_by_key(|tag| tag.part.index);
-        size_of_parts(&self.store.uri_of(&self.key), &tags, written)?;
-        Ok(tags)
+        self.writer.begin_change()?;
+        let result = self.writer.appended(len_bytes).await;
+        self.writer.end_change(result)
+    }
+
+    /// [`Reserved::commit`], blocking this thread.
+    ///
+    /// # Errors
+    /// As there; [`hydrant_engine::Error::WouldDeadlock`] on a core.
+    pub fn commit_wait(self, len_bytes: usize) -> Result<()> {
+        block_on(self.commit(len_bytes))?
     }
 }
 
-async fn work(core: &Core, board: &Board<State>, upload: &dyn crate::store::Upload) -> Result<()> {
-    loop {
-        let next = board.wait(|state| match state.queue.pop_front() {
-            Some(part) => Some(Some(part)),
-            None => state.closed.map(|_| None),
-        });
-        let Some(Part { request, buf, span }) = next.await? else { return Ok(()) };
-        let (tag, buf) = upload.put_part(core, request, buf, span).await;
-        drop(buf);
-        let tag: Result<PartTag, Error> = tag;
-        let tag = tag?;
-        board.change(|state| state.tags.push(tag));
-    }
+/// The largest part that parts may grow to: the pool holds two of them.
+fn largest_part(engine: &Engine, part_bytes: u64) -> u64 {
+    let fits = |bytes: u64| {
+        usize::try_from(bytes).is_ok_and(|bytes| engine.pool().capacity_for(bytes) >= 2)
+    };
+    let grown = std::iter::successors(Some(part_bytes), |bytes| bytes.checked_mul(2));
+    grown.take_while(|bytes| fits(*bytes)).last().unwrap_or(part_bytes)
 }

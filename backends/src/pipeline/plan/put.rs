@@ -21,6 +21,8 @@ const GROWN_PART_BYTES_MAX: u64 = 1 << 30;
 pub struct PutPlan {
     first_part_bytes: u64,
     known_size_bytes: Option<u64>,
+    /// Where parts of an upload of unknown size stop growing.
+    grown_part_bytes_max: u64,
     cut_parts: u64,
     cut_bytes: u64,
     /// A part that is shorter than the plan's has been cut: nothing can follow it.
@@ -41,13 +43,22 @@ impl PutPlan {
         let size_bytes = known_size_bytes.unwrap_or(0);
         refuse_too_large(size_bytes)?;
         let needed = align_up(size_bytes.div_ceil(PARTS_MAX));
+        let first_part_bytes = align_up(part_size_bytes).max(PART_BYTES_MIN).max(needed);
         Ok(Self {
-            first_part_bytes: align_up(part_size_bytes).max(PART_BYTES_MIN).max(needed),
+            first_part_bytes,
             known_size_bytes,
+            grown_part_bytes_max: GROWN_PART_BYTES_MAX.max(first_part_bytes),
             cut_parts: 0,
             cut_bytes: 0,
             ended: false,
         })
+    }
+
+    /// The same with parts that never grow beyond `part_bytes`, for whoever has no memory for larger
+    /// ones; the object then ends at 10,000 of them.
+    pub fn growing_to(self, part_bytes: u64) -> Self {
+        let most = part_bytes.min(self.grown_part_bytes_max).max(self.first_part_bytes);
+        Self { grown_part_bytes_max: most, ..self }
     }
 
     /// Size of part `number`, counted from 1, in bytes. The last part may be shorter.
@@ -56,8 +67,7 @@ impl PutPlan {
             return self.first_part_bytes;
         }
         let doublings = number.saturating_sub(1).min(PARTS_MAX) / GROW_EVERY_PARTS;
-        let grown = self.first_part_bytes << doublings;
-        grown.min(GROWN_PART_BYTES_MAX.max(self.first_part_bytes))
+        (self.first_part_bytes << doublings).min(self.grown_part_bytes_max)
     }
 
     /// How many bytes to gather for the next part; fewer where a known size ends sooner.
@@ -88,6 +98,9 @@ impl PutPlan {
         }
         if self.ended {
             return Err(PlanError::AfterLast);
+        }
+        if self.cut_parts == PARTS_MAX {
+            return Err(PlanError::TooManyParts { parts_max: PARTS_MAX, part_bytes: wanted });
         }
         let part = PartRequest { index: self.cut_parts, offset: self.cut_bytes, len };
         self.ended = len < self.part_size_at(part.number());
@@ -177,6 +190,20 @@ mod tests {
         assert_eq!(beyond[0].len, PART + PART_ALIGN_BYTES);
         let largest = known(1, OBJECT_BYTES_MAX);
         assert!(largest.len() as u64 <= PARTS_MAX && largest[0].len < 600 << 20);
+    }
+
+    #[test]
+    fn parts_that_may_not_grow_end_at_the_last_one() {
+        let mut plan = PutPlan::new(PART, None).unwrap().growing_to(3 * PART);
+        assert_eq!(plan.part_size_at(501), 2 * PART);
+        assert_eq!(plan.part_size_at(PARTS_MAX), 3 * PART);
+        for _ in 0..PARTS_MAX {
+            plan.cut(3 * PART, false).unwrap().unwrap();
+        }
+        let refused = PlanError::TooManyParts { parts_max: PARTS_MAX, part_bytes: 3 * PART };
+        assert_eq!(plan.cut(3 * PART, false), Err(refused));
+        let kept = PutPlan::new(PART, None).unwrap().growing_to(1);
+        assert_eq!(kept.part_size_at(PARTS_MAX), PART);
     }
 
     #[test]

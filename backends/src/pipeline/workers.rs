@@ -1,0 +1,79 @@
+//! The workers of a pipeline: one shape for all of them.
+//!
+//! Each is the same future on the next core in turn. It takes memory first and a part then, so that
+//! a part which has been taken always has what it needs to end (POOL-1).
+
+use std::future::Future;
+use std::sync::Arc;
+
+use hydrant_engine::{Core, Error as EngineError, Lease, PoolError, TicketRequest};
+
+use super::board::Board;
+use crate::error::{ErrorKind, Result};
+
+/// Runs `work` `count` times at once, on this core and those after it, until all have ended. The
+/// first failure of any ends the others and is the result.
+pub(super) async fn run_workers<T, F>(
+    core: &Core,
+    board: &Arc<Board<T>>,
+    count: usize,
+    work: impl Fn(Core) -> F + Clone + Send + 'static,
+) -> Result<()>
+where
+    T: Send + 'static,
+    F: Future<Output = Result<()>> + 'static,
+{
+    let mut others = Vec::with_capacity(count.saturating_sub(1));
+    for number in 1..count {
+        let (board, work) = (Arc::clone(board), work.clone());
+        let start = move |core: Core| async move { board.run(work(core)).await };
+        others.push(core.engine().on_core(core.index() + number, start)?);
+    }
+    if count > 0 {
+        board.run(work(core.clone())).await;
+    }
+    for other in others {
+        other.await?;
+    }
+    board.failure().map_or(Ok(()), Err)
+}
+
+/// How many workers a pipeline of `parts` parts keeps busy.
+pub(super) fn workers_for(parts: u64, connections: usize) -> usize {
+    connections.min(usize::try_from(parts).unwrap_or(usize::MAX))
+}
+
+/// One lease for a part of the pipeline of `board`.
+///
+/// A wait that grows too long is an error that names who holds the memory, unless some of it
+/// `comes_back` by what this pipeline does itself: parts that are moving are watched by their own
+/// clocks, and never ended by this one (TIME-1).
+///
+/// # Errors
+/// [`PoolError::Exhausted`] and its kin; the failure of the pipeline.
+pub(super) async fn part_memory<T>(
+    core: &Core,
+    board: &Board<T>,
+    bytes: u64,
+    comes_back: impl Fn(&T) -> bool,
+) -> Result<Lease> {
+    loop {
+        match board.unless_failed(memory(core, bytes)).await {
+            Err(error) if is_exhausted(error.kind()) && board.look(|state| comes_back(&*state)) => {
+            }
+            other => return other,
+        }
+    }
+}
+
+/// One lease for a part, waited for in line.
+pub(crate) async fn memory(core: &Core, bytes: u64) -> Result<Lease> {
+    let bytes_each = usize::try_from(bytes).unwrap_or(usize::MAX);
+    let request = TicketRequest { bytes_each, count: 1, label: "part" };
+    let mut ticket = core.ticket(request).await?;
+    Ok(ticket.take().expect("a ticket of one grants one"))
+}
+
+fn is_exhausted(kind: &ErrorKind) -> bool {
+    matches!(kind, ErrorKind::Engine(EngineError::Pool(PoolError::Exhausted { .. })))
+}
