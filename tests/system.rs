@@ -9,11 +9,13 @@
 //! - [`one_connection`]: small questions stay small.
 //! - [`s3_client`]: every operation of S3, and what servers do at times.
 //! - [`writer`], [`streams`]: how bytes leave and arrive, and who waits for whom.
+//! - [`deletes`], [`verify`]: what goes is gone, what is the same is the same.
 //! - [`boto3`]: a client of another make.
 
 #![cfg(test)]
 
 mod boto3;
+mod deletes;
 mod failures;
 mod kill;
 mod leftovers;
@@ -23,4 +25,5 @@ mod pool;
 mod round_trips;
 mod s3_client;
 mod streams;
+mod verify;
 mod writer;

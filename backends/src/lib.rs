@@ -56,7 +56,8 @@ pub use hydrant_engine as engine;
 pub use mem::MemConfig;
 pub use object::{Etag, ListEntry, ListPage, ListRequest, ObjectMeta, PutOptions};
 pub use pipeline::{
-    CopyOptions, CopyReport, GetOptions, GetStream, Listing, Piece, PieceStream, Reserved,
-    TransferLimits, Writer, WriterOptions, copy,
+    CopyOptions, CopyReport, DeleteOptions, DeleteReport, GetOptions, GetStream, Listing,
+    OnDeleted, Outcome, Piece, PieceStream, Reserved, TransferLimits, VerifyOptions, VerifyReport,
+    Writer, WriterOptions, copy, verify,
 };
 pub use store::{LocalFuture, ObjectStore, PartRead, PartRules, PartTag, ReadInfo, Reader, Upload};

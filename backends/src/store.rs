@@ -60,6 +60,27 @@ pub trait ObjectStore: Any + Send + Sync + fmt::Debug + 'static {
     /// tells; S3 does not.
     fn delete<'a>(&'a self, core: &'a Core, key: &'a str) -> LocalFuture<'a, Result<()>>;
 
+    /// Keys that [`ObjectStore::delete_batch`] deletes with one request; 1 where each is one.
+    fn delete_batch_max(&self) -> usize {
+        1
+    }
+
+    /// Deletes several objects, at most [`ObjectStore::delete_batch_max`]; tells what came of each,
+    /// in their order. An error of the call itself says nothing of any of them.
+    fn delete_batch<'a>(
+        &'a self,
+        core: &'a Core,
+        keys: &'a [String],
+    ) -> LocalFuture<'a, Result<Vec<Result<()>>>> {
+        Box::pin(async move {
+            let mut outcomes = Vec::with_capacity(keys.len());
+            for key in keys {
+                outcomes.push(self.delete(core, key).await);
+            }
+            Ok(outcomes)
+        })
+    }
+
     /// One page of a listing. A page that fails is an error, never an empty page.
     fn list_page<'a>(
         &'a self,

@@ -11,7 +11,8 @@ use super::{Hydrant, Task};
 use crate::error::Result;
 use crate::object::{ListRequest, ObjectMeta, PutOptions};
 use crate::pipeline::{
-    self, GetOptions, GetStream, Listing, PieceStream, TransferLimits, Writer, WriterOptions,
+    self, DeleteOptions, DeleteReport, GetOptions, GetStream, Keys, Listing, PieceStream,
+    TransferLimits, Writer, WriterOptions,
 };
 use crate::s3::S3Client;
 use crate::store::ObjectStore;
@@ -155,6 +156,26 @@ impl Store {
     pub fn delete(&self, key: &str) -> Task<()> {
         let (store, key) = (Arc::clone(&self.inner), key.to_owned());
         Task::run(self.engine(), move |core| async move { store.delete(&core, &key).await })
+    }
+
+    /// Deletes the objects of these keys. One that cannot be deleted is in the report and stops none
+    /// of the others.
+    pub fn delete_keys(&self, keys: Vec<String>, options: DeleteOptions) -> Task<DeleteReport> {
+        let store = Arc::clone(&self.inner);
+        Task::run(self.engine(), move |core| async move {
+            pipeline::delete(&core, store, Keys::Named(keys), options).await
+        })
+    }
+
+    /// Deletes every object whose key begins with `prefix`, while the listing of them goes on. A
+    /// page of the listing that fails is the error of the whole: what was found before is deleted,
+    /// and nothing is known of the rest.
+    pub fn delete_prefix(&self, prefix: &str, options: DeleteOptions) -> Task<DeleteReport> {
+        let store = Arc::clone(&self.inner);
+        let request = ListRequest { prefix: prefix.to_owned(), ..ListRequest::default() };
+        Task::run(self.engine(), move |core| async move {
+            pipeline::delete(&core, store, Keys::Listed(request), options).await
+        })
     }
 
     /// Lists objects, a page at a time.

@@ -8,6 +8,7 @@
 
 mod board;
 mod copy;
+mod delete;
 mod each_part;
 mod fetch;
 mod get;
@@ -16,11 +17,15 @@ mod limits;
 mod listing;
 pub mod plan;
 mod sending;
+mod sums;
 mod upload;
+mod verify;
 mod workers;
 mod writer;
 
 pub use copy::{CopyOptions, CopyReport, Progress, copy};
+pub use delete::{DeleteOptions, DeleteReport, OnDeleted, Outcome};
+pub(crate) use delete::{Keys, delete};
 pub(crate) use fetch::frozen;
 pub use get::{GetOptions, GetStream, Piece, PieceStream};
 pub(crate) use get::{start as start_get, start_pieces};
@@ -28,5 +33,6 @@ pub(crate) use into::{read_into, read_range, read_whole};
 pub use limits::TransferLimits;
 pub use listing::Listing;
 pub use plan::{PartRequest, PlanError};
+pub use verify::{VerifyOptions, VerifyReport, verify};
 pub(crate) use workers::memory;
 pub use writer::{Reserved, Writer, WriterOptions};

@@ -11,6 +11,7 @@
 mod ahead;
 mod get;
 mod in_order;
+mod pace;
 mod put;
 
 use std::ops::Range;
@@ -20,6 +21,7 @@ use thiserror::Error;
 pub use ahead::ReadAhead;
 pub use get::{GetPlan, GetPlanConfig};
 pub use in_order::InOrder;
+pub use pace::{DELETES_MAX, DeletePace};
 pub use put::PutPlan;
 
 /// What every part size is a multiple of: a page, and the strictest alignment that `O_DIRECT`

@@ -4,10 +4,14 @@
 //! single write where the store prefers that. The first failure ends the writer and is what every
 //! later call returns; a writer that is dropped aborts its upload (DATA-3).
 
+mod reserved;
+
 use std::sync::Arc;
 
 use bytes::Bytes;
 use hydrant_engine::{Buf, CopyReason, Core, Engine, Lease, Task as EngineTask, block_on};
+
+pub use reserved::Reserved;
 
 use super::board::Board;
 use super::fetch::fitting_part;
@@ -54,13 +58,6 @@ pub struct Writer {
     /// A write was dropped before it ended.
     torn: bool,
     ended: bool,
-}
-
-/// Memory of a part that is being filled, to be filled in place. Dropping it appends nothing.
-#[derive(Debug)]
-pub struct Reserved<'a> {
-    writer: &'a mut Writer,
-    len: usize,
 }
 
 impl Writer {
@@ -131,7 +128,7 @@ impl Writer {
             return Err(error);
         }
         let len = len_bytes.min(self.room());
-        Ok(Reserved { writer: self, len })
+        Ok(Reserved::new(self, len))
     }
 
     /// Waits until every part that is full is with the store. What is staged of the next part stays:
@@ -407,43 +404,6 @@ impl Drop for Writer {
             let gone = ErrorKind::Engine(hydrant_engine::Error::Cancelled);
             self.board.fail(gone.into());
         }
-    }
-}
-
-impl Reserved<'_> {
-    /// The memory. It holds whatever its last owner left.
-    pub fn as_mut_slice(&mut self) -> &mut [u8] {
-        let at = self.writer.staged_bytes;
-        let lease = self.writer.staged.as_mut().expect("staged when it was reserved");
-        &mut lease.as_mut_slice()[at..at + self.len]
-    }
-
-    /// Bytes that can be filled.
-    #[expect(clippy::len_without_is_empty, reason = "it is never empty")]
-    pub fn len(&self) -> usize {
-        self.len
-    }
-
-    /// Appends the first `len_bytes` of it to the stream.
-    ///
-    /// # Errors
-    /// As [`Writer::write`]; more bytes than were reserved, which appends nothing.
-    pub async fn commit(self, len_bytes: usize) -> Result<()> {
-        if len_bytes > self.len {
-            let text = format!("{len_bytes} bytes are committed of {} reserved ones", self.len);
-            return Err(ErrorKind::InvalidInput(text).into());
-        }
-        self.writer.begin_change()?;
-        let result = self.writer.appended(len_bytes).await;
-        self.writer.end_change(result)
-    }
-
-    /// [`Reserved::commit`], blocking this thread.
-    ///
-    /// # Errors
-    /// As there; [`hydrant_engine::Error::WouldDeadlock`] on a core.
-    pub fn commit_wait(self, len_bytes: usize) -> Result<()> {
-        block_on(self.commit(len_bytes))?
     }
 }
 

@@ -14,7 +14,8 @@ use std::thread;
 
 use common::*;
 
-const COMMANDS: [&str; 9] = ["demo", "bench", "serve", "cp", "ls", "stat", "cat", "rm", "doctor"];
+const COMMANDS: [&str; 10] =
+    ["demo", "bench", "serve", "cp", "ls", "stat", "cat", "rm", "verify", "doctor"];
 
 #[test]
 fn help_teaches_and_succeeds() {

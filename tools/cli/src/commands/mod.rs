@@ -13,6 +13,7 @@ mod ls;
 mod rm;
 mod serve;
 mod stat;
+mod verify;
 
 use clap::Subcommand;
 
@@ -31,6 +32,7 @@ pub enum Command {
     Stat(stat::Args),
     Cat(cat::Args),
     Rm(rm::Args),
+    Verify(verify::Args),
     Doctor(doctor::Args),
 }
 
@@ -46,6 +48,7 @@ impl Command {
             Command::Stat(_) => "stat",
             Command::Cat(_) => "cat",
             Command::Rm(_) => "rm",
+            Command::Verify(_) => "verify",
             Command::Doctor(_) => "doctor",
         }
     }
@@ -62,6 +65,7 @@ pub fn run(command: Command, options: &Options) -> Result<(), Failure> {
         Command::Stat(args) => signals::run(stat::run(args, options)),
         Command::Cat(args) => signals::run(cat::run(args, options)),
         Command::Rm(args) => signals::run(rm::run(args, options)),
+        Command::Verify(args) => signals::run(verify::run(args, options)),
         Command::Doctor(args) => signals::run(doctor::run(args, options)),
     }
 }

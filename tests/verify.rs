@@ -1,0 +1,94 @@
+//! Checksums that are taken on the way, and comparing what lies in two stores.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+
+use hydrant::{Class, CopyOptions, Crc64, VerifyOptions, copy, verify};
+use hydrant_tests::{BUCKET, PART, Peer, World, noise, program};
+
+const SCHEMES: [&str; 4] = ["s3", "file", "direct", "mem"];
+
+#[test]
+fn copies_tell_the_checksum_that_both_ends_have() {
+    let world = World::new();
+    let hydrant = world.client();
+    for size in [0, 1, PART, 3 * PART + 7] {
+        let data = noise(size as u64, size);
+        std::fs::write(world.file("source"), &data).expect("a file");
+        let source = hydrant.locate(&world.uri("file", "source")).expect("a URI");
+        for scheme in SCHEMES {
+            let target = hydrant.locate(&world.uri(scheme, "target")).expect("a URI");
+            let copied = copy(&source, &target, CopyOptions::default()).wait().expect("copied");
+            assert_eq!(copied.crc64nvme, Crc64::of(&data), "{target}");
+            // In parts of another size than those of the copy.
+            let part_size_bytes = Some(PART as u64 / 3);
+            let how = VerifyOptions { part_size_bytes, ..VerifyOptions::default() };
+            let same = verify(&source, &target, how).wait().expect("the same");
+            let told = (same.bytes, same.crc64nvme, same.healed_parts);
+            assert_eq!(told, (size as u64, Crc64::of(&data), 0), "{target}");
+        }
+    }
+}
+
+#[test]
+fn a_difference_is_told_with_its_place() {
+    let world = World::new();
+    let hydrant = world.client();
+    let mut data = noise(1, 3 * PART);
+    std::fs::write(world.file("one"), &data).expect("a file");
+    data[2 * PART + 5] ^= 1;
+    std::fs::write(world.object("other"), &data).expect("an object");
+    std::fs::write(world.object("short"), &data[..PART]).expect("an object");
+    let at = |scheme, name| hydrant.locate(&world.uri(scheme, name)).expect("a URI");
+    let differ = |name| {
+        let how = VerifyOptions::default();
+        verify(&at("file", "one"), &at("s3", name), how).wait().expect_err("they differ")
+    };
+    let error = differ("other");
+    assert_eq!(error.class(), Class::Integrity);
+    let range = format!("bytes {}..{} differ", 2 * PART, 3 * PART);
+    assert!(error.to_string().contains(&range), "{error}");
+    let error = differ("short");
+    assert_eq!(error.class(), Class::Integrity);
+    assert!(error.to_string().contains(&format!("it has {PART} bytes")), "{error}");
+    assert!(differ("missing").is_not_found());
+
+    let one = world.file("one").display().to_string();
+    let output = program(&world, &["verify", &one, &format!("s3://{BUCKET}/other")]).output();
+    assert_eq!(output.expect("ended").status.code(), Some(6));
+    let output = program(&world, &["verify", &one, &one]).output().expect("ended");
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success() && text.starts_with("same 15 MiB CRC-64/NVME "), "{text}");
+}
+
+#[test]
+fn a_part_that_came_broken_once_is_read_again() {
+    let world = World::new();
+    let data = Arc::new(noise(1, 3 * PART));
+    std::fs::write(world.file("whole"), &**data).expect("a file");
+    let broken = Arc::new(AtomicUsize::new(0));
+    let (body, count) = (Arc::clone(&data), Arc::clone(&broken));
+    let peer = Peer::start(move |seen, wire| {
+        let (first, last) = seen.range().expect("a ranged GET");
+        let last = last.min(body.len() - 1);
+        let mut part = body[first..=last].to_vec();
+        if first == PART && count.fetch_add(1, SeqCst) == 0 {
+            part[9] ^= 0x80;
+        }
+        let head = format!(
+            "HTTP/1.1 206 Partial Content\r\nETag: \"v\"\r\nContent-Length: {}\r\n\
+             Content-Range: bytes {first}-{last}/{}\r\n\r\n",
+            part.len(),
+            body.len()
+        );
+        wire.send(head.as_bytes())?;
+        wire.send(&part)
+    });
+    let hydrant = world.client();
+    let from = peer.url().replace("http://", "s3://");
+    let source = hydrant.locate(&format!("{from}/{BUCKET}/source")).expect("a URI");
+    let whole = hydrant.locate(&world.uri("file", "whole")).expect("a URI");
+    let report = verify(&source, &whole, VerifyOptions::default()).wait().expect("healed");
+    assert_eq!((report.healed_parts, report.crc64nvme), (1, Crc64::of(&data)));
+    assert_eq!(broken.load(SeqCst), 2, "read again once");
+}
