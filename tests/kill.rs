@@ -11,6 +11,7 @@ use hydrant_tests::{BUCKET, Dice, World, noise, program};
 const SIZE: usize = 12 << 20;
 /// Bytes of a second and connection: four connections take 0.75 s for an object.
 const PACE: u64 = 4 << 20;
+/// How many programs are killed in each test; `HYDRANT_KILLS` changes it.
 const KILLS: usize = 20;
 /// Programs that run at the same time.
 const AT_ONCE: usize = 5;
@@ -27,7 +28,7 @@ fn a_download_that_is_killed_shows_nothing_or_the_whole_file() {
         copy(&world, &source, &target)
     });
     let whole =
-        (0..KILLS).filter(|number| is_whole(&world.file(&format!("target-{number}")), &data));
+        (0..kills()).filter(|number| is_whole(&world.file(&format!("target-{number}")), &data));
     expect_kills(killed, whole.count());
     // A killed program cannot clean up; whoever comes later is not in the way of what it left.
     let target = world.uri("file", "target-0");
@@ -44,12 +45,40 @@ fn an_upload_that_is_killed_shows_nothing_or_the_whole_object() {
     let killed =
         kill_many(|number| copy(&world, &source, &format!("s3://{BUCKET}/target-{number}")));
     let whole =
-        (0..KILLS).filter(|number| is_whole(&world.object(&format!("target-{number}")), &data));
+        (0..kills()).filter(|number| is_whole(&world.object(&format!("target-{number}")), &data));
     expect_kills(killed, whole.count());
     assert!(
         copy(&world, &source, &format!("s3://{BUCKET}/target-0")).wait().expect("ended").success()
     );
     assert!(is_whole(&world.object("target-0"), &data));
+}
+
+#[test]
+fn a_download_that_is_killed_again_and_again_is_carried_on_to_its_end() {
+    let world = slow_world();
+    let data = noise(3, SIZE);
+    fs::write(world.object("source"), &data).expect("an object");
+    let (source, target) = (format!("s3://{BUCKET}/source"), world.uri("file", "target"));
+    let mut dice = Dice::of_the_day();
+    let mut killed = 0;
+    for _ in 0..kills() {
+        let child = start(&world, &source, &target, &["--resume"]);
+        killed += usize::from(was_killed(child, Duration::from_millis(dice.below(900))));
+        if is_whole(&world.file("target"), &data) {
+            fs::remove_file(world.file("target")).expect("removed");
+        }
+        assert!(world.files() <= 2, "a temporary and its journal, and nothing else");
+    }
+    assert!(killed > 0, "no program was killed at work");
+    let mut last = start(&world, &source, &target, &["--resume"]);
+    assert!(last.wait().expect("ended").success());
+    assert!(is_whole(&world.file("target"), &data));
+    assert_eq!(world.files(), 1, "neither temporary nor journal");
+}
+
+fn kills() -> usize {
+    let given = std::env::var("HYDRANT_KILLS").ok();
+    given.map_or(KILLS, |text| text.parse().expect("HYDRANT_KILLS is a number"))
 }
 
 fn slow_world() -> World {
@@ -59,9 +88,13 @@ fn slow_world() -> World {
 }
 
 fn copy(world: &World, source: &str, target: &str) -> Child {
+    start(world, source, target, &[])
+}
+
+fn start(world: &World, source: &str, target: &str, more: &[&str]) -> Child {
     let arguments = ["cp", source, target, "--pool", "64MiB", "--cores", "1", "--part-size"];
-    let more = ["5MiB", "--connections", "3", "--quiet"];
-    let mut command = program(world, &[&arguments[..], &more[..]].concat());
+    let limits = ["5MiB", "--connections", "3", "--quiet"];
+    let mut command = program(world, &[&arguments[..], &limits[..], more].concat());
     command.stderr(Stdio::null()).spawn().expect("the program starts")
 }
 
@@ -69,13 +102,13 @@ fn copy(world: &World, source: &str, target: &str) -> Child {
 /// were still at work then.
 fn kill_many(start: impl Fn(usize) -> Child + Sync) -> usize {
     let mut dice = Dice::of_the_day();
-    let moments: Vec<_> = (0..KILLS).map(|_| Duration::from_millis(dice.below(1500))).collect();
+    let moments: Vec<_> = (0..kills()).map(|_| Duration::from_millis(dice.below(1500))).collect();
     let (start, moments) = (&start, &moments);
     thread::scope(|scope| {
         let runs: Vec<_> = (0..AT_ONCE)
             .map(|run| {
                 scope.spawn(move || {
-                    let mine = (run..KILLS).step_by(AT_ONCE);
+                    let mine = (run..kills()).step_by(AT_ONCE);
                     mine.filter(|number| was_killed(start(*number), moments[*number])).count()
                 })
             })
@@ -113,5 +146,9 @@ fn is_whole(path: &Path, data: &[u8]) -> bool {
 /// has shown nothing.
 fn expect_kills(killed: usize, whole: usize) {
     assert!(killed > 0, "no program was killed at work");
-    assert!(whole >= KILLS - killed, "{whole} are whole, and {killed} of {KILLS} were killed");
+    assert!(
+        whole >= kills() - killed,
+        "{whole} are whole, and {killed} of {} were killed",
+        kills()
+    );
 }

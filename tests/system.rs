@@ -4,6 +4,7 @@
 //! - [`failures`]: what a client makes of servers that break the rules.
 //! - [`leftovers`]: what is given up leaves nothing.
 //! - [`pool`]: the limit of memory, and who waits for whom.
+//! - [`resume`]: what an earlier copy left is carried on.
 //! - [`kill`]: the program is killed at any moment.
 //! - [`memory`]: the program's memory while it moves much more than that.
 //! - [`one_connection`]: small questions stay small.
@@ -22,6 +23,7 @@ mod leftovers;
 mod memory;
 mod one_connection;
 mod pool;
+mod resume;
 mod round_trips;
 mod s3_client;
 mod streams;

@@ -12,7 +12,8 @@ use std::sync::Arc;
 
 use hydrant_engine::{Buf, Core};
 
-use crate::error::Result;
+use crate::checksum::Crc64;
+use crate::error::{ErrorKind, Result};
 use crate::object::{Etag, ListPage, ListRequest, ObjectMeta, PutOptions};
 use crate::pipeline::PartRequest;
 
@@ -55,6 +56,24 @@ pub trait ObjectStore: Any + Send + Sync + fmt::Debug + 'static {
         size_bytes: Option<u64>,
         options: &'a PutOptions,
     ) -> LocalFuture<'a, Result<Arc<dyn Upload>>>;
+
+    /// Carries on the upload to `key` that an earlier transfer of the same `source` left behind, or
+    /// begins one that can be carried on. What is given up stays until it is carried on or aborted.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::Unsupported`] where the store keeps nothing.
+    fn resume_upload<'a>(
+        &'a self,
+        _core: &'a Core,
+        key: &'a str,
+        _source: &'a UploadSource,
+        _options: &'a PutOptions,
+    ) -> LocalFuture<'a, Result<Resumed>> {
+        Box::pin(async move {
+            let text = format!("what was moved to {} cannot be carried on later", self.uri_of(key));
+            Err(ErrorKind::Unsupported(text).into())
+        })
+    }
 
     /// Deletes an object. One that is not there is [`crate::ErrorKind::NotFound`] where the store
     /// tells; S3 does not.
@@ -142,8 +161,55 @@ pub trait Upload: Send + Sync + fmt::Debug + 'static {
         tags: &'a [PartTag],
     ) -> LocalFuture<'a, Result<ObjectMeta>>;
 
+    /// Whether a part came in an earlier transfer and is still what it was then; `buf` is memory of
+    /// the part's length to look with, and comes back.
+    fn kept_part<'a>(
+        &'a self,
+        _core: &'a Core,
+        _part: PartRequest,
+        buf: Buf,
+    ) -> LocalFuture<'a, (Result<Option<KeptPart>>, Buf)> {
+        Box::pin(async move { (Ok(None), buf) })
+    }
+
+    /// Where what has come lies, for an upload that can be carried on; `None` for others.
+    fn kept_in(&self) -> Option<String> {
+        None
+    }
+
     /// Throws away what was uploaded (DATA-3).
     fn abort<'a>(&'a self, core: &'a Core) -> LocalFuture<'a, Result<()>>;
+}
+
+/// What is uploaded, as exactly as it takes to carry on later with the same.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UploadSource {
+    /// The object that is read.
+    pub uri: String,
+    /// Its version.
+    pub etag: Etag,
+    /// Its length in bytes.
+    pub size_bytes: u64,
+    /// Bytes of all parts but the last.
+    pub part_size_bytes: u64,
+}
+
+/// An upload that can be carried on.
+#[derive(Debug)]
+pub struct Resumed {
+    /// The upload.
+    pub upload: Arc<dyn Upload>,
+    /// Why what was there could not be carried on; `None` where it can, or where nothing was there.
+    pub began_anew: Option<String>,
+}
+
+/// A part that came in an earlier transfer.
+#[derive(Debug, Clone, Copy)]
+pub struct KeptPart {
+    /// As [`Upload::put_part`] would give it.
+    pub tag: PartTag,
+    /// The checksum of its bytes.
+    pub crc64nvme: Crc64,
 }
 
 /// What a store gave for one part.

@@ -1,5 +1,6 @@
 //! Which keys can be paths, and the names of temporaries.
 
+use crate::checksum::Crc64;
 use crate::error::{ErrorKind, Result};
 
 /// Bytes of one name in a path (`NAME_MAX`, the same in all of Linux's file systems).
@@ -13,6 +14,9 @@ const TEMPORARY_MARK: &str = ".hydrant-";
 
 /// How temporaries end.
 const TEMPORARY_END: &str = ".tmp";
+
+/// How journals of kept temporaries end.
+const JOURNAL_END: &str = ".jnl";
 
 /// Hexadecimal digits in the name of a temporary.
 const TEMPORARY_DIGITS: usize = 16;
@@ -61,9 +65,20 @@ pub(super) fn temporary_name(name: &str, random: u64) -> String {
     format!(".{kept}{TEMPORARY_MARK}{random:016x}{TEMPORARY_END}")
 }
 
-/// Whether a file of this name is a temporary, which is no object.
+/// The names of a temporary that is kept to be carried on, and of its journal: the same each time.
+pub(super) fn kept_names(name: &str) -> (String, String) {
+    let temporary = temporary_name(name, Crc64::of(name.as_bytes()).0);
+    let journal = format!("{}{JOURNAL_END}", temporary.trim_end_matches(TEMPORARY_END));
+    (temporary, journal)
+}
+
+/// Whether a file of this name is a temporary or the journal of one, which are no objects.
 pub(super) fn is_temporary(name: &str) -> bool {
-    let inner = name.strip_prefix('.').and_then(|name| name.strip_suffix(TEMPORARY_END));
+    let end = |name: &'_ str| {
+        let cut = name.len() - TEMPORARY_END.len().min(name.len());
+        matches!(name.get(cut..), Some(TEMPORARY_END | JOURNAL_END)).then_some(cut)
+    };
+    let inner = name.strip_prefix('.').and_then(|name| Some(&name[..end(name)?]));
     let Some((_, digits)) = inner.and_then(|inner| inner.rsplit_once(TEMPORARY_MARK)) else {
         return false;
     };
@@ -127,6 +142,10 @@ mod tests {
             let temporary = temporary_name(name, 0xabc);
             assert!(is_temporary(&temporary), "{temporary}");
             assert!(temporary.len() <= NAME_BYTES_MAX, "{} bytes", temporary.len());
+            let (kept, journal) = kept_names(name);
+            assert!(is_temporary(&kept) && is_temporary(&journal), "{kept} {journal}");
+            assert!(journal.len() <= NAME_BYTES_MAX && kept != journal, "{journal}");
+            assert_eq!((kept, journal), kept_names(name), "the same each time");
         }
         for name in [
             "a",

@@ -6,8 +6,11 @@
 //! devices are none, and are never replaced. It is written under a temporary name beside its final
 //! one, made durable, and renamed (DATA-3).
 //!
+//! What is to be carried on after a failure keeps its temporary, with a journal beside it.
+//!
 //! This room never shows half a file, never changes one in place, and never copies payload.
 
+mod journal;
 mod key;
 mod listing;
 mod reader;

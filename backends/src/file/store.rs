@@ -15,7 +15,7 @@ use super::upload;
 use super::version::Version;
 use crate::error::{Error, ErrorKind, Result};
 use crate::object::{ListPage, ListRequest, ObjectMeta, PutOptions};
-use crate::store::{LocalFuture, ObjectStore, PartRules, Reader, Upload};
+use crate::store::{LocalFuture, ObjectStore, PartRules, Reader, Resumed, Upload, UploadSource};
 
 /// Files as objects: the keys are paths.
 ///
@@ -136,6 +136,16 @@ impl ObjectStore for FileStore {
         _options: &'a PutOptions,
     ) -> LocalFuture<'a, Result<Arc<dyn Upload>>> {
         Box::pin(upload::begin(core, &self.tree, key, size_bytes))
+    }
+
+    fn resume_upload<'a>(
+        &'a self,
+        core: &'a Core,
+        key: &'a str,
+        source: &'a UploadSource,
+        _options: &'a PutOptions,
+    ) -> LocalFuture<'a, Result<Resumed>> {
+        Box::pin(upload::resume(core, &self.tree, key, source))
     }
 
     fn delete<'a>(&'a self, core: &'a Core, key: &'a str) -> LocalFuture<'a, Result<()>> {

@@ -110,6 +110,19 @@ impl Drop for Guard {
 }
 
 impl Temporary {
+    /// Opens one that is kept; `anew` makes it, or empties it.
+    pub(super) async fn open_kept(
+        core: &Core,
+        tree: &Tree,
+        spot: &Spot,
+        name: &str,
+        anew: bool,
+    ) -> EngineResult<Temporary> {
+        let opened = tree.open_kept(core, &spot.dir, name, anew).await;
+        let file = opened.map_err(|error| relabel(error, &spot.path_of(name)))?;
+        Ok(Temporary { spot: spot.clone(), name: name.to_owned(), file })
+    }
+
     /// Makes the file an object of `size_bytes`: cuts it to its length, makes it durable, gives it
     /// its name and makes that durable too. A failure before the rename leaves it a temporary, one
     /// after it is [`ErrorKind::NotDurable`].

@@ -108,6 +108,21 @@ impl Tree {
         Ok(file)
     }
 
+    /// Opens a temporary that is kept, to write it and to look what it holds.
+    pub(super) async fn open_kept(
+        &self,
+        core: &Core,
+        dir: &File,
+        name: &str,
+        anew: bool,
+    ) -> Result<File, EngineError> {
+        let options = OpenOptions::new().read().write().direct(self.is_direct());
+        let options = if anew { options.create().truncate() } else { options };
+        let file = dir.open_beneath(core, name.as_ref(), &options).await?;
+        self.note_direct(&file);
+        Ok(file)
+    }
+
     /// Opens a directory by the part of a key up to its last `/`, which is empty for the root or
     /// the working directory.
     pub(super) async fn directory(

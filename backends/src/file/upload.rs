@@ -5,13 +5,16 @@ use std::sync::Arc;
 
 use hydrant_engine::{Buf, Core};
 
+use super::journal::{self, Journal};
+use super::key;
 use super::spot::Spot;
 use super::temporary::{Guard, Temporary, or_left_behind};
 use super::tree::Tree;
+use crate::checksum::Crc64;
 use crate::error::{ErrorKind, Result};
 use crate::object::ObjectMeta;
 use crate::pipeline::PartRequest;
-use crate::store::{LocalFuture, PartTag, Upload};
+use crate::store::{KeptPart, LocalFuture, PartTag, Resumed, Upload, UploadSource};
 use crate::upload::{Life, size_of_parts};
 
 /// Writes an object from one buffer.
@@ -57,8 +60,53 @@ pub(super) async fn begin(
         guard.release();
         return Err(or_left_behind(error, removed));
     }
-    let uri = tree.uri_of(key);
-    Ok(Arc::new(FileUpload { uri, temporary: guard.release(), size_bytes, life: Life::default() }))
+    let temporary = guard.release();
+    let (uri, journal, life) = (tree.uri_of(key), None, Life::default());
+    Ok(Arc::new(FileUpload { uri, temporary, size_bytes, journal, life }))
+}
+
+/// Carries on with a temporary that was kept, or begins one that can be carried on.
+pub(super) async fn resume(
+    core: &Core,
+    tree: &Arc<Tree>,
+    key: &str,
+    source: &UploadSource,
+) -> Result<Resumed> {
+    let head = journal::head_of(source)?;
+    let spot = Spot::for_writing(core, tree, key).await?;
+    let (name, journal_name) = key::kept_names(&spot.name);
+    let journal = Journal::open(core, &spot, journal_name).await?;
+    let found = journal.head(core).await?;
+    let mut began_anew = journal::difference(&found, &head).filter(|_| !found.is_empty());
+    let mut kept = None;
+    if found == head {
+        match Temporary::open_kept(core, tree, &spot, &name, false).await {
+            Ok(temporary) => kept = Some(temporary),
+            Err(error) if error.errno() == Some(libc::ENOENT) => {
+                began_anew = Some("what had come is gone".into());
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
+    let temporary = match kept {
+        Some(temporary) => temporary,
+        None => {
+            journal.clear(core).await?;
+            let temporary = Temporary::open_kept(core, tree, &spot, &name, true).await?;
+            let allocated = temporary.file.allocate(core, source.size_bytes).await;
+            if let Err(error) = temporary.told(allocated) {
+                // Nothing has come yet, so nothing is to be kept.
+                let removed = temporary.remove(core).await.and(journal.remove(core).await);
+                return Err(or_left_behind(error, removed));
+            }
+            journal.begin(core, head).await?;
+            temporary
+        }
+    };
+    let (uri, size_bytes) = (tree.uri_of(key), Some(source.size_bytes));
+    let (journal, life) = (Some(journal), Life::default());
+    let upload = Arc::new(FileUpload { uri, temporary, size_bytes, journal, life });
+    Ok(Resumed { upload, began_anew })
 }
 
 /// A file that is being written.
@@ -67,6 +115,8 @@ struct FileUpload {
     uri: String,
     temporary: Temporary,
     size_bytes: Option<u64>,
+    /// For a file that is kept when its writing ends early.
+    journal: Option<Journal>,
     life: Life,
 }
 
@@ -81,8 +131,43 @@ impl FileUpload {
         if let Err(error) = self.check(&part, &span) {
             return (Err(error), buf);
         }
+        // Summed before the write: direct writes may pad the buffer behind the span.
+        let sum = self.journal.as_ref().map(|_| Crc64::of(&buf.as_slice()[span.clone()]));
         let (written, buf) = write(core, &self.temporary, buf, span, part.offset).await;
-        (written.map(|()| PartTag { part, etag: None }), buf)
+        let noted = match (written, &self.journal, sum) {
+            (Ok(()), Some(journal), Some(sum)) => journal.note(core, part.index, sum).await,
+            (written, _, _) => written,
+        };
+        (noted.map(|()| PartTag { part, etag: None }), buf)
+    }
+
+    /// Looks whether a part came before: its checksum is in the journal, and what lies in the
+    /// temporary has it.
+    async fn look_for(
+        &self,
+        core: &Core,
+        part: PartRequest,
+        buf: Buf,
+    ) -> (Result<Option<KeptPart>>, Buf) {
+        let noted = match &self.journal {
+            None => Ok(None),
+            Some(journal) => journal.sum_of(core, part.index).await,
+        };
+        let sum = match noted {
+            Ok(Some(sum)) => sum,
+            other => return (other.map(|_| None), buf),
+        };
+        let span = 0..part.len as usize;
+        let read = self.temporary.file.read_at(core, buf, span.clone(), part.offset).await;
+        let (read, mut buf) = read;
+        let kept = self.temporary.told(read).map(|read| {
+            let memory = buf.as_mut_slice().and_then(|memory| memory.get(span));
+            let whole = memory.filter(|_| read as u64 == part.len);
+            let is_there = whole.is_some_and(|bytes| Crc64::of(bytes) == sum);
+            let tag = PartTag { part, etag: None };
+            is_there.then_some(KeptPart { tag, crc64nvme: sum })
+        });
+        (kept, buf)
     }
 
     fn check(&self, part: &PartRequest, span: &Range<usize>) -> Result<()> {
@@ -104,23 +189,49 @@ impl FileUpload {
 
     async fn finish(&self, core: &Core, tags: &[PartTag]) -> Result<ObjectMeta> {
         self.life.begin_completing(&self.uri)?;
+        // What was kept may have been padded by whoever began it, past the page cache.
+        let allocated = if self.journal.is_some() { Some(u64::MAX) } else { self.size_bytes };
         let finished = match size_of_parts(&self.uri, tags, self.size_bytes) {
-            Ok(size) => self.temporary.finish(core, size, self.size_bytes.unwrap_or(0)).await,
+            Ok(size) => self.temporary.finish(core, size, allocated.unwrap_or(0)).await,
             Err(error) => Err(error),
         };
         match finished {
             Ok(meta) => {
                 self.life.set_visible();
+                self.forget_journal(core).await;
                 Ok(meta)
             }
+            // It has its name; there is nothing to throw away or to carry on.
+            Err(error) if matches!(error.kind(), ErrorKind::NotDurable { .. }) => {
+                self.life.set_visible();
+                self.forget_journal(core).await;
+                Err(error)
+            }
+            // It can be carried on: whoever wanted it kept asks for the rest.
+            Err(error) if self.journal.is_some() => Err(error),
             Err(error) => Err(or_left_behind(error, self.throw_away(core).await)),
         }
     }
 
     async fn throw_away(&self, core: &Core) -> Result<()> {
         self.temporary.remove(core).await?;
+        self.remove_journal(core).await?;
         self.life.set_gone();
         Ok(())
+    }
+
+    /// The object is whole: a journal that stays carries nothing on, but it must not stay unsaid.
+    async fn forget_journal(&self, core: &Core) {
+        if let Err(error) = self.remove_journal(core).await {
+            core.report(format_args!("a journal is left behind: {error}"));
+        }
+    }
+
+    async fn remove_journal(&self, core: &Core) -> Result<()> {
+        match &self.journal {
+            Some(journal) => journal.remove(core).await,
+            None => Ok(()),
+        }
     }
 }
 
@@ -141,6 +252,19 @@ impl Upload for FileUpload {
         tags: &'a [PartTag],
     ) -> LocalFuture<'a, Result<ObjectMeta>> {
         Box::pin(self.finish(core, tags))
+    }
+
+    fn kept_part<'a>(
+        &'a self,
+        core: &'a Core,
+        part: PartRequest,
+        buf: Buf,
+    ) -> LocalFuture<'a, (Result<Option<KeptPart>>, Buf)> {
+        Box::pin(self.look_for(core, part, buf))
+    }
+
+    fn kept_in(&self) -> Option<String> {
+        self.journal.as_ref().map(|_| self.temporary.path())
     }
 
     fn abort<'a>(&'a self, core: &'a Core) -> LocalFuture<'a, Result<()>> {

@@ -14,7 +14,7 @@ use crate::checksum::{Crc64, compose};
 use crate::client::{Location, Task};
 use crate::error::{ErrorKind, Result};
 use crate::object::{ObjectMeta, PutOptions};
-use crate::store::{ObjectStore, PartTag, Reader, Upload};
+use crate::store::{ObjectStore, PartTag, Reader, Upload, UploadSource};
 
 /// Told after each part: bytes done, and the size of the object once it is known.
 pub type Progress = Arc<dyn Fn(u64, Option<u64>) + Send + Sync>;
@@ -28,6 +28,20 @@ pub struct CopyOptions {
     pub connections: Option<usize>,
     /// Called from the cores after each part; it must not block.
     pub progress: Option<Progress>,
+    /// What becomes of what has come when the copy fails or is killed.
+    pub on_failure: OnFailure,
+}
+
+/// What becomes of a copy that ends early.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum OnFailure {
+    /// Nothing of it stays.
+    #[default]
+    Discard,
+    /// It stays under a temporary name, and the same copy carries on from it: parts that have come
+    /// are checked and not fetched again, but for the first, which tells what the object is. Where
+    /// the source has changed the copy begins anew, and says so.
+    Keep,
 }
 
 /// What was copied.
@@ -42,6 +56,10 @@ pub struct CopyReport {
     pub meta: ObjectMeta,
     /// The checksum of what was read and written, taken on the way.
     pub crc64nvme: Crc64,
+    /// Bytes that had come in an earlier copy, and were checked instead of fetched.
+    pub resumed_bytes: u64,
+    /// Why what an earlier copy had left was not carried on.
+    pub began_anew: Option<String>,
 }
 
 /// Copies an object. The destination shows it when it is whole, or not at all (DATA-3). What the
@@ -58,6 +76,7 @@ pub fn copy(src: &Location, dst: &Location, options: CopyOptions) -> Task<CopyRe
         key: dst.key.clone(),
         limits: src.store.limits().with(options.part_size_bytes, options.connections),
         progress: options.progress,
+        on_failure: options.on_failure,
     };
     Task::run(src.store.engine(), move |core| async move { job.run(&core).await })
 }
@@ -69,6 +88,7 @@ struct Job {
     key: String,
     limits: TransferLimits,
     progress: Option<Progress>,
+    on_failure: OnFailure,
 }
 
 /// Writes parts, and remembers what came of them.
@@ -84,6 +104,7 @@ struct Writing {
 struct Written {
     parts: Vec<(PartTag, Crc64)>,
     bytes: u64,
+    resumed_bytes: u64,
 }
 
 impl Job {
@@ -115,13 +136,13 @@ impl Job {
         if let Some(progress) = &self.progress {
             progress(total, Some(total));
         }
-        Ok(CopyReport { bytes: total, parts: 1, meta, crc64nvme })
+        let (bytes, began_anew) = (total, None);
+        Ok(CopyReport { bytes, parts: 1, meta, crc64nvme, resumed_bytes: 0, began_anew })
     }
 
     async fn in_parts(&self, core: &Core, first: First) -> Result<CopyReport> {
         let total = first.info.object_bytes;
-        let (store, options) = (&self.destination, self.put_options());
-        let guard = UploadGuard::begin(core, store, &self.key, Some(total), &options).await?;
+        let (guard, began_anew) = self.begin(core, &first).await?;
         let writing = Writing {
             upload: guard.upload(),
             written: Arc::default(),
@@ -134,12 +155,32 @@ impl Job {
         if let Err(error) = moved {
             return Err(guard.abort(error).await);
         }
-        let mut parts = std::mem::take(&mut writing.written().parts);
+        let Written { mut parts, resumed_bytes, .. } = std::mem::take(&mut *writing.written());
         parts.sort_by_key(|(tag, _)| tag.part.index);
         let crc64nvme = compose(parts.iter().map(|(tag, crc)| (*crc, tag.part.len)));
         let tags: Vec<_> = parts.into_iter().map(|(tag, _)| tag).collect();
         let meta = guard.complete(&tags).await?;
-        Ok(CopyReport { bytes: total, parts: tags.len() as u64, meta, crc64nvme })
+        let (bytes, parts) = (total, tags.len() as u64);
+        Ok(CopyReport { bytes, parts, meta, crc64nvme, resumed_bytes, began_anew })
+    }
+
+    /// Begins the upload, or carries on with one that was kept.
+    async fn begin(&self, core: &Core, first: &First) -> Result<(UploadGuard, Option<String>)> {
+        let (store, key, options) = (&self.destination, &self.key, self.put_options());
+        let size_bytes = first.info.object_bytes;
+        if self.on_failure == OnFailure::Discard {
+            let guard = UploadGuard::begin(core, store, key, Some(size_bytes), &options).await?;
+            return Ok((guard, None));
+        }
+        let Some(etag) = self.reader.meta().and_then(|meta| meta.etag) else {
+            let text =
+                format!("{} has no tag of its version, so no later copy can tell it", self.source);
+            return Err(ErrorKind::Unsupported(text).into());
+        };
+        let (uri, part_size_bytes) = (self.source.clone(), first.part_size_bytes);
+        let source = UploadSource { uri, etag, size_bytes, part_size_bytes };
+        let resumed = store.resume_upload(core, key, &source, &options).await?;
+        Ok((UploadGuard::of_kept(core, resumed.upload), resumed.began_anew))
     }
 
     /// What the first read told of the object, to be said of the copy too.
@@ -149,8 +190,17 @@ impl Job {
 }
 
 impl Sink for Writing {
-    async fn has(&self, _: &Core, _: PartRequest, lease: Lease) -> (Result<bool>, Lease) {
-        (Ok(false), lease)
+    async fn has(&self, core: &Core, part: PartRequest, lease: Lease) -> (Result<bool>, Lease) {
+        let (kept, buf) = self.upload.kept_part(core, part, lease.into()).await;
+        let lease = buf.into_lease().expect("a lease was lent and comes back");
+        let has = kept.map(|kept| {
+            kept.map(|kept| {
+                self.written().resumed_bytes += part.len;
+                self.note(kept.tag, kept.crc64nvme);
+            })
+            .is_some()
+        });
+        (has, lease)
     }
 
     async fn take(&self, core: &Core, part: PartRequest, lease: Lease) -> Result<()> {
@@ -186,6 +236,7 @@ impl fmt::Debug for CopyOptions {
         f.debug_struct("CopyOptions")
             .field("part_size_bytes", &self.part_size_bytes)
             .field("connections", &self.connections)
+            .field("on_failure", &self.on_failure)
             .finish_non_exhaustive()
     }
 }

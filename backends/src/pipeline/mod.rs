@@ -23,7 +23,7 @@ mod verify;
 mod workers;
 mod writer;
 
-pub use copy::{CopyOptions, CopyReport, Progress, copy};
+pub use copy::{CopyOptions, CopyReport, OnFailure, Progress, copy};
 pub use delete::{DeleteOptions, DeleteReport, OnDeleted, Outcome};
 pub(crate) use delete::{Keys, delete};
 pub(crate) use fetch::frozen;

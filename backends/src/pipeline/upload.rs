@@ -39,6 +39,12 @@ impl UploadGuard {
         slot.wait().await
     }
 
+    /// Holds an upload that can be carried on: it is never aborted, and whoever meets an error is
+    /// told where it lies.
+    pub(super) fn of_kept(core: &Core, upload: Arc<dyn Upload>) -> UploadGuard {
+        UploadGuard { core: core.clone(), upload: Some(upload) }
+    }
+
     pub(super) fn upload(&self) -> Arc<dyn Upload> {
         Arc::clone(self.upload.as_ref().expect("present until it is completed or aborted"))
     }
@@ -50,12 +56,20 @@ impl UploadGuard {
                 self.upload = None;
                 Ok(meta)
             }
+            Err(error) if matches!(error.kind(), ErrorKind::NotDurable { .. }) => {
+                self.upload = None;
+                Err(error)
+            }
             Err(error) => Err(self.abort(error).await),
         }
     }
 
     /// Aborts because of `error`. What could not be cleaned up is said in the error.
     pub(super) async fn abort(mut self, error: Error) -> Error {
+        if let Some(left) = self.upload().kept_in() {
+            self.upload = None;
+            return ErrorKind::Kept { error, left }.into();
+        }
         let aborted = self.upload().abort(&self.core).await;
         self.upload = None;
         match aborted {
@@ -69,6 +83,10 @@ impl Drop for UploadGuard {
     fn drop(&mut self) {
         let Some(upload) = self.upload.take() else { return };
         let core = self.core.clone();
+        if let Some(left) = upload.kept_in() {
+            core.report(format_args!("a copy was given up; what had come is kept in {left}"));
+            return;
+        }
         let cleanup = async move {
             if let Err(error) = upload.abort(&core).await {
                 // Nobody waits for this any more: the only one to tell is the person at the log.

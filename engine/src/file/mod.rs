@@ -13,6 +13,7 @@ mod unnamed;
 
 use std::ffi::CString;
 use std::ops::Range;
+use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::sync::Arc;
@@ -182,10 +183,19 @@ impl File {
             let op = Op::Truncate { file: self.handle.clone(), len: len_bytes };
             return self.simple(core, op).await;
         }
-        let copy = self.handle.duplicate();
-        let copy = copy.map_err(|e| OsError::from_io("dup", self.path.display(), &e))?;
+        let copy = self.duplicate()?;
         let result = core.blocking(move || std::fs::File::from(copy).set_len(len_bytes)).await?;
         result.map_err(|e| OsError::from_io("ftruncate", self.path.display(), &e).into())
+    }
+
+    /// A descriptor of its own for the same open file, for calls that the engine has no op for, such
+    /// as locks. What may block belongs into [`Core::blocking`] (CORE-1).
+    ///
+    /// # Errors
+    /// The errno of `dup(2)`; the simulator has no descriptors.
+    pub fn duplicate(&self) -> Result<OwnedFd> {
+        let copy = self.handle.duplicate();
+        copy.map_err(|e| OsError::from_io("dup", self.path.display(), &e).into())
     }
 
     /// What `statx(2)` says now.

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use hydrant::uri::Uri;
-use hydrant::{CopyOptions, Hydrant, PutOptions, TransferLimits};
+use hydrant::{CopyOptions, Hydrant, OnFailure, PutOptions, TransferLimits};
 
 use super::cat;
 use crate::exit::Failure;
@@ -45,6 +45,11 @@ pub struct Args {
     /// Parts on their way at the same time, each on a connection [default: by the cores]
     #[arg(long, value_name = "N", value_parser = parse_connections)]
     connections: Option<usize>,
+
+    /// Keep what has come when the copy fails or is killed, and carry on from what an earlier one
+    /// kept; to files alone
+    #[arg(long)]
+    resume: bool,
 }
 
 /// Runs it.
@@ -52,6 +57,9 @@ pub async fn run(args: Args, options: &Options) -> Result<(), Failure> {
     let started = Instant::now();
     let source = Place::parse("SRC", &args.source)?;
     let destination = Place::parse("DST", &args.destination)?;
+    if args.resume && (source == Place::Pipe || destination == Place::Pipe) {
+        return Err(Failure::Usage("--resume means nothing to a pipe".to_owned()));
+    }
     let (bytes, to) = match (source, destination) {
         (Place::Pipe, Place::Pipe) => {
             return Err(Failure::Usage("from stdin to stdout nothing is to be done".to_owned()));
@@ -88,8 +96,17 @@ async fn copy(args: &Args, options: &Options, from: &Uri, to: &Uri) -> Result<u6
     let client = client(args, options)?;
     let (from, to) = (client.open(from.clone())?, client.open(to.clone())?);
     let progress = Progress::new("copying", options.quiet);
-    let how = CopyOptions { progress: Some(progress.listener()), ..CopyOptions::default() };
-    Ok(progress.during(hydrant::copy(&from, &to, how)).await?.bytes)
+    let on_failure = if args.resume { OnFailure::Keep } else { OnFailure::Discard };
+    let how =
+        CopyOptions { progress: Some(progress.listener()), on_failure, ..CopyOptions::default() };
+    let report = progress.during(hydrant::copy(&from, &to, how)).await?;
+    if let Some(why) = report.began_anew {
+        options.say(&format!("began anew: {}", human::name(&why)));
+    }
+    if report.resumed_bytes > 0 {
+        options.say(&format!("carried on: {} had come before", human::size(report.resumed_bytes)));
+    }
+    Ok(report.bytes)
 }
 
 async fn upload_stdin(args: &Args, options: &Options, to: &Uri) -> Result<u64, Failure> {
