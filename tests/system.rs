@@ -9,7 +9,7 @@
 //! - [`memory`]: the program's memory while it moves much more than that.
 //! - [`one_connection`]: small questions stay small.
 //! - [`s3_client`]: every operation of S3, and what servers do at times.
-//! - [`writer`], [`streams`]: how bytes leave and arrive, and who waits for whom.
+//! - [`writer`], [`streams`], [`ranges`]: how bytes leave and arrive, and who waits for whom.
 //! - [`deletes`], [`verify`]: what goes is gone, what is the same is the same.
 //! - [`boto3`]: a client of another make.
 
@@ -23,6 +23,7 @@ mod leftovers;
 mod memory;
 mod one_connection;
 mod pool;
+mod ranges;
 mod resume;
 mod round_trips;
 mod s3_client;

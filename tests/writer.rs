@@ -97,7 +97,7 @@ fn memory_can_be_filled_in_place() {
         let mut rest = &data[..];
         // Some of what is reserved is not used, some reservations are thrown away.
         while !rest.is_empty() {
-            drop(writer.reserve_wait(700_000).expect("memory that is not used"));
+            let _ = writer.reserve_wait(700_000).expect("memory that is not used");
             let mut memory = writer.reserve_wait(700_000).expect("memory");
             let used = memory.len().min(rest.len()).min(600_001);
             memory.as_mut_slice()[..used].copy_from_slice(&rest[..used]);
@@ -128,7 +128,7 @@ fn all_ways_to_write_can_be_mixed() {
         let at = hydrant.locate(&world.uri(scheme, "mixed")).expect("a URI");
         let mut writer = at.store.writer(&at.key, PutOptions::default()).expect("a writer");
         // Reserved and dropped where owned bytes then line up with the part.
-        drop(writer.reserve_wait(100).expect("memory"));
+        let _ = writer.reserve_wait(100).expect("memory");
         writer.write_owned_wait(data.slice(..PART)).expect("owned");
         let mut memory = writer.reserve_wait(50).expect("memory");
         memory.as_mut_slice().copy_from_slice(&data[PART..PART + 50]);

@@ -57,8 +57,8 @@ pub use mem::MemConfig;
 pub use object::{Etag, ListEntry, ListPage, ListRequest, ObjectMeta, PutOptions};
 pub use pipeline::{
     CopyOptions, CopyReport, DeleteOptions, DeleteReport, GetOptions, GetStream, Listing,
-    OnDeleted, OnFailure, Outcome, Piece, PieceStream, Reserved, TransferLimits, VerifyOptions,
-    VerifyReport, Writer, WriterOptions, copy, verify,
+    OnDeleted, OnFailure, Outcome, Piece, PieceStream, RangeInto, RangesOptions, Reserved,
+    TransferLimits, VerifyOptions, VerifyReport, Writer, WriterOptions, copy, verify,
 };
 pub use store::{
     KeptPart, LocalFuture, ObjectStore, PartRead, PartRules, PartTag, ReadInfo, Reader, Resumed,

@@ -1,18 +1,20 @@
 //! One store, usable from any thread.
 
 use std::any::Any;
+use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use hydrant_engine::{Engine, Region, borrow_blocking};
+use hydrant_engine::{Engine, Region, borrow_all_blocking, borrow_blocking};
 
 use super::{Hydrant, Task};
 use crate::error::Result;
 use crate::object::{ListRequest, ObjectMeta, PutOptions};
+use crate::pipeline::plan::WantedRange;
 use crate::pipeline::{
     self, DeleteOptions, DeleteReport, GetOptions, GetStream, Keys, Listing, PieceStream,
-    TransferLimits, Writer, WriterOptions,
+    RangeInto, RangesOptions, TransferLimits, Wanted, Writer, WriterOptions,
 };
 use crate::s3::S3Client;
 use crate::store::ObjectStore;
@@ -109,6 +111,41 @@ impl Store {
         let (reader, object) = (self.inner.reader(key), self.inner.uri_of(key));
         Task::run(self.engine(), move |core| async move {
             pipeline::read_whole(&core, reader, object, limits).await
+        })
+    }
+
+    /// Fills many pieces of memory of the caller from as many ranges, of one object or of many, in
+    /// one call. Near neighbours of one object are read with one request; the others are received
+    /// straight into their places. What came of each is told in their order: bytes, short only where
+    /// its object ends, or why it failed. Blocks this thread as [`Store::get_into`] does.
+    ///
+    /// # Errors
+    /// None of the ranges is read; [`hydrant_engine::Error::WouldDeadlock`] on a core.
+    pub fn get_ranges_into(
+        &self,
+        ranges: &mut [RangeInto<'_>],
+        options: RangesOptions,
+    ) -> Result<Vec<Result<usize>>> {
+        let limits = self.limits().with(None, options.connections);
+        let mut objects = Vec::new();
+        let mut numbers = HashMap::new();
+        let mut places = Vec::with_capacity(ranges.len());
+        let mut memory = Vec::with_capacity(ranges.len());
+        for RangeInto { key, offset, into } in ranges {
+            let object = *numbers.entry(*key).or_insert_with(|| {
+                objects.push(self.inner.reader(key));
+                objects.len() - 1
+            });
+            places.push(WantedRange { object, offset: *offset, len: into.len() as u64 });
+            memory.push(&mut **into);
+        }
+        borrow_all_blocking(memory, |regions| {
+            let pairs = places.into_iter().zip(regions);
+            let wanted = pairs.map(|(range, into)| Wanted { range, into }).collect();
+            Task::run(self.engine(), move |core| async move {
+                pipeline::read_ranges(&core, objects, wanted, options, limits).await
+            })
+            .wait()
         })
     }
 

@@ -13,6 +13,7 @@ mod get;
 mod in_order;
 mod pace;
 mod put;
+mod ranges;
 
 use std::ops::Range;
 
@@ -23,6 +24,7 @@ pub use get::{GetPlan, GetPlanConfig};
 pub use in_order::InOrder;
 pub use pace::{DELETES_MAX, DeletePace};
 pub use put::PutPlan;
+pub use ranges::{RangeRequest, RangesConfig, Share, WantedRange, plan_ranges};
 
 /// What every part size is a multiple of: a page, and the strictest alignment that `O_DIRECT`
 /// commonly asks for.

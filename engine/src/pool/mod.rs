@@ -40,5 +40,5 @@ pub use handle::{Pool, PoolStats};
 pub use lease::Lease;
 #[cfg(any(test, feature = "testing"))]
 pub use quarantine::QuarantineHit;
-pub use region::{Region, RegionOwner, Returned, StableBuf, borrow_blocking};
+pub use region::{Region, RegionOwner, Returned, StableBuf, borrow_all_blocking, borrow_blocking};
 pub use ticket::{LeaseFuture, Ticket, TicketFuture, TicketRequest};

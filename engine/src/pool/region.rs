@@ -246,6 +246,20 @@ pub fn borrow_blocking<R>(slice: &mut [u8], work: impl FnOnce(Region) -> R) -> R
     work(Region { start, len: slice.len(), loan: Arc::clone(&loan) as Arc<Loan<dyn Send>> })
 }
 
+/// As [`borrow_blocking`], for several slices at once; the regions come in their order.
+pub fn borrow_all_blocking<R>(slices: Vec<&mut [u8]>, work: impl FnOnce(Vec<Region>) -> R) -> R {
+    let loan = Arc::new(Loan::new(()));
+    loan.pieces.store(slices.len(), Ordering::Relaxed);
+    let lent = slices.into_iter().map(|slice| {
+        let start = NonNull::new(slice.as_mut_ptr()).expect("a slice has an address");
+        Region { start, len: slice.len(), loan: Arc::clone(&loan) as Arc<Loan<dyn Send>> }
+    });
+    let lent = lent.collect();
+    // All regions are there: whatever becomes of them, this waits for each.
+    let _until_returned = WaitOnDrop(&loan);
+    work(lent)
+}
+
 struct WaitOnDrop<'a>(&'a Loan<()>);
 
 impl Drop for WaitOnDrop<'_> {
