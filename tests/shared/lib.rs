@@ -3,16 +3,19 @@
 //!
 //! - [`World`] is a folder with a server on it; [`client`] starts a client of any server.
 //! - [`Peer`] is a server of one test: it does byte for byte what its script says.
+//! - [`Authority`] signs certificates for tests of TLS.
 //! - [`program`] is the program `hydrant`, built once.
 //! - [`noise`], [`Dice`] and [`wait_until`] are small things that every test needs.
 
 #![forbid(unsafe_code)]
 
+mod authority;
 mod dice;
 mod peer;
 mod program;
 mod world;
 
+pub use authority::Authority;
 pub use dice::{Dice, noise};
 pub use peer::{Peer, Seen, Wire};
 pub use program::program;

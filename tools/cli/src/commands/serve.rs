@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
-use hydrant_server::{Config, Credentials, ServerError, run_until_signal};
+use hydrant_server::{Config, Credentials, ServerError, TlsIdentity, run_until_signal};
 
 use crate::exit::Failure;
 use crate::options::Options;
@@ -42,6 +42,14 @@ pub struct Args {
     #[arg(long, value_name = "SECRET", env = "AWS_SECRET_ACCESS_KEY", hide_env_values = true)]
     secret_key: Option<String>,
 
+    /// Speak TLS with this certificate: a PEM file with the chain, the server's own first
+    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    tls_cert: Option<PathBuf>,
+
+    /// The key of that certificate: a PEM file
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    tls_key: Option<PathBuf>,
+
     /// Stop when stdin ends
     #[arg(long, hide = true)]
     stop_on_stdin_eof: bool,
@@ -66,11 +74,17 @@ pub fn run(args: Args, options: &Options) -> Result<(), Failure> {
     config.credentials = credentials;
     config.stop_on_stdin_eof = args.stop_on_stdin_eof;
     config.throttle_bytes_per_second = args.throttle;
+    config.tls = identity(args.tls_cert.as_deref(), args.tls_key.as_deref())?;
+    let scheme = if config.tls.is_some() { "https" } else { "http" };
     let mut printed = Ok(());
     let served = run_until_signal(config, |addr| {
-        announce(options, &args.root, addr, signed);
+        let url = format!("{scheme}://{addr}");
+        announce(options, &args.root, &url, signed);
+        if !signed && !addr.ip().is_loopback() {
+            options.say("everybody who reaches it may read and write: there are no keys");
+        }
         if args.print_url {
-            printed = print_url(addr);
+            printed = print_url(&url);
         }
     });
     served.map_err(failure)?;
@@ -95,25 +109,30 @@ fn half(set: &str, missing: &str) -> Failure {
     Failure::Config(format!("{set} is set but not {missing}: set both, or none"))
 }
 
-fn announce(options: &Options, root: &Path, addr: SocketAddr, signed: bool) {
-    options.say(&format!("serving {} at http://{addr}; Ctrl-C stops it", root.display()));
+/// The command line asks for both files or none.
+fn identity(chain: Option<&Path>, key: Option<&Path>) -> Result<Option<TlsIdentity>, Failure> {
+    let (Some(chain), Some(key)) = (chain, key) else { return Ok(None) };
+    let read = |path: &Path| {
+        let failed = |error| Failure::Config(format!("cannot read {}: {error}", path.display()));
+        fs::read(path).map_err(failed)
+    };
+    Ok(Some(TlsIdentity::new(read(chain)?, read(key)?)))
+}
+
+fn announce(options: &Options, root: &Path, url: &str, signed: bool) {
+    options.say(&format!("serving {} at {url}; Ctrl-C stops it", root.display()));
     let sign = if signed { "" } else { " --no-sign-request" };
     match first_bucket(root) {
         Some(bucket) => {
-            options.say(&format!(
-                "try: AWS_ENDPOINT_URL=http://{addr} hydrant{sign} ls s3://{bucket}"
-            ));
+            options.say(&format!("try: AWS_ENDPOINT_URL={url} hydrant{sign} ls s3://{bucket}"));
         }
         None => {
             let bucket = root.join("BUCKET");
             options.say(&format!(
-                "try: mkdir {} && AWS_ENDPOINT_URL=http://{addr} hydrant{sign} ls s3://BUCKET",
+                "try: mkdir {} && AWS_ENDPOINT_URL={url} hydrant{sign} ls s3://BUCKET",
                 bucket.display()
             ));
         }
-    }
-    if !signed && !addr.ip().is_loopback() {
-        options.say("everybody who reaches it may read and write: there are no keys");
     }
 }
 
@@ -123,9 +142,9 @@ fn first_bucket(root: &Path) -> Option<String> {
     names.filter(|name| !name.starts_with('.')).min()
 }
 
-fn print_url(addr: SocketAddr) -> Result<(), Failure> {
+fn print_url(url: &str) -> Result<(), Failure> {
     let mut out = io::stdout();
-    writeln!(out, "http://{addr}").and_then(|()| out.flush()).map_err(Failure::stdout)
+    writeln!(out, "{url}").and_then(|()| out.flush()).map_err(Failure::stdout)
 }
 
 fn failure(error: ServerError) -> Failure {
