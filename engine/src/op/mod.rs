@@ -60,7 +60,17 @@ pub(crate) enum Op {
         no_replace: bool,
     },
     /// Gives an open file a name, by `linkat(2)` of `from`, which leads to it through procfs.
-    Link { file: Handle, from: CString, dir: Option<Handle>, to: CString },
+    Link {
+        /// Keeps the descriptor open that `from` names.
+        #[cfg_attr(
+            not(any(test, feature = "testing")),
+            expect(dead_code, reason = "the kernel reads it, by the name in `from` (OWN-1)")
+        )]
+        file: Handle,
+        from: CString,
+        dir: Option<Handle>,
+        to: CString,
+    },
     /// `unlinkat(2)`; `directory` is `AT_REMOVEDIR`.
     Unlink { dir: Option<Handle>, path: CString, directory: bool },
     /// `mkdirat(2)`.
