@@ -64,6 +64,7 @@ pub(crate) struct Inner {
     timers: RefCell<Timers>,
     locals: RefCell<Vec<Rc<dyn Any>>>,
     random: Cell<u64>,
+    turn_began: Cell<Instant>,
     counters: Arc<Counters>,
 }
 
@@ -120,10 +121,15 @@ impl Core {
 
     /// Ends after `duration`.
     pub fn sleep(&self, duration: Duration) -> Sleep {
-        // "No limit" is a time that no process lives to see.
-        const FAR: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
-        let now = self.now();
-        Sleep::new(self, now.checked_add(duration).unwrap_or(now + FAR))
+        Sleep::new(self, after(self.now(), duration))
+    }
+
+    /// Ends about `duration` after this turn began: a watch over progress, which is cheap to set up
+    /// for each op.
+    pub(crate) fn watch(&self, duration: Duration) -> Sleep {
+        // Never over within the turn: who watches again at once would not come to an end.
+        let duration = duration.max(Duration::from_nanos(1));
+        Sleep::coarse(self, after(self.0.turn_began.get(), duration))
     }
 
     /// Ends when `future` does, or drops it after `duration`.
@@ -296,6 +302,12 @@ impl Inner {
             waker.wake();
         }
     }
+}
+
+/// "No limit" is a time that no process lives to see.
+fn after(now: Instant, duration: Duration) -> Instant {
+    const FAR: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
+    now.checked_add(duration).unwrap_or(now + FAR)
 }
 
 impl std::fmt::Debug for Core {

@@ -76,6 +76,7 @@ impl Runtime {
         let limits = &shared.config;
         let inner = Inner {
             index,
+            turn_began: clock.now().into(),
             clock,
             table: Table::new(limits.op).into(),
             driver: driver.into(),
@@ -113,6 +114,7 @@ impl Runtime {
     pub(crate) fn turn(&mut self, sleep: TurnSleep) -> Result<Turn> {
         let mut ready = std::mem::take(&mut self.ready);
         let stepping = Stepping::enter(&self.inbox, &mut ready);
+        self.core.0.turn_began.set(self.core.now());
         self.take_inbox();
         self.fire_timers();
         self.run_ready(&stepping);
@@ -220,7 +222,7 @@ impl Runtime {
     }
 
     fn fire_timers(&self) {
-        let now = self.core.now();
+        let now = self.core.0.turn_began.get();
         loop {
             let due = self.core.0.timers.borrow_mut().take_due(now);
             let Some(waker) = due else { return };
@@ -282,6 +284,9 @@ impl Runtime {
     }
 
     fn advance_phase(&mut self) {
+        if self.is_running() {
+            return;
+        }
         let now = self.core.now();
         match self.phase {
             Phase::CleaningUp(deadline) => {
@@ -337,6 +342,9 @@ impl Runtime {
     }
 
     fn sleep_limit(&self) -> Option<Duration> {
+        if self.is_running() && self.core.0.timers.borrow().is_empty() {
+            return None;
+        }
         let now = self.core.now();
         let timer = self.core.0.timers.borrow_mut().until_next(now);
         let phase = match self.phase {

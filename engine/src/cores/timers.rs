@@ -42,12 +42,19 @@ pub struct Elapsed;
 pub struct Sleep {
     core: Core,
     deadline: Instant,
+    /// Whether the time of the turn is good enough.
+    coarse: bool,
     key: Option<TimerKey>,
 }
 
 impl Sleep {
     pub(super) fn new(core: &Core, deadline: Instant) -> Sleep {
-        Sleep { core: core.clone(), deadline, key: None }
+        Sleep { core: core.clone(), deadline, coarse: false, key: None }
+    }
+
+    /// By the clock of the turn, which saves two looks at the clock for each op that is watched.
+    pub(super) fn coarse(core: &Core, deadline: Instant) -> Sleep {
+        Sleep { core: core.clone(), deadline, coarse: true, key: None }
     }
 }
 
@@ -55,7 +62,8 @@ impl Future for Sleep {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        if self.core.now() >= self.deadline {
+        let now = if self.coarse { self.core.0.turn_began.get() } else { self.core.now() };
+        if now >= self.deadline {
             return Poll::Ready(());
         }
         let mut timers = self.core.0.timers.borrow_mut();
@@ -77,6 +85,11 @@ impl Drop for Sleep {
 impl Timers {
     pub(super) fn new(timers_max: usize) -> Timers {
         Timers { timers_max, ..Timers::default() }
+    }
+
+    /// Whether no entry is left, dead or alive.
+    pub(super) fn is_empty(&self) -> bool {
+        self.heap.is_empty()
     }
 
     /// How long until the next timer that somebody still waits for.

@@ -286,7 +286,7 @@ impl TcpStream {
         mut moves: impl FnMut() -> bool,
     ) -> (Outcome, bool) {
         let mut op = pin!(self.core.op(op));
-        let mut sleep = pin!(self.core.sleep(stall));
+        let mut sleep = pin!(self.core.watch(stall));
         let mut stalled = false;
         let outcome = std::future::poll_fn(|cx| {
             if let Poll::Ready(outcome) = op.as_mut().poll(cx) {
@@ -298,7 +298,7 @@ impl TcpStream {
                     stalled = true;
                     op.as_mut().get_mut().cancel();
                 }
-                sleep.set(self.core.sleep(stall));
+                sleep.set(self.core.watch(stall));
             }
             Poll::Pending
         })

@@ -50,7 +50,11 @@ impl Future for OpFuture {
                 unreachable!("the state was looked at a line ago");
             };
             match self.core.start_op(op, place, cx.waker()) {
-                Started::InFlight(key) => self.state = State::InFlight(key),
+                Started::InFlight(key) => {
+                    // Even an op that is refused at once ends with a completion, which wakes.
+                    self.state = State::InFlight(key);
+                    return Poll::Pending;
+                }
                 Started::Refused(op) => return Poll::Ready(Outcome::refused(op)),
                 Started::Full(op, place) => {
                     self.state = State::Unsubmitted(op, Some(place));
