@@ -13,9 +13,10 @@ use crate::cores::{
 use crate::error::{Error, Result};
 use crate::metrics::{Metrics, MetricsSnapshot};
 use crate::pool::{self, Pool};
-use crate::ring::{Capabilities, Carrier};
+use crate::ring::{Capabilities, Carrier, FeatureState};
 use crate::sync::Mutex;
 use crate::sync::thread::{Builder, JoinHandle};
+use crate::trace::event;
 
 /// A running engine. Clones share it; the last one stops it.
 ///
@@ -232,6 +233,7 @@ impl EngineBuilder {
         }
         let mut capabilities = capabilities.expect("there is at least one core");
         carrier.note_arena(&shared.pool, &mut capabilities);
+        tell(&capabilities);
         shared.capabilities.set(capabilities).expect("set once, here");
         Ok(Engine { shared, _owner: Some(Arc::new(owner)) })
     }
@@ -251,6 +253,7 @@ impl EngineBuilder {
         let carrier = Carrier::choose(&shared.config, &shared.pool)?;
         let (runtime, mut capabilities) = set_up(0, cpu, &shared, &carrier)?;
         carrier.note_arena(&shared.pool, &mut capabilities);
+        tell(&capabilities);
         shared.capabilities.set(capabilities).expect("set once, here");
         let inbox = Arc::clone(&shared.inboxes[0]);
         let owner = Owner { shared: Arc::clone(&shared), threads: Mutex::default() };
@@ -345,6 +348,16 @@ impl Drop for Owner {
     }
 }
 
+/// What the kernel refused, once for each engine (FALL-1).
+fn tell(capabilities: &Capabilities) {
+    event!(DEBUG, "the driver is {}", capabilities.driver);
+    for feature in &capabilities.features {
+        if let FeatureState::Refused(why) = &feature.state {
+            event!(INFO, "{} is refused: {why}", feature.name);
+        }
+    }
+}
+
 /// The life of a core's thread: set up, report, step until the end.
 fn run_core(
     index: usize,
@@ -366,10 +379,14 @@ fn run_core(
         }
     };
     let report = shared.config.report;
+    event!(DEBUG, "core {index} runs");
     loop {
         match catch_unwind(AssertUnwindSafe(|| runtime.turn(TurnSleep::AtMost(None)))) {
             Ok(Ok(Turn::Going)) => continue,
-            Ok(Ok(Turn::Ended { drained: true })) => return,
+            Ok(Ok(Turn::Ended { drained: true })) => {
+                event!(DEBUG, "core {index} has ended");
+                return;
+            }
             Ok(Ok(Turn::Ended { drained: false })) => {
                 runtime.report_leak();
             }

@@ -47,6 +47,7 @@ mod park;
 mod pool;
 mod ring;
 mod sync;
+mod trace;
 
 // The public interface is:
 pub use config::{

@@ -13,6 +13,7 @@ use crate::error::{Error, Result};
 use crate::park::block_until;
 use crate::pool::fork;
 use crate::sync::{Mutex, MutexGuard};
+use crate::trace::event;
 
 /// Work handed to a core from any thread.
 ///
@@ -200,6 +201,7 @@ fn take<T>(state: &mut State<T>) -> Result<T> {
 }
 
 pub(crate) fn panicked(panic: &(dyn Any + Send)) -> Error {
+    event!(ERROR, "work on a core panicked");
     let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
     let message = text.or_else(|| panic.downcast_ref::<String>().cloned());
     Error::Panicked { message: message.unwrap_or_else(|| "(no message)".into()) }

@@ -47,6 +47,7 @@ use crate::metrics::{self, Counters, Metrics};
 use crate::op::{Op, OpFuture, Outcome, Place, SlotKey, Started, Table};
 use crate::pool::{Lease, Pool, Ticket, TicketRequest};
 use crate::ring::{Driver, LateOpcode};
+use crate::trace::event;
 use tasks::{Role, TaskSet};
 use timers::Timers;
 
@@ -215,6 +216,7 @@ impl Core {
 
     /// Tells what went wrong where nobody waits for a result, such as a clean-up after a drop.
     pub fn report(&self, message: std::fmt::Arguments<'_>) {
+        event!(WARN, "{message}");
         (self.0.shared.config.report)(message);
     }
 
@@ -225,6 +227,7 @@ impl Core {
             let poll = granted.as_mut().poll(cx);
             if poll.is_pending() && !std::mem::replace(&mut counted, true) {
                 metrics::add(&self.0.counters.pool_waits, 1);
+                event!(DEBUG, "core {} waits for memory of the pool", self.0.index);
             }
             poll
         })

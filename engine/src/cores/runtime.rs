@@ -19,6 +19,7 @@ use crate::metrics::add;
 use crate::op::{Completion, Handle, Op, Outcome, PlantedBug, Table};
 use crate::pool::Buf;
 use crate::ring::{Driver, Wait};
+use crate::trace::event;
 
 /// A core that can be stepped.
 pub(crate) struct Runtime {
@@ -252,7 +253,10 @@ impl Runtime {
         let poll = catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(&mut cx)));
         match poll {
             Ok(Poll::Pending) => self.core.0.tasks.borrow_mut().give_back(header, future),
-            Ok(Poll::Ready(())) | Err(_) => {
+            ended => {
+                if ended.is_err() {
+                    event!(ERROR, "a task panicked on core {}", self.core.index());
+                }
                 let _ = catch_unwind(AssertUnwindSafe(|| drop(future)));
                 self.drop_task(header);
             }

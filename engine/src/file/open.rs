@@ -7,6 +7,7 @@ use crate::cores::Core;
 use crate::error::{Error, Result};
 use crate::metrics::add;
 use crate::op::{Handle, Op, OpenHow};
+use crate::trace::event;
 
 /// How a file is opened; starts with nothing allowed.
 #[derive(Debug, Clone, Default)]
@@ -167,6 +168,7 @@ async fn reopen_buffered(
     };
     let handle = open_once(core, dir, path, again.flags(), 0).await?;
     add(&core.counters().fallbacks_buffered, 1);
+    event!(INFO, "{} is opened through the page cache: O_DIRECT is refused", path.display());
     buffered(core, path, options, handle, Direct::Refused).await
 }
 

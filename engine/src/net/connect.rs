@@ -13,6 +13,7 @@ use crate::cores::{Core, Sleep};
 use crate::error::{Error, OsError, Result, errno_text};
 use crate::op::Op;
 use crate::ring::socket_address;
+use crate::trace::event;
 
 impl TcpStream {
     /// Connects to one address within `limit`.
@@ -88,6 +89,7 @@ impl<'a> Race<'a> {
                 match attempt.connecting.as_mut().poll(cx) {
                     Poll::Pending => at += 1,
                     Poll::Ready(Err(Error::Os(failure))) => {
+                        event!(DEBUG, "{failure}");
                         self.failures.push(failure);
                         self.running.remove(at);
                         last_failed = at == self.running.len();
@@ -113,6 +115,7 @@ impl<'a> Race<'a> {
     }
 
     fn start(&mut self, address: SocketAddr) {
+        event!(DEBUG, "connecting to {address}");
         let connecting = Box::pin(connect(self.core, address));
         self.running.push(Attempt { address, connecting });
         self.pause = self.core.sleep(self.attempt_delay);

@@ -17,6 +17,7 @@ use crate::ring::{
     LateOpcode, acknowledged_bytes, received_bytes, reset_connection, set_receive_low_water,
     set_tcp_nodelay, was_reset,
 };
+use crate::trace::event;
 
 /// A connected TCP socket of one core.
 ///
@@ -107,6 +108,7 @@ impl TcpStream {
 
     /// Resets the connection at once; sends and receives in flight end, and give their buffers back.
     pub fn reset(&self) {
+        event!(DEBUG, "{} is reset", self.peer);
         reset_connection(&self.handle);
     }
 
@@ -245,6 +247,7 @@ impl TcpStream {
         if zero_copy && error.is_some_and(refuses_zero_copy) {
             self.zero_copy.set(ZeroCopy::Refused);
             add(&self.core.counters().fallbacks_copied_send, 1);
+            event!(INFO, "{}: zero-copy sends are refused, and copied from here on", self.peer);
             return self.send_rest(buf, span_start + sent..span_end, more, stall, sent).await;
         }
         match error {
@@ -314,6 +317,7 @@ impl TcpStream {
     }
 
     fn stalled(&self, operation: &'static str, limit: Duration) -> Error {
+        event!(WARN, "{operation}: {} moved nothing for {limit:?}", self.peer);
         Error::Stalled { operation, object: self.peer.to_string(), limit }
     }
 }

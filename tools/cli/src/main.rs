@@ -10,6 +10,7 @@
 //! - [`exit`] is the promise about exit codes; [`signals`] ends a command early but cleanly.
 //! - [`pipe`] is stdin and stdout, [`progress`] the bar; [`sizes`], [`times`], [`human`], [`table`]
 //!   and [`json`] read and write numbers, times and lines.
+//! - [`log`] tells what the engine says of itself, where that is asked for.
 //! - [`took`] and [`usage`] measure; [`random`] makes bytes; [`helper`] is this program once more.
 
 #![forbid(unsafe_code)]
@@ -20,6 +21,7 @@ mod help;
 mod helper;
 mod human;
 mod json;
+mod log;
 mod options;
 mod pipe;
 mod place;
@@ -59,6 +61,7 @@ fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(error) => return explain(&error),
     };
+    cli.options.log.into_iter().for_each(log::to_stderr);
     let name = cli.command.name();
     match commands::run(cli.command, &cli.options) {
         Ok(()) => ExitCode::SUCCESS,

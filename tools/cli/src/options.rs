@@ -7,6 +7,7 @@ use hydrant::engine::DriverChoice;
 use hydrant::{Hydrant, HydrantBuilder, TransferLimits};
 
 use crate::exit::Failure;
+use crate::log::LogLevel;
 use crate::sizes;
 
 /// Cores at most: more than any machine of today has.
@@ -40,6 +41,10 @@ pub struct Options {
     /// Sign nothing: public buckets, and servers without credentials
     #[arg(long, global = true)]
     pub no_sign_request: bool,
+
+    /// What the engine tells of itself on stderr: error, warn, info, debug
+    #[arg(long, global = true, env = "HYDRANT_LOG", value_name = "LEVEL", value_enum)]
+    pub log: Option<LogLevel>,
 
     /// No progress, no summary: only results and errors
     #[arg(long, short, global = true)]
@@ -163,6 +168,7 @@ mod tests {
             endpoint_url: None,
             region: None,
             no_sign_request: false,
+            log: None,
             quiet: true,
         }
     }

@@ -38,6 +38,22 @@ fn help_teaches_and_succeeds() {
 }
 
 #[test]
+fn the_engine_tells_of_itself_on_stderr_where_that_is_asked_for() {
+    let house = House::new();
+    write(&house.path("file"), b"x");
+    let file = house.path_text("file");
+    for (arguments, told) in
+        [(&["cat", &file][..], false), (&["cat", &file, "--log", "debug"], true)]
+    {
+        let output = run(&mut hydrant(arguments));
+        expect_code(&output, 0);
+        assert_eq!(stdout(&output), "x");
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(said.contains("core 0 runs"), told, "{said}");
+    }
+}
+
+#[test]
 fn wrong_usage_is_2() {
     let house = House::new();
     write(&house.path("file"), b"x");

@@ -65,6 +65,9 @@ fn crates(root: &Path) -> Result<Outcome> {
         root,
         &["test", "--quiet", "--workspace", "--exclude", "hydrant-tests"],
     ))?;
+    // The program turns this feature on, and whoever builds the library alone does not.
+    let told = ["test", "--quiet", "-p", "hydrant-engine", "--features", "tracing"];
+    shell::run(&mut cargo(root, &[&told[..], &["--test", "tracing"]].concat()))?;
     Ok(Outcome::Passed)
 }
 
