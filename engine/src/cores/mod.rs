@@ -195,12 +195,15 @@ impl Core {
     /// # Errors
     /// [`crate::Error::Pool`] when it cannot fit or the wait is over.
     pub async fn head_lease(&self, bytes: usize, label: &'static str) -> Result<Lease> {
-        let request = TicketRequest { bytes_each: bytes, count: 1, label };
+        let mut ticket =
+            self.head_ticket(TicketRequest { bytes_each: bytes, count: 1, label }).await?;
+        Ok(ticket.take().expect("a ticket of one grants one"))
+    }
+
+    pub(crate) async fn head_ticket(&self, request: TicketRequest) -> Result<Ticket> {
         let granted = self.counting_a_wait(self.pool().head_ticket(request));
         let waited = self.timeout(self.pool().wait_limit(), granted).await;
-        let mut ticket =
-            waited.unwrap_or_else(|_| Err(self.pool().head_exhausted_error(&request)))?;
-        Ok(ticket.take().expect("a ticket of one grants one"))
+        Ok(waited.unwrap_or_else(|_| Err(self.pool().head_exhausted_error(&request)))?)
     }
 
     /// Memory for parts, waited for in line (POOL-1).

@@ -28,7 +28,8 @@ pub struct TlsLimits {
     /// straight to its place. At least [`TlsLimits::RECEIVE_BYTES_MIN`]. Default 64 KiB.
     pub receive_bytes: usize,
     /// Buffer for what goes out, from the same share: one send carries so many bytes. At least
-    /// [`TlsLimits::SEND_BYTES_MIN`]. Default 68 KiB, which has room for four whole records.
+    /// [`TlsLimits::SEND_BYTES_MIN`]. Default 68 KiB, which has room for four whole records. Both
+    /// buffers are as large as the larger of the two.
     pub send_bytes: usize,
     /// Sessions kept to be resumed. Default 64.
     pub sessions_max: usize,

@@ -113,6 +113,11 @@ impl Incoming {
         self.records.end += count;
     }
 
+    /// How many bytes of records wait to be decrypted.
+    pub(super) fn records_bytes(&self) -> usize {
+        self.records.len()
+    }
+
     /// Moves the records to the front of `place`; tells how many bytes they are.
     pub(super) fn move_records_to(&mut self, metrics: &Metrics, place: &mut [u8]) -> usize {
         let (from, count) = (self.records.clone(), self.records.len());

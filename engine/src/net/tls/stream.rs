@@ -22,7 +22,7 @@ use crate::error::{Error, OsError, RecvError, Result};
 use crate::file::BufResult;
 use crate::metrics::CopyReason;
 use crate::net::{RecvMode, TcpStream, ZeroCopyChoice};
-use crate::pool::{Buf, Lease};
+use crate::pool::{Buf, Lease, TicketRequest};
 
 /// TLS over a TCP connection of one core.
 ///
@@ -71,9 +71,12 @@ impl TlsMemory {
     /// # Errors
     /// [`Error::Pool`] when they cannot fit or the wait is over.
     pub async fn take(core: &Core, limits: &TlsLimits) -> Result<TlsMemory> {
-        let incoming = core.head_lease(limits.receive_bytes, "TLS receive").await?;
-        let outgoing = core.head_lease(limits.send_bytes, "TLS send").await?;
-        Ok(TlsMemory { incoming, outgoing })
+        // Both at once: nobody waits for memory while holding some (POOL-1).
+        let bytes_each = limits.receive_bytes.max(limits.send_bytes);
+        let mut ticket =
+            core.head_ticket(TicketRequest { bytes_each, count: 2, label: "TLS" }).await?;
+        let mut take = || ticket.take().expect("a ticket of two grants two");
+        Ok(TlsMemory { incoming: take(), outgoing: take() })
     }
 }
 
@@ -211,7 +214,10 @@ impl TlsStream {
             if enough || self.session.borrow().is_peer_closed() {
                 return (Ok(done), buf);
             }
-            let received = if mode == RecvMode::Fill && missing >= IN_PLACE_BYTES_MIN {
+            // Records that wait must leave room in place for more.
+            let in_place =
+                missing >= IN_PLACE_BYTES_MIN && incoming.records_bytes() < missing - GAP_BYTES;
+            let received = if mode == RecvMode::Fill && in_place {
                 let rest = span.start + done..span.end;
                 let (received, back) = self.receive_in_place(incoming, buf, rest, stall).await;
                 buf = back;
@@ -269,7 +275,7 @@ impl TlsStream {
         let first = span.start + GAP_BYTES;
         let mut records = first..first;
         records.end += incoming.move_records_to(metrics, &mut memory[first..span.end]);
-        let mut closed = false;
+        let (mut closed, mut broken) = (false, None);
         while !closed && records.end < span.end {
             let piece = records.end..span.end.min(records.end + PIECE_BYTES);
             // A record carries less than its own length: what is missing in plaintext arrives at
@@ -278,20 +284,20 @@ impl TlsStream {
             let wanted = piece.len();
             let received = self.tcp.recv_before(buf, piece, RecvMode::Fill, following, stall).await;
             buf = received.1;
-            match received.0 {
+            let count = match received.0 {
                 Ok(0) if plain_end == span.start => {
                     let error = self.failed(TlsProblem::CutOff);
                     return (Err(RecvError { received: 0, error }), buf);
                 }
-                Ok(count) => {
-                    records.end += count;
-                    closed = count < wanted;
-                }
+                Ok(count) => count,
+                // What came before it is good: it is decrypted, and the rest kept.
                 Err(failed) => {
-                    let received = plain_end - span.start;
-                    return (Err(RecvError { received, ..failed }), buf);
+                    broken = Some(failed.error);
+                    failed.received
                 }
-            }
+            };
+            records.end += count;
+            closed = count < wanted;
             let Some(memory) = buf.as_mut_slice() else { return (Ok(0), buf) };
             match self.decrypt_in_place(memory, &mut plain_end, &mut records) {
                 Ok(()) => closed |= self.session.borrow().is_peer_closed(),
@@ -301,11 +307,16 @@ impl TlsStream {
                 }
             }
         }
-        let rest = &buf.as_mut_slice().unwrap_or_default()[records];
-        let kept = incoming.keep_records(metrics, rest);
         let received = plain_end - span.start;
-        let failed = |problem| RecvError { received, error: self.failed(problem) };
-        (kept.map(|()| received).map_err(failed), buf)
+        // What follows close_notify is ignored (RFC 8446, section 6.1).
+        if !self.session.borrow().is_peer_closed() {
+            let rest = &buf.as_mut_slice().unwrap_or_default()[records];
+            if let Err(problem) = incoming.keep_records(metrics, rest) {
+                return (Err(RecvError { received, error: self.failed(problem) }), buf);
+            }
+        }
+        let result = broken.map_or(Ok(received), |error| Err(RecvError { received, error }));
+        (result, buf)
     }
 
     /// Decrypts all whole records and moves their plaintext to `plain_end` and on.
@@ -388,7 +399,13 @@ impl TlsStream {
     pub async fn close(&self, stall: Duration) -> Result<()> {
         let mut out = self.outgoing.take().ok_or(Error::Cancelled)?;
         let closed = self.session.borrow_mut().close(out.as_mut_slice());
-        let count = closed.map_err(|error| self.failed(problem_of(error)))?;
+        let count = match closed {
+            Ok(count) => count,
+            Err(error) => {
+                self.outgoing.replace(Some(out));
+                return Err(self.failed(problem_of(error)));
+            }
+        };
         let (sent, back) = self.tcp.send(out, 0..count, false, stall).await;
         self.outgoing.replace(back.into_lease().ok());
         sent.map(drop)
