@@ -114,8 +114,12 @@ impl Drop for Temporary {
         let opening = self.opening.take();
         let path = dir.path.join(&name);
         let cleanup = async move {
-            if let Some(opening) = opening {
-                drop(opening.await);
+            if let Some(opening) = opening
+                && let Err(error) = opening.await
+                && error.errno() == Some(libc::EEXIST)
+            {
+                // Somebody else's.
+                return;
             }
             match remove_file(&core, Some(&dir), &name).await {
                 Err(error) if error.errno() != Some(libc::ENOENT) => {

@@ -290,14 +290,25 @@ impl TcpStream {
     ) -> (Outcome, bool) {
         let mut op = pin!(self.core.op(op));
         let mut sleep = pin!(self.core.watch(stall));
-        let mut stalled = false;
+        let (mut in_flight, mut last_look, mut stalled) = (false, false, false);
         let outcome = std::future::poll_fn(|cx| {
             if let Poll::Ready(outcome) = op.as_mut().poll(cx) {
                 return Poll::Ready(outcome);
             }
-            while !stalled && sleep.as_mut().poll(cx).is_ready() {
-                // An op that waits for a free slot does not wait for the peer.
-                if op.is_in_flight() && !moves() {
+            // An op that waits for a free slot does not wait for the peer.
+            if !in_flight && op.is_in_flight() {
+                in_flight = true;
+                sleep.set(self.core.watch(stall));
+            }
+            while in_flight && !stalled && sleep.as_mut().poll(cx).is_ready() {
+                // The time may have passed while this core was away: what has come meanwhile is
+                // taken in by the end of this turn.
+                last_look = !last_look;
+                if last_look {
+                    sleep.set(self.core.watch(Duration::ZERO));
+                    continue;
+                }
+                if !moves() {
                     stalled = true;
                     op.as_mut().get_mut().cancel();
                 }

@@ -105,7 +105,6 @@ struct Slot {
     transfer: Transfer,
     /// Completions still to come: results of lanes and notifications.
     outstanding: u32,
-    error: Option<i32>,
     handle: Option<Handle>,
     copied: bool,
     detached: bool,
@@ -391,7 +390,6 @@ impl Slot {
             waker: None,
             transfer: Transfer::idle(),
             outstanding: 0,
-            error: None,
             handle: None,
             copied: false,
             detached: false,
@@ -463,7 +461,7 @@ impl Slot {
             op: self.op.take().expect("an occupied slot has an op"),
             transferred: self.transfer.transferred(),
             shorts: self.transfer.shorts(),
-            error: self.error.take().or(self.transfer.error()),
+            error: self.transfer.error(),
             handle: self.handle.take(),
             copied: std::mem::take(&mut self.copied),
         }

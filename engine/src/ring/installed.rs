@@ -24,6 +24,8 @@ pub(super) struct InstalledFiles {
     /// A handle's place is its number modulo the length, a power of two; none when refused.
     entries: Vec<Entry>,
     returned: Arc<Returned>,
+    /// Empty but for the time of clearing.
+    clearing: Vec<u32>,
 }
 
 #[derive(Clone, Default)]
@@ -63,7 +65,7 @@ impl InstalledFiles {
         };
         let entries = vec![Entry::default(); if granted.is_ok() { places as usize } else { 0 }];
         let returned = Returned { any: false.into(), slots: Mutex::default(), rouse };
-        (InstalledFiles { entries, returned: Arc::new(returned) }, granted)
+        (InstalledFiles { entries, returned: Arc::new(returned), clearing: Vec::new() }, granted)
     }
 
     /// Where the file of a handle is installed; it may be by this call.
@@ -108,7 +110,10 @@ impl InstalledFiles {
         }
         let mut slots = self.returned.lock();
         self.returned.any.store(false, Relaxed);
-        for slot in slots.drain(..) {
+        std::mem::swap(&mut *slots, &mut self.clearing);
+        // Clearing may close a file, which takes as long as it takes (CORE-1).
+        drop(slots);
+        for slot in self.clearing.drain(..) {
             self.entries[slot as usize] = Entry::default();
             let cleared = submitter.register_files_update(slot, &[-1]);
             debug_assert!(cleared.is_ok(), "{cleared:?}");
