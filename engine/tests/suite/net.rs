@@ -10,7 +10,7 @@ use hydrant_engine::{
     ConnectLimits, Core, DriverChoice, Error, OsError, RecvMode, TcpListener, TcpStream, resolve,
 };
 
-use crate::dropped::at_every_await;
+use crate::dropped::{at_every_await, at_its_awaits};
 use crate::host::{Host, LIMIT, Place, check, config, drop_after, filled, join, kernels, lease};
 use crate::host::{memory, on_all};
 
@@ -186,7 +186,7 @@ async fn connect_and_drop(core: Core, place: Place) {
     .await;
     if place.world.is_none() {
         // The control thread of a simulation answers at once.
-        at_every_await(|| async { resolve(&core, "localhost", 80).await.expect("found") }).await;
+        at_its_awaits(|| async { resolve(&core, "localhost", 80).await.expect("found") }).await;
     }
     hole.is_let_alone(&core).await;
 }
