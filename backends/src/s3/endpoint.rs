@@ -130,7 +130,11 @@ impl Endpoint {
     pub fn with_bucket(&self, bucket: &str) -> Result<Endpoint, EndpointError> {
         check_bucket(bucket)?;
         let service = self.service();
-        let fits_host = bucket.split('.').all(is_host_label);
+        let fits_host = match self.scheme {
+            // As where no style is asked for: a certificate covers one label.
+            Scheme::Https => is_host_label(bucket),
+            Scheme::Http => bucket.split('.').all(is_host_label),
+        };
         let (style, host) = match self.style {
             AddressStyle::VirtualHost if fits_host => {
                 (AddressStyle::VirtualHost, format!("{bucket}.{}", service.host))

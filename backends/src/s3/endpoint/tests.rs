@@ -194,3 +194,19 @@ proptest! {
         let _ = Endpoint::resolve("b", &at(&format!("http://{tail}")));
     }
 }
+
+#[test]
+fn another_bucket_with_dots_is_reached_as_if_it_came_first() {
+    let options = EndpointOptions { region: Some("eu-west-1".into()), ..Default::default() };
+    let first = Endpoint::resolve("data", &options).unwrap();
+    for bucket in ["other", "a.b"] {
+        let resolved = Endpoint::resolve(bucket, &options).unwrap();
+        assert_eq!(first.with_bucket(bucket).unwrap(), resolved, "{bucket}");
+    }
+    // Without TLS there is no certificate to fit.
+    let url = Some("http://s3.example".to_owned());
+    let style = Some(AddressStyle::VirtualHost);
+    let plain = EndpointOptions { url, style, ..Default::default() };
+    let first = Endpoint::resolve("data", &plain).unwrap();
+    assert_eq!(first.with_bucket("a.b").unwrap(), Endpoint::resolve("a.b", &plain).unwrap());
+}
