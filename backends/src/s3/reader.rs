@@ -30,7 +30,10 @@ use crate::store::{LocalFuture, PartRead, ReadInfo, Reader};
 pub(super) struct S3Reader {
     shared: Arc<Shared>,
     object: GetObject,
+    /// What the first answer with bytes told.
     meta: OnceLock<ObjectMeta>,
+    /// What the first answer without bytes told: a 416 names the size, and neither tag nor date.
+    size_bytes: OnceLock<u64>,
 }
 
 /// A GET of a range of one object, without a copy of what all ranges have in common.
@@ -90,7 +93,8 @@ struct Attempted {
 
 impl S3Reader {
     pub(super) fn new(shared: &Arc<Shared>, key: &str) -> S3Reader {
-        S3Reader { shared: Arc::clone(shared), object: GetObject::new(key), meta: OnceLock::new() }
+        let (shared, object) = (Arc::clone(shared), GetObject::new(key));
+        S3Reader { shared, object, meta: OnceLock::new(), size_bytes: OnceLock::new() }
     }
 
     async fn read_range(&self, core: &Core, offset: u64, buf: Buf, span: Range<usize>) -> PartRead {
@@ -224,6 +228,12 @@ impl S3Reader {
 
     /// The first head fixes the version: what carries on a body that broke off has to be of it, too.
     fn check_version(&self, head: &ResponseHead<'_>, size_bytes: u64) -> Result<(), Failed> {
+        if let Some(&told) = self.size_bytes.get()
+            && told != size_bytes
+        {
+            let detail = format!("first {told} bytes, now {size_bytes}");
+            return Err(Failed::Final(self.changed(detail)));
+        }
         let known = match self.meta.get() {
             Some(known) => known,
             None => {
@@ -253,16 +263,21 @@ impl S3Reader {
         if refusal.status == 416
             && let Some(size) = size
             && offset >= size
+            && self.ends_at(size)
         {
-            let known = self.meta.get_or_init(|| ObjectMeta::of_size(size));
-            if known.size_bytes == size {
-                return Ok(size);
-            }
+            return Ok(size);
         }
         if refusal.status == 412 {
             return Err(Failed::Final(self.changed("the server answered 412".into())));
         }
         Err(refusal.into_failed(&self.shared, "GetObject", Some(&self.object.key), document))
+    }
+
+    /// Notes the size that a 416 told; whether it is the one that is known. It fixes no version: the
+    /// answers with bytes have a tag to fix it by.
+    fn ends_at(&self, size_bytes: u64) -> bool {
+        let known = self.meta.get().map_or(size_bytes, |known| known.size_bytes);
+        known == size_bytes && *self.size_bytes.get_or_init(|| size_bytes) == size_bytes
     }
 
     fn changed(&self, detail: String) -> Error {
@@ -290,7 +305,8 @@ impl Reader for S3Reader {
     }
 
     fn meta(&self) -> Option<ObjectMeta> {
-        self.meta.get().cloned()
+        let of_size = || self.size_bytes.get().map(|size| ObjectMeta::of_size(*size));
+        self.meta.get().cloned().or_else(of_size)
     }
 }
 
@@ -319,4 +335,46 @@ fn empty_object(head: &ResponseHead<'_>) -> Option<u64> {
 
 fn field(error: crate::http1::response::FieldError) -> Failed {
     Failed::Http(error.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::http1::response::{HeadLimits, HeadProgress, parse_head};
+    use crate::s3::{S3Config, S3Store};
+
+    const HEAD: &str = "HTTP/1.1 206 Partial Content\r\nContent-Length: 4\r\n";
+
+    fn reader() -> S3Reader {
+        let mut config = S3Config::default();
+        config.endpoint.url = Some("http://127.0.0.1:1".into());
+        let store = S3Store::open("bucket", config, &|_| None).expect("a store");
+        S3Reader::new(store.shared(), "key")
+    }
+
+    /// What an answer with 4 bytes from the start comes to: the size it told.
+    fn told(reader: &S3Reader, range: &str, etag: &str) -> Option<u64> {
+        let head = format!("{HEAD}Content-Range: bytes {range}\r\nETag: {etag}\r\n\r\n");
+        let parsed = parse_head(head.as_bytes(), &HeadLimits::default()).expect("a head");
+        let HeadProgress::Complete { head, .. } = parsed else { panic!("{head}") };
+        reader.told(&head, 0, 4).ok().map(|told| told.size_bytes)
+    }
+
+    #[test]
+    fn an_answer_from_beyond_the_end_fixes_the_size_and_no_version() {
+        let reader = reader();
+        assert!(reader.ends_at(10));
+        assert_eq!(reader.meta().map(|meta| (meta.size_bytes, meta.etag)), Some((10, None)));
+        assert_eq!(told(&reader, "0-3/10", "\"one\""), Some(10), "the first with a tag");
+        assert!(reader.meta().is_some_and(|meta| meta.etag.is_some()));
+        assert_eq!(told(&reader, "0-3/10", "\"two\""), None, "another version");
+        assert!(reader.ends_at(10) && !reader.ends_at(11), "the size is known");
+    }
+
+    #[test]
+    fn a_size_that_changes_after_an_answer_from_beyond_the_end_is_a_change() {
+        let reader = reader();
+        assert!(reader.ends_at(10));
+        assert_eq!(told(&reader, "0-3/11", "\"one\""), None);
+    }
 }
