@@ -194,15 +194,15 @@ pub(super) async fn send<O: Operation>(
     shared: &Arc<Shared>,
     operation: &O,
 ) -> Result<O::Output> {
-    send_in_doubt(core, shared, operation).await.map(|(output, _)| output)
+    send_in_doubt(core, shared, operation).await.0
 }
 
-/// The same, and whether an attempt before the one that succeeded may have been carried out too.
+/// The same, and whether an attempt that failed may have been carried out.
 pub(super) async fn send_in_doubt<O: Operation>(
     core: &Core,
     shared: &Arc<Shared>,
     operation: &O,
-) -> Result<(O::Output, bool)> {
+) -> (Result<O::Output>, bool) {
     let payload = operation.payload();
     let body = BodyInfo::of(&payload);
     let bytes = match payload {
@@ -214,7 +214,8 @@ pub(super) async fn send_in_doubt<O: Operation>(
         let span = 0..bytes.len();
         (Buf::from(bytes), span)
     });
-    run(core, shared, operation, &body, lent).await.0
+    let (result, in_doubt, _) = run(core, shared, operation, &body, lent).await;
+    (result, in_doubt)
 }
 
 /// Runs an operation with a part of a buffer as its body; the buffer comes back.
@@ -226,8 +227,8 @@ pub(super) async fn send_from<O: Operation>(
     span: Range<usize>,
 ) -> (Result<O::Output>, Buf) {
     let body = BodyInfo::of_bytes(span.len());
-    let (result, back) = run(core, shared, operation, &body, Some((buf, span))).await;
-    (result.map(|(output, _)| output), back.unwrap_or_else(|| Bytes::new().into()))
+    let (result, _, back) = run(core, shared, operation, &body, Some((buf, span))).await;
+    (result, back.unwrap_or_else(|| Bytes::new().into()))
 }
 
 async fn run<O: Operation>(
@@ -236,10 +237,10 @@ async fn run<O: Operation>(
     operation: &O,
     body: &BodyInfo,
     mut lent: Option<(Buf, Range<usize>)>,
-) -> (Result<(O::Output, bool)>, Option<Buf>) {
+) -> (Result<O::Output>, bool, Option<Buf>) {
     let mut attempts = match Attempts::new(core, shared, operation) {
         Ok(attempts) => attempts,
-        Err(error) => return (Err(error), lent.map(|(buf, _)| buf)),
+        Err(error) => return (Err(error), false, lent.map(|(buf, _)| buf)),
     };
     loop {
         let per_core = Rc::clone(&attempts.per_core);
@@ -253,14 +254,14 @@ async fn run<O: Operation>(
                 match result {
                     Ok(output) => {
                         attempts.succeeded();
-                        return (Ok((output, attempts.in_doubt)), lent.map(|(buf, _)| buf));
+                        return (Ok(output), attempts.in_doubt, lent.map(|(buf, _)| buf));
                     }
                     Err(failed) => failed,
                 }
             }
         };
         if let Err(error) = attempts.failed(failed).await {
-            return (Err(error), lent.map(|(buf, _)| buf));
+            return (Err(error), attempts.in_doubt, lent.map(|(buf, _)| buf));
         }
     }
 }

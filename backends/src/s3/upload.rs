@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
 use std::time::Duration;
 
 use hydrant_engine::{Buf, Core};
+use md5::{Digest, Md5};
 
 use super::call::{send, send_from, send_in_doubt};
 use super::error::S3ErrorKind;
@@ -51,7 +52,8 @@ pub(super) async fn begin(
 ) -> Result<Arc<dyn Upload>> {
     let mut operation = CreateMultipartUpload::new(key);
     operation.object.content_type.clone_from(&options.content_type);
-    let (created, in_doubt) = send_in_doubt(core, shared, &operation).await?;
+    let (created, in_doubt) = send_in_doubt(core, shared, &operation).await;
+    let created = created?;
     if in_doubt {
         // Uploads of others to the same key look just like it, so it is said and not aborted.
         core.report(format_args!(
@@ -117,13 +119,15 @@ impl S3Upload {
         });
         let UploadPart { key, upload_id, .. } = &self.part;
         let operation = CompleteMultipartUpload::new(key, upload_id, parts.collect());
-        match send(core, &self.shared, &operation).await {
+        let (completed, in_doubt) = send_in_doubt(core, &self.shared, &operation).await;
+        match completed {
             Ok(completed) => Ok(ObjectMeta {
                 etag: completed.etag,
                 content_type: self.content_type.clone(),
                 ..ObjectMeta::of_size(tags.iter().map(|tag| tag.part.len).sum())
             }),
-            Err(error) if may_have_succeeded(&error) => {
+            // An attempt before may have been carried out, and its answer was lost.
+            Err(error) if in_doubt && is_no_such_upload(&error) => {
                 self.completed_before(core, tags).await.ok_or(error)
             }
             Err(error) => Err(error),
@@ -155,13 +159,12 @@ impl S3Upload {
     }
 
     /// CompleteMultipartUpload was answered with NoSuchUpload. When the answer to an earlier attempt
-    /// was lost, the object is there, with the size and the count of parts that it must have.
+    /// was lost, the object is there, with the size and the tag that it must have.
     async fn completed_before(&self, core: &Core, tags: &[PartTag]) -> Option<ObjectMeta> {
         let info = send(core, &self.shared, &HeadObject::new(&self.part.key)).await.ok()?;
         let meta = ObjectMeta::from(info);
         let size_bytes: u64 = tags.iter().map(|tag| tag.part.len).sum();
-        let ending = format!("-{}\"", tags.len());
-        let ours = meta.etag.is_some_and(|etag| etag.as_str().ends_with(&ending));
+        let ours = meta.etag.is_some_and(|etag| is_tag_of(etag.as_str(), tags));
         (ours && meta.size_bytes == size_bytes).then_some(meta)
     }
 }
@@ -175,9 +178,25 @@ fn is_no_such_upload(error: &Error) -> bool {
     matches!(error.kind(), ErrorKind::S3(error) if error.kind() == S3ErrorKind::NoSuchUpload)
 }
 
-/// Refused after more than one attempt: an earlier one may have been carried out.
-fn may_have_succeeded(error: &Error) -> bool {
-    is_no_such_upload(error) && matches!(error.kind(), ErrorKind::S3(error) if error.attempts > 1)
+/// Whether an object made of these parts has this tag. Where the tags of parts are MD5 it is the MD5
+/// of those, with their count behind it; of other tags only the count is known. Source: Amazon S3
+/// user guide, "Checking object integrity".
+fn is_tag_of(etag: &str, tags: &[PartTag]) -> bool {
+    let sums: Option<Vec<_>> = tags.iter().map(|tag| md5_of(tag.etag.as_ref()?)).collect();
+    let ending = format!("-{}\"", tags.len());
+    let Some(sums) = sums else { return etag.ends_with(&ending) };
+    let composed = Md5::digest(sums.concat());
+    let digits: String = composed.iter().map(|byte| format!("{byte:02x}")).collect();
+    etag.eq_ignore_ascii_case(&format!("\"{digits}{ending}"))
+}
+
+/// The MD5 that a tag is.
+fn md5_of(etag: &Etag) -> Option<[u8; 16]> {
+    let digits = etag.as_str().trim_matches('"');
+    if digits.len() != 32 || !digits.bytes().all(|digit| digit.is_ascii_hexdigit()) {
+        return None;
+    }
+    u128::from_str_radix(digits, 16).ok().map(u128::to_be_bytes)
 }
 
 impl Upload for S3Upload {
@@ -201,5 +220,32 @@ impl Upload for S3Upload {
 
     fn abort<'a>(&'a self, core: &'a Core) -> LocalFuture<'a, Result<()>> {
         Box::pin(self.give_up(core))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tags(texts: &[&str]) -> Vec<PartTag> {
+        let tag = |(index, text): (usize, &&str)| {
+            let part = PartRequest { index: index as u64, offset: 0, len: 1 };
+            PartTag { part, etag: Etag::new(text) }
+        };
+        texts.iter().enumerate().map(tag).collect()
+    }
+
+    /// Computed with `printf a | md5sum`, and `md5sum` of the binary sums of `a` and `b`.
+    #[test]
+    fn the_object_of_somebody_else_is_not_taken_for_ours() {
+        let (a, b) =
+            ("\"0cc175b9c0f1b6a831c399e269772661\"", "\"92eb5ffee6ae2fec3ad71c777531578f\"");
+        let ours = "\"96e024ba2074fe77e8e965ba43a704be-2\"";
+        assert!(is_tag_of(ours, &tags(&[a, b])));
+        assert!(!is_tag_of(ours, &tags(&[b, a])), "other bytes in as many parts");
+        assert!(!is_tag_of(ours, &tags(&[a, b, b])));
+        // Of tags that are no MD5 only the count is known.
+        assert!(is_tag_of("\"x-2\"", &tags(&["\"one\"", "\"two\""])));
+        assert!(!is_tag_of("\"x-3\"", &tags(&["\"one\"", "\"two\""])));
     }
 }
