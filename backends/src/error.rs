@@ -107,6 +107,19 @@ pub enum ErrorKind {
         source: hydrant_engine::Error,
     },
 
+    /// The sync of a file that was to be kept failed (DATA-3). It may lack bytes on disk that still
+    /// read back from memory, so nothing of it is kept.
+    #[error(
+        "{object} could not be made durable: {source}; what had come may be lost though it still \
+         reads back, so it is thrown away; copy it again once the disk is well"
+    )]
+    Lost {
+        /// The file, as a path.
+        object: String,
+        /// What the sync said.
+        source: hydrant_engine::Error,
+    },
+
     /// A transfer failed or was given up, and what had come of it is kept to be carried on.
     #[error("{error}; what had come is kept in {left}, and the same copy carries on from there")]
     Kept {
@@ -169,7 +182,9 @@ impl Error {
                 _ => Class::Temporary,
             },
             ErrorKind::LeftBehind { error, .. } | ErrorKind::Kept { error, .. } => error.class(),
-            ErrorKind::NotDurable { source, .. } => class_of_engine(source),
+            ErrorKind::NotDurable { source, .. } | ErrorKind::Lost { source, .. } => {
+                class_of_engine(source)
+            }
             ErrorKind::Plan(_) => Class::Other,
             ErrorKind::S3(error) => match error.kind() {
                 S3::NotFound | S3::NoSuchBucket | S3::NoSuchUpload => Class::NotFound,

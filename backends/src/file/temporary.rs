@@ -110,8 +110,29 @@ impl Drop for Guard {
 }
 
 impl Temporary {
-    /// Opens one that is kept; `anew` makes it, or empties it.
+    /// Opens one that is kept.
     pub(super) async fn open_kept(
+        core: &Core,
+        tree: &Tree,
+        spot: &Spot,
+        name: &str,
+    ) -> EngineResult<Temporary> {
+        Temporary::open(core, tree, spot, name, false).await
+    }
+
+    /// Makes one to be kept, in place of one that lies there. It is another file and not the same
+    /// one emptied: writes of a copy that was given up may still be on their way to that.
+    pub(super) async fn begin_kept(
+        core: &Core,
+        tree: &Tree,
+        spot: &Spot,
+        name: &str,
+    ) -> Result<Temporary> {
+        remove(core, spot, name).await?;
+        Ok(Temporary::open(core, tree, spot, name, true).await?)
+    }
+
+    async fn open(
         core: &Core,
         tree: &Tree,
         spot: &Spot,
@@ -123,22 +144,43 @@ impl Temporary {
         Ok(Temporary { spot: spot.clone(), name: name.to_owned(), file })
     }
 
-    /// Makes the file an object of `size_bytes`: cuts it to its length, makes it durable, gives it
-    /// its name and makes that durable too. A failure before the rename leaves it a temporary, one
-    /// after it is [`ErrorKind::NotDurable`].
-    ///
-    /// `allocated_bytes` is what was asked for ahead.
+    /// Makes the file an object of `size_bytes`: [`Temporary::cut`], [`Temporary::sync`] and
+    /// [`Temporary::give_name`].
     pub(super) async fn finish(
         &self,
         core: &Core,
         size_bytes: u64,
         allocated_bytes: u64,
     ) -> Result<ObjectMeta> {
+        self.cut(core, size_bytes, allocated_bytes).await?;
+        self.told(self.sync(core).await)?;
+        self.give_name(core, size_bytes).await
+    }
+
+    /// Cuts it to its length; `allocated_bytes` is what was asked for ahead.
+    pub(super) async fn cut(
+        &self,
+        core: &Core,
+        size_bytes: u64,
+        allocated_bytes: u64,
+    ) -> Result<()> {
         let padded = matches!(self.file.direct(), Direct::Yes { .. });
         if padded || allocated_bytes > size_bytes {
             self.told(self.file.set_len(core, size_bytes).await)?;
         }
-        self.told(self.file.sync_all(core).await)?;
+        Ok(())
+    }
+
+    /// Makes its bytes durable. This fails once: after a write back that failed Linux takes the pages
+    /// for clean, so they read back as if they were on disk, and another sync of the file finds
+    /// nothing to do (fsync(2), since 4.13). What is in it must not be used after a failure.
+    pub(super) async fn sync(&self, core: &Core) -> EngineResult<()> {
+        self.file.sync_all(core).await.map_err(|error| relabel(error, &self.path()))
+    }
+
+    /// Gives it its name and makes that durable. A failure before the rename leaves it a temporary,
+    /// one after it is [`ErrorKind::NotDurable`].
+    pub(super) async fn give_name(&self, core: &Core, size_bytes: u64) -> Result<ObjectMeta> {
         let version = Version::from(&self.told(self.file.metadata(core).await)?);
         if version.size_bytes != size_bytes {
             let object = self.spot.path_of(&self.spot.name);

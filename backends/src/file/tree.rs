@@ -108,7 +108,8 @@ impl Tree {
         Ok(file)
     }
 
-    /// Opens a temporary that is kept, to write it and to look what it holds.
+    /// Opens a temporary that is kept, to write it and to look what it holds; `anew` creates it, and
+    /// it must not be there yet.
     pub(super) async fn open_kept(
         &self,
         core: &Core,
@@ -117,7 +118,7 @@ impl Tree {
         anew: bool,
     ) -> Result<File, EngineError> {
         let options = OpenOptions::new().read().write().direct(self.is_direct());
-        let options = if anew { options.create().truncate() } else { options };
+        let options = if anew { options.create_new() } else { options };
         let file = dir.open_beneath(core, name.as_ref(), &options).await?;
         self.note_direct(&file);
         Ok(file)

@@ -2,8 +2,9 @@
 
 use std::ops::Range;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 
-use hydrant_engine::{Buf, Core};
+use hydrant_engine::{Buf, Core, Error as EngineError};
 
 use super::journal::{self, Journal};
 use super::key;
@@ -11,7 +12,7 @@ use super::spot::Spot;
 use super::temporary::{Guard, Temporary, or_left_behind};
 use super::tree::Tree;
 use crate::checksum::Crc64;
-use crate::error::{ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::object::ObjectMeta;
 use crate::pipeline::PartRequest;
 use crate::store::{KeptPart, LocalFuture, PartTag, Resumed, Upload, UploadSource};
@@ -62,7 +63,8 @@ pub(super) async fn begin(
     }
     let temporary = guard.release();
     let (uri, journal, life) = (tree.uri_of(key), None, Life::default());
-    Ok(Arc::new(FileUpload { uri, temporary, size_bytes, journal, life }))
+    let lost = AtomicBool::new(false);
+    Ok(Arc::new(FileUpload { uri, temporary, size_bytes, journal, life, lost }))
 }
 
 /// Carries on with a temporary that was kept, or begins one that can be carried on.
@@ -72,6 +74,16 @@ pub(super) async fn resume(
     key: &str,
     source: &UploadSource,
 ) -> Result<Resumed> {
+    let (upload, began_anew) = carry_on(core, tree, key, source).await?;
+    Ok(Resumed { upload: Arc::new(upload), began_anew })
+}
+
+pub(super) async fn carry_on(
+    core: &Core,
+    tree: &Arc<Tree>,
+    key: &str,
+    source: &UploadSource,
+) -> Result<(FileUpload, Option<String>)> {
     let head = journal::head_of(source)?;
     let spot = Spot::for_writing(core, tree, key).await?;
     let (name, journal_name) = key::kept_names(&spot.name);
@@ -80,7 +92,7 @@ pub(super) async fn resume(
     let mut began_anew = journal::difference(&found, &head).filter(|_| !found.is_empty());
     let mut kept = None;
     if found == head {
-        match Temporary::open_kept(core, tree, &spot, &name, false).await {
+        match Temporary::open_kept(core, tree, &spot, &name).await {
             Ok(temporary) => kept = Some(temporary),
             Err(error) if error.errno() == Some(libc::ENOENT) => {
                 began_anew = Some("what had come is gone".into());
@@ -92,7 +104,7 @@ pub(super) async fn resume(
         Some(temporary) => temporary,
         None => {
             journal.clear(core).await?;
-            let temporary = Temporary::open_kept(core, tree, &spot, &name, true).await?;
+            let temporary = Temporary::begin_kept(core, tree, &spot, &name).await?;
             let allocated = temporary.file.allocate(core, source.size_bytes).await;
             if let Err(error) = temporary.told(allocated) {
                 // Nothing has come yet, so nothing is to be kept.
@@ -104,20 +116,21 @@ pub(super) async fn resume(
         }
     };
     let (uri, size_bytes) = (tree.uri_of(key), Some(source.size_bytes));
-    let (journal, life) = (Some(journal), Life::default());
-    let upload = Arc::new(FileUpload { uri, temporary, size_bytes, journal, life });
-    Ok(Resumed { upload, began_anew })
+    let (journal, life, lost) = (Some(journal), Life::default(), AtomicBool::new(false));
+    Ok((FileUpload { uri, temporary, size_bytes, journal, life, lost }, began_anew))
 }
 
 /// A file that is being written.
 #[derive(Debug)]
-struct FileUpload {
+pub(super) struct FileUpload {
     uri: String,
     temporary: Temporary,
     size_bytes: Option<u64>,
     /// For a file that is kept when its writing ends early.
     journal: Option<Journal>,
     life: Life,
+    /// What was written may not be on disk though it reads back, so nothing is to be carried on.
+    lost: AtomicBool,
 }
 
 impl FileUpload {
@@ -189,12 +202,37 @@ impl FileUpload {
 
     async fn finish(&self, core: &Core, tags: &[PartTag]) -> Result<ObjectMeta> {
         self.life.begin_completing(&self.uri)?;
-        // What was kept may have been padded by whoever began it, past the page cache.
-        let allocated = if self.journal.is_some() { Some(u64::MAX) } else { self.size_bytes };
         let finished = match size_of_parts(&self.uri, tags, self.size_bytes) {
-            Ok(size) => self.temporary.finish(core, size, allocated.unwrap_or(0)).await,
+            Ok(size_bytes) => self.make_visible(core, size_bytes).await,
             Err(error) => Err(error),
         };
+        self.conclude(core, finished).await
+    }
+
+    async fn make_visible(&self, core: &Core, size_bytes: u64) -> Result<ObjectMeta> {
+        // What was kept may have been padded by whoever began it, past the page cache.
+        let allocated = if self.journal.is_some() { Some(u64::MAX) } else { self.size_bytes };
+        self.temporary.cut(core, size_bytes, allocated.unwrap_or(0)).await?;
+        self.temporary.sync(core).await.map_err(|error| self.not_synced(error))?;
+        self.temporary.give_name(core, size_bytes).await
+    }
+
+    /// The sync failed. Where it was refused by the kernel, the checksums of a copy that is carried
+    /// on would find in memory what the disk does not have, and no later sync would tell.
+    pub(super) fn not_synced(&self, error: EngineError) -> Error {
+        if self.journal.is_none() || error.errno().is_none() {
+            return error.into();
+        }
+        self.lost.store(true, SeqCst);
+        ErrorKind::Lost { object: self.temporary.path(), source: error }.into()
+    }
+
+    /// What becomes of the temporary and its journal.
+    pub(super) async fn conclude(
+        &self,
+        core: &Core,
+        finished: Result<ObjectMeta>,
+    ) -> Result<ObjectMeta> {
         match finished {
             Ok(meta) => {
                 self.life.set_visible();
@@ -208,12 +246,19 @@ impl FileUpload {
                 Err(error)
             }
             // It can be carried on: whoever wanted it kept asks for the rest.
-            Err(error) if self.journal.is_some() => Err(error),
+            Err(error) if self.kept_in().is_some() => Err(error),
             Err(error) => Err(or_left_behind(error, self.throw_away(core).await)),
         }
     }
 
     async fn throw_away(&self, core: &Core) -> Result<()> {
+        if let Some(journal) = &self.journal
+            && let Err(error) = journal.clear(core).await
+        {
+            // Removing both does as well; where that fails too, it is what is told.
+            core.report(format_args!("a journal could not be cleared: {error}"));
+        }
+        // The journal last: until its name goes nobody else begins a copy under these names.
         self.temporary.remove(core).await?;
         self.remove_journal(core).await?;
         self.life.set_gone();
@@ -264,7 +309,8 @@ impl Upload for FileUpload {
     }
 
     fn kept_in(&self) -> Option<String> {
-        self.journal.as_ref().map(|_| self.temporary.path())
+        let kept = self.journal.is_some() && !self.lost.load(SeqCst);
+        kept.then(|| self.temporary.path())
     }
 
     fn abort<'a>(&'a self, core: &'a Core) -> LocalFuture<'a, Result<()>> {

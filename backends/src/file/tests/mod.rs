@@ -1,5 +1,6 @@
 //! The store of files on a real engine and a real disk.
 
+mod kept;
 mod listing;
 mod names;
 mod reading;
