@@ -45,7 +45,7 @@ Environment:
       who signs; with --no-sign-request nobody does
   AWS_ENDPOINT_URL_S3, AWS_ENDPOINT_URL
       the server, such as http://127.0.0.1:9000; unset is AWS; --endpoint-url comes first.
-      This version speaks plain HTTP and no TLS, so not to AWS itself
+      AWS_CA_BUNDLE names a file of certificates to trust for https, instead of the system's
   AWS_REGION, AWS_DEFAULT_REGION
       the region to sign for; unset is us-east-1; --region comes first
   Profiles, SSO and the roles of instances are not read.
