@@ -6,7 +6,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use hydrant_engine::{CopyReason, Core, Region};
+use hydrant_engine::{CopyReason, Core, Lease, Region};
 
 use super::board::Board;
 use super::limits::TransferLimits;
@@ -59,7 +59,8 @@ struct Worker {
 #[derive(Debug)]
 struct State {
     left: VecDeque<Job>,
-    under_way: usize,
+    /// Requests that have their lease, which comes back when they end.
+    with_lease: usize,
     results: Vec<Result<usize>>,
 }
 
@@ -88,7 +89,7 @@ pub(crate) async fn read_ranges(
     let left = with_memory(plan, wanted);
     let workers = workers_for(left.len() as u64, limits.connections);
     let results = ranges.iter().map(|_| Ok(0)).collect();
-    let board = Arc::new(Board::new(State { left, under_way: 0, results }));
+    let board = Arc::new(Board::new(State { left, with_lease: 0, results }));
     let worker = Worker { board: Arc::clone(&board), readers: readers.into() };
     run_workers(core, &board, workers, move |core| worker.clone().work(core)).await?;
     Ok(board.look(|state| std::mem::take(&mut state.results)))
@@ -111,9 +112,7 @@ fn len(share: &Share) -> usize {
 
 impl State {
     fn take(&mut self) -> Option<Job> {
-        let job = self.left.pop_front();
-        self.under_way += usize::from(job.is_some());
-        job
+        self.left.pop_front()
     }
 
     fn note(&mut self, wanted: usize, outcome: Result<usize>) {
@@ -133,17 +132,14 @@ impl Worker {
                 Ok([only]) => self.read_in_place(&core, &request, only).await,
                 Err(memory) => self.read_through(&core, &request, memory).await,
             };
-            self.board.change(|state| {
-                state.under_way -= 1;
-                match outcomes {
-                    Ok(outcomes) => outcomes
-                        .into_iter()
-                        .for_each(|(wanted, bytes)| state.note(wanted, Ok(bytes))),
-                    Err(error) => request
-                        .shares
-                        .iter()
-                        .for_each(|share| state.note(share.wanted, Err(Error::clone(&error)))),
+            self.board.change(|state| match outcomes {
+                Ok(outcomes) => {
+                    outcomes.into_iter().for_each(|(wanted, bytes)| state.note(wanted, Ok(bytes)));
                 }
+                Err(error) => request
+                    .shares
+                    .iter()
+                    .for_each(|share| state.note(share.wanted, Err(Error::clone(&error)))),
             });
         }
         Ok(())
@@ -168,8 +164,23 @@ impl Worker {
         memory: Vec<Region>,
     ) -> Result<Vec<(usize, usize)>> {
         let whole = request.range.end - request.range.start;
-        let comes_back = |state: &State| state.under_way > 1;
+        let comes_back = |state: &State| state.with_lease > 0;
         let lease = part_memory(core, &self.board, whole, comes_back).await?;
+        self.board.look(|state| state.with_lease += 1);
+        let outcomes = self.read_apart(core, request, lease, memory).await;
+        self.board.look(|state| state.with_lease -= 1);
+        outcomes
+    }
+
+    /// Reads a request into a lease, and copies what came to where it belongs.
+    async fn read_apart(
+        &self,
+        core: &Core,
+        request: &RangeRequest,
+        lease: Lease,
+        memory: Vec<Region>,
+    ) -> Result<Vec<(usize, usize)>> {
+        let whole = request.range.end - request.range.start;
         let reader = &self.readers[request.object];
         let read = reader.read(core, request.range.start, lease.into(), 0..whole as usize).await;
         let came = read.result?.len_bytes;
@@ -184,5 +195,55 @@ impl Worker {
             (share.wanted, count)
         };
         Ok(request.shares.iter().zip(memory).map(copy).collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use bytes::Bytes;
+    use hydrant_engine::{Error as EngineError, PoolError};
+
+    use super::*;
+    use crate::{ErrorKind, Hydrant};
+
+    const PART: usize = 5 << 20;
+
+    /// Two requests wait for memory that the caller holds: neither may count on the other.
+    #[test]
+    fn requests_that_only_wait_do_not_keep_each_other_waiting() {
+        let hydrant = Hydrant::builder().cores(2).pool_bytes(34 << 20).engine(|config| {
+            config.pool.wait_limit = Duration::from_millis(200);
+            config.pool.head_share_bytes = Some(2 << 20);
+        });
+        let hydrant = hydrant.build().expect("a client");
+        let store = hydrant.store("mem://ranges").expect("a store");
+        for key in ["a", "b"] {
+            store.put(key, Bytes::from(vec![7; PART])).wait().expect("put");
+        }
+        let pool = hydrant.engine().pool();
+        let held: Vec<_> = std::iter::from_fn(|| pool.try_lease(PART, "held")).collect();
+        assert_eq!(held.len(), pool.capacity_for(PART), "all parts are held");
+        let mut memory = vec![vec![0; PART / 2]; 4];
+        let mut ranges: Vec<_> = memory
+            .iter_mut()
+            .zip([("a", 0), ("a", PART / 2), ("b", 0), ("b", PART / 2)])
+            .map(|(into, (key, offset))| RangeInto { key, offset: offset as u64, into })
+            .collect();
+        let options = RangesOptions { connections: Some(2), ..RangesOptions::default() };
+        let results = store.get_ranges_into(&mut ranges, options).expect("none is refused");
+        for result in results {
+            let error = result.expect_err("there is no memory");
+            let kind = error.kind();
+            let ErrorKind::Engine(EngineError::Pool(PoolError::Exhausted { holders, .. })) = kind
+            else {
+                panic!("not exhausted: {error}");
+            };
+            assert_eq!(holders.first().map(|(label, _)| *label), Some("held"), "{error}");
+        }
+        drop(held);
+        let results = store.get_ranges_into(&mut ranges, options).expect("none is refused");
+        assert!(results.iter().all(|result| matches!(result, Ok(bytes) if *bytes == PART / 2)));
     }
 }
