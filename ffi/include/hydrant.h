@@ -575,7 +575,8 @@ typedef struct hyd_request {
     const struct hyd_store *target;
     /**
      * Filled when the completion is reaped with HYD_OK, of GET, PUT, HEAD, COPY and the ops with
-     * files; or NULL.
+     * files; or NULL. Of GET_RANGE only where `data_len` is not 0 and at most the size of a part:
+     * else it is left as it is.
      */
     struct hyd_object_meta *meta;
     /**
@@ -981,7 +982,7 @@ struct hyd_options *hyd_options_new(void);
 /**
  * Sets one option; both texts end with a NUL. A later value replaces an earlier one.
  *
- *     endpoint              http://host:port          instead of AWS_ENDPOINT_URL
+ *     endpoint              https://host:port         instead of AWS_ENDPOINT_URL; http:// is plain
  *     region                a name                    instead of AWS_REGION
  *     address_style         path or virtual_host
  *     access_key_id         with secret_access_key, and session_token where the keys are temporary;
@@ -1020,18 +1021,18 @@ hyd_status hyd_options_free(struct hyd_options *options);
  * Opens the store of a URI, which the caller closes:
  *
  *     s3://bucket            the server that the options or the environment name
- *     s3://host:port/bucket  the server at host:port, over plain HTTP
+ *     s3://host:port/bucket  the server at host:port, over plain HTTP; TLS needs an endpoint
  *     mem://name             memory of this engine, gone with it
  *     file:///               files; a key is a path, absolute or from the working directory
  *     direct:///             the same past the page cache (O_DIRECT)
  *
  * What `options` do not set, S3 reads from the environment now: AWS_ENDPOINT_URL_S3 or
- * AWS_ENDPOINT_URL (http:// only in this version), AWS_REGION, AWS_ACCESS_KEY_ID,
+ * AWS_ENDPOINT_URL (https:// for TLS, or http://), AWS_REGION, AWS_ACCESS_KEY_ID,
  * AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN. `options` may be NULL, and are not needed after the
  * call. Nothing is asked of a server yet, so a bucket that does not exist is told by the first call.
  *
  * Errors: HYD_E_INVALID for a URI that makes no sense or has a key; HYD_E_CONFIG for settings that
- * make none; HYD_E_UNSUPPORTED for an endpoint that asks for TLS.
+ * make none; HYD_E_UNSUPPORTED for https:// where the library was built without TLS.
  *
  * Threads: any, also many at once; not while another thread changes the environment.
  */

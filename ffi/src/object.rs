@@ -2,11 +2,12 @@
 
 use std::collections::VecDeque;
 use std::ffi::{c_char, c_void};
+use std::future::ready;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use hydrant::engine::{Region, RegionOwner, block_on};
-use hydrant::{CopyOptions, Location, ObjectMeta, PutOptions, Task, copy};
+use hydrant::{CopyOptions, Error, Location, ObjectMeta, PutOptions, Task, copy};
 
 use crate::args::{self, Out};
 use crate::buf::{Buf, Lent, hyd_buf};
@@ -142,11 +143,16 @@ pub unsafe extern "C" fn hyd_get_ranges(
         }
         // Held until every piece is back, on unwinding too.
         let mut lent: Vec<LentMemory> = Vec::with_capacity(count);
-        let outcomes = each_of(count, |index| {
-            let range = &ranges[index];
-            let (memory, region) = LentMemory::new(range.data.cast(), range.len);
+        let mut regions = Vec::with_capacity(count);
+        for range in &*ranges {
+            let (memory, region) = LentMemory::new(range.data.cast(), range.len)?;
             lent.push(memory);
-            store.calls().get_region(key, range.offset, region)
+            regions.push(region);
+        }
+        let mut regions = regions.into_iter();
+        let outcomes = each_of(count, |index| {
+            let region = regions.next().expect("one for each range");
+            store.calls().get_region(key, ranges[index].offset, region)
         });
         drop(lent);
         let mut first = None;
@@ -196,7 +202,7 @@ pub unsafe extern "C" fn hyd_put(
         };
         let written = lend(data.cast_mut().cast(), data_len, |bytes| {
             store.calls().put_with(key, bytes, options).wait()
-        })?;
+        })??;
         tell(meta, &written);
         Ok(())
     })
@@ -381,12 +387,15 @@ pub fn tell(place: Option<SizedOut<hyd_object_meta>>, meta: &ObjectMeta) {
 }
 
 /// Lends memory of the caller as bytes, and neither returns nor unwinds before they are all back.
-pub fn lend<R>(start: *mut u8, len: usize, work: impl FnOnce(Bytes) -> R) -> R {
+///
+/// # Errors
+/// HYD_E_THREAD where that cannot be waited for; then nothing was lent.
+pub fn lend<R>(start: *mut u8, len: usize, work: impl FnOnce(Bytes) -> R) -> Result<R, Failure> {
     if len == 0 {
-        return work(Bytes::new());
+        return Ok(work(Bytes::new()));
     }
-    let (_memory, region) = LentMemory::new(start, len);
-    work(Bytes::from_owner(Readable(region)))
+    let (_memory, region) = LentMemory::new(start, len)?;
+    Ok(work(Bytes::from_owner(Readable(region))))
 }
 
 fn copied(
@@ -423,17 +432,20 @@ fn wait<T: Send + 'static>(task: Task<T>) -> Result<T, Failure> {
 struct LentMemory(Option<RegionOwner<Lent<()>>>);
 
 impl LentMemory {
-    fn new(start: *mut u8, len: usize) -> (LentMemory, Region) {
+    /// Refused on a core, as from a log callback: nothing may wait there, so the memory could not be
+    /// waited for (OWN-3).
+    fn new(start: *mut u8, len: usize) -> Result<(LentMemory, Region), Failure> {
+        block_on(ready(())).map_err(Error::from)?;
         let start = if len == 0 { std::ptr::dangling_mut() } else { start };
         let (owner, region) = RegionOwner::new(Lent { start, len, _then: () });
-        (LentMemory(Some(owner)), region)
+        Ok((LentMemory(Some(owner)), region))
     }
 }
 
 impl Drop for LentMemory {
     fn drop(&mut self) {
         if let Some(owner) = self.0.take() {
-            // On a core, where nothing may wait, no call of C can be.
+            // It was not lent on a core, so this thread may wait.
             let _ = block_on(owner.returned());
         }
     }

@@ -47,7 +47,7 @@ type Set = fn(&mut Settings, &str) -> Option<()>;
 
 /// Every key, what its value has to be, and what it sets. The header lists them.
 const KEYS: &[(&str, &str, Set)] = &[
-    ("endpoint", "http://host:port", |all, value| {
+    ("endpoint", "https://host:port or http://host:port", |all, value| {
         let good = value.starts_with("http://") || value.starts_with("https://");
         good.then(|| all.endpoint = Some(value.to_owned()))
     }),
@@ -171,7 +171,7 @@ pub extern "C" fn hyd_options_new() -> *mut hyd_options {
 
 /// Sets one option; both texts end with a NUL. A later value replaces an earlier one.
 ///
-///     endpoint              http://host:port          instead of AWS_ENDPOINT_URL
+///     endpoint              https://host:port         instead of AWS_ENDPOINT_URL; http:// is plain
 ///     region                a name                    instead of AWS_REGION
 ///     address_style         path or virtual_host
 ///     access_key_id         with secret_access_key, and session_token where the keys are temporary;

@@ -162,9 +162,12 @@ pub unsafe extern "C" fn hyd_writer_write(
             }
             HYD_WRITE_BORROW => {
                 state.flush()?;
+                let fills_a_part = data_len as u64 >= state.writer.next_part_bytes();
                 let written = lend(data.cast_mut().cast(), data_len, |bytes| {
-                    state.writer.write_owned_wait(bytes)
-                });
+                    state.writer.write_owned_wait(bytes)?;
+                    // A part that failed gave its memory back too: the call must not say it was sent.
+                    if fills_a_part { state.writer.flush_wait() } else { Ok(()) }
+                })?;
                 Ok(written?)
             }
             _ => Err(Failure::invalid(format!("flags: there is no way {flags} to write"))),

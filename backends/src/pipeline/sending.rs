@@ -10,7 +10,7 @@ use super::board::Board;
 use super::plan::PartRequest;
 use super::upload::UploadGuard;
 use super::workers::run_workers;
-use crate::error::Result;
+use crate::error::{Error, ErrorKind, Result};
 use crate::object::{ObjectMeta, PutOptions};
 use crate::store::{ObjectStore, PartTag, Upload};
 use crate::upload::size_of_parts;
@@ -94,8 +94,18 @@ impl Sending {
         let guard = begun.await?;
         match self.send_all(core, &guard).await {
             Ok(tags) => guard.complete(&tags).await,
-            Err(error) => Err(guard.abort(error).await),
+            Err(error) => {
+                self.give_back(&error);
+                Err(guard.abort(error).await)
+            }
         }
+    }
+
+    /// Ends the pipeline, and gives back the memory of parts that nobody will send (POOL-1).
+    fn give_back(&self, error: &Error) {
+        self.board.fail(error.clone());
+        // Dropped outside of the lock: whoever lent the memory may be waiting for it.
+        drop(self.board.look(|state| std::mem::take(&mut state.queue)));
     }
 
     /// The tags of all parts, which must be the whole of what was written (DATA-2).
@@ -110,6 +120,14 @@ impl Sending {
         tags.sort_by_key(|tag| tag.part.index);
         size_of_parts(&self.store.uri_of(&self.key), &tags, written)?;
         Ok(tags)
+    }
+}
+
+impl Drop for Sending {
+    /// However this ended, if it was ever polled: no part stays behind, for the writer keeps the
+    /// board. After a success the board is of no use to anybody, and failing it changes nothing.
+    fn drop(&mut self) {
+        self.give_back(&ErrorKind::Engine(hydrant_engine::Error::Cancelled).into());
     }
 }
 

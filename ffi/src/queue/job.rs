@@ -65,9 +65,7 @@ impl Job {
 
 /// Does what a request asks for. Dropped, it is cancelled; either way it completes when nobody has
 /// the caller's memory any more.
-pub async fn run(core: Core, queue: Arc<Queue>, id: u64) {
-    // Dropped in between, `finish` goes last.
-    let Some((finish, mut job)) = queue.begin(id) else { return };
+pub async fn run(core: Core, queue: Arc<Queue>, id: u64, finish: Finish, mut job: Job) {
     let outcome = match job.op {
         Op::GetRange => get_range(&core, &job, &finish).await,
         Op::Put => put(&core, &job, &finish).await,

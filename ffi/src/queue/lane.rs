@@ -13,8 +13,8 @@ use std::task::{Context, Poll, Wake, Waker};
 
 use hydrant::engine::{Core, Task};
 
-use super::job;
-use super::slots::{Outcome, Queue, slot_of};
+use super::job::{self, Job};
+use super::slots::{Finish, Outcome, Queue, slot_of};
 use crate::error::Failure;
 
 /// What other threads tell a lane.
@@ -86,7 +86,9 @@ pub fn start(
     // Made here, so that the lane ends even if its task never starts.
     let end = LaneEnd { queue: Arc::clone(queue), lane: Arc::clone(lane) };
     let start = move |core: Core| {
-        let make = move |queue: &Arc<Queue>, id| job::run(core.clone(), Arc::clone(queue), id);
+        let make = move |queue: &Arc<Queue>, id, finish, job| {
+            job::run(core.clone(), Arc::clone(queue), id, finish, job)
+        };
         Pump::new(end, make, depth)
     };
     let task = queue.engine().hydrant.engine().on_core(core, start);
@@ -134,6 +136,9 @@ struct Pump<F, M> {
 struct Seat<F> {
     /// The box is made once, and takes one future after the other.
     future: Pin<Box<Option<F>>>,
+    /// Behind the future, so that the request completes after all that the future had is gone, and
+    /// also when the future was never polled (FFI-2).
+    finish: Option<Finish>,
     id: u64,
     wake: Arc<SeatWake>,
     waker: Waker,
@@ -159,7 +164,7 @@ impl Wake for SeatWake {
 
 const NOWHERE: usize = usize::MAX;
 
-impl<F: Future<Output = ()>, M: Fn(&Arc<Queue>, u64) -> F> Pump<F, M> {
+impl<F: Future<Output = ()>, M: Fn(&Arc<Queue>, u64, Finish, Job) -> F> Pump<F, M> {
     fn new(end: LaneEnd, make: M, depth: u32) -> Pump<F, M> {
         Pump {
             make,
@@ -184,10 +189,12 @@ impl<F: Future<Output = ()>, M: Fn(&Arc<Queue>, u64) -> F> Pump<F, M> {
     }
 
     fn sit_down(&mut self, id: u64) {
-        let future = (self.make)(&self.end.queue, id);
+        let Some((finish, job)) = self.end.queue.begin(id) else { return };
+        let future = (self.make)(&self.end.queue, id, finish.also(), job);
         let seat = self.free.pop().unwrap_or_else(|| self.add_seat());
         let taken = &mut self.seats[seat];
         taken.future.as_mut().set(Some(future));
+        taken.finish = Some(finish);
         taken.id = id;
         self.seat_of_slot[slot_of(id)] = seat;
         if !taken.wake.queued.swap(true, Ordering::AcqRel) {
@@ -200,7 +207,7 @@ impl<F: Future<Output = ()>, M: Fn(&Arc<Queue>, u64) -> F> Pump<F, M> {
         let lane = Arc::clone(&self.end.lane);
         let wake = Arc::new(SeatWake { lane, seat, queued: AtomicBool::new(false) });
         let waker = Waker::from(Arc::clone(&wake));
-        self.seats.push(Seat { future: Box::pin(None), id: 0, wake, waker });
+        self.seats.push(Seat { future: Box::pin(None), finish: None, id: 0, wake, waker });
         seat
     }
 
@@ -239,11 +246,16 @@ impl<F: Future<Output = ()>, M: Fn(&Arc<Queue>, u64) -> F> Pump<F, M> {
             std::mem::forget(panic);
             self.end.queue.engine().poison.set();
         }
+        taken.finish = None;
         self.free.push(seat);
     }
 }
 
-impl<F: Future<Output = ()>, M: Fn(&Arc<Queue>, u64) -> F + Unpin> Future for Pump<F, M> {
+impl<F, M> Future for Pump<F, M>
+where
+    F: Future<Output = ()>,
+    M: Fn(&Arc<Queue>, u64, Finish, Job) -> F + Unpin,
+{
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {

@@ -65,7 +65,8 @@ pub struct hyd_request {
     /// Where to copy to, or NULL.
     pub target: *const hyd_store,
     /// Filled when the completion is reaped with HYD_OK, of GET, PUT, HEAD, COPY and the ops with
-    /// files; or NULL.
+    /// files; or NULL. Of GET_RANGE only where `data_len` is not 0 and at most the size of a part:
+    /// else it is left as it is.
     pub meta: *mut hyd_object_meta,
     /// Of a list: keys are rolled up behind this character, usually '/'; 0: none.
     pub delimiter: u32,

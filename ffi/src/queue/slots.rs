@@ -323,6 +323,9 @@ impl Queue {
     pub(super) fn settle(&self, id: u64, outcome: Outcome, texts: (String, String)) {
         let mut state = self.lock();
         let slot = &mut state.slots[slot_of(id)];
+        if slot.generation != generation_of(id) {
+            return;
+        }
         slot.outcome.get_or_insert(outcome);
         slot.texts = texts;
     }

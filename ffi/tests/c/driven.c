@@ -56,6 +56,31 @@ static void by_hand(const hyd_engine *engine, const hyd_store *store) {
     CHECK(hyd_cq_destroy(cq) == HYD_OK);
 }
 
+/* Cancelled before the core has seen it: it completes once, and the queue is idle then. */
+static void cancelled_before_it_began(const hyd_engine *engine, const hyd_store *store) {
+    hyd_object_meta meta = HYD_OBJECT_META_INIT;
+    hyd_request request = HYD_REQUEST_INIT;
+    hyd_cq *cq = NULL;
+    hyd_event event;
+    uint64_t id = 0;
+    size_t count = 0;
+
+    CHECK_STATUS(HYD_OK, hyd_cq_create(engine, 0, &cq, &error));
+    request.op = HYD_OP_HEAD;
+    request.key = "object";
+    request.key_len = 6;
+    request.meta = &meta;
+    CHECK_STATUS(HYD_OK, hyd_submit(store, cq, &request, 1, &id, NULL, &error));
+    CHECK(hyd_cancel(cq, id) == HYD_OK);
+    CHECK_STATUS(HYD_OK, hyd_engine_run(engine, 0, 0, NULL, &error));
+    CHECK_STATUS(HYD_OK, hyd_cq_wait(cq, &event, 1, 1, -1, &count, &error));
+    CHECK(count == 1 && event.id == id && event.status == HYD_E_CANCELLED);
+    hyd_error_free(event.error);
+    CHECK_STATUS(HYD_OK, hyd_cq_wait(cq, &event, 1, 0, 0, &count, &error));
+    CHECK(count == 0);
+    CHECK(hyd_cq_destroy(cq) == HYD_OK);
+}
+
 int main(int argc, char **argv) {
     hyd_engine *engine, *second = NULL, *threaded;
     hyd_engine_config config = HYD_ENGINE_CONFIG_INIT;
@@ -74,6 +99,7 @@ int main(int argc, char **argv) {
     /* Blocking calls drive. */
     CHECK_STATUS(HYD_OK, hyd_put(store, TEXT("object"), "12345", 5, NULL, NULL, &error));
     by_hand(engine, store);
+    cancelled_before_it_began(engine, store);
     CHECK(pthread_create(&thread, NULL, from_another_thread, engine) == 0);
     CHECK(pthread_join(thread, NULL) == 0);
     CHECK_STATUS(HYD_OK, hyd_stat(store, TEXT("object"), &meta, &error));

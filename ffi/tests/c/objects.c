@@ -3,7 +3,11 @@
  *
  *     objects URI FOLDER      the URI of an empty store, and an empty folder
  */
+#define _POSIX_C_SOURCE 200809L
+
 #include "check.h"
+
+#include <unistd.h>
 
 enum { LARGE_BYTES = 20 * 1024 * 1024 + 77, PART_BYTES = 8 * 1024 * 1024 };
 
@@ -278,6 +282,22 @@ static void writers(const hyd_engine *engine, const hyd_store *store) {
     check_object(store, "nothing", large, 0);
 }
 
+/* The upload cannot even begin: the lent memory comes back, and the failure is told. */
+static void a_writer_that_fails(const hyd_engine *engine) {
+    hyd_store *files = open_store(engine, "file:///");
+    hyd_writer *writer = NULL;
+    hyd_error *error = NULL;
+    const char *key = "/dev/null/no-folder/stream";
+
+    CHECK_STATUS(HYD_OK, hyd_writer_open(files, TEXT(key), NULL, &writer, &error));
+    CHECK(hyd_writer_write(writer, large, PART_BYTES, HYD_WRITE_BORROW, &error) != HYD_OK);
+    hyd_error_free(error);
+    error = NULL;
+    CHECK(hyd_writer_finish(writer, NULL, &error) != HYD_OK);
+    hyd_error_free(error);
+    CHECK(hyd_store_close(files) == HYD_OK);
+}
+
 static void options(const hyd_engine *engine, const char *uri) {
     hyd_options *options = hyd_options_new();
     hyd_store *store = NULL;
@@ -399,6 +419,10 @@ int main(int argc, char **argv) {
     deletes(store, strncmp(argv[1], "s3:", 3) != 0);
     listings(store);
     writers(engine, store);
+    /* A call that hangs ends the program. */
+    alarm(60);
+    a_writer_that_fails(engine);
+    alarm(0);
     options(engine, argv[1]);
     errors_are_kept(store);
     what_an_engine_tells(engine);
