@@ -125,12 +125,12 @@ impl Core {
         Sleep::new(self, after(self.now(), duration))
     }
 
-    /// Ends about `duration` after this turn began: a watch over progress, which is cheap to set up
-    /// for each op.
+    /// Ends with the first turn that begins after `duration`: a watch over progress, which is cheap to
+    /// keep for each op.
     pub(crate) fn watch(&self, duration: Duration) -> Sleep {
         // Never over within the turn: who watches again at once would not come to an end.
         let duration = duration.max(Duration::from_nanos(1));
-        Sleep::coarse(self, after(self.0.turn_began.get(), duration))
+        Sleep::coarse(self, after(self.now(), duration))
     }
 
     /// Ends when `future` does, or drops it after `duration`.

@@ -21,9 +21,6 @@ use crate::pool::Buf;
 use crate::ring::{Driver, Wait};
 use crate::trace::event;
 
-/// How many tasks are polled by one look at the clock.
-const POLLS_PER_CLOCK_READ: usize = 16;
-
 /// A core that can be stepped.
 pub(crate) struct Runtime {
     core: Core,
@@ -235,12 +232,8 @@ impl Runtime {
     }
 
     fn run_ready(&self, stepping: &Stepping<'_>) {
-        for polled in 1..=self.polls_per_turn_max {
+        for _ in 0..self.polls_per_turn_max {
             let Some(header) = stepping.pop() else { return };
-            if polled % POLLS_PER_CLOCK_READ == 0 {
-                // A long turn must not shorten the patience of what it starts.
-                self.core.0.turn_began.set(self.core.now());
-            }
             header.dequeued();
             self.poll_task(&header);
         }

@@ -52,7 +52,7 @@ impl Sleep {
         Sleep { core: core.clone(), deadline, coarse: false, key: None }
     }
 
-    /// By the clock of the turn, which saves two looks at the clock for each op that is watched.
+    /// By the clock of the turn, which saves a look at the clock with each poll.
     pub(super) fn coarse(core: &Core, deadline: Instant) -> Sleep {
         Sleep { core: core.clone(), deadline, coarse: true, key: None }
     }
