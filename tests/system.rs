@@ -11,6 +11,7 @@
 //! - [`s3_client`]: every operation of S3, and what servers do at times.
 //! - [`writer`], [`streams`], [`ranges`]: how bytes leave and arrive, and who waits for whom.
 //! - [`deletes`], [`verify`]: what goes is gone, what is the same is the same.
+//! - [`simulated`]: whole pipelines in the simulator, from thousands of seeds.
 //! - [`tls`]: the same over TLS, and certificates that are refused.
 //! - [`boto3`]: a client of another make.
 
@@ -28,6 +29,7 @@ mod ranges;
 mod resume;
 mod round_trips;
 mod s3_client;
+mod simulated;
 mod streams;
 mod tls;
 mod verify;

@@ -92,7 +92,7 @@ impl HydrantBuilder {
     /// pool.
     pub fn build(self) -> Result<Hydrant> {
         let engine = self.engine.clone().start()?;
-        Ok(self.on(engine))
+        Ok(self.build_on(engine))
     }
 
     /// Starts an engine without core threads, which the loop of this thread drives.
@@ -101,10 +101,12 @@ impl HydrantBuilder {
     /// What [`EngineBuilder::start_here`] says.
     pub fn build_here(self) -> Result<(Hydrant, Driven)> {
         let driven = self.engine.clone().start_here()?;
-        Ok((self.on(driven.engine().clone()), driven))
+        Ok((self.build_on(driven.engine().clone()), driven))
     }
 
-    fn on(self, engine: Engine) -> Hydrant {
+    /// Stores on an engine that runs already. What this builder says of the engine is not looked at;
+    /// whoever started the engine stops it.
+    pub fn build_on(self, engine: Engine) -> Hydrant {
         let (transfer, s3, env) = (self.transfer, self.s3, self.env);
         let mem = MemStores::new(self.mem);
         Hydrant {

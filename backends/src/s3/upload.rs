@@ -174,8 +174,12 @@ fn is_answer(error: &Error) -> bool {
     matches!(error.kind(), ErrorKind::S3(error) if error.attempts == 1)
 }
 
+/// The document that says what a 404 means may have broken off; of what is asked here only the upload
+/// can be absent.
 fn is_no_such_upload(error: &Error) -> bool {
-    matches!(error.kind(), ErrorKind::S3(error) if error.kind() == S3ErrorKind::NoSuchUpload)
+    let ErrorKind::S3(error) = error.kind() else { return false };
+    let is_unexplained = error.http_status == 404 && error.code.is_empty();
+    is_unexplained || error.kind() == S3ErrorKind::NoSuchUpload
 }
 
 /// Whether an object made of these parts has this tag. Where the tags of parts are MD5 it is the MD5

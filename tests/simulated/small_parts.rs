@@ -1,0 +1,71 @@
+//! S3 without its smallest part, so that objects of many parts stay small.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use hydrant::engine::{Buf, Core};
+use hydrant::{
+    ListPage, ListRequest, LocalFuture, Location, ObjectMeta, ObjectStore, PartRules, PutOptions,
+    Reader, Result, Upload,
+};
+
+/// A store that takes parts of any size; in all else the one inside.
+#[derive(Debug)]
+pub(super) struct SmallParts(Arc<dyn ObjectStore>);
+
+impl SmallParts {
+    pub(super) fn of(location: &Location) -> Arc<SmallParts> {
+        Arc::new(SmallParts(Arc::clone(location.store.inner())))
+    }
+}
+
+impl ObjectStore for SmallParts {
+    fn uri_of(&self, key: &str) -> String {
+        self.0.uri_of(key)
+    }
+
+    fn part_rules(&self) -> PartRules {
+        PartRules { s3_limits: false, ..self.0.part_rules() }
+    }
+
+    fn head<'a>(&'a self, core: &'a Core, key: &'a str) -> LocalFuture<'a, Result<ObjectMeta>> {
+        self.0.head(core, key)
+    }
+
+    fn reader(&self, key: &str) -> Arc<dyn Reader> {
+        self.0.reader(key)
+    }
+
+    fn put<'a>(
+        &'a self,
+        core: &'a Core,
+        key: &'a str,
+        buf: Buf,
+        span: Range<usize>,
+        options: &'a PutOptions,
+    ) -> LocalFuture<'a, (Result<ObjectMeta>, Buf)> {
+        self.0.put(core, key, buf, span, options)
+    }
+
+    fn begin_upload<'a>(
+        &'a self,
+        core: &'a Core,
+        key: &'a str,
+        size_bytes: Option<u64>,
+        options: &'a PutOptions,
+    ) -> LocalFuture<'a, Result<Arc<dyn Upload>>> {
+        self.0.begin_upload(core, key, size_bytes, options)
+    }
+
+    fn delete<'a>(&'a self, core: &'a Core, key: &'a str) -> LocalFuture<'a, Result<()>> {
+        self.0.delete(core, key)
+    }
+
+    fn list_page<'a>(
+        &'a self,
+        core: &'a Core,
+        request: &'a ListRequest,
+    ) -> LocalFuture<'a, Result<ListPage>> {
+        self.0.list_page(core, request)
+    }
+}

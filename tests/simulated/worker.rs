@@ -1,0 +1,236 @@
+//! What one user of the pipelines does, again and again.
+
+use std::time::Duration;
+
+use hydrant::engine::Core;
+use hydrant::engine::sim::World;
+use hydrant::{Bytes, CopyOptions, Crc64, ErrorKind, GetOptions, Hydrant, Location, Result, copy};
+use hydrant_tests::noise;
+
+use super::PART;
+use super::server::Server;
+
+/// Jobs of one worker.
+const JOBS: usize = 4;
+
+/// Sizes of objects at which something is cut in another way.
+const SIZES: [usize; 8] = [0, 1, 4097, PART - 1, PART, PART + 1, 3 * PART, 6 * PART + 17];
+
+pub(super) struct Worker {
+    pub(super) core: Core,
+    pub(super) hydrant: Hydrant,
+    pub(super) servers: [Server; 2],
+    /// The buckets of the servers.
+    pub(super) places: [Location; 2],
+    pub(super) world: World,
+    pub(super) number: usize,
+    /// Whether everything has to succeed.
+    pub(super) is_fair: bool,
+}
+
+/// Where an object is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Place {
+    Bucket(usize),
+    File { direct: bool },
+}
+
+impl Worker {
+    pub(super) async fn work(&self) {
+        for job in 0..JOBS {
+            let name = format!("{}-{job}", self.number);
+            match self.below(10) {
+                0..4 => self.copy(&name).await,
+                4 => self.copy_and_drop(&name).await,
+                5 => self.copy_while_replaced(&name).await,
+                6 => self.stream(&name).await,
+                7 => self.pieces(&name).await,
+                8 => self.range(&name).await,
+                _ => self.put_and_delete(&name).await,
+            }
+        }
+    }
+
+    async fn copy(&self, name: &str) {
+        let (source, data) = self.source(name);
+        let target = self.target(source);
+        let copied =
+            copy(&self.at(source, name), &self.at(target, name), CopyOptions::default()).await;
+        let there = self.content(target, name);
+        if let Some(report) = self.fair(copied) {
+            assert!(there == Some(data.clone()), "{name}: {source:?} to {target:?}");
+            assert_eq!(report.bytes, data.len() as u64);
+            assert_eq!(report.crc64nvme, Crc64::of(&data));
+        } else {
+            assert!(there.is_none_or(|there| there == data), "DATA-3: {name} in {target:?}");
+        }
+    }
+
+    /// A copy that nobody waits for any more leaves nothing, or was just in time.
+    async fn copy_and_drop(&self, name: &str) {
+        let (source, data) = self.source(name);
+        let target = self.target(source);
+        let copying = copy(&self.at(source, name), &self.at(target, name), CopyOptions::default());
+        self.core.sleep(Duration::from_micros(self.below(200_000) as u64)).await;
+        drop(copying);
+        self.core.sleep(Duration::from_secs(60)).await;
+        let there = self.content(target, name);
+        assert!(there.is_none_or(|there| there == data), "DATA-3: {name} in {target:?}");
+    }
+
+    /// Two versions are never mixed (DATA-2).
+    async fn copy_while_replaced(&self, name: &str) {
+        let bucket = self.below(2);
+        let (old, new) = (self.data(), self.data());
+        self.servers[bucket].put(name, old.clone());
+        let (core, server) = (self.core.clone(), self.servers[bucket].clone());
+        let (key, wait, later) =
+            (name.to_owned(), Duration::from_micros(self.below(50_000) as u64), new.clone());
+        let replacing = self.core.spawn(async move {
+            core.sleep(wait).await;
+            server.put(&key, later);
+        });
+        let target = self.target(Place::Bucket(bucket));
+        let source = self.at(Place::Bucket(bucket), name);
+        let copied = copy(&source, &self.at(target, name), CopyOptions::default()).await;
+        let there = self.content(target, name);
+        let is_whole = |there: &Bytes| *there == old || *there == new;
+        match copied {
+            Ok(_) => assert!(there.as_ref().is_some_and(is_whole), "DATA-2: {name}"),
+            Err(error) => {
+                assert!(there.as_ref().is_none_or(is_whole), "DATA-3: {name}");
+                let is_change = matches!(error.kind(), ErrorKind::Changed { .. });
+                assert!(is_change || !self.is_fair, "{error}");
+            }
+        }
+        drop(replacing);
+    }
+
+    async fn stream(&self, name: &str) {
+        let (source, data) = self.source(name);
+        let at = self.at(source, name);
+        let mut stream = at.store.get(&at.key, GetOptions::default()).expect("a stream");
+        let mut read = 0;
+        while let Some(piece) = stream.next().await {
+            let Some(piece) = self.fair(piece) else { return };
+            assert!(data[read..].starts_with(&piece), "DATA-2: {name} at {read}");
+            read += piece.len();
+            if self.below(4) == 0 {
+                // A consumer that takes its time, and now and then has enough.
+                self.core.sleep(Duration::from_millis(self.below(200) as u64)).await;
+            }
+            if self.below(20) == 0 {
+                return;
+            }
+        }
+        assert_eq!(read, data.len(), "DATA-2: {name}");
+    }
+
+    async fn pieces(&self, name: &str) {
+        let (source, data) = self.source(name);
+        let at = self.at(source, name);
+        let mut pieces = at.store.get_pieces(&at.key, GetOptions::default()).expect("a stream");
+        let mut there = vec![false; data.len()];
+        while let Some(piece) = pieces.next().await {
+            let Some(piece) = self.fair(piece) else { return };
+            let range = piece.offset as usize..piece.offset as usize + piece.bytes.len();
+            assert!(data[range.clone()] == piece.bytes, "DATA-2: {name} at {range:?}");
+            let once = there[range].iter_mut().all(|there| !std::mem::replace(there, true));
+            assert!(once, "bytes came twice: {name}");
+        }
+        assert!(there.into_iter().all(|there| there), "DATA-2: {name}");
+    }
+
+    async fn range(&self, name: &str) {
+        let (source, data) = self.source(name);
+        let at = self.at(source, name);
+        let from = self.below(data.len() + 1);
+        let to = from + self.below((data.len() - from).min(PART) + 1);
+        let range = from as u64..to as u64;
+        if let Some(bytes) = self.fair(at.store.get_range(&at.key, range).await) {
+            assert!(bytes == data[from..to], "DATA-2: {name} {from}..{to}");
+        }
+    }
+
+    async fn put_and_delete(&self, name: &str) {
+        let place = self.target(Place::File { direct: false });
+        let (at, data) = (self.at(place, name), self.data());
+        let data = data.slice(..data.len().min(PART));
+        let put = at.store.put(&at.key, data.clone()).await;
+        let there = self.content(place, name);
+        match self.fair(put) {
+            Some(_) => assert!(there == Some(data), "DATA-2: {name}"),
+            None => assert!(there.is_none_or(|there| there == data), "DATA-3: {name}"),
+        }
+        if self.fair(at.store.delete(&at.key).await).is_some() {
+            assert!(self.content(place, name).is_none(), "{name} is still there");
+        }
+    }
+
+    /// An object that is there.
+    fn source(&self, name: &str) -> (Place, Bytes) {
+        let data = self.data();
+        let place = match self.below(3) {
+            2 => Place::File { direct: self.below(2) == 0 },
+            bucket => Place::Bucket(bucket),
+        };
+        match place {
+            Place::Bucket(index) => self.servers[index].put(name, data.clone()),
+            Place::File { .. } => self.world.put_file(&path(name), &data).expect("room"),
+        }
+        (place, data)
+    }
+
+    /// Another place.
+    fn target(&self, source: Place) -> Place {
+        match source {
+            Place::Bucket(index) if self.below(2) == 0 => Place::Bucket(1 - index),
+            Place::Bucket(_) => Place::File { direct: self.below(2) == 0 },
+            Place::File { .. } => Place::Bucket(self.below(2)),
+        }
+    }
+
+    fn at(&self, place: Place, name: &str) -> Location {
+        match place {
+            Place::Bucket(index) => self.places[index].with_key(name).expect("a key"),
+            Place::File { direct } => {
+                let scheme = if direct { "direct" } else { "file" };
+                let uri = format!("{scheme}://{}", path(name));
+                self.hydrant.locate(&uri).expect("a URI")
+            }
+        }
+    }
+
+    fn content(&self, place: Place, name: &str) -> Option<Bytes> {
+        match place {
+            Place::Bucket(index) => self.servers[index].get(name),
+            Place::File { .. } => self.world.file(&path(name)).map(Bytes::from),
+        }
+    }
+
+    fn data(&self) -> Bytes {
+        let size = match self.below(3) {
+            0 => self.below(2 * PART),
+            _ => SIZES[self.below(SIZES.len())],
+        };
+        noise(self.core.random_u64(), size).into()
+    }
+
+    /// A result; `None` for a failure where failures are fair.
+    #[track_caller]
+    fn fair<T>(&self, result: Result<T>) -> Option<T> {
+        match result {
+            Ok(value) => Some(value),
+            Err(error) if self.is_fair => panic!("everything can be mended here: {error}"),
+            Err(_) => None,
+        }
+    }
+
+    fn below(&self, bound: usize) -> usize {
+        (self.core.random_u64() % bound.max(1) as u64) as usize
+    }
+}
+
+fn path(name: &str) -> String {
+    format!("/files/{name}")
+}
