@@ -1091,9 +1091,11 @@ hyd_status hyd_get_range(const struct hyd_store *store,
 
 /**
  * Reads many ranges of one object at the same time, each into memory of its own, and waits for all.
- * The memory belongs to the library until the call returns. Every range tells its own status.
+ * The memory belongs to the library until the call returns. Near neighbours come by one request.
+ * Every range tells its own status.
  *
- * Errors: that of the first range that failed, also as an error object.
+ * Errors: that of the first range that failed, also as an error object; HYD_E_INVALID where the
+ * memory of two ranges overlaps, and then nothing is read.
  *
  * Threads: any, also many at once with one store.
  */

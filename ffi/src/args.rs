@@ -180,6 +180,16 @@ pub unsafe fn bytes_mut<'a>(
     Ok(unsafe { std::slice::from_raw_parts_mut(data.cast(), len) })
 }
 
+/// Refuses pieces of memory, each a start and a length, of which two share a byte.
+pub fn refuse_overlaps(pieces: impl Iterator<Item = (usize, usize)>) -> Result<(), Failure> {
+    let mut pieces: Vec<_> = pieces.filter(|(_, len)| *len > 0).collect();
+    pieces.sort_unstable();
+    match pieces.windows(2).any(|two| two[0].0.saturating_add(two[0].1) > two[1].0) {
+        true => Err(Failure::invalid("the memory of two ranges overlaps")),
+        false => Ok(()),
+    }
+}
+
 /// Values that the caller has end to end.
 ///
 /// # Safety

@@ -7,7 +7,9 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use hydrant::engine::{Region, RegionOwner, block_on};
-use hydrant::{CopyOptions, Error, Location, ObjectMeta, PutOptions, Task, copy};
+use hydrant::{
+    CopyOptions, Error, Location, ObjectMeta, PutOptions, RangeInto, RangesOptions, Task, copy,
+};
 
 use crate::args::{self, Out};
 use crate::buf::{Buf, Lent, hyd_buf};
@@ -19,7 +21,7 @@ use crate::sized::SizedOut;
 use crate::status::{HYD_OK, hyd_status};
 use crate::store::{hyd_store, use_store};
 
-/// Deletes and ranges of one call under way at once (LIMIT-1).
+/// Deletes of one call under way at once (LIMIT-1).
 const CALLS_MAX: usize = 64;
 
 /// A text as pointer and length, where there are many.
@@ -118,9 +120,11 @@ pub unsafe extern "C" fn hyd_get_range(
 }
 
 /// Reads many ranges of one object at the same time, each into memory of its own, and waits for all.
-/// The memory belongs to the library until the call returns. Every range tells its own status.
+/// The memory belongs to the library until the call returns. Near neighbours come by one request.
+/// Every range tells its own status.
 ///
-/// Errors: that of the first range that failed, also as an error object.
+/// Errors: that of the first range that failed, also as an error object; HYD_E_INVALID where the
+/// memory of two ranges overlaps, and then nothing is read.
 ///
 /// Threads: any, also many at once with one store.
 #[unsafe(no_mangle)]
@@ -138,28 +142,20 @@ pub unsafe extern "C" fn hyd_get_ranges(
         let (key, ranges) = unsafe {
             (args::text(key, key_len, "key")?, args::array_mut(ranges, count, "ranges")?)
         };
+        args::refuse_overlaps(ranges.iter().map(|range| (range.data.addr(), range.len)))?;
+        let mut wanted = Vec::with_capacity(ranges.len());
         for range in &*ranges {
-            args::check_memory_or_empty(range.data, range.len, "a range's data")?;
+            // SAFETY: OWN-3. As above; no two of them overlap.
+            let into = unsafe { args::bytes_mut(range.data, range.len, "a range's data")? };
+            wanted.push(RangeInto { key, offset: range.offset, into });
         }
-        // Held until every piece is back, on unwinding too.
-        let mut lent: Vec<LentMemory> = Vec::with_capacity(count);
-        let mut regions = Vec::with_capacity(count);
-        for range in &*ranges {
-            let (memory, region) = LentMemory::new(range.data.cast(), range.len)?;
-            lent.push(memory);
-            regions.push(region);
-        }
-        let mut regions = regions.into_iter();
-        let outcomes = each_of(count, |index| {
-            let region = regions.next().expect("one for each range");
-            store.calls().get_region(key, ranges[index].offset, region)
-        });
-        drop(lent);
+        let outcomes = store.calls().get_ranges_into(&mut wanted, RangesOptions::default())?;
         let mut first = None;
         for (range, outcome) in ranges.iter_mut().zip(outcomes) {
             match outcome {
                 Ok(read_len) => (range.status, range.read_len) = (HYD_OK, read_len),
-                Err(failure) => {
+                Err(error) => {
+                    let failure = Failure::from(error);
                     range.status = failure.status();
                     first.get_or_insert(failure);
                 }

@@ -3,8 +3,7 @@
 use std::ffi::{c_char, c_void};
 use std::sync::{Arc, Mutex, MutexGuard, TryLockError};
 
-use hydrant::engine::{Lease, TicketRequest, block_on};
-use hydrant::{Error, ObjectMeta, Writer};
+use hydrant::Writer;
 
 use crate::args::{self, Out};
 use crate::buf::{hyd_buf, take_given};
@@ -36,14 +35,8 @@ pub struct Stream {
 
 struct State {
     writer: Writer,
-    reserved: Option<Reserved>,
-}
-
-/// Memory that the caller fills, for one part.
-struct Reserved {
-    lease: Lease,
-    filled: usize,
-    capacity: usize,
+    /// How much the caller may still fill of what was lent last.
+    reserved_bytes: usize,
 }
 
 kind!(Stream, hyd_writer, 9, "writer");
@@ -68,37 +61,6 @@ fn use_writer(entry: &mut Entry, handle: *const hyd_writer) -> Result<Arc<Stream
 
 fn open(state: &mut Option<State>) -> Result<&mut State, Failure> {
     state.as_mut().ok_or_else(|| Failure::new(HYD_E_HANDLE, "this writer was finished before"))
-}
-
-impl State {
-    /// What was committed goes out before what is written in another way.
-    fn flush(&mut self) -> Result<(), Failure> {
-        let Some(mut reserved) = self.reserved.take() else { return Ok(()) };
-        if reserved.filled > 0 {
-            reserved.lease.set_len(reserved.filled);
-            self.writer.write_owned_wait(reserved.lease.freeze())?;
-        }
-        Ok(())
-    }
-
-    fn reserve(&mut self, store: &Store) -> Result<&mut Reserved, Failure> {
-        if self.reserved.is_none() {
-            let capacity = usize::try_from(self.writer.next_part_bytes()).unwrap_or(usize::MAX);
-            let request = TicketRequest { bytes_each: capacity, count: 1, label: "part" };
-            let task = store.engine.hydrant.engine().on_any_core(move |core| async move {
-                core.ticket(request).await.map(|mut ticket| ticket.take())
-            });
-            let granted = task.and_then(|task| block_on(task)?).and_then(|granted| granted);
-            let lease = granted.map_err(Error::from)?.expect("a ticket of one grants one");
-            self.reserved = Some(Reserved { lease, filled: 0, capacity });
-        }
-        Ok(self.reserved.as_mut().expect("filled a line ago"))
-    }
-
-    fn finish(mut self) -> Result<ObjectMeta, Failure> {
-        self.flush()?;
-        Ok(self.writer.finish_wait()?)
-    }
 }
 
 /// Opens a stream for an object; the caller finishes or aborts it. Nothing is visible under the key
@@ -128,7 +90,7 @@ pub unsafe extern "C" fn hyd_writer_open(
             )
         };
         let writer = store.calls().writer(key, options)?;
-        let state = Mutex::new(Some(State { writer, reserved: None }));
+        let state = Mutex::new(Some(State { writer, reserved_bytes: 0 }));
         out.write(handle::give(Arc::new(Stream { store, state }))?);
         Ok(())
     })
@@ -155,13 +117,10 @@ pub unsafe extern "C" fn hyd_writer_write(
         let bytes = unsafe { args::bytes(data, data_len, "data")? };
         let mut state = stream.lock()?;
         let state = open(&mut state)?;
+        state.reserved_bytes = 0;
         match flags {
-            HYD_WRITE_COPY => {
-                state.flush()?;
-                Ok(state.writer.write_wait(bytes)?)
-            }
+            HYD_WRITE_COPY => Ok(state.writer.write_wait(bytes)?),
             HYD_WRITE_BORROW => {
-                state.flush()?;
                 let fills_a_part = data_len as u64 >= state.writer.next_part_bytes();
                 let written = lend(data.cast_mut().cast(), data_len, |bytes| {
                     state.writer.write_owned_wait(bytes)?;
@@ -195,7 +154,7 @@ pub unsafe extern "C" fn hyd_writer_give(
         let state = open(&mut state)?;
         let bytes = handle::get::<crate::buf::Buf>(buf)?.read_only(data_len)?;
         take_given(buf)?;
-        state.flush()?;
+        state.reserved_bytes = 0;
         Ok(state.writer.write_owned_wait(bytes)?)
     })
 }
@@ -220,10 +179,13 @@ pub unsafe extern "C" fn hyd_writer_reserve(
         let (data, capacity) =
             unsafe { (Out::new(data, "data")?, Out::new(capacity, "capacity")?) };
         let mut state = stream.lock()?;
-        let reserved = open(&mut state)?.reserve(&stream.store)?;
-        let room = &mut reserved.lease.as_mut_slice()[reserved.filled..reserved.capacity];
-        data.write(room.as_mut_ptr().cast());
+        let state = open(&mut state)?;
+        let wanted = usize::try_from(state.writer.next_part_bytes()).unwrap_or(usize::MAX);
+        // Not committed, it stays where it is: the writer lends the same again.
+        let mut room = state.writer.reserve_wait(wanted)?;
+        data.write(room.as_mut_slice().as_mut_ptr().cast());
         capacity.write(room.len());
+        state.reserved_bytes = room.len();
         Ok(())
     })
 }
@@ -244,13 +206,14 @@ pub unsafe extern "C" fn hyd_writer_commit(
         let stream = use_writer(entry, writer)?;
         let mut state = stream.lock()?;
         let state = open(&mut state)?;
-        let too_much = || Failure::invalid(format!("{len} bytes are more than was reserved"));
-        let reserved = state.reserved.as_mut().ok_or_else(too_much)?;
-        if len > reserved.capacity - reserved.filled {
-            return Err(too_much());
+        if len > state.reserved_bytes {
+            return Err(Failure::invalid(format!("{len} bytes are more than was reserved")));
         }
-        reserved.filled += len;
-        if reserved.filled == reserved.capacity { state.flush() } else { Ok(()) }
+        state.reserved_bytes -= len;
+        if len > 0 {
+            state.writer.reserve_wait(len)?.commit_wait(len)?;
+        }
+        Ok(())
     })
 }
 
@@ -273,7 +236,7 @@ pub unsafe extern "C" fn hyd_writer_finish(
         let meta = unsafe { SizedOut::optional(meta, "meta")? };
         let state = take(&stream)?;
         handle::retire::<Stream>(writer)?;
-        tell(meta, &state.finish()?);
+        tell(meta, &state.writer.finish_wait()?);
         Ok(())
     })
 }

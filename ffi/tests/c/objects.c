@@ -112,6 +112,8 @@ static void many_ranges(const hyd_store *store) {
     }
     CHECK_STATUS(HYD_OK, hyd_get_ranges(store, TEXT("large"), NULL, 0, &error));
     CHECK_STATUS(HYD_E_INVALID, hyd_get_ranges(store, TEXT("large"), NULL, 1, &error));
+    ranges[3].data = (unsigned char *)ranges[2].data + BYTES - 1;
+    CHECK_STATUS(HYD_E_INVALID, hyd_get_ranges(store, TEXT("large"), ranges, RANGES, &error));
     ranges[3].data = NULL;
     CHECK_STATUS(HYD_E_INVALID, hyd_get_ranges(store, TEXT("large"), ranges, RANGES, &error));
     free(memory);
