@@ -1,0 +1,250 @@
+//! Sending a request while the head of its answer is awaited.
+
+use std::future::Future;
+use std::ops::Range;
+use std::pin::pin;
+use std::task::Poll;
+use std::time::Duration;
+
+use hydrant_engine::{Buf, Core, Error as EngineError, Lease, RecvMode, Stream, TlsProblem};
+
+use super::receive::feed_document;
+use super::{Connection, INCOMING_BYTES, broken_receive, no_answer};
+use crate::http1::body::BodyState;
+use crate::http1::request::Method;
+use crate::http1::response::{HeadParser, HeadProgress, parse_head};
+use crate::http1::{HttpError, HttpLimits};
+
+/// A body to send: part of a buffer.
+pub(crate) struct RequestBody {
+    pub(crate) buf: Buf,
+    pub(crate) span: Range<usize>,
+}
+
+/// The end of a request: what was read from the answer's head, and the request's body back.
+pub(crate) struct Exchanged<T> {
+    pub(crate) result: Result<T, HttpError>,
+    pub(crate) body: Option<RequestBody>,
+}
+
+/// How long an early answer is waited for once sending has failed: a server that refuses a body
+/// answers and closes.
+const EARLY_ANSWER_WAIT: Duration = Duration::from_millis(500);
+
+/// Longer than any transfer: the stall limit while something else watches.
+const NO_LIMIT: Duration = Duration::from_secs(365 * 24 * 3600);
+
+/// What became of sending a request.
+pub(super) struct Sent {
+    pub(super) head: Buf,
+    pub(super) body: Option<RequestBody>,
+    pub(super) error: Option<EngineError>,
+    /// The connection was reset because a refusal came before all was sent.
+    pub(super) reset: bool,
+}
+
+/// A final head, whole, somewhere in the buffer.
+pub(super) struct Received {
+    pub(super) incoming: Lease,
+    pub(super) status: u16,
+    pub(super) head: Range<usize>,
+    pub(super) filled: usize,
+    /// What has come of the document of a refusal that came before all was sent.
+    pub(super) early: Option<Vec<u8>>,
+}
+
+impl Connection {
+    /// Sends head and body while the answer is already awaited: the receive is queued together with
+    /// the send, and an early refusal is seen while the body is still going out.
+    pub(super) async fn send_and_receive(
+        &mut self,
+        outgoing: Lease,
+        head_bytes: usize,
+        body: Option<RequestBody>,
+        incoming: Lease,
+    ) -> (Sent, Result<Received, HttpError>) {
+        let stall = self.limits.stall;
+        let stream = &self.stream;
+        let mut send = pin!(send_request(stream, outgoing, head_bytes, body, stall));
+        let mut receive = pin!(receive_head(&self.core, stream, incoming, &self.limits));
+        let mut answer = None;
+        // The send runs to its end, unless a refusal comes before. A success may well be seen
+        // before the last notification of a zero-copy send.
+        let sent = std::future::poll_fn(|cx| {
+            if let Poll::Ready(sent) = send.as_mut().poll(cx) {
+                return Poll::Ready(Some(sent));
+            }
+            if answer.is_none()
+                && let Poll::Ready(received) = receive.as_mut().poll(cx)
+            {
+                let refused = received.as_ref().map_or(true, |received| received.status >= 300);
+                answer = Some(received);
+                if refused {
+                    return Poll::Ready(None);
+                }
+            }
+            Poll::Pending
+        })
+        .await;
+        let Some(mut sent) = sent else {
+            let mut answer = answer.expect("a refusal has come");
+            if let Ok(received) = &mut answer {
+                let rest = receive_early(&self.core, stream, received, &self.limits);
+                // What is being sent meanwhile does no harm, and its end is awaited below.
+                let _ = self.core.timeout(EARLY_ANSWER_WAIT.min(stall), rest).await;
+            }
+            // Ends the send, which gives the body back. A reset also throws away what has come and
+            // was not received, hence the document first.
+            stream.reset();
+            let mut sent = send.await;
+            sent.reset = true;
+            return (sent, answer);
+        };
+        if let Some(answer) = answer {
+            return (sent, answer);
+        }
+        let wait = if sent.error.is_some() { EARLY_ANSWER_WAIT.min(stall) } else { stall };
+        let answer = match (self.core.timeout(wait, receive).await, sent.error.take()) {
+            (Ok(Ok(received)), error) => {
+                sent.error = error;
+                Ok(received)
+            }
+            (Ok(Err(_)) | Err(_), Some(error)) => Err(HttpError::Socket { error, stale: false }),
+            (Ok(Err(error)), None) => Err(error),
+            (Err(_), None) => Err(self.no_answer_in_time(stall)),
+        };
+        (sent, answer)
+    }
+
+    fn no_answer_in_time(&self, limit: Duration) -> HttpError {
+        let object = self.stream.peer().to_string();
+        let error = EngineError::Stalled { operation: "answer from", object, limit };
+        HttpError::Socket { error, stale: false }
+    }
+}
+
+async fn send_request(
+    stream: &Stream,
+    outgoing: Lease,
+    head_bytes: usize,
+    body: Option<RequestBody>,
+    stall: Duration,
+) -> Sent {
+    let more = body.as_ref().is_some_and(|body| !body.span.is_empty());
+    let (result, head) = stream.send(outgoing, 0..head_bytes, more, stall).await;
+    let mut sent = Sent { head, body, error: result.err(), reset: false };
+    if sent.error.is_none()
+        && more
+        && let Some(RequestBody { buf, span }) = sent.body.take()
+    {
+        let (result, buf) = stream.send(buf, span.clone(), false, stall).await;
+        sent.error = result.err();
+        sent.body = Some(RequestBody { buf, span });
+    }
+    sent
+}
+
+/// Receives until a final head is whole. Whoever sends watches the time: a body that takes long to
+/// send is no stall of the answer.
+async fn receive_head(
+    core: &Core,
+    stream: &Stream,
+    mut incoming: Lease,
+    limits: &HttpLimits,
+) -> Result<Received, HttpError> {
+    let mut parser = HeadParser::new(limits.head);
+    let (mut start, mut filled) = (0, 0);
+    loop {
+        if filled > start {
+            match parser.parse(&incoming.as_mut_slice()[start..filled])? {
+                HeadProgress::Complete { head, head_len } if head.is_interim() => {
+                    start += head_len;
+                    parser.skip_interim()?;
+                    continue;
+                }
+                HeadProgress::Complete { head, head_len } => {
+                    let status = head.status();
+                    let head = start..start + head_len;
+                    return Ok(Received { incoming, status, head, filled, early: None });
+                }
+                HeadProgress::Partial => {}
+            }
+        }
+        if filled == incoming.capacity() {
+            incoming = grown(core, incoming, limits).await?;
+        }
+        let span = filled..incoming.capacity();
+        let (result, back) = stream.recv(incoming, span, RecvMode::Some, NO_LIMIT).await;
+        incoming = back.into_lease().map_err(|_| no_answer())?;
+        match result {
+            Ok(0) => return Err(HttpError::Closed { stale: false }),
+            Ok(count) => filled += count,
+            Err(failed) => return Err(broken_receive(failed)),
+        }
+    }
+}
+
+/// Receives the document behind a refusal while the request's body is still going out. What has come
+/// is kept also where this is given up.
+async fn receive_early(
+    core: &Core,
+    stream: &Stream,
+    received: &mut Received,
+    limits: &HttpLimits,
+) -> Result<(), HttpError> {
+    let document = received.early.insert(Vec::new());
+    let head = &received.incoming.as_mut_slice()[received.head.clone()];
+    let parsed = parse_head(head, &limits.head)?;
+    let HeadProgress::Complete { head, .. } = parsed else { return Err(no_answer()) };
+    // Only a request that has a body is refused early, so it was no HEAD.
+    let mut body = BodyState::new(head.body_framing(Method::Put), false, limits.chunk);
+    let with_head = received.head.end..received.filled;
+    feed_document(&mut body, &received.incoming.as_mut_slice()[with_head], document)?;
+    let mut lease =
+        core.head_lease(INCOMING_BYTES, "early answer").await.map_err(HttpError::Memory)?;
+    while !body.is_done() && document.len() <= limits.document_bytes_max {
+        let span = 0..INCOMING_BYTES;
+        let (result, back) = stream.recv(lease, span, RecvMode::Some, limits.stall).await;
+        lease = back.into_lease().map_err(|_| no_answer())?;
+        match result.map_err(broken_receive)? {
+            0 => return Ok(body.on_close()?),
+            count => feed_document(&mut body, &lease.as_mut_slice()[..count], document)?,
+        }
+    }
+    Ok(())
+}
+
+/// A head that outgrows the small buffer moves to one of the size that a head may have.
+async fn grown(core: &Core, mut small: Lease, limits: &HttpLimits) -> Result<Lease, HttpError> {
+    let bytes = limits.head.head_bytes_max + INCOMING_BYTES;
+    if small.capacity() >= bytes {
+        return Err(HttpError::Unexpected("heads without end".into()));
+    }
+    let mut large = core.head_lease(bytes, "answer head").await.map_err(HttpError::Memory)?;
+    let used = small.capacity();
+    large.as_mut_slice()[..used].copy_from_slice(small.as_mut_slice());
+    Ok(large)
+}
+
+pub(super) fn mark_stale(error: HttpError, served_before: bool) -> HttpError {
+    match error {
+        HttpError::Closed { .. } => HttpError::Closed { stale: served_before },
+        HttpError::Socket { error: EngineError::Os(error), .. }
+            if served_before && is_reset(error.errno) =>
+        {
+            HttpError::Socket { error: EngineError::Os(error), stale: true }
+        }
+        // A server that closes what is idle seldom says so first.
+        HttpError::Socket { error: EngineError::Tls(error), .. }
+            if served_before && error.problem == TlsProblem::CutOff =>
+        {
+            HttpError::Socket { error: EngineError::Tls(error), stale: true }
+        }
+        other => other,
+    }
+}
+
+/// ECONNRESET and EPIPE, as the numbers that Linux gives them on every architecture it runs on.
+fn is_reset(errno: i32) -> bool {
+    matches!(errno, libc::ECONNRESET | libc::EPIPE)
+}

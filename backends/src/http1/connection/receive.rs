@@ -1,0 +1,204 @@
+//! Receiving what follows the head of an answer.
+
+use std::ops::Range;
+
+use hydrant_engine::{Buf, CopyReason, RecvMode};
+
+use super::{Connection, broken_receive, no_answer};
+use crate::http1::HttpError;
+use crate::http1::body::{BodyEvent, BodyState};
+
+impl Connection {
+    /// Receives the rest of the body into `span` of `buf`, straight but for what came with the
+    /// head. Tells how many bytes are in place, also when the body broke off.
+    pub(crate) async fn receive_into(
+        &mut self,
+        mut buf: Buf,
+        span: Range<usize>,
+    ) -> (Result<(), HttpError>, usize, Buf) {
+        let limit_bytes = span.len() as u64;
+        let mut at = span.start;
+        let placed = self.place_residue(&mut buf, &span, limit_bytes);
+        let result = match placed {
+            Ok(placed) => {
+                at += placed;
+                self.receive_rest(&mut buf, &mut at, span.end, limit_bytes).await
+            }
+            Err(error) => Err(error),
+        };
+        (result, at - span.start, buf)
+    }
+
+    async fn receive_rest(
+        &mut self,
+        buf: &mut Buf,
+        at: &mut usize,
+        end: usize,
+        limit_bytes: u64,
+    ) -> Result<(), HttpError> {
+        loop {
+            let body = self.body.as_ref().ok_or_else(no_answer)?;
+            if body.is_done() {
+                return Ok(());
+            }
+            let (direct, room) = (body.direct_bytes(), end - *at);
+            if direct == 0 {
+                // Chunk framing: a few bytes through the head buffer, then straight again.
+                *at += self.feed_framing(buf, *at, room, limit_bytes).await?;
+            } else if room == 0 && direct == u64::MAX {
+                return self.expect_close(limit_bytes).await;
+            } else if room == 0 {
+                return Err(HttpError::BodyTooLong { limit_bytes });
+            } else {
+                let want = room.min(usize::try_from(direct).unwrap_or(usize::MAX));
+                self.receive_straight(buf, at, want).await?;
+            }
+        }
+    }
+
+    async fn receive_straight(
+        &mut self,
+        buf: &mut Buf,
+        at: &mut usize,
+        want: usize,
+    ) -> Result<(), HttpError> {
+        let lent = std::mem::replace(buf, bytes::Bytes::new().into());
+        let (span, stall) = (*at..*at + want, self.limits.stall);
+        let (result, back) = self.stream.recv(lent, span, RecvMode::Fill, stall).await;
+        *buf = back;
+        // What came before the end is in place: the next try carries on behind it.
+        *at += result.as_ref().map_or_else(|failed| failed.received, |count| *count);
+        let count = result.map_err(broken_receive)?;
+        self.body.as_mut().ok_or_else(no_answer)?.advance(count as u64)?;
+        if count < want { self.ended().await } else { Ok(()) }
+    }
+
+    /// Receives the rest of the body as a document: a listing, an error. Not for payload.
+    pub(crate) async fn receive_document(&mut self) -> Result<Vec<u8>, HttpError> {
+        if let Some(document) = self.early.take() {
+            return Ok(document);
+        }
+        let limit_bytes = self.limits.document_bytes_max as u64;
+        let mut document = Vec::new();
+        loop {
+            let pending = std::mem::replace(&mut self.residue, 0..0);
+            let incoming = self.incoming.as_mut().ok_or_else(no_answer)?;
+            let body = self.body.as_mut().ok_or_else(no_answer)?;
+            feed_document(body, &incoming.as_mut_slice()[pending], &mut document)?;
+            if document.len() as u64 > limit_bytes {
+                return Err(HttpError::BodyTooLong { limit_bytes });
+            }
+            if body.is_done() {
+                return Ok(document);
+            }
+            if self.receive_some().await? == 0 {
+                let body = self.body.as_mut().ok_or_else(no_answer)?;
+                body.on_close()?;
+                return Ok(document);
+            }
+        }
+    }
+
+    /// Moves body bytes that came with the head to their place: the only copy of a part (DATA-1).
+    fn place_residue(
+        &mut self,
+        buf: &mut Buf,
+        span: &Range<usize>,
+        limit_bytes: u64,
+    ) -> Result<usize, HttpError> {
+        let pending = std::mem::replace(&mut self.residue, 0..0);
+        let incoming = self.incoming.as_mut().ok_or_else(no_answer)?;
+        let body = self.body.as_mut().ok_or_else(no_answer)?;
+        let mut input = &incoming.as_mut_slice()[pending];
+        let mut placed = 0;
+        while !input.is_empty() {
+            match body.feed(input)? {
+                BodyEvent::Data(data) => {
+                    let data_end = data.end;
+                    let from = &input[data];
+                    let to = span.start + placed;
+                    if from.len() > span.end - to {
+                        return Err(HttpError::BodyTooLong { limit_bytes });
+                    }
+                    let memory = buf.as_mut_slice().ok_or_else(not_writable)?;
+                    let to = &mut memory[to..to + from.len()];
+                    self.core.metrics().copy_payload(CopyReason::Residue, from, to);
+                    placed += from.len();
+                    input = &input[data_end..];
+                }
+                BodyEvent::NeedMore => break,
+                BodyEvent::End { .. } => break,
+            }
+        }
+        Ok(placed)
+    }
+
+    /// Receives some framing bytes, and places what payload comes with them.
+    async fn feed_framing(
+        &mut self,
+        buf: &mut Buf,
+        at: usize,
+        room: usize,
+        limit_bytes: u64,
+    ) -> Result<usize, HttpError> {
+        if self.receive_some().await? == 0 {
+            self.body.as_mut().ok_or_else(no_answer)?.on_close()?;
+            return Ok(0);
+        }
+        self.place_residue(buf, &(at..at + room), limit_bytes)
+    }
+
+    /// A body that ends with the connection has filled its place: nothing more may come.
+    async fn expect_close(&mut self, limit_bytes: u64) -> Result<(), HttpError> {
+        match self.receive_some().await? {
+            0 => Ok(self.body.as_mut().ok_or_else(no_answer)?.on_close()?),
+            _ => Err(HttpError::BodyTooLong { limit_bytes }),
+        }
+    }
+
+    /// The peer sends no more. Where that is the body's end, the stream must have ended in order.
+    async fn ended(&mut self) -> Result<(), HttpError> {
+        let body = self.body.as_ref().ok_or_else(no_answer)?;
+        if body.is_done() {
+            return Ok(());
+        }
+        if body.direct_bytes() == u64::MAX && self.receive_some().await? > 0 {
+            return Err(HttpError::Unexpected("bytes behind the end of the connection".into()));
+        }
+        Ok(self.body.as_mut().ok_or_else(no_answer)?.on_close()?)
+    }
+
+    /// Receives whatever is there into the head buffer, as new residue; 0 when the peer closed.
+    async fn receive_some(&mut self) -> Result<usize, HttpError> {
+        let incoming = self.incoming.take().ok_or_else(no_answer)?;
+        let span = 0..incoming.capacity();
+        let stall = self.limits.stall;
+        let (result, back) = self.stream.recv(incoming, span, RecvMode::Some, stall).await;
+        self.incoming = back.into_lease().ok();
+        let count = result.map_err(broken_receive)?;
+        self.residue = 0..count;
+        Ok(count)
+    }
+}
+
+/// Appends what of `input` belongs to the body.
+pub(super) fn feed_document(
+    body: &mut BodyState,
+    mut input: &[u8],
+    document: &mut Vec<u8>,
+) -> Result<(), HttpError> {
+    while !input.is_empty() {
+        match body.feed(input)? {
+            BodyEvent::Data(data) => {
+                document.extend_from_slice(&input[data.clone()]);
+                input = &input[data.end..];
+            }
+            BodyEvent::NeedMore | BodyEvent::End { .. } => break,
+        }
+    }
+    Ok(())
+}
+
+fn not_writable() -> HttpError {
+    HttpError::Unexpected("the destination cannot be written to".into())
+}
