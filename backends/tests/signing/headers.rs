@@ -1,20 +1,13 @@
 //! The signer against the signer of the AWS SDK for Rust, on random requests.
 
-use std::time::{Duration, SystemTime};
-
-use aws_credential_types::Credentials as OracleCredentials;
-use aws_sigv4::http_request::{
-    PayloadChecksumKind, PercentEncodingMode, SignableBody, SignableRequest, SigningSettings,
-    UriPathNormalizationMode, sign as oracle_sign,
-};
-use aws_sigv4::sign::v4;
+use aws_sigv4::http_request::{PayloadChecksumKind, SignableBody};
 use hydrant::s3::credentials::Credentials;
 use hydrant::s3::encode::{encode_path, write_query};
 use hydrant::s3::sign::{PayloadHash, Scope, SigningKeyCache, SigningRequest, sign};
 use hydrant::s3::time::{SigningTime, Timestamp};
 use proptest::prelude::*;
 
-const HOST: &str = "bucket.s3.example:9000";
+use crate::oracle::{HOST, Signer};
 
 #[derive(Clone, Debug)]
 struct Sample {
@@ -128,31 +121,21 @@ fn ours(sample: &Sample) -> String {
 
 /// The same by the SDK's signer.
 fn theirs(sample: &Sample) -> String {
-    let mut settings = SigningSettings::default();
-    settings.percent_encoding_mode = PercentEncodingMode::Single;
-    settings.uri_path_normalization_mode = UriPathNormalizationMode::Disabled;
-    settings.payload_checksum_kind = PayloadChecksumKind::XAmzSha256;
-    let credentials =
-        OracleCredentials::new("AKID", &sample.secret[..], sample.token.clone(), None, "test");
-    let identity = credentials.into();
-    let params = v4::SigningParams::builder()
-        .identity(&identity)
-        .region(&sample.region)
-        .name("s3")
-        .time(SystemTime::UNIX_EPOCH + Duration::from_secs(sample.unix_seconds))
-        .settings(settings)
-        .build()
-        .unwrap()
-        .into();
-
+    let signer = Signer {
+        secret: &sample.secret,
+        token: sample.token.as_deref(),
+        region: &sample.region,
+        unix_seconds: sample.unix_seconds,
+    };
     let mut uri = format!("http://{HOST}").into_bytes();
     uri.extend_from_slice(&encoded_path(sample));
     write_query(&pairs(sample), &mut uri);
     let uri = String::from_utf8(uri).unwrap();
     let body = sample.body.as_deref().map_or(SignableBody::UnsignedPayload, SignableBody::Bytes);
     let headers = sample.headers.iter().map(|(name, value)| (&name[..], &value[..]));
-    let request = SignableRequest::new(sample.method, uri, headers, body).unwrap();
-    let (instructions, _) = oracle_sign(request, &params).unwrap().into_parts();
+    let instructions = signer.sign(sample.method, uri, headers, body, |settings| {
+        settings.payload_checksum_kind = PayloadChecksumKind::XAmzSha256;
+    });
     let (headers, _) = instructions.into_parts();
     let authorization = headers.iter().find(|header| header.name() == "authorization").unwrap();
     authorization.value().to_owned()

@@ -1,13 +1,8 @@
 //! Presigned URLs against those of the AWS SDK for Rust, on random requests.
 
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
-use aws_credential_types::Credentials as OracleCredentials;
-use aws_sigv4::http_request::{
-    PayloadChecksumKind, PercentEncodingMode, SignableBody, SignableRequest, SignatureLocation,
-    SigningSettings, UriPathNormalizationMode, sign as oracle_sign,
-};
-use aws_sigv4::sign::v4;
+use aws_sigv4::http_request::{PayloadChecksumKind, SignableBody, SignatureLocation};
 use hydrant::s3::credentials::Credentials;
 use hydrant::s3::encode::{encode_path, encode_query};
 use hydrant::s3::endpoint::{AddressStyle, Endpoint, EndpointOptions};
@@ -19,7 +14,7 @@ use hydrant::s3::{
 };
 use proptest::prelude::*;
 
-const HOST: &str = "bucket.s3.example:9000";
+use crate::oracle::{HOST, Signer};
 
 #[derive(Clone, Debug)]
 struct Sample {
@@ -153,24 +148,12 @@ fn theirs(
     query: &[(&str, String)],
     headers: &[(String, String)],
 ) -> String {
-    let mut settings = SigningSettings::default();
-    settings.percent_encoding_mode = PercentEncodingMode::Single;
-    settings.uri_path_normalization_mode = UriPathNormalizationMode::Disabled;
-    settings.payload_checksum_kind = PayloadChecksumKind::NoHeader;
-    settings.signature_location = SignatureLocation::QueryParams;
-    settings.expires_in = Some(Duration::from_secs(sample.expires_s));
-    let credentials =
-        OracleCredentials::new("AKID", &sample.secret[..], sample.token.clone(), None, "test");
-    let identity = credentials.into();
-    let params = v4::SigningParams::builder()
-        .identity(&identity)
-        .region(&sample.region)
-        .name("s3")
-        .time(SystemTime::UNIX_EPOCH + Duration::from_secs(sample.unix_seconds))
-        .settings(settings)
-        .build()
-        .unwrap()
-        .into();
+    let signer = Signer {
+        secret: &sample.secret,
+        token: sample.token.as_deref(),
+        region: &sample.region,
+        unix_seconds: sample.unix_seconds,
+    };
     let mut uri = format!("http://{HOST}/").into_bytes();
     encode_path(sample.key.as_bytes(), &mut uri);
     for (position, (name, value)) in query.iter().enumerate() {
@@ -181,9 +164,12 @@ fn theirs(
     }
     let mut uri = String::from_utf8(uri).unwrap();
     let given = headers.iter().map(|(name, value)| (&name[..], &value[..]));
-    let request =
-        SignableRequest::new(method, uri.clone(), given, SignableBody::UnsignedPayload).unwrap();
-    let (instructions, _) = oracle_sign(request, &params).unwrap().into_parts();
+    let body = SignableBody::UnsignedPayload;
+    let instructions = signer.sign(method, uri.clone(), given, body, |settings| {
+        settings.payload_checksum_kind = PayloadChecksumKind::NoHeader;
+        settings.signature_location = SignatureLocation::QueryParams;
+        settings.expires_in = Some(Duration::from_secs(sample.expires_s));
+    });
     let (_, pairs) = instructions.into_parts();
     for (name, value) in pairs {
         uri.push(if uri.contains('?') { '&' } else { '?' });

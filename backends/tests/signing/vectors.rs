@@ -10,7 +10,7 @@ use hydrant::s3::sign::{
 use hydrant::s3::time::{SigningTime, Timestamp};
 use sha2::{Digest, Sha256};
 
-const SUITE: &str = include_str!("data/sigv4/aws-suite.txt");
+const SUITE: &str = include_str!("../data/sigv4/aws-suite.txt");
 
 #[test]
 fn the_suite_of_aws_is_signed_as_published() {
