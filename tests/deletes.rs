@@ -11,7 +11,7 @@ use hydrant_tests::{BUCKET, Peer, World, client, program};
 fn a_folder_goes_and_its_siblings_stay() {
     let world = World::new();
     let hydrant = world.client();
-    for (store, objects) in [("mem://deletes", 2_345), (&*format!("s3://{BUCKET}/"), 150)] {
+    for (store, objects) in [("mem://deletes", 2_345), (&*format!("s3://{BUCKET}/"), 1_150)] {
         let store = hydrant.store(store).expect("a store");
         let keys: Vec<_> = (0..objects).map(|number| format!("foo/{number:04}")).collect();
         let siblings = ["foo", "foo.bak", "foo.bak/x", "fop/0"];
@@ -60,20 +60,91 @@ fn a_key_that_stays_is_named_and_stops_no_other() {
 fn trouble_that_passes_costs_no_key() {
     static REFUSED: AtomicUsize = AtomicUsize::new(0);
     let peer = Peer::start(|seen, wire| {
-        wire.receive_body()?;
+        let body = wire.receive_body()?;
         // More refusals in a row than one call makes tries.
-        if seen.number < 30 {
+        if seen.number < 7 {
             REFUSED.fetch_add(1, SeqCst);
             return wire.send(b"HTTP/1.1 503 Slow Down\r\nContent-Length: 0\r\n\r\n");
         }
-        wire.send(b"HTTP/1.1 204 No Content\r\n\r\n")
+        assert_eq!((&*seen.method, &*seen.target), ("POST", "/bucket?delete="));
+        wire.send(&answer(keys_of(&body).iter().map(|key| (key.as_str(), None))))
     });
     let hydrant = client(&peer.url());
     let store = hydrant.store(&format!("s3://{BUCKET}/")).expect("a bucket");
     let keys = (0..30).map(|number| format!("key-{number}")).collect();
     let report = store.delete_keys(keys, DeleteOptions::default()).wait().expect("went through");
     assert_eq!((report.deleted, report.failed), (30, 0), "{:?}", report.failures);
-    assert_eq!(REFUSED.load(SeqCst), 30);
+    assert_eq!((REFUSED.load(SeqCst), peer.seen().len()), (7, 8), "one request for all keys");
+}
+
+/// A 200 may refuse single keys: those that may pass are asked for again, alone or with others.
+#[test]
+fn what_a_batch_refuses_is_told_key_by_key_and_tried_again_where_that_may_help() {
+    let asked = Arc::new(Mutex::new(Vec::new()));
+    let heard = Arc::clone(&asked);
+    let peer = Peer::start(move |seen, wire| {
+        let body = wire.receive_body()?;
+        if seen.method == "DELETE" {
+            heard.lock().expect("no panic").push(vec![seen.target.clone()]);
+            return wire.send(b"HTTP/1.1 204 No Content\r\n\r\n");
+        }
+        let keys = keys_of(&body);
+        let answers = keys.iter().filter(|key| *key != "key-8").map(|key| match key.as_str() {
+            "key-3" => (key.as_str(), Some("AccessDenied")),
+            "key-5" if seen.number < 3 => (key.as_str(), Some("InternalError")),
+            "key-6" if seen.number < 2 => (key.as_str(), Some("SlowDown")),
+            _ => (key.as_str(), None),
+        });
+        wire.send(&answer(answers))?;
+        heard.lock().expect("no panic").push(keys);
+        Ok(())
+    });
+    let hydrant = client(&peer.url());
+    let store = hydrant.store(&format!("s3://{BUCKET}/")).expect("a bucket");
+    // The one with a control character cannot be named in XML, and the last is named twice.
+    let names = (0..12).map(|number| format!("key-{number}"));
+    let keys = names.chain(["line\u{1}feed".into(), "key-0".into()]).collect();
+    let report = store.delete_keys(keys, DeleteOptions::default()).wait().expect("went through");
+    assert_eq!((report.deleted, report.failed), (12, 2), "{:?}", report.failures);
+    let failures: Vec<_> = report.failures.iter().map(|(key, _)| key.as_str()).collect();
+    assert_eq!(failures, ["key-3", "key-8"]);
+    assert_eq!(report.failures[0].1.class(), Class::Config);
+    let silent = report.failures[1].1.to_string();
+    assert!(silent.contains("says nothing of this object"), "{silent}");
+    let asked = asked.lock().expect("no panic").clone();
+    assert_eq!(asked.iter().filter(|keys| keys.len() == 13).count(), 1, "{asked:?}");
+    assert!(asked.contains(&vec!["key-5".into(), "key-6".into()]), "{asked:?}");
+    assert!(asked.contains(&vec![format!("/{BUCKET}/key-5")]), "{asked:?}");
+    assert!(asked.contains(&vec![format!("/{BUCKET}/line%01feed")]), "{asked:?}");
+}
+
+#[test]
+fn a_server_without_deletes_of_many_gets_them_one_by_one() {
+    static MANY: AtomicUsize = AtomicUsize::new(0);
+    for (status, code) in [("405 Method Not Allowed", "MethodNotAllowed"), ("501 No", "")] {
+        MANY.store(0, SeqCst);
+        let peer = Peer::start(move |seen, wire| {
+            wire.receive_body()?;
+            if seen.method == "DELETE" {
+                return wire.send(b"HTTP/1.1 204 No Content\r\n\r\n");
+            }
+            MANY.fetch_add(1, SeqCst);
+            let text = format!("<Error><Code>{code}</Code></Error>");
+            let head = format!("HTTP/1.1 {status}\r\nContent-Length: {}\r\n\r\n", text.len());
+            wire.send(format!("{head}{text}").as_bytes())
+        });
+        let hydrant = client(&peer.url());
+        let store = hydrant.store(&format!("s3://{BUCKET}/")).expect("a bucket");
+        for round in 0..2 {
+            let keys = (0..250).map(|number| format!("key-{number}")).collect();
+            let report = store.delete_keys(keys, DeleteOptions::default()).wait();
+            let report = report.expect("went through");
+            assert_eq!((report.deleted, report.failed), (250, 0), "{:?}", report.failures);
+            assert_eq!(MANY.load(SeqCst), 1, "{status}: asked once, remembered in round {round}");
+        }
+        let connections = peer.seen().iter().map(|seen| seen.connection).max();
+        assert!(connections >= Some(9), "ten and more at once, {connections:?}");
+    }
 }
 
 #[test]
@@ -103,6 +174,23 @@ fn the_program_takes_a_name_for_a_folder() {
     let all = [format!("deleted s3://{BUCKET}/foo/a"), format!("deleted s3://{BUCKET}/foo/b/c")];
     assert_eq!(Vec::from_iter(lines), all);
     assert!(world.object("foo.bak/x").exists());
+}
+
+/// The keys that a DeleteObjects names.
+fn keys_of(body: &[u8]) -> Vec<String> {
+    let text = String::from_utf8_lossy(body);
+    let keys = text.split("<Key>").skip(1);
+    keys.map(|rest| rest.split("</Key>").next().unwrap_or_default().to_owned()).collect()
+}
+
+/// The answer to a DeleteObjects: a key each, and the code with which it is refused.
+fn answer<'a>(outcomes: impl Iterator<Item = (&'a str, Option<&'a str>)>) -> Vec<u8> {
+    let lines = outcomes.map(|(key, code)| match code {
+        None => format!("<Deleted><Key>{key}</Key></Deleted>"),
+        Some(code) => format!("<Error><Key>{key}</Key><Code>{code}</Code></Error>"),
+    });
+    let text = format!("<DeleteResult>{}</DeleteResult>", lines.collect::<String>());
+    format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{text}", text.len()).into_bytes()
 }
 
 fn left(store: &Store) -> Vec<String> {

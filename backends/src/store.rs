@@ -79,13 +79,15 @@ pub trait ObjectStore: Any + Send + Sync + fmt::Debug + 'static {
     /// tells; S3 does not.
     fn delete<'a>(&'a self, core: &'a Core, key: &'a str) -> LocalFuture<'a, Result<()>>;
 
-    /// Keys that [`ObjectStore::delete_batch`] deletes with one request; 1 where each is one.
+    /// Keys that [`ObjectStore::delete_batch`] deletes with one request; 1 where each is one. It may
+    /// fall to 1 when a server turns out to take no more.
     fn delete_batch_max(&self) -> usize {
         1
     }
 
     /// Deletes several objects, at most [`ObjectStore::delete_batch_max`]; tells what came of each,
-    /// in their order. An error of the call itself says nothing of any of them.
+    /// in their order. An error of the call itself says nothing of any of them;
+    /// [`crate::ErrorKind::Unsupported`] means that from now on each is a request of its own.
     fn delete_batch<'a>(
         &'a self,
         core: &'a Core,

@@ -9,7 +9,7 @@ use hydrant_engine::{Core, Task as EngineTask};
 
 use super::board::Board;
 use super::plan::DeletePace;
-use crate::error::{Class, Error, Result};
+use crate::error::{Class, Error, ErrorKind, Result};
 use crate::object::{ListEntry, ListRequest};
 use crate::store::ObjectStore;
 
@@ -20,7 +20,7 @@ const QUEUED_MAX: usize = 10_000;
 const FAILURES_NAMED_MAX: usize = 1_000;
 
 /// Tries of a key that met trouble which may pass, besides those that the store makes by itself.
-const TRIES_MAX: u32 = 3;
+const TRIES_MAX: u32 = 5;
 
 /// What came of one key.
 pub type Outcome = (String, Result<()>);
@@ -63,7 +63,8 @@ pub(crate) async fn delete(
     keys: Keys,
     options: DeleteOptions,
 ) -> Result<DeleteReport> {
-    let board = Arc::new(Board::new(State::default()));
+    let batch_max = store.delete_batch_max().max(1);
+    let board = Arc::new(Board::new(State { batch_max, ..State::default() }));
     let mut job = Job { board: Arc::clone(&board), store, options, workers: Vec::new() };
     let found = match keys {
         Keys::Named(keys) => job.feed(core, keys).await,
@@ -72,13 +73,14 @@ pub(crate) async fn delete(
     // What was found before a listing failed is deleted all the same, as it would have been had the
     // listing been a little slower; then the failure is told.
     board.change(|state| state.all_found = true);
+    let employed = job.employ_to_the_end(core).await;
     for worker in job.workers {
         worker.await?;
     }
     if let Some(error) = board.failure() {
         return Err(error);
     }
-    found?;
+    found.and(employed)?;
     Ok(board.look(|state| std::mem::take(&mut state.report)))
 }
 
@@ -91,6 +93,8 @@ struct Job {
 
 #[derive(Default)]
 struct State {
+    /// Keys of one request; falls to 1 where the server turns out not to know such requests.
+    batch_max: usize,
     queue: VecDeque<Wanted>,
     found: u64,
     all_found: bool,
@@ -128,20 +132,34 @@ impl Job {
     }
 
     async fn feed(&mut self, core: &Core, mut keys: Vec<String>) -> Result<()> {
-        let batch_max = self.store.delete_batch_max().max(1) as u64;
         let mut keys = keys.drain(..).peekable();
         self.board.look(|state| state.found += keys.len() as u64);
         while keys.peek().is_some() {
-            let found = self.board.wait(|state| {
+            let wanted = self.board.wait(|state| {
                 let room = QUEUED_MAX.saturating_sub(state.queue.len());
                 let wanted = keys.by_ref().take(room).map(|key| Wanted { key, tries: 0 });
                 state.queue.extend(wanted);
-                (room > 0).then_some(state.found)
+                (room > 0).then(|| state.workers())
             });
-            let found = found.await?;
-            self.employ(core, DeletePace::wanted(found.div_ceil(batch_max)))?;
+            let wanted = wanted.await?;
+            self.employ(core, wanted)?;
         }
         Ok(())
+    }
+
+    /// Sees to the end that there are as many workers as the requests that are left are worth.
+    async fn employ_to_the_end(&mut self, core: &Core) -> Result<()> {
+        loop {
+            let employed = self.workers.len();
+            let wanted = self.board.wait(|state| {
+                let more = Some(state.workers()).filter(|wanted| *wanted > employed);
+                if state.is_done() { Some(None) } else { more.map(Some) }
+            });
+            match wanted.await? {
+                Some(wanted) => self.employ(core, wanted)?,
+                None => return Ok(()),
+            }
+        }
     }
 
     /// Sees that there are so many workers.
@@ -159,27 +177,44 @@ impl Job {
     }
 }
 
+/// What came of a batch.
+struct Noted {
+    /// What is final of it.
+    told: Vec<Outcome>,
+    /// Keys that met trouble which may pass.
+    again: Vec<Wanted>,
+}
+
 impl State {
-    /// The next batch; `Some(None)` when no key is left or can come back.
-    fn take(&mut self, batch_max: usize) -> Option<Option<Vec<Wanted>>> {
-        let full = self.queue.len() >= batch_max || self.all_found;
-        if !self.queue.is_empty() && full && self.running < self.pace.allowed() {
-            self.running += 1;
-            let count = self.queue.len().min(batch_max);
-            return Some(Some(self.queue.drain(..count).collect()));
-        }
-        (self.all_found && self.queue.is_empty() && self.running == 0).then_some(None)
+    fn workers(&self) -> usize {
+        DeletePace::wanted(self.found.div_ceil(self.batch_max as u64))
     }
 
-    /// Takes what came of a batch; gives what is final of it.
-    fn note(&mut self, batch: Vec<Wanted>, outcomes: Vec<Result<()>>) -> Vec<Outcome> {
-        let mut told = Vec::with_capacity(batch.len());
+    /// Whether no key is left or can come back.
+    fn is_done(&self) -> bool {
+        self.all_found && self.queue.is_empty() && self.running == 0
+    }
+
+    /// The next batch; `Some(None)` when there will be none.
+    fn take(&mut self) -> Option<Option<Vec<Wanted>>> {
+        let full = self.queue.len() >= self.batch_max || self.all_found;
+        if !self.queue.is_empty() && full && self.running < self.pace.allowed() {
+            self.running += 1;
+            let count = self.queue.len().min(self.batch_max);
+            return Some(Some(self.queue.drain(..count).collect()));
+        }
+        self.is_done().then_some(None)
+    }
+
+    /// Takes what came of a batch.
+    fn note(&mut self, batch: Vec<Wanted>, outcomes: Vec<Result<()>>) -> Noted {
+        let (mut told, mut again) = (Vec::with_capacity(batch.len()), Vec::new());
         let mut trouble = false;
         for (wanted, outcome) in batch.into_iter().zip(outcomes) {
             let passing = matches!(&outcome, Err(error) if error.class() == Class::Temporary);
             trouble |= passing;
             if passing && wanted.tries + 1 < TRIES_MAX {
-                self.queue.push_back(Wanted { tries: wanted.tries + 1, ..wanted });
+                again.push(Wanted { tries: wanted.tries + 1, ..wanted });
                 continue;
             }
             match &outcome {
@@ -192,8 +227,13 @@ impl State {
             true => self.pace.on_trouble(self.running),
             false => self.pace.on_success(),
         }
+        Noted { told, again }
+    }
+
+    /// A batch has ended, but for these keys of it.
+    fn end_batch(&mut self, again: Vec<Wanted>) {
+        self.queue.extend(again);
         self.running -= 1;
-        told
     }
 }
 
@@ -208,26 +248,38 @@ impl DeleteReport {
 
 impl Worker {
     async fn work(self, core: &Core) -> Result<()> {
-        let batch_max = self.store.delete_batch_max().max(1);
-        while let Some(batch) = self.board.wait(|state| state.take(batch_max)).await? {
-            let outcomes = self.delete(core, &batch).await;
-            let told = self.board.change(|state| state.note(batch, outcomes));
+        while let Some(batch) = self.board.wait(State::take).await? {
+            let Some(outcomes) = self.delete(core, &batch).await else {
+                self.board.change(|state| {
+                    state.batch_max = 1;
+                    state.end_batch(batch);
+                });
+                continue;
+            };
+            let Noted { told, again } = self.board.change(|state| state.note(batch, outcomes));
             if let Some(on_deleted) = self.options.on_deleted.as_ref().filter(|_| !told.is_empty())
             {
                 on_deleted(&told);
             }
+            if !again.is_empty() {
+                let random = core.random_u64();
+                core.sleep(self.board.look(|state| state.pace.pause(random))).await;
+            }
+            self.board.change(|state| state.end_batch(again));
         }
         Ok(())
     }
 
-    async fn delete(&self, core: &Core, batch: &[Wanted]) -> Vec<Result<()>> {
+    /// What came of each key; `None` where the server does not know requests for many.
+    async fn delete(&self, core: &Core, batch: &[Wanted]) -> Option<Vec<Result<()>>> {
         if let [only] = batch {
-            return vec![self.store.delete(core, &only.key).await];
+            return Some(vec![self.store.delete(core, &only.key).await]);
         }
         let keys: Vec<_> = batch.iter().map(|wanted| wanted.key.clone()).collect();
         match self.store.delete_batch(core, &keys).await {
-            Ok(outcomes) => outcomes,
-            Err(error) => vec![Err(error); batch.len()],
+            Ok(outcomes) => Some(outcomes),
+            Err(error) if matches!(error.kind(), ErrorKind::Unsupported(_)) => None,
+            Err(error) => Some(vec![Err(error); batch.len()]),
         }
     }
 }

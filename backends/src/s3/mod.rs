@@ -9,6 +9,7 @@
 mod call;
 mod client;
 pub mod credentials;
+mod delete;
 pub mod encode;
 pub mod endpoint;
 mod error;

@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::SystemTime;
 
 use bytes::Bytes;
@@ -9,8 +10,9 @@ use hydrant_engine::{Buf, Core};
 
 use super::call::{send, send_from};
 use super::credentials::{Credentials, Identity};
+use super::delete::delete_batch;
 use super::endpoint::{Endpoint, EndpointOptions, Scheme};
-use super::ops::{DeleteObject, HeadObject, ListObjectsV2, PutObject};
+use super::ops::{DELETE_KEYS_MAX, DeleteObject, HeadObject, ListObjectsV2, PutObject};
 use super::reader::S3Reader;
 use super::retry::RetryPolicy;
 use super::upload;
@@ -41,6 +43,8 @@ pub struct S3Config {
 #[derive(Debug)]
 pub struct S3Store {
     shared: Arc<Shared>,
+    /// The server was found not to know DeleteObjects.
+    deletes_one_by_one: AtomicBool,
 }
 
 /// What all readers and uploads of a store share; none of it changes.
@@ -107,7 +111,7 @@ impl S3Store {
             tls,
             config,
         };
-        Ok(S3Store { shared: Arc::new(shared) })
+        Ok(S3Store { shared: Arc::new(shared), deletes_one_by_one: AtomicBool::new(false) })
     }
 }
 
@@ -200,6 +204,27 @@ impl ObjectStore for S3Store {
         Box::pin(async move {
             send(core, &self.shared, &DeleteObject::new(key)).await?;
             Ok(())
+        })
+    }
+
+    fn delete_batch_max(&self) -> usize {
+        if self.deletes_one_by_one.load(Relaxed) { 1 } else { DELETE_KEYS_MAX }
+    }
+
+    fn delete_batch<'a>(
+        &'a self,
+        core: &'a Core,
+        keys: &'a [String],
+    ) -> LocalFuture<'a, Result<Vec<Result<()>>>> {
+        Box::pin(async move {
+            let outcomes = delete_batch(core, &self.shared, keys).await;
+            if let Err(error) = &outcomes
+                && matches!(error.kind(), ErrorKind::Unsupported(_))
+                && !self.deletes_one_by_one.swap(true, Relaxed)
+            {
+                core.report(format_args!("{error}"));
+            }
+            outcomes
         })
     }
 

@@ -1,7 +1,15 @@
 //! How many deletes are under way at once.
 
+use std::time::Duration;
+
 /// Deletes at once, at most (LIMIT-1).
 pub const DELETES_MAX: usize = 1_000;
+
+/// The limit of the first wait of keys that met trouble; it doubles while trouble goes on.
+const PAUSE_BASE: Duration = Duration::from_millis(50);
+
+/// No such wait is longer.
+const PAUSE_MAX: Duration = Duration::from_secs(5);
 
 /// The pace of a delete: by how much there is to do, and slower while the store is in trouble.
 #[derive(Debug, Clone, Copy)]
@@ -9,12 +17,14 @@ pub struct DeletePace {
     /// What the store can take; falls by half with each sign of trouble, rises by one with each
     /// success.
     allowed: usize,
+    /// Signs of trouble since the last success.
+    troubles: u32,
 }
 
 impl DeletePace {
     /// At full speed.
     pub fn new() -> DeletePace {
-        DeletePace { allowed: DELETES_MAX }
+        DeletePace { allowed: DELETES_MAX, troubles: 0 }
     }
 
     /// Requests at once for so many: one by one below 10, ten at once below 100, then a tenth of
@@ -35,11 +45,20 @@ impl DeletePace {
     /// The store said that it is too much, while `running` requests were under way.
     pub fn on_trouble(&mut self, running: usize) {
         self.allowed = (self.allowed.min(running) / 2).max(1);
+        self.troubles = self.troubles.saturating_add(1);
     }
 
     /// A request succeeded.
     pub fn on_success(&mut self) {
         self.allowed = (self.allowed + 1).min(DELETES_MAX);
+        self.troubles = 0;
+    }
+
+    /// How long keys that met trouble wait before they are tried again: any time up to a limit that
+    /// grows while no request succeeds, so that they do not come back together.
+    pub fn pause(&self, random: u64) -> Duration {
+        let doubled = PAUSE_BASE.saturating_mul(1 << self.troubles.saturating_sub(1).min(16));
+        doubled.min(PAUSE_MAX).mul_f64((random >> 11) as f64 / (1u64 << 53) as f64)
     }
 }
 
@@ -73,5 +92,20 @@ mod tests {
         assert_eq!(pace.allowed(), 4);
         (0..2000).for_each(|_| pace.on_success());
         assert_eq!(pace.allowed(), DELETES_MAX);
+    }
+
+    #[test]
+    fn the_pause_grows_while_trouble_goes_on() {
+        let mut pace = DeletePace::new();
+        let longest = |pace: &DeletePace| pace.pause(u64::MAX).as_millis();
+        pace.on_trouble(4);
+        assert_eq!((longest(&pace), pace.pause(0)), (50, Duration::ZERO));
+        pace.on_trouble(4);
+        assert_eq!(longest(&pace), 100);
+        (0..100).for_each(|_| pace.on_trouble(4));
+        assert_eq!(longest(&pace), 5_000);
+        pace.on_success();
+        pace.on_trouble(4);
+        assert_eq!(longest(&pace), 50);
     }
 }

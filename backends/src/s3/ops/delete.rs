@@ -213,11 +213,12 @@ impl Operation for DeleteObjects {
         document: &[u8],
     ) -> Result<Vec<DeleteOutcome>, DecodeError> {
         let charged = request_charged(head);
-        let mut told = read_outcomes(document, charged)?;
+        let told = read_outcomes(document, charged)?;
         let outcome = |object: &ObjectId| DeleteOutcome {
             object: object.clone(),
             // Silence about an object is no success (DATA-2).
-            result: told.remove(object).unwrap_or_else(|| {
+            // An object may be named twice and told once.
+            result: told.get(object).cloned().unwrap_or_else(|| {
                 let message = "the answer says nothing of this object".to_owned();
                 Err(DeleteRefusal { code: NOT_MENTIONED.to_owned(), message })
             }),

@@ -1,0 +1,80 @@
+//! Deleting many keys with one request, each with an outcome of its own.
+
+use std::sync::Arc;
+
+use hydrant_engine::Core;
+
+use super::call::send;
+use super::error::S3Error;
+use super::ops::{DeleteObject, DeleteObjects, DeleteRefusal, ObjectId, Operation};
+use super::store::Shared;
+use crate::error::{Error, ErrorKind, Result};
+
+/// Deletes at most [`super::ops::DELETE_KEYS_MAX`] keys; tells what came of each, in their order. A
+/// refusal of one key is an error of S3 whose class tells whether another try may help.
+///
+/// # Errors
+/// `Unsupported` where the server does not know DeleteObjects; a request that failed as a whole.
+pub(super) async fn delete_batch(
+    core: &Core,
+    shared: &Arc<Shared>,
+    keys: &[String],
+) -> Result<Vec<Result<()>>> {
+    let mut outcomes: Vec<Result<()>> = vec![Ok(()); keys.len()];
+    let (mut places, mut objects) = (Vec::with_capacity(keys.len()), Vec::new());
+    for (place, key) in keys.iter().enumerate() {
+        let object = ObjectId::new(key);
+        if object.fits_xml() && !key.is_empty() {
+            places.push(place);
+            objects.push(object);
+        } else {
+            let deleted = send(core, shared, &DeleteObject::new(key)).await;
+            outcomes[place] = deleted.map(drop);
+        }
+    }
+    if objects.is_empty() {
+        return Ok(outcomes);
+    }
+    let told = send(core, shared, &DeleteObjects::new(objects)).await;
+    let told = told.map_err(|error| if is_unknown(&error) { unsupported(shared) } else { error })?;
+    for (place, outcome) in places.into_iter().zip(told) {
+        let refused = |refusal| refused(shared, &outcome.object.key, refusal);
+        outcomes[place] = outcome.result.map(drop).map_err(refused);
+    }
+    Ok(outcomes)
+}
+
+/// Whether the server says that it has no such operation. Source: Amazon S3 API reference, "Error
+/// responses", `MethodNotAllowed` (405) and `NotImplemented` (501).
+fn is_unknown(error: &Error) -> bool {
+    let ErrorKind::S3(error) = error.kind() else { return false };
+    matches!(error.http_status, 405 | 501)
+        || matches!(error.code.as_str(), "MethodNotAllowed" | "NotImplemented")
+}
+
+fn unsupported(shared: &Shared) -> Error {
+    let text = format!(
+        "the server of {} does not know DeleteObjects; its objects are deleted one by one",
+        shared.uri_of("")
+    );
+    ErrorKind::Unsupported(text).into()
+}
+
+/// The refusal of one key comes inside a 200.
+fn refused(shared: &Shared, key: &str, refusal: DeleteRefusal) -> Error {
+    S3Error {
+        operation: DeleteObjects::NAME,
+        bucket: shared.endpoint.bucket().to_owned(),
+        key: Some(key.to_owned()),
+        http_status: 200,
+        code: refusal.code,
+        message: refusal.message,
+        request_id: None,
+        host_id: None,
+        region: None,
+        endpoint: None,
+        attempts: 1,
+        gave_up: None,
+    }
+    .into()
+}
