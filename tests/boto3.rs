@@ -6,7 +6,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use hydrant::{Bytes, ListEntry, ListRequest, PutOptions};
+use hydrant::{Bytes, CopyOptions, ListEntry, ListRequest, PutOptions, copy};
 use hydrant_tests::{BUCKET, PART, World, noise, read_all};
 
 const SIZES: [usize; 4] = [0, 1000, PART + 1, 3 * PART + 777];
@@ -38,6 +38,12 @@ fn boto3_and_hydrant_read_what_the_other_wrote() {
         let mut options = PutOptions::default();
         options.content_type = Some("text/x-test".into());
         ours.store.put_with(&ours.key, Bytes::from(data), options).wait().expect("put");
+        let from = hydrant.locate(&world.uri("s3", &format!("theirs/{size}"))).expect("a URI");
+        for (to, streamed) in [("copied", false), ("streamed", true)] {
+            let to = hydrant.locate(&world.uri("s3", &format!("{to}/{size}"))).expect("a URI");
+            let how = CopyOptions { streamed, ..CopyOptions::default() };
+            copy(&from, &to, how).wait().expect("copied");
+        }
     }
     let request =
         ListRequest { prefix: "pages/".into(), entries_max: Some(10), ..ListRequest::default() };

@@ -10,6 +10,7 @@
 //! - [`one_connection`]: small questions stay small.
 //! - [`s3_client`]: every operation of S3, and what servers do at times.
 //! - [`writer`], [`streams`], [`ranges`]: how bytes leave and arrive, and who waits for whom.
+//! - [`copies`]: what the server or the kernel copies, and what goes along.
 //! - [`deletes`], [`verify`]: what goes is gone, what is the same is the same.
 //! - [`simulated`]: whole pipelines in the simulator, from thousands of seeds.
 //! - [`tls`]: the same over TLS, and certificates that are refused.
@@ -18,6 +19,7 @@
 #![cfg(test)]
 
 mod boto3;
+mod copies;
 mod deletes;
 mod failures;
 mod kill;

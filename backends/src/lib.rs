@@ -54,13 +54,13 @@ pub use error::{Class, Error, ErrorKind, Result};
 pub use file::{FileMode, FileStore};
 pub use hydrant_engine as engine;
 pub use mem::MemConfig;
-pub use object::{Etag, ListEntry, ListPage, ListRequest, ObjectMeta, PutOptions};
+pub use object::{Attributes, Etag, ListEntry, ListPage, ListRequest, ObjectMeta, PutOptions};
 pub use pipeline::{
     CopyOptions, CopyReport, DeleteOptions, DeleteReport, GetOptions, GetStream, Listing,
     OnDeleted, OnFailure, Outcome, Piece, PieceStream, RangeInto, RangesOptions, Reserved,
     TransferLimits, VerifyOptions, VerifyReport, Writer, WriterOptions, copy, verify,
 };
 pub use store::{
-    KeptPart, LocalFuture, ObjectStore, PartRead, PartRules, PartTag, ReadInfo, Reader, Resumed,
-    Upload, UploadSource,
+    CopiedWithin, CopyWay, CopyWithin, KeptPart, LocalFuture, ObjectAt, ObjectStore, PartRead,
+    PartRules, PartTag, ReadInfo, Reader, Resumed, Upload, UploadSource,
 };

@@ -16,13 +16,35 @@ pub struct ObjectMeta {
     pub modified: Option<SystemTime>,
     /// What it is said to contain.
     pub content_type: Option<String>,
+    /// What else is said of it. A listing tells nothing of it.
+    pub attributes: Attributes,
 }
 
 impl ObjectMeta {
     /// An object of which only the size is known.
     pub fn of_size(size_bytes: u64) -> ObjectMeta {
-        ObjectMeta { size_bytes, etag: None, modified: None, content_type: None }
+        let attributes = Attributes::default();
+        ObjectMeta { size_bytes, etag: None, modified: None, content_type: None, attributes }
     }
+}
+
+/// What is said of an object's content besides its type, in the words of HTTP. Stores of files
+/// cannot hold it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Attributes {
+    /// `Cache-Control`
+    pub cache_control: Option<String>,
+    /// `Content-Disposition`
+    pub content_disposition: Option<String>,
+    /// `Content-Encoding`
+    pub content_encoding: Option<String>,
+    /// `Content-Language`
+    pub content_language: Option<String>,
+    /// `Expires`, to the second.
+    pub expires: Option<SystemTime>,
+    /// The user's own names and values; S3 keeps the names in lower case.
+    pub metadata: Vec<(String, String)>,
 }
 
 /// A tag of one version of an object, or of one part; up to [`Etag::BYTES_MAX`] bytes, held in
@@ -72,12 +94,21 @@ impl fmt::Display for Etag {
 pub struct PutOptions {
     /// What the object is said to contain; stores of files ignore it.
     pub content_type: Option<String>,
+    /// What else is said of it; stores of files ignore it.
+    pub attributes: Attributes,
 }
 
 impl PutOptions {
     /// How a copy of an object is written, so that what is known of it goes along.
     pub fn like(meta: &ObjectMeta) -> PutOptions {
-        PutOptions { content_type: meta.content_type.clone() }
+        let (content_type, attributes) = (meta.content_type.clone(), meta.attributes.clone());
+        PutOptions { content_type, attributes }
+    }
+
+    /// What is known of an object of `size_bytes` that was written so.
+    pub(crate) fn meta_of(&self, size_bytes: u64) -> ObjectMeta {
+        let (content_type, attributes) = (self.content_type.clone(), self.attributes.clone());
+        ObjectMeta { content_type, attributes, ..ObjectMeta::of_size(size_bytes) }
     }
 }
 

@@ -15,7 +15,7 @@ use hydrant_engine::{Buf, Core};
 use crate::checksum::Crc64;
 use crate::error::{ErrorKind, Result};
 use crate::object::{Etag, ListPage, ListRequest, ObjectMeta, PutOptions};
-use crate::pipeline::PartRequest;
+use crate::pipeline::{PartRequest, Progress};
 
 /// A future that stays on its core. One is made for each request of a store, not for each
 /// submission to the kernel.
@@ -73,6 +73,22 @@ pub trait ObjectStore: Any + Send + Sync + fmt::Debug + 'static {
             let text = format!("what was moved to {} cannot be carried on later", self.uri_of(key));
             Err(ErrorKind::Unsupported(text).into())
         })
+    }
+
+    /// Copies the object `from` to `key` of this store without its bytes coming to this process, where
+    /// both lie with the same server or on the same file system. What is said of the object goes
+    /// along, and the copy is of one version of it (DATA-2).
+    ///
+    /// # Errors
+    /// The copy was begun and failed; nothing of it is left.
+    fn copy_within<'a>(
+        &'a self,
+        _core: &'a Core,
+        _from: &'a ObjectAt,
+        _key: &'a str,
+        _how: CopyWithin<'a>,
+    ) -> LocalFuture<'a, Result<CopiedWithin>> {
+        Box::pin(async { Ok(CopiedWithin::No(None)) })
     }
 
     /// Deletes an object. One that is not there is [`crate::ErrorKind::NotFound`] where the store
@@ -163,6 +179,23 @@ pub trait Upload: Send + Sync + fmt::Debug + 'static {
         tags: &'a [PartTag],
     ) -> LocalFuture<'a, Result<ObjectMeta>>;
 
+    /// Lets the server copy a part from the same bytes of `from`, in the version with this tag.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::Unsupported`] where it cannot.
+    fn copy_part<'a>(
+        &'a self,
+        _core: &'a Core,
+        _part: PartRequest,
+        from: &'a ObjectAt,
+        _etag: &'a Etag,
+    ) -> LocalFuture<'a, Result<PartTag>> {
+        Box::pin(async move {
+            let text = format!("the bytes of {} have to pass through this process", from.uri());
+            Err(ErrorKind::Unsupported(text).into())
+        })
+    }
+
     /// Whether a part came in an earlier transfer and is still what it was then; `buf` is memory of
     /// the part's length to look with, and comes back.
     fn kept_part<'a>(
@@ -181,6 +214,66 @@ pub trait Upload: Send + Sync + fmt::Debug + 'static {
 
     /// Throws away what was uploaded (DATA-3).
     fn abort<'a>(&'a self, core: &'a Core) -> LocalFuture<'a, Result<()>>;
+}
+
+/// An object in a store.
+#[derive(Debug, Clone)]
+pub struct ObjectAt {
+    /// The store.
+    pub store: Arc<dyn ObjectStore>,
+    /// Its key.
+    pub key: String,
+}
+
+impl ObjectAt {
+    /// Its URI, for messages.
+    pub fn uri(&self) -> String {
+        self.store.uri_of(&self.key)
+    }
+}
+
+/// How [`ObjectStore::copy_within`] is to copy.
+#[expect(missing_debug_implementations, reason = "the listener is a closure")]
+#[derive(Clone, Copy, Default)]
+pub struct CopyWithin<'a> {
+    /// What has come is to be kept when the copy ends early. A store whose copies cannot be carried
+    /// on, and could be if they were streamed, does not copy then.
+    pub keep: bool,
+    /// Told how far it is.
+    pub progress: Option<&'a Progress>,
+}
+
+/// What became of [`ObjectStore::copy_within`].
+#[derive(Debug)]
+pub enum CopiedWithin {
+    /// The copy is there.
+    Done {
+        /// What the store says of it.
+        meta: ObjectMeta,
+        /// Who made it.
+        way: CopyWay,
+    },
+    /// It is to be made in parts, by [`Upload::copy_part`].
+    InParts {
+        /// What the source is; it has a tag.
+        source: ObjectMeta,
+        /// Bytes of all parts but the last.
+        part_size_bytes: u64,
+    },
+    /// The bytes have to pass through this process: why, where one would have thought otherwise.
+    No(Option<String>),
+}
+
+/// Who moved the bytes of a copy.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum CopyWay {
+    /// This process: read from the one store and written to the other.
+    Streamed,
+    /// The server, inside itself; no byte came here.
+    OnServer,
+    /// The kernel, inside one file system, which may share blocks instead of copying them.
+    InKernel,
 }
 
 /// What is uploaded, as exactly as it takes to carry on later with the same.

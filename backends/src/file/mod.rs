@@ -11,6 +11,7 @@
 //! This room never shows half a file, never changes one in place, and never copies payload.
 
 mod journal;
+mod kernel_copy;
 mod key;
 mod listing;
 mod reader;

@@ -51,6 +51,25 @@ impl FileReader {
         Ok(self.opened.get_or_init(|| Opened { file, version: Version::from(&metadata) }))
     }
 
+    /// The open file and its version.
+    pub(super) async fn opened(&self, core: &Core) -> Result<(&File, Version)> {
+        let Opened { file, version } = self.open(core).await?;
+        Ok((file, *version))
+    }
+
+    /// # Errors
+    /// `Changed` where the file is another one than when it was opened.
+    pub(super) async fn check_unchanged(&self, core: &Core) -> Result<Version> {
+        let Opened { file, version } = self.open(core).await?;
+        let now = Version::from(&file.metadata(core).await?);
+        match version.difference(&now) {
+            None => Ok(now),
+            Some(detail) => {
+                Err(ErrorKind::Changed { object: self.tree.uri_of(&self.key), detail }.into())
+            }
+        }
+    }
+
     async fn read_part(&self, core: &Core, offset: u64, buf: Buf, span: Range<usize>) -> PartRead {
         let opened = match self.open(core).await {
             Ok(opened) => opened,
@@ -65,7 +84,7 @@ impl FileReader {
         let span = span.start..span.start + wanted;
         let (read, buf) = opened.file.read_at(core, buf, span, offset).await;
         let result = match read {
-            Ok(read) => self.checked(core, opened, read, wanted).await,
+            Ok(read) => self.checked(core, read, wanted).await,
             Err(error) => Err(error.into()),
         };
         PartRead { buf, result }
@@ -73,21 +92,12 @@ impl FileReader {
 
     /// Looks after each read whether the file is still the one that was opened: what was read
     /// before a change is one version, what was read during or after it may be two.
-    async fn checked(
-        &self,
-        core: &Core,
-        opened: &Opened,
-        read: usize,
-        wanted: usize,
-    ) -> Result<ReadInfo> {
-        let now = Version::from(&opened.file.metadata(core).await?);
-        let object = || self.tree.uri_of(&self.key);
-        if let Some(detail) = opened.version.difference(&now) {
-            return Err(ErrorKind::Changed { object: object(), detail }.into());
-        }
+    async fn checked(&self, core: &Core, read: usize, wanted: usize) -> Result<ReadInfo> {
+        let now = self.check_unchanged(core).await?;
         if read != wanted {
+            let object = self.tree.uri_of(&self.key);
             let detail = format!("a read gave {read} of {wanted} bytes before the end of the file");
-            return Err(ErrorKind::Integrity { object: object(), detail }.into());
+            return Err(ErrorKind::Integrity { object, detail }.into());
         }
         Ok(ReadInfo { len_bytes: read, object_bytes: now.size_bytes })
     }

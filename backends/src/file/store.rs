@@ -1,5 +1,6 @@
 //! The store of files, as the pipelines see it.
 
+use std::any::Any;
 use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -7,6 +8,7 @@ use std::sync::Arc;
 use hydrant_engine::{Buf, Core, Metadata, metadata_beneath, remove_file};
 use rustix::fs::{AtFlags, CWD};
 
+use super::kernel_copy;
 use super::listing::{self, os_error};
 use super::reader::FileReader;
 use super::spot::Spot;
@@ -15,7 +17,10 @@ use super::upload;
 use super::version::Version;
 use crate::error::{Error, ErrorKind, Result};
 use crate::object::{ListPage, ListRequest, ObjectMeta, PutOptions};
-use crate::store::{LocalFuture, ObjectStore, PartRules, Reader, Resumed, Upload, UploadSource};
+use crate::store::{
+    CopiedWithin, CopyWithin, LocalFuture, ObjectAt, ObjectStore, PartRules, Reader, Resumed,
+    Upload, UploadSource,
+};
 
 /// Files as objects: the keys are paths.
 ///
@@ -146,6 +151,26 @@ impl ObjectStore for FileStore {
         _options: &'a PutOptions,
     ) -> LocalFuture<'a, Result<Resumed>> {
         Box::pin(upload::resume(core, &self.tree, key, source))
+    }
+
+    fn copy_within<'a>(
+        &'a self,
+        core: &'a Core,
+        from: &'a ObjectAt,
+        key: &'a str,
+        how: CopyWithin<'a>,
+    ) -> LocalFuture<'a, Result<CopiedWithin>> {
+        Box::pin(async move {
+            let store: &dyn Any = &*from.store;
+            let from_tree = store.downcast_ref::<FileStore>().map(|store| &store.tree);
+            // Past the page cache the kernel cannot copy, and the caller has asked for that.
+            let both = from_tree.filter(|from| !from.is_direct() && !self.tree.is_direct());
+            let Some(from_tree) = both.filter(|_| !how.keep) else {
+                return Ok(CopiedWithin::No(None));
+            };
+            let reader = FileReader::new(Arc::clone(from_tree), from.key.clone());
+            kernel_copy::copy(core, &self.tree, &reader, key, how.progress).await
+        })
     }
 
     fn delete<'a>(&'a self, core: &'a Core, key: &'a str) -> LocalFuture<'a, Result<()>> {

@@ -151,7 +151,7 @@ impl Tree {
         }
     }
 
-    fn is_direct(&self) -> bool {
+    pub(super) fn is_direct(&self) -> bool {
         self.mode == FileMode::Direct
     }
 

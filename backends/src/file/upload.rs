@@ -323,7 +323,8 @@ impl Upload for FileUpload {
     }
 }
 
-async fn create(core: &Core, tree: &Arc<Tree>, key: &str) -> Result<Guard> {
+/// The temporary of an object that will be `key`.
+pub(super) async fn create(core: &Core, tree: &Arc<Tree>, key: &str) -> Result<Guard> {
     let spot = Spot::for_writing(core, tree, key).await?;
     Guard::create(core, tree, spot).await
 }

@@ -39,10 +39,9 @@ impl Version {
     /// What the store says of the object.
     pub(super) fn meta(&self) -> ObjectMeta {
         ObjectMeta {
-            size_bytes: self.size_bytes,
             etag: Some(self.etag()),
             modified: Some(self.modified),
-            content_type: None,
+            ..ObjectMeta::of_size(self.size_bytes)
         }
     }
 

@@ -87,11 +87,11 @@ impl Shared {
         options: &PutOptions,
     ) -> Result<ObjectMeta> {
         let version = self.versions.fetch_add(1, Relaxed);
+        let size_bytes = pieces.iter().map(|piece| piece.bytes.len() as u64).sum();
         let meta = ObjectMeta {
-            size_bytes: pieces.iter().map(|piece| piece.bytes.len() as u64).sum(),
             etag: Etag::new(&format!("\"{version:016x}\"")),
             modified: Some(core.wall_clock()),
-            content_type: options.content_type.clone(),
+            ..options.meta_of(size_bytes)
         };
         let entry_bytes = ENTRY_BYTES + key.len() as u64;
         let charge = charge(&self.uri_of(key), &self.budget, entry_bytes)?;

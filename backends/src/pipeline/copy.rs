@@ -1,9 +1,14 @@
-//! Copy between any two stores: a part is read into a lease and written from the same lease.
+//! Copy between any two stores: inside the server or the file system where both are the same, else a
+//! part is read into a lease and written from the same lease.
+
+mod on_server;
 
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use hydrant_engine::{Core, Lease};
+
+use on_server::InParts;
 
 use super::each_part::{First, Sink, each_part};
 use super::fetch::fitting_part;
@@ -14,7 +19,9 @@ use crate::checksum::{Crc64, compose};
 use crate::client::{Location, Task};
 use crate::error::{ErrorKind, Result};
 use crate::object::{ObjectMeta, PutOptions};
-use crate::store::{ObjectStore, PartTag, Reader, Upload, UploadSource};
+use crate::store::{
+    CopiedWithin, CopyWay, CopyWithin, ObjectAt, ObjectStore, PartTag, Reader, Upload, UploadSource,
+};
 
 /// Told after each part: bytes done, and the size of the object once it is known.
 pub type Progress = Arc<dyn Fn(u64, Option<u64>) + Send + Sync>;
@@ -30,6 +37,9 @@ pub struct CopyOptions {
     pub progress: Option<Progress>,
     /// What becomes of what has come when the copy fails or is killed.
     pub on_failure: OnFailure,
+    /// The bytes pass through this process even where the server or the kernel could copy them: the
+    /// report then has their checksum.
+    pub streamed: bool,
 }
 
 /// What becomes of a copy that ends early.
@@ -54,8 +64,13 @@ pub struct CopyReport {
     pub parts: u64,
     /// What the destination says of it.
     pub meta: ObjectMeta,
-    /// The checksum of what was read and written, taken on the way.
-    pub crc64nvme: Crc64,
+    /// Who moved the bytes.
+    pub way: CopyWay,
+    /// Why they had to pass through this process, where one would have thought otherwise (FALL-1).
+    pub fell_back: Option<String>,
+    /// The checksum of what was read and written, taken on the way; `None` where the bytes did not
+    /// come here.
+    pub crc64nvme: Option<Crc64>,
     /// Bytes that had come in an earlier copy, and were checked instead of fetched.
     pub resumed_bytes: u64,
     /// Why what an earlier copy had left was not carried on.
@@ -63,7 +78,9 @@ pub struct CopyReport {
 }
 
 /// Copies an object. The destination shows it when it is whole, or not at all (DATA-3). What the
-/// source says of the content goes along.
+/// source says of the content goes along, to stores that can hold it.
+///
+/// Inside one S3 the server copies, and inside one file system the kernel; [`CopyReport::way`] tells.
 pub fn copy(src: &Location, dst: &Location, options: CopyOptions) -> Task<CopyReport> {
     if src.to_string() == dst.to_string() {
         let text = format!("{} and {} are the same object", src, dst);
@@ -71,6 +88,8 @@ pub fn copy(src: &Location, dst: &Location, options: CopyOptions) -> Task<CopyRe
     }
     let job = Job {
         reader: src.store.inner().reader(&src.key),
+        from: ObjectAt { store: Arc::clone(src.store.inner()), key: src.key.clone() },
+        streamed: options.streamed,
         source: src.to_string(),
         destination: Arc::clone(dst.store.inner()),
         key: dst.key.clone(),
@@ -83,12 +102,20 @@ pub fn copy(src: &Location, dst: &Location, options: CopyOptions) -> Task<CopyRe
 
 struct Job {
     reader: Arc<dyn Reader>,
+    from: ObjectAt,
+    streamed: bool,
     source: String,
     destination: Arc<dyn ObjectStore>,
     key: String,
     limits: TransferLimits,
     progress: Option<Progress>,
     on_failure: OnFailure,
+}
+
+/// What came of asking the stores to copy by themselves.
+enum Within {
+    Copied(CopyReport),
+    No(Option<String>),
 }
 
 /// Writes parts, and remembers what came of them.
@@ -109,6 +136,44 @@ struct Written {
 
 impl Job {
     async fn run(&self, core: &Core) -> Result<CopyReport> {
+        let fell_back = match self.streamed {
+            true => None,
+            false => match self.within(core).await? {
+                Within::Copied(report) => return Ok(report),
+                Within::No(why) => why,
+            },
+        };
+        Ok(CopyReport { fell_back, ..self.stream(core).await? })
+    }
+
+    /// Lets the server or the kernel copy, where they can.
+    async fn within(&self, core: &Core) -> Result<Within> {
+        let keep = self.on_failure == OnFailure::Keep;
+        let how = CopyWithin { keep, progress: self.progress.as_ref() };
+        let copied = self.destination.copy_within(core, &self.from, &self.key, how).await?;
+        let (meta, way, parts) = match copied {
+            CopiedWithin::No(why) => return Ok(Within::No(why)),
+            CopiedWithin::Done { meta, way } => (meta, way, 1),
+            CopiedWithin::InParts { source, part_size_bytes } => {
+                let (from, progress) = (self.from.clone(), self.progress.clone());
+                let connections = self.limits.connections;
+                let job = InParts { from, source, part_size_bytes, connections, progress };
+                match job.run(core, &self.destination, &self.key).await {
+                    Ok((meta, parts)) => (meta, CopyWay::OnServer, parts),
+                    Err(error) if matches!(error.kind(), ErrorKind::Unsupported(_)) => {
+                        return Ok(Within::No(Some(error.to_string())));
+                    }
+                    Err(error) => return Err(error),
+                }
+            }
+        };
+        if let (Some(progress), 1) = (&self.progress, parts) {
+            progress(meta.size_bytes, Some(meta.size_bytes));
+        }
+        Ok(Within::Copied(CopyReport { way, ..CopyReport::of(meta, parts) }))
+    }
+
+    async fn stream(&self, core: &Core) -> Result<CopyReport> {
         let part_bytes = fitting_part(&core.engine(), self.limits.part_size_bytes);
         let mut first = First::read(core, &self.reader, part_bytes).await?;
         let rules = self.destination.part_rules();
@@ -136,8 +201,7 @@ impl Job {
         if let Some(progress) = &self.progress {
             progress(total, Some(total));
         }
-        let (bytes, began_anew) = (total, None);
-        Ok(CopyReport { bytes, parts: 1, meta, crc64nvme, resumed_bytes: 0, began_anew })
+        Ok(CopyReport { bytes: total, crc64nvme: Some(crc64nvme), ..CopyReport::of(meta, 1) })
     }
 
     async fn in_parts(&self, core: &Core, first: First) -> Result<CopyReport> {
@@ -160,8 +224,9 @@ impl Job {
         let crc64nvme = compose(parts.iter().map(|(tag, crc)| (*crc, tag.part.len)));
         let tags: Vec<_> = parts.into_iter().map(|(tag, _)| tag).collect();
         let meta = guard.complete(&tags).await?;
-        let (bytes, parts) = (total, tags.len() as u64);
-        Ok(CopyReport { bytes, parts, meta, crc64nvme, resumed_bytes, began_anew })
+        let report = CopyReport::of(meta, tags.len() as u64);
+        let crc64nvme = Some(crc64nvme);
+        Ok(CopyReport { bytes: total, crc64nvme, resumed_bytes, began_anew, ..report })
     }
 
     /// Begins the upload, or carries on with one that was kept.
@@ -186,6 +251,21 @@ impl Job {
     /// What the first read told of the object, to be said of the copy too.
     fn put_options(&self) -> PutOptions {
         self.reader.meta().map_or_else(PutOptions::default, |meta| PutOptions::like(&meta))
+    }
+}
+
+impl CopyReport {
+    fn of(meta: ObjectMeta, parts: u64) -> CopyReport {
+        CopyReport {
+            bytes: meta.size_bytes,
+            parts,
+            meta,
+            way: CopyWay::Streamed,
+            fell_back: None,
+            crc64nvme: None,
+            resumed_bytes: 0,
+            began_anew: None,
+        }
     }
 }
 
@@ -237,6 +317,7 @@ impl fmt::Debug for CopyOptions {
             .field("part_size_bytes", &self.part_size_bytes)
             .field("connections", &self.connections)
             .field("on_failure", &self.on_failure)
+            .field("streamed", &self.streamed)
             .finish_non_exhaustive()
     }
 }

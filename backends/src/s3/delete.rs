@@ -5,6 +5,7 @@ use std::sync::Arc;
 use hydrant_engine::Core;
 
 use super::call::send;
+use super::copy::is_unknown;
 use super::error::S3Error;
 use super::ops::{DeleteObject, DeleteObjects, DeleteRefusal, ObjectId, Operation};
 use super::store::Shared;
@@ -36,20 +37,13 @@ pub(super) async fn delete_batch(
         return Ok(outcomes);
     }
     let told = send(core, shared, &DeleteObjects::new(objects)).await;
-    let told = told.map_err(|error| if is_unknown(&error) { unsupported(shared) } else { error })?;
+    let told =
+        told.map_err(|error| if is_unknown(&error) { unsupported(shared) } else { error })?;
     for (place, outcome) in places.into_iter().zip(told) {
         let refused = |refusal| refused(shared, &outcome.object.key, refusal);
         outcomes[place] = outcome.result.map(drop).map_err(refused);
     }
     Ok(outcomes)
-}
-
-/// Whether the server says that it has no such operation. Source: Amazon S3 API reference, "Error
-/// responses", `MethodNotAllowed` (405) and `NotImplemented` (501).
-fn is_unknown(error: &Error) -> bool {
-    let ErrorKind::S3(error) = error.kind() else { return false };
-    matches!(error.http_status, 405 | 501)
-        || matches!(error.code.as_str(), "MethodNotAllowed" | "NotImplemented")
 }
 
 fn unsupported(shared: &Shared) -> Error {

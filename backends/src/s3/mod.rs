@@ -8,6 +8,7 @@
 
 mod call;
 mod client;
+mod copy;
 pub mod credentials;
 mod delete;
 pub mod encode;
@@ -29,6 +30,7 @@ mod upload;
 pub mod xml;
 
 pub use client::S3Client;
+pub use copy::CopyLimits;
 pub use error::{ErrorContext, S3Error, S3ErrorKind};
 pub use ops::*;
 pub use presign::{PresignError, Presigned};

@@ -1,5 +1,6 @@
 //! The store of one bucket.
 
+use std::any::Any;
 use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
@@ -9,6 +10,7 @@ use bytes::Bytes;
 use hydrant_engine::{Buf, Core};
 
 use super::call::{send, send_from};
+use super::copy::{CopyLimits, copy_within};
 use super::credentials::{Credentials, Identity};
 use super::delete::delete_batch;
 use super::endpoint::{Endpoint, EndpointOptions, Scheme};
@@ -19,7 +21,9 @@ use super::upload;
 use crate::error::{Error, ErrorKind, Result};
 use crate::http1::HttpLimits;
 use crate::object::{Etag, ListEntry, ListPage, ListRequest, ObjectMeta, PutOptions};
-use crate::store::{LocalFuture, ObjectStore, PartRules, Reader, Upload};
+use crate::store::{
+    CopiedWithin, CopyWithin, LocalFuture, ObjectAt, ObjectStore, PartRules, Reader, Upload,
+};
 
 /// How a store speaks to its server.
 #[derive(Debug, Clone, Default)]
@@ -37,6 +41,8 @@ pub struct S3Config {
     pub http: HttpLimits,
     /// Limits of retries.
     pub retry: RetryPolicy,
+    /// Limits of copies that the server makes.
+    pub copy: CopyLimits,
 }
 
 /// One bucket of an S3 server.
@@ -179,13 +185,10 @@ impl ObjectStore for S3Store {
         Box::pin(async move {
             let size_bytes = span.len() as u64;
             let mut operation = PutObject::new(key, Bytes::new());
-            operation.object.content_type.clone_from(&options.content_type);
+            operation.object = options.into();
             let (stored, buf) = send_from(core, &self.shared, &operation, buf, span).await;
-            let meta = stored.map(|stored| ObjectMeta {
-                etag: stored.etag,
-                content_type: options.content_type.clone(),
-                ..ObjectMeta::of_size(size_bytes)
-            });
+            let meta = stored
+                .map(|stored| ObjectMeta { etag: stored.etag, ..options.meta_of(size_bytes) });
             (meta, buf)
         })
     }
@@ -198,6 +201,24 @@ impl ObjectStore for S3Store {
         options: &'a PutOptions,
     ) -> LocalFuture<'a, Result<Arc<dyn Upload>>> {
         Box::pin(upload::begin(core, &self.shared, key, options))
+    }
+
+    fn copy_within<'a>(
+        &'a self,
+        core: &'a Core,
+        from: &'a ObjectAt,
+        key: &'a str,
+        _how: CopyWithin<'a>,
+    ) -> LocalFuture<'a, Result<CopiedWithin>> {
+        Box::pin(async move {
+            let store: &dyn Any = &*from.store;
+            match store.downcast_ref::<S3Store>() {
+                Some(store) => {
+                    copy_within(core, &self.shared, (&store.shared, &from.key), key).await
+                }
+                None => Ok(CopiedWithin::No(None)),
+            }
+        })
     }
 
     fn delete<'a>(&'a self, core: &'a Core, key: &'a str) -> LocalFuture<'a, Result<()>> {

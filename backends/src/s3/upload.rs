@@ -4,6 +4,7 @@
 //! for. So whoever aborts an upload with such parts asks afterwards whether it is gone, and aborts it
 //! again until it is. Source: Amazon S3 API reference, AbortMultipartUpload.
 
+use std::any::Any;
 use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
@@ -13,18 +14,19 @@ use hydrant_engine::{Buf, Core};
 use md5::{Digest, Md5};
 
 use super::call::{send, send_from, send_in_doubt};
+use super::copy::{changed, is_unknown, pinned};
 use super::error::S3ErrorKind;
 use super::ops::{
     AbortMultipartUpload, CompleteMultipartUpload, CompletedPart, CreateMultipartUpload,
-    DecodeError, HeadObject, InvalidRequest, ListParts, Operation, RequestParts, Stored,
-    UploadPart,
+    DecodeError, HeadObject, InvalidRequest, ListParts, Operation, ReadRange, RequestParts, Stored,
+    UploadPart, UploadPartCopy,
 };
-use super::store::Shared;
+use super::store::{S3Store, Shared};
 use crate::error::{Error, ErrorKind, Result};
 use crate::http1::response::ResponseHead;
 use crate::object::{Etag, ObjectMeta, PutOptions};
 use crate::pipeline::PartRequest;
-use crate::store::{LocalFuture, PartTag, Upload};
+use crate::store::{LocalFuture, ObjectAt, PartTag, Upload};
 
 /// An upload that has begun and is neither completed nor aborted.
 #[derive(Debug)]
@@ -32,7 +34,7 @@ struct S3Upload {
     shared: Arc<Shared>,
     /// What all its parts have in common, key and upload among it.
     part: UploadPart,
-    content_type: Option<String>,
+    options: PutOptions,
     /// Parts that were begun, less those of which the server has told the end.
     open_parts: AtomicU64,
 }
@@ -51,7 +53,7 @@ pub(super) async fn begin(
     options: &PutOptions,
 ) -> Result<Arc<dyn Upload>> {
     let mut operation = CreateMultipartUpload::new(key);
-    operation.object.content_type.clone_from(&options.content_type);
+    operation.object = options.into();
     let (created, in_doubt) = send_in_doubt(core, shared, &operation).await;
     let created = created?;
     if in_doubt {
@@ -65,9 +67,8 @@ pub(super) async fn begin(
     }
     let part =
         UploadPart { key: operation.key, upload_id: created.upload_id, ..Default::default() };
-    let content_type = options.content_type.clone();
-    let shared = Arc::clone(shared);
-    Ok(Arc::new(S3Upload { shared, part, content_type, open_parts: AtomicU64::new(0) }))
+    let (shared, options) = (Arc::clone(shared), options.clone());
+    Ok(Arc::new(S3Upload { shared, part, options, open_parts: AtomicU64::new(0) }))
 }
 
 /// One part of an upload, without a copy of what it shares with the others.
@@ -112,6 +113,42 @@ impl S3Upload {
         (stored.map(|stored| PartTag { part, etag: stored.etag }), buf)
     }
 
+    /// The server copies the part.
+    async fn copied(
+        &self,
+        core: &Core,
+        part: PartRequest,
+        from: &ObjectAt,
+        etag: &Etag,
+    ) -> Result<PartTag> {
+        let store: &dyn Any = &*from.store;
+        let Some(store) = store.downcast_ref::<S3Store>() else {
+            let text = format!("the server of {} cannot read {}", self.uri(), from.uri());
+            return Err(ErrorKind::Unsupported(text).into());
+        };
+        let UploadPart { key, upload_id, .. } = &self.part;
+        let source = pinned(store.shared(), &from.key, etag);
+        let mut operation = UploadPartCopy::new(key, upload_id, part.number() as u32, source);
+        let last = part.offset + part.len - 1;
+        operation.range = Some(ReadRange::Inclusive { first: part.offset, last });
+        self.open_parts.fetch_add(1, SeqCst);
+        let copied = send(core, &self.shared, &operation).await;
+        if copied.as_ref().map_or_else(is_answer, |_| true) {
+            self.open_parts.fetch_sub(1, SeqCst);
+        }
+        match copied {
+            Ok(copied) => Ok(PartTag { part, etag: copied.etag }),
+            Err(error) if is_unknown(&error) => {
+                Err(ErrorKind::Unsupported(error.to_string()).into())
+            }
+            Err(error) => Err(changed(error, store.shared(), &from.key)),
+        }
+    }
+
+    fn uri(&self) -> String {
+        self.shared.uri_of(&self.part.key)
+    }
+
     async fn finish(&self, core: &Core, tags: &[PartTag]) -> Result<ObjectMeta> {
         let parts = tags.iter().map(|tag| {
             let etag = tag.etag.as_ref().map_or("", Etag::as_str);
@@ -123,8 +160,7 @@ impl S3Upload {
         match completed {
             Ok(completed) => Ok(ObjectMeta {
                 etag: completed.etag,
-                content_type: self.content_type.clone(),
-                ..ObjectMeta::of_size(tags.iter().map(|tag| tag.part.len).sum())
+                ..self.options.meta_of(tags.iter().map(|tag| tag.part.len).sum())
             }),
             // An attempt before may have been carried out, and its answer was lost.
             Err(error) if in_doubt && is_no_such_upload(&error) => {
@@ -212,6 +248,16 @@ impl Upload for S3Upload {
         span: Range<usize>,
     ) -> LocalFuture<'a, (Result<PartTag>, Buf)> {
         Box::pin(self.part(core, part, buf, span))
+    }
+
+    fn copy_part<'a>(
+        &'a self,
+        core: &'a Core,
+        part: PartRequest,
+        from: &'a ObjectAt,
+        etag: &'a Etag,
+    ) -> LocalFuture<'a, Result<PartTag>> {
+        Box::pin(self.copied(core, part, from, etag))
     }
 
     fn complete<'a>(

@@ -12,6 +12,7 @@ use zeroize::Zeroizing;
 
 use super::parts::{InvalidRequest, RequestParts};
 use crate::http1::response::ResponseHead;
+use crate::object::PutOptions;
 use crate::s3::encode::encode_query;
 use crate::s3::time::{HttpDate, Iso8601, Timestamp};
 
@@ -77,6 +78,22 @@ pub struct NewObject {
     pub server_side: Option<ServerSide>,
     /// The key that the server encrypts it with, and forgets.
     pub customer_key: Option<CustomerKey>,
+}
+
+impl From<&PutOptions> for NewObject {
+    fn from(options: &PutOptions) -> NewObject {
+        let said = options.attributes.clone();
+        NewObject {
+            cache_control: said.cache_control,
+            content_disposition: said.content_disposition,
+            content_encoding: said.content_encoding,
+            content_language: said.content_language,
+            content_type: options.content_type.clone(),
+            expires: said.expires,
+            metadata: said.metadata,
+            ..NewObject::default()
+        }
+    }
 }
 
 /// Object lock.

@@ -13,7 +13,7 @@ use super::parts::{InvalidRequest, RequestParts, Target};
 use super::{DecodeError, Operation, Payload};
 use crate::http1::request::Method;
 use crate::http1::response::{ContentRange, FieldError, ResponseHead};
-use crate::object::{Etag, ObjectMeta};
+use crate::object::{Attributes, Etag, ObjectMeta};
 use crate::s3::retry::Repeat;
 use crate::s3::time::Timestamp;
 
@@ -294,6 +294,18 @@ impl From<ObjectInfo> for ObjectMeta {
             modified: info.last_modified,
             size_bytes: info.object_bytes().unwrap_or(0),
             content_type: info.content_type,
+            attributes: Attributes {
+                cache_control: info.cache_control,
+                content_disposition: info.content_disposition,
+                content_encoding: info.content_encoding,
+                content_language: info.content_language,
+                // What is no date means nothing to a reader either (RFC 9111 section 5.3).
+                expires: info
+                    .expires
+                    .and_then(|text| Timestamp::parse_http_date(&text).ok())
+                    .map(SystemTime::from),
+                metadata: info.metadata,
+            },
         }
     }
 }

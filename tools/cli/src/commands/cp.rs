@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use hydrant::uri::Uri;
-use hydrant::{CopyOptions, Hydrant, OnFailure, PutOptions, TransferLimits};
+use hydrant::{CopyOptions, CopyWay, Hydrant, OnFailure, PutOptions, TransferLimits};
 
 use super::cat;
 use crate::exit::Failure;
@@ -17,7 +17,8 @@ use crate::sizes;
 /// Copy one object between any two stores, files and pipes
 ///
 /// The object is moved in parts over several connections, and is not visible under its name before
-/// it is whole. A destination that ends in `/`, or is a directory, takes the source's file name.
+/// it is whole. Inside one S3 the server copies it, and inside one file system the kernel. A
+/// destination that ends in `/`, or is a directory, takes the source's file name.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -100,6 +101,12 @@ async fn copy(args: &Args, options: &Options, from: &Uri, to: &Uri) -> Result<u6
     let how =
         CopyOptions { progress: Some(progress.listener()), on_failure, ..CopyOptions::default() };
     let report = progress.during(hydrant::copy(&from, &to, how)).await?;
+    match (report.way, report.fell_back) {
+        (CopyWay::OnServer, _) => options.say("the server copied it; no byte came here"),
+        (CopyWay::InKernel, _) => options.say("the kernel copied it inside the file system"),
+        (_, Some(why)) => options.say(&format!("it went through here: {}", human::name(&why))),
+        _ => {}
+    }
     if let Some(why) = report.began_anew {
         options.say(&format!("began anew: {}", human::name(&why)));
     }
