@@ -76,6 +76,65 @@ fn a_download_that_is_killed_again_and_again_is_carried_on_to_its_end() {
     assert_eq!(world.files(), 1, "neither temporary nor journal");
 }
 
+#[test]
+fn an_upload_that_is_killed_again_and_again_is_carried_on_to_its_end() {
+    let world = slow_world();
+    let data = noise(4, SIZE);
+    fs::write(world.file("source"), &data).expect("a file");
+    let (source, target) = (world.uri("file", "source"), format!("s3://{BUCKET}/target"));
+    let mut dice = Dice::of_the_day();
+    let mut killed = 0;
+    for _ in 0..kills() {
+        let child = start(&world, &source, &target, &["--resume"]);
+        killed += usize::from(was_killed(child, Duration::from_millis(dice.below(900))));
+        if is_whole(&world.object("target"), &data) {
+            fs::remove_file(world.object("target")).expect("removed");
+        }
+        assert!(world.journals().len() <= 1, "one copy has one journal");
+    }
+    assert!(killed > 0, "no program was killed at work");
+    let mut last = start(&world, &source, &target, &["--resume"]);
+    assert!(last.wait().expect("ended").success());
+    assert!(is_whole(&world.object("target"), &data));
+    assert!(world.journals().is_empty());
+    expect_only_shown_uploads(&world);
+}
+
+/// The same server under two names is two for the program: the bytes pass through it.
+#[test]
+fn a_copy_from_server_to_server_that_is_killed_shows_nothing_or_the_whole_object() {
+    let world = slow_world();
+    let data = noise(5, SIZE);
+    fs::write(world.object("source"), &data).expect("an object");
+    let source = format!("s3://{BUCKET}/source");
+    let there = world.server().url().replace("http://127.0.0.1", "s3://localhost");
+    let killed = kill_many(|number| {
+        let resume: &[&str] = if number.is_multiple_of(2) { &[] } else { &["--resume"] };
+        start(&world, &source, &format!("{there}/{BUCKET}/target-{number}"), resume)
+    });
+    let whole =
+        (0..kills()).filter(|number| is_whole(&world.object(&format!("target-{number}")), &data));
+    expect_kills(killed, whole.count());
+    let target = format!("{there}/{BUCKET}/target-1");
+    let mut last = start(&world, &source, &target, &["--resume"]);
+    assert!(last.wait().expect("ended").success());
+    assert!(is_whole(&world.object("target-1"), &data));
+    expect_only_shown_uploads(&world);
+}
+
+/// What is left on the server is what the program shows, and it can take all of it away.
+fn expect_only_shown_uploads(world: &World) {
+    let bucket = format!("s3://{BUCKET}");
+    let lines = |what: &str| {
+        let output = program(world, &["uploads", what, &bucket]).output().expect("ended");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8_lossy(&output.stdout).lines().count()
+    };
+    let left = world.uploads();
+    assert_eq!((lines("ls"), lines("abort")), (left, left));
+    assert_eq!((lines("ls"), world.uploads()), (0, 0));
+}
+
 fn kills() -> usize {
     let given = std::env::var("HYDRANT_KILLS").ok();
     given.map_or(KILLS, |text| text.parse().expect("HYDRANT_KILLS is a number"))

@@ -5,8 +5,9 @@ use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, Mutex};
 
 use hydrant::pipeline::Progress;
+use hydrant::s3::{CreateMultipartUpload, ListMultipartUploads, UploadPart};
 use hydrant::{CopyOptions, CopyReport, Crc64, ErrorKind, Hydrant, OnFailure, copy};
-use hydrant_tests::{BUCKET, PART, Peer, World, noise, wait_until};
+use hydrant_tests::{BUCKET, PART, Peer, World, noise, program, wait_until};
 
 const PARTS: usize = 6;
 
@@ -181,6 +182,147 @@ fn what_cannot_be_carried_on_is_refused_at_once() {
     let hydrant = world.client();
     let error = source.copy(&hydrant, &world.uri("mem", "target")).expect_err("not in memory");
     assert!(matches!(error.kind(), ErrorKind::Unsupported(_)), "{error}");
+}
+
+/// A server that is slow enough to give a copy up in the middle, and a file to send there.
+fn slow_world(data: &[u8]) -> World {
+    let world = World::with(tempfile::tempdir().expect("a folder"), |config| {
+        config.throttle_bytes_per_second = Some(10 << 20);
+    });
+    std::fs::write(world.file("source"), data).expect("a file");
+    world
+}
+
+fn upload(world: &World, hydrant: &Hydrant, options: CopyOptions) -> hydrant::Result<CopyReport> {
+    let source = hydrant.locate(&world.uri("file", "source")).expect("a URI");
+    let target = hydrant.locate(&world.uri("s3", "target")).expect("a URI");
+    copy(&source, &target, options).wait()
+}
+
+fn keeping() -> CopyOptions {
+    CopyOptions { on_failure: OnFailure::Keep, connections: Some(1), ..CopyOptions::default() }
+}
+
+/// Sends parts until so many have come, and gives the copy up.
+fn upload_some(world: &World, hydrant: &Hydrant, parts: usize) {
+    let source = hydrant.locate(&world.uri("file", "source")).expect("a URI");
+    let target = hydrant.locate(&world.uri("s3", "target")).expect("a URI");
+    let come = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&come);
+    let progress: Progress = Arc::new(move |_, _| {
+        count.fetch_add(1, SeqCst);
+    });
+    let task = copy(&source, &target, CopyOptions { progress: Some(progress), ..keeping() });
+    wait_until("some parts have come", || come.load(SeqCst) >= parts);
+    drop(task);
+    // The next copy may begin when this one has let go of the journal.
+    wait_until("it is given up", || {
+        let journals = world.journals();
+        assert_eq!((journals.len(), world.uploads()), (1, 1));
+        let file = std::fs::File::open(&journals[0]).expect("a journal");
+        file.try_lock().is_ok()
+    });
+    assert!(!world.object("target").exists());
+}
+
+fn expect_uploaded(world: &World, data: &[u8]) {
+    assert!(std::fs::read(world.object("target")).expect("an object") == data);
+    assert_eq!((world.uploads(), world.journals().len()), (0, 0));
+}
+
+#[test]
+fn an_upload_is_carried_on_and_sends_only_what_is_missing() {
+    let data = noise(1, PARTS * PART - 99);
+    let world = slow_world(&data);
+    let hydrant = world.client();
+    upload_some(&world, &hydrant, 4);
+    let report = upload(&world, &hydrant, keeping()).expect("carried on");
+    // The first part is read to learn what the object is, and sent.
+    assert!(report.resumed_bytes >= 3 * PART as u64, "{}", report.resumed_bytes);
+    assert_eq!((report.began_anew, report.crc64nvme), (None, Some(Crc64::of(&data))));
+    expect_uploaded(&world, &data);
+}
+
+#[test]
+fn a_source_that_has_changed_is_sent_anew_and_what_had_come_is_aborted() {
+    let world = slow_world(&noise(1, PARTS * PART - 99));
+    let hydrant = world.client();
+    upload_some(&world, &hydrant, 2);
+    let data = noise(2, PARTS * PART - 99);
+    std::fs::write(world.file("source"), &data).expect("a file");
+    let report = upload(&world, &hydrant, keeping()).expect("copied");
+    assert!(report.began_anew.is_some_and(|why| why.contains("has changed")));
+    assert_eq!(report.resumed_bytes, 0);
+    expect_uploaded(&world, &data);
+}
+
+#[test]
+fn parts_that_are_not_what_was_sent_are_sent_again() {
+    let data = noise(1, PARTS * PART - 99);
+    let world = slow_world(&data);
+    let hydrant = world.client();
+    upload_some(&world, &hydrant, 5);
+    // Somebody else writes a part of the same upload, as long as ours.
+    let client = hydrant.s3(BUCKET).expect("a client");
+    let uploads = client.send(ListMultipartUploads::default()).wait().expect("a listing").uploads;
+    let [upload_of] = &uploads[..] else { panic!("{uploads:?}") };
+    let part = UploadPart::new("target", &upload_of.upload_id, 3, noise(9, PART));
+    client.send(part).wait().expect("a part");
+    let report = upload(&world, &hydrant, keeping()).expect("carried on");
+    let kept = report.resumed_bytes / PART as u64;
+    assert!(report.began_anew.is_none() && (3..=4).contains(&kept), "{kept} parts");
+    expect_uploaded(&world, &data);
+}
+
+#[test]
+fn an_upload_that_is_gone_or_has_no_journal_is_begun_anew() {
+    let data = noise(1, PARTS * PART - 99);
+    for (lost, uploads_after) in [("upload", 0), ("journal", 1), ("head", 1)] {
+        let world = slow_world(&data);
+        let hydrant = world.client();
+        upload_some(&world, &hydrant, 2);
+        let journal = world.journals().remove(0);
+        match lost {
+            "journal" => std::fs::remove_file(journal).expect("removed"),
+            "head" => std::fs::write(journal, b"nonsense").expect("written"),
+            _ => {
+                let mut abort = program(&world, &["uploads", "abort", &world.uri("s3", "target")]);
+                assert!(abort.output().expect("ended").status.success());
+            }
+        }
+        let report = upload(&world, &hydrant, keeping()).expect("copied");
+        assert_eq!((report.resumed_bytes, report.began_anew.is_some()), (0, lost != "journal"));
+        assert!(std::fs::read(world.object("target")).expect("an object") == data);
+        // What nobody has noted stays until somebody aborts it.
+        assert_eq!((world.uploads(), world.journals().len()), (uploads_after, 0), "{lost}");
+    }
+}
+
+#[test]
+fn the_program_shows_and_aborts_what_was_left() {
+    let world = World::new();
+    let client = world.client().s3(BUCKET).expect("a client");
+    for key in ["foo", "foo/x", "foo.bak", "zoo"] {
+        client.send(CreateMultipartUpload::new(key)).wait().expect("begun");
+    }
+    let lines = |arguments: &[&str]| {
+        let output = program(&world, arguments).output().expect("ended");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8_lossy(&output.stdout).lines().map(str::to_owned).collect::<Vec<_>>()
+    };
+    let bucket = format!("s3://{BUCKET}");
+    let named = |lines: &[String]| {
+        let keys = lines.iter().map(|line| line.rsplit('/').next().unwrap_or_default().to_owned());
+        keys.collect::<Vec<_>>()
+    };
+    assert_eq!(named(&lines(&["uploads", "ls", &bucket])), ["foo", "foo.bak", "x", "zoo"]);
+    let json = lines(&["uploads", "ls", "--json", &format!("{bucket}/foo.")]);
+    assert!(json.len() == 1 && json[0].contains("\"key\":\"foo.bak\""), "{json:?}");
+    assert!(lines(&["uploads", "abort", "--older-than", "1h", &bucket]).is_empty());
+    assert_eq!(named(&lines(&["uploads", "abort", &format!("{bucket}/foo")])), ["foo", "x"]);
+    assert_eq!(named(&lines(&["uploads", "ls", &bucket])), ["foo.bak", "zoo"]);
+    assert_eq!(lines(&["uploads", "abort", &bucket]).len(), 2);
+    assert_eq!(world.uploads(), 0);
 }
 
 fn expect_done(world: &World, source: &Source) {

@@ -16,15 +16,14 @@ pub struct ObjectMeta {
     pub modified: Option<SystemTime>,
     /// What it is said to contain.
     pub content_type: Option<String>,
-    /// What else is said of it. A listing tells nothing of it.
-    pub attributes: Attributes,
+    /// What else is said of it; `None` where that is nothing, and in listings, which do not tell.
+    pub attributes: Option<Box<Attributes>>,
 }
 
 impl ObjectMeta {
     /// An object of which only the size is known.
     pub fn of_size(size_bytes: u64) -> ObjectMeta {
-        let attributes = Attributes::default();
-        ObjectMeta { size_bytes, etag: None, modified: None, content_type: None, attributes }
+        ObjectMeta { size_bytes, etag: None, modified: None, content_type: None, attributes: None }
     }
 }
 
@@ -45,6 +44,13 @@ pub struct Attributes {
     pub expires: Option<SystemTime>,
     /// The user's own names and values; S3 keeps the names in lower case.
     pub metadata: Vec<(String, String)>,
+}
+
+impl Attributes {
+    /// `None` where nothing is said.
+    pub(crate) fn told(self) -> Option<Box<Attributes>> {
+        (self != Attributes::default()).then(|| Box::new(self))
+    }
 }
 
 /// A tag of one version of an object, or of one part; up to [`Etag::BYTES_MAX`] bytes, held in
@@ -95,7 +101,7 @@ pub struct PutOptions {
     /// What the object is said to contain; stores of files ignore it.
     pub content_type: Option<String>,
     /// What else is said of it; stores of files ignore it.
-    pub attributes: Attributes,
+    pub attributes: Option<Box<Attributes>>,
 }
 
 impl PutOptions {

@@ -233,7 +233,6 @@ impl ObjectAt {
 }
 
 /// How [`ObjectStore::copy_within`] is to copy.
-#[expect(missing_debug_implementations, reason = "the listener is a closure")]
 #[derive(Clone, Copy, Default)]
 pub struct CopyWithin<'a> {
     /// What has come is to be kept when the copy ends early. A store whose copies cannot be carried

@@ -50,12 +50,13 @@ impl World {
     }
 
     /// The environment of a client of this server.
-    pub fn env(&self) -> [(&'static str, String); 4] {
+    pub fn env(&self) -> [(&'static str, String); 5] {
         [
             ("AWS_ENDPOINT_URL", self.server.url()),
             ("AWS_ACCESS_KEY_ID", ACCESS_KEY.into()),
             ("AWS_SECRET_ACCESS_KEY", SECRET_KEY.into()),
             ("AWS_REGION", "us-east-1".into()),
+            ("XDG_STATE_HOME", self.folder.path().join("state").display().to_string()),
         ]
     }
 
@@ -95,6 +96,13 @@ impl World {
     /// Uploads that were begun and neither completed nor aborted.
     pub fn uploads(&self) -> usize {
         count(self.folder.path().join("srv/.hydrant/uploads"))
+    }
+
+    /// The journals of uploads that were kept.
+    pub fn journals(&self) -> Vec<PathBuf> {
+        let entries = std::fs::read_dir(self.folder.path().join("state/hydrant/uploads"));
+        let paths = entries.into_iter().flatten().map(|entry| entry.expect("an entry").path());
+        paths.collect()
     }
 
     /// Names in the folder for files, temporary ones included.

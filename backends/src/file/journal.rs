@@ -1,7 +1,7 @@
-//! The journal of a file that is kept to be carried on: what it is a copy of, and the checksums of
+//! The journal of a copy that is kept to be carried on: what it is a copy of, and the checksums of
 //! the parts that have come.
 //!
-//! It lies beside the temporary. Its head names the source; behind it each part has a record of its
+//! That of a file lies beside the temporary, that of an upload in a directory of the user's. Its head names the source; behind it each part has a record of its
 //! own, so that cores write without asking each other, and a record that was torn by a kill is none.
 //! Nothing is made durable: after a loss of power the checksums tell which parts are still there.
 
@@ -15,7 +15,7 @@ use rustix::io::Errno;
 
 use super::spot::Spot;
 use super::tree::relabel;
-use crate::checksum::Crc64;
+use crate::checksum::{Crc64, compose};
 use crate::error::{ErrorKind, Result};
 use crate::store::UploadSource;
 
@@ -32,7 +32,7 @@ const FIRST_LINE: &str = "hydrant journal 1";
 
 /// An open journal. Nobody else works on the same copy while it is held.
 #[derive(Debug)]
-pub(super) struct Journal {
+pub(crate) struct Journal {
     spot: Spot,
     name: String,
     file: File,
@@ -41,11 +41,16 @@ pub(super) struct Journal {
 }
 
 impl Journal {
-    /// Opens or makes it, and locks it.
-    pub(super) async fn open(core: &Core, spot: &Spot, name: String) -> Result<Journal> {
+    /// Opens or makes it, and locks it. `target` is what is copied to, for messages.
+    pub(super) async fn open(
+        core: &Core,
+        spot: &Spot,
+        name: String,
+        target: &str,
+    ) -> Result<Journal> {
         let busy = || {
-            let path = spot.path_of(&spot.name);
-            ErrorKind::InvalidInput(format!("another copy to {path} is at work; wait for its end"))
+            let text = format!("another copy to {target} is at work; wait for its end");
+            ErrorKind::InvalidInput(text)
         };
         let options = OpenOptions::new().read().write().create();
         for _ in 0..OPENS_MAX {
@@ -73,7 +78,7 @@ impl Journal {
     }
 
     /// What stands in its head; empty for a new one.
-    pub(super) async fn head(&self, core: &Core) -> Result<String> {
+    pub(crate) async fn head(&self, core: &Core) -> Result<String> {
         let bytes = self.read(core, 0, HEAD_BYTES).await?;
         let text = bytes.split(|byte| *byte == 0).next().unwrap_or_default();
         Ok(String::from_utf8_lossy(text).into_owned())
@@ -81,29 +86,29 @@ impl Journal {
 
     /// Forgets all parts. Whatever is done to the temporary is done after this and before
     /// [`Journal::begin`].
-    pub(super) async fn clear(&self, core: &Core) -> Result<()> {
+    pub(crate) async fn clear(&self, core: &Core) -> Result<()> {
         Ok(self.file.set_len(core, 0).await?)
     }
 
     /// Writes the head; from then on the temporary can be carried on.
-    pub(super) async fn begin(&self, core: &Core, head: String) -> Result<()> {
+    pub(crate) async fn begin(&self, core: &Core, head: String) -> Result<()> {
         self.write(core, 0, head.into()).await
     }
 
-    /// Notes that a part lies in the temporary.
-    pub(super) async fn note(&self, core: &Core, index: u64, sum: Crc64) -> Result<()> {
-        let record = Bytes::copy_from_slice(&record(index, sum));
+    /// Notes that a part has come. `tag` is what the store gave for it, or nothing.
+    pub(crate) async fn note(&self, core: &Core, index: u64, sum: Crc64, tag: &str) -> Result<()> {
+        let record = Bytes::copy_from_slice(&record(index, sum, tag));
         self.write(core, offset_of(index), record).await
     }
 
-    /// The checksum of a part that has come.
-    pub(super) async fn sum_of(&self, core: &Core, index: u64) -> Result<Option<Crc64>> {
+    /// The checksum of a part that has come, with this tag.
+    pub(crate) async fn sum_of(&self, core: &Core, index: u64, tag: &str) -> Result<Option<Crc64>> {
         let bytes = self.read(core, offset_of(index), RECORD_BYTES).await?;
-        Ok(read_record(index, &bytes))
+        Ok(read_record(index, tag, &bytes))
     }
 
     /// Takes its name away.
-    pub(super) async fn remove(&self, core: &Core) -> Result<()> {
+    pub(crate) async fn remove(&self, core: &Core) -> Result<()> {
         match remove_file(core, Some(&self.spot.dir), self.name.as_ref()).await {
             Err(error) if error.errno() != Some(libc::ENOENT) => {
                 Err(relabel(error, &self.spot.path_of(&self.name)).into())
@@ -127,16 +132,18 @@ impl Journal {
     }
 }
 
-/// The head for a source.
+/// The head for a source, with `more` fields of whoever keeps the parts.
 ///
 /// # Errors
 /// `InvalidInput` for a URI that is too long to be named in it.
-pub(super) fn head_of(source: &UploadSource) -> Result<String> {
+pub(crate) fn head_of(source: &UploadSource, more: &[(&str, &str)]) -> Result<String> {
     let UploadSource { uri, etag, size_bytes, part_size_bytes } = source;
     let uri = uri.escape_debug();
+    let more = more.iter().map(|(name, value)| format!("{name} {}\n", value.escape_debug()));
+    let more: String = more.collect();
     let head = format!(
         "{FIRST_LINE}\nsource {uri}\netag {etag}\nsize_bytes {size_bytes}\n\
-         part_size_bytes {part_size_bytes}\nend\n"
+         part_size_bytes {part_size_bytes}\n{more}end\n"
     );
     if head.len() > HEAD_BYTES {
         let text = format!("the name of the source is too long for a journal: {uri}");
@@ -146,16 +153,12 @@ pub(super) fn head_of(source: &UploadSource) -> Result<String> {
 }
 
 /// Why a file with the head `found` is not carried on for the head `wanted`.
-pub(super) fn difference(found: &str, wanted: &str) -> Option<String> {
+pub(crate) fn difference(found: &str, wanted: &str) -> Option<String> {
     if found == wanted {
         return None;
     }
-    let field = |text: &str, name: &str| {
-        let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
-        line.map(str::to_owned)
-    };
-    let differs = |name| field(found, name) != field(wanted, name);
-    let source = field(found, "source").unwrap_or_default();
+    let differs = |name| field_of(found, name) != field_of(wanted, name);
+    let source = field_of(found, "source").unwrap_or_default();
     Some(match () {
         () if !found.starts_with(FIRST_LINE) || !found.ends_with("\nend\n") => {
             "what was there has no journal that can be read".into()
@@ -168,6 +171,12 @@ pub(super) fn difference(found: &str, wanted: &str) -> Option<String> {
     })
 }
 
+/// A field of a head.
+pub(crate) fn field_of(head: &str, name: &str) -> Option<String> {
+    let line = head.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+    line.map(str::to_owned)
+}
+
 fn lock(descriptor: OwnedFd) -> Result<OwnedFd, Errno> {
     flock(&descriptor, FlockOperation::NonBlockingLockExclusive).map(|()| descriptor)
 }
@@ -176,19 +185,21 @@ fn offset_of(index: u64) -> u64 {
     HEAD_BYTES as u64 + index * RECORD_BYTES as u64
 }
 
-fn record(index: u64, sum: Crc64) -> [u8; RECORD_BYTES] {
+fn record(index: u64, sum: Crc64, tag: &str) -> [u8; RECORD_BYTES] {
     let mut record = [0; RECORD_BYTES];
     record[..8].copy_from_slice(&index.to_le_bytes());
     record[8..].copy_from_slice(&sum.0.to_le_bytes());
-    let check = Crc64::of(&record);
+    let sealed =
+        [(Crc64::of(&record), record.len() as u64), (Crc64::of(tag.as_bytes()), tag.len() as u64)];
+    let check = compose(sealed);
     record[..8].copy_from_slice(&sum.0.to_le_bytes());
     record[8..].copy_from_slice(&check.0.to_le_bytes());
     record
 }
 
-fn read_record(index: u64, bytes: &[u8]) -> Option<Crc64> {
+fn read_record(index: u64, tag: &str, bytes: &[u8]) -> Option<Crc64> {
     let sum = Crc64(u64::from_le_bytes(bytes.get(..8)?.try_into().ok()?));
-    (record(index, sum) == bytes).then_some(sum)
+    (record(index, sum, tag) == bytes).then_some(sum)
 }
 
 #[cfg(test)]
@@ -196,11 +207,17 @@ mod tests {
     use super::*;
     use crate::object::Etag;
 
+    fn head_of(source: &UploadSource) -> Result<String> {
+        super::head_of(source, &[])
+    }
+
     #[test]
     fn a_record_is_whole_and_of_its_part_or_none() {
         let sum = Crc64::of(b"part");
-        let record = record(7, sum);
+        let record = record(7, sum, "\"tag\"");
+        let read_record = |index, bytes: &[u8]| read_record(index, "\"tag\"", bytes);
         assert_eq!(read_record(7, &record), Some(sum));
+        assert_eq!(super::read_record(7, "\"other\"", &record), None);
         assert_eq!(read_record(8, &record), None);
         assert_eq!(read_record(0, &[0; RECORD_BYTES]), None, "a hole in the file");
         assert_eq!(read_record(7, &record[..9]), None);

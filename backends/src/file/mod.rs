@@ -24,5 +24,26 @@ mod tree;
 mod upload;
 mod version;
 
+use std::path::Path;
+
+use hydrant_engine::Core;
+
+pub(crate) use journal::{Journal, difference, field_of, head_of};
 pub use store::FileStore;
 pub use tree::FileMode;
+
+use crate::error::Result;
+use spot::Spot;
+use tree::Tree;
+
+/// Opens the journal `name` of a copy to `target` in a directory, which is made where it is missing.
+pub(crate) async fn open_journal(
+    core: &Core,
+    dir: &Path,
+    name: &str,
+    target: &str,
+) -> Result<Journal> {
+    let tree = Tree::new(FileMode::Buffered, Some(dir.to_owned()));
+    let spot = Spot::for_writing(core, &tree, name).await?;
+    Journal::open(core, &spot, format!("{name}.jnl"), target).await
+}

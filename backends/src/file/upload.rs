@@ -84,10 +84,10 @@ pub(super) async fn carry_on(
     key: &str,
     source: &UploadSource,
 ) -> Result<(FileUpload, Option<String>)> {
-    let head = journal::head_of(source)?;
+    let head = journal::head_of(source, &[])?;
     let spot = Spot::for_writing(core, tree, key).await?;
     let (name, journal_name) = key::kept_names(&spot.name);
-    let journal = Journal::open(core, &spot, journal_name).await?;
+    let journal = Journal::open(core, &spot, journal_name, &spot.path_of(&spot.name)).await?;
     let found = journal.head(core).await?;
     let mut began_anew = journal::difference(&found, &head).filter(|_| !found.is_empty());
     let mut kept = None;
@@ -148,7 +148,7 @@ impl FileUpload {
         let sum = self.journal.as_ref().map(|_| Crc64::of(&buf.as_slice()[span.clone()]));
         let (written, buf) = write(core, &self.temporary, buf, span, part.offset).await;
         let noted = match (written, &self.journal, sum) {
-            (Ok(()), Some(journal), Some(sum)) => journal.note(core, part.index, sum).await,
+            (Ok(()), Some(journal), Some(sum)) => journal.note(core, part.index, sum, "").await,
             (written, _, _) => written,
         };
         (noted.map(|()| PartTag { part, etag: None }), buf)
@@ -164,7 +164,7 @@ impl FileUpload {
     ) -> (Result<Option<KeptPart>>, Buf) {
         let noted = match &self.journal {
             None => Ok(None),
-            Some(journal) => journal.sum_of(core, part.index).await,
+            Some(journal) => journal.sum_of(core, part.index, "").await,
         };
         let sum = match noted {
             Ok(Some(sum)) => sum,

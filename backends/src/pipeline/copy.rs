@@ -13,7 +13,7 @@ use on_server::InParts;
 use super::each_part::{First, Sink, each_part};
 use super::fetch::fitting_part;
 use super::limits::TransferLimits;
-use super::plan::{PartRequest, PutPlan};
+use super::plan::{PART_BYTES_MIN, PartRequest, PutPlan};
 use super::upload::UploadGuard;
 use crate::checksum::{Crc64, compose};
 use crate::client::{Location, Task};
@@ -48,9 +48,10 @@ pub enum OnFailure {
     /// Nothing of it stays.
     #[default]
     Discard,
-    /// It stays under a temporary name, and the same copy carries on from it: parts that have come
-    /// are checked and not fetched again, but for the first, which tells what the object is. Where
-    /// the source has changed the copy begins anew, and says so.
+    /// It stays, under a temporary name or as an upload that S3 lists, and the same copy carries on
+    /// from it: parts that have come are checked and not moved again, but for the first, which tells
+    /// what the object is. Where the source has changed the copy begins anew, and says so. What the
+    /// server copies inside itself is not kept.
     Keep,
 }
 
@@ -114,7 +115,7 @@ struct Job {
 
 /// What came of asking the stores to copy by themselves.
 enum Within {
-    Copied(CopyReport),
+    Copied(Box<CopyReport>),
     No(Option<String>),
 }
 
@@ -139,7 +140,7 @@ impl Job {
         let fell_back = match self.streamed {
             true => None,
             false => match self.within(core).await? {
-                Within::Copied(report) => return Ok(report),
+                Within::Copied(report) => return Ok(*report),
                 Within::No(why) => why,
             },
         };
@@ -170,13 +171,14 @@ impl Job {
         if let (Some(progress), 1) = (&self.progress, parts) {
             progress(meta.size_bytes, Some(meta.size_bytes));
         }
-        Ok(Within::Copied(CopyReport { way, ..CopyReport::of(meta, parts) }))
+        Ok(Within::Copied(Box::new(CopyReport { way, ..CopyReport::of(meta, parts) })))
     }
 
     async fn stream(&self, core: &Core) -> Result<CopyReport> {
-        let part_bytes = fitting_part(&core.engine(), self.limits.part_size_bytes);
-        let mut first = First::read(core, &self.reader, part_bytes).await?;
         let rules = self.destination.part_rules();
+        let least_bytes = if rules.s3_limits { PART_BYTES_MIN } else { 0 };
+        let part_bytes = fitting_part(&core.engine(), self.limits.part_size_bytes).max(least_bytes);
+        let mut first = First::read(core, &self.reader, part_bytes).await?;
         if rules.s3_limits && !first.is_whole() {
             let needed = PutPlan::new(part_bytes, Some(first.info.object_bytes))?.part_size_at(1);
             if needed != part_bytes {
@@ -195,7 +197,7 @@ impl Job {
         let (mut lease, total) = (first.lease, first.info.object_bytes);
         lease.shrink_to((total as usize).max(1));
         let crc64nvme = Crc64::of(lease.as_slice());
-        let (span, options) = (0..total as usize, self.put_options());
+        let (span, options) = (0..total as usize, self.put_options(core, total).await?);
         let put = self.destination.put(core, &self.key, lease.into(), span, &options);
         let meta = put.await.0?;
         if let Some(progress) = &self.progress {
@@ -231,8 +233,8 @@ impl Job {
 
     /// Begins the upload, or carries on with one that was kept.
     async fn begin(&self, core: &Core, first: &First) -> Result<(UploadGuard, Option<String>)> {
-        let (store, key, options) = (&self.destination, &self.key, self.put_options());
-        let size_bytes = first.info.object_bytes;
+        let (store, key, size_bytes) = (&self.destination, &self.key, first.info.object_bytes);
+        let options = self.put_options(core, size_bytes).await?;
         if self.on_failure == OnFailure::Discard {
             let guard = UploadGuard::begin(core, store, key, Some(size_bytes), &options).await?;
             return Ok((guard, None));
@@ -248,9 +250,14 @@ impl Job {
         Ok((UploadGuard::of_kept(core, resumed.upload), resumed.began_anew))
     }
 
-    /// What the first read told of the object, to be said of the copy too.
-    fn put_options(&self) -> PutOptions {
-        self.reader.meta().map_or_else(PutOptions::default, |meta| PutOptions::like(&meta))
+    /// What is said of the object, to be said of the copy too.
+    async fn put_options(&self, core: &Core, size_bytes: u64) -> Result<PutOptions> {
+        let told = match size_bytes {
+            // S3 refuses ranges of an empty object, and a refusal tells nothing of it.
+            0 => Some(self.from.store.head(core, &self.from.key).await?),
+            _ => self.reader.meta(),
+        };
+        Ok(told.map_or_else(PutOptions::default, |meta| PutOptions::like(&meta)))
     }
 }
 

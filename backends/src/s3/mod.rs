@@ -15,6 +15,7 @@ pub mod encode;
 pub mod endpoint;
 mod error;
 mod get;
+mod kept;
 pub mod ops;
 mod per_core;
 pub mod presign;

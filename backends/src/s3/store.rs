@@ -2,6 +2,7 @@
 
 use std::any::Any;
 use std::ops::Range;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::SystemTime;
@@ -14,6 +15,7 @@ use super::copy::{CopyLimits, copy_within};
 use super::credentials::{Credentials, Identity};
 use super::delete::delete_batch;
 use super::endpoint::{Endpoint, EndpointOptions, Scheme};
+use super::kept;
 use super::ops::{DELETE_KEYS_MAX, DeleteObject, HeadObject, ListObjectsV2, PutObject};
 use super::reader::S3Reader;
 use super::retry::RetryPolicy;
@@ -22,7 +24,8 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::http1::HttpLimits;
 use crate::object::{Etag, ListEntry, ListPage, ListRequest, ObjectMeta, PutOptions};
 use crate::store::{
-    CopiedWithin, CopyWithin, LocalFuture, ObjectAt, ObjectStore, PartRules, Reader, Upload,
+    CopiedWithin, CopyWithin, LocalFuture, ObjectAt, ObjectStore, PartRules, Reader, Resumed,
+    Upload, UploadSource,
 };
 
 /// How a store speaks to its server.
@@ -41,6 +44,9 @@ pub struct S3Config {
     pub http: HttpLimits,
     /// Limits of retries.
     pub retry: RetryPolicy,
+    /// Where it is noted what has come of an upload that is to be carried on; `None` is
+    /// `$XDG_STATE_HOME/hydrant`, or `~/.local/state/hydrant`.
+    pub state_dir: Option<PathBuf>,
     /// Limits of copies that the server makes.
     pub copy: CopyLimits,
 }
@@ -104,6 +110,7 @@ impl S3Store {
             let limit = &mut config.http.requests_per_connection_max;
             limit.get_or_insert(AWS_REQUESTS_PER_CONNECTION);
         }
+        config.state_dir = config.state_dir.take().or_else(|| kept::state_dir(env));
         let identity = match config.identity.take() {
             Some(identity) => identity,
             None => Credentials::from_env(env)
@@ -201,6 +208,16 @@ impl ObjectStore for S3Store {
         options: &'a PutOptions,
     ) -> LocalFuture<'a, Result<Arc<dyn Upload>>> {
         Box::pin(upload::begin(core, &self.shared, key, options))
+    }
+
+    fn resume_upload<'a>(
+        &'a self,
+        core: &'a Core,
+        key: &'a str,
+        source: &'a UploadSource,
+        options: &'a PutOptions,
+    ) -> LocalFuture<'a, Result<Resumed>> {
+        Box::pin(kept::resume(core, &self.shared, key, source, options))
     }
 
     fn copy_within<'a>(

@@ -30,7 +30,7 @@ use crate::store::{LocalFuture, ObjectAt, PartTag, Upload};
 
 /// An upload that has begun and is neither completed nor aborted.
 #[derive(Debug)]
-struct S3Upload {
+pub(super) struct S3Upload {
     shared: Arc<Shared>,
     /// What all its parts have in common, key and upload among it.
     part: UploadPart,
@@ -45,13 +45,23 @@ const ABORTS_MAX: u32 = 6;
 /// How long such a part is given to arrive, the first time; it doubles with every abort.
 const ABORT_WAIT: Duration = Duration::from_millis(50);
 
-/// CreateMultipartUpload.
+/// Begins an upload.
 pub(super) async fn begin(
     core: &Core,
     shared: &Arc<Shared>,
     key: &str,
     options: &PutOptions,
 ) -> Result<Arc<dyn Upload>> {
+    Ok(Arc::new(create(core, shared, key, options).await?))
+}
+
+/// CreateMultipartUpload.
+pub(super) async fn create(
+    core: &Core,
+    shared: &Arc<Shared>,
+    key: &str,
+    options: &PutOptions,
+) -> Result<S3Upload> {
     let mut operation = CreateMultipartUpload::new(key);
     operation.object = options.into();
     let (created, in_doubt) = send_in_doubt(core, shared, &operation).await;
@@ -65,10 +75,7 @@ pub(super) async fn begin(
             created.upload_id
         ));
     }
-    let part =
-        UploadPart { key: operation.key, upload_id: created.upload_id, ..Default::default() };
-    let (shared, options) = (Arc::clone(shared), options.clone());
-    Ok(Arc::new(S3Upload { shared, part, options, open_parts: AtomicU64::new(0) }))
+    Ok(S3Upload::new(shared, key, created.upload_id, options))
 }
 
 /// One part of an upload, without a copy of what it shares with the others.
@@ -96,7 +103,24 @@ impl Operation for Numbered<'_> {
 }
 
 impl S3Upload {
-    async fn part(
+    /// An upload that has begun.
+    pub(super) fn new(
+        shared: &Arc<Shared>,
+        key: &str,
+        upload_id: String,
+        options: &PutOptions,
+    ) -> S3Upload {
+        let part = UploadPart { key: key.to_owned(), upload_id, ..Default::default() };
+        let (shared, options) = (Arc::clone(shared), options.clone());
+        S3Upload { shared, part, options, open_parts: AtomicU64::new(0) }
+    }
+
+    /// How the server calls it.
+    pub(super) fn id(&self) -> &str {
+        &self.part.upload_id
+    }
+
+    pub(super) async fn part(
         &self,
         core: &Core,
         part: PartRequest,
@@ -145,11 +169,11 @@ impl S3Upload {
         }
     }
 
-    fn uri(&self) -> String {
+    pub(super) fn uri(&self) -> String {
         self.shared.uri_of(&self.part.key)
     }
 
-    async fn finish(&self, core: &Core, tags: &[PartTag]) -> Result<ObjectMeta> {
+    pub(super) async fn finish(&self, core: &Core, tags: &[PartTag]) -> Result<ObjectMeta> {
         let parts = tags.iter().map(|tag| {
             let etag = tag.etag.as_ref().map_or("", Etag::as_str);
             CompletedPart::new(tag.part.number() as u32, etag)
@@ -170,7 +194,7 @@ impl S3Upload {
         }
     }
 
-    async fn give_up(&self, core: &Core) -> Result<()> {
+    pub(super) async fn give_up(&self, core: &Core) -> Result<()> {
         let UploadPart { key, upload_id, .. } = &self.part;
         let mut wait = ABORT_WAIT;
         for _ in 0..ABORTS_MAX {
@@ -212,7 +236,7 @@ fn is_answer(error: &Error) -> bool {
 
 /// The document that says what a 404 means may have broken off; of what is asked here only the upload
 /// can be absent.
-fn is_no_such_upload(error: &Error) -> bool {
+pub(super) fn is_no_such_upload(error: &Error) -> bool {
     let ErrorKind::S3(error) = error.kind() else { return false };
     let is_unexplained = error.http_status == 404 && error.code.is_empty();
     is_unexplained || error.kind() == S3ErrorKind::NoSuchUpload

@@ -48,6 +48,8 @@ Environment:
       AWS_CA_BUNDLE names a file of certificates to trust for https, instead of the system's
   AWS_REGION, AWS_DEFAULT_REGION
       the region to sign for; unset is us-east-1; --region comes first
+  XDG_STATE_HOME
+      where it is noted what has come of uploads with --resume; unset is ~/.local/state
   Profiles, SSO and the roles of instances are not read.
 
 Exit codes:

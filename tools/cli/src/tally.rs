@@ -20,6 +20,11 @@ impl Tally {
         Tally { of, failed: 0, first: None }
     }
 
+    /// More objects came to light.
+    pub fn expect_more(&mut self, more: usize) {
+        self.of += more;
+    }
+
     /// Takes the result of one object. Only failures of the object itself are counted; one that
     /// ends the whole command (stdout, a signal) comes back.
     pub fn take(&mut self, uri: &str, result: Result<(), Failure>) -> Result<(), Failure> {

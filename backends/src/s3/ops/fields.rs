@@ -82,7 +82,7 @@ pub struct NewObject {
 
 impl From<&PutOptions> for NewObject {
     fn from(options: &PutOptions) -> NewObject {
-        let said = options.attributes.clone();
+        let said = options.attributes.as_deref().cloned().unwrap_or_default();
         NewObject {
             cache_control: said.cache_control,
             content_disposition: said.content_disposition,

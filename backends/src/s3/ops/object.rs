@@ -305,7 +305,8 @@ impl From<ObjectInfo> for ObjectMeta {
                     .and_then(|text| Timestamp::parse_http_date(&text).ok())
                     .map(SystemTime::from),
                 metadata: info.metadata,
-            },
+            }
+            .told(),
         }
     }
 }

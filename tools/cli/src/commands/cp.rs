@@ -48,7 +48,7 @@ pub struct Args {
     connections: Option<usize>,
 
     /// Keep what has come when the copy fails or is killed, and carry on from what an earlier one
-    /// kept; to files alone
+    /// kept; `hydrant uploads` shows what S3 keeps, and XDG_STATE_HOME is where it is noted
     #[arg(long)]
     resume: bool,
 }

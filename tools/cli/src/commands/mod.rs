@@ -13,6 +13,7 @@ mod ls;
 mod rm;
 mod serve;
 mod stat;
+mod uploads;
 mod verify;
 
 use clap::Subcommand;
@@ -32,6 +33,7 @@ pub enum Command {
     Stat(stat::Args),
     Cat(cat::Args),
     Rm(rm::Args),
+    Uploads(uploads::Args),
     Verify(verify::Args),
     Doctor(doctor::Args),
 }
@@ -48,6 +50,7 @@ impl Command {
             Command::Stat(_) => "stat",
             Command::Cat(_) => "cat",
             Command::Rm(_) => "rm",
+            Command::Uploads(args) => args.name(),
             Command::Verify(_) => "verify",
             Command::Doctor(_) => "doctor",
         }
@@ -65,6 +68,7 @@ pub fn run(command: Command, options: &Options) -> Result<(), Failure> {
         Command::Stat(args) => signals::run(stat::run(args, options)),
         Command::Cat(args) => signals::run(cat::run(args, options)),
         Command::Rm(args) => signals::run(rm::run(args, options)),
+        Command::Uploads(args) => signals::run(uploads::run(args, options)),
         Command::Verify(args) => signals::run(verify::run(args, options)),
         Command::Doctor(args) => signals::run(doctor::run(args, options)),
     }

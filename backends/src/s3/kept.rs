@@ -1,0 +1,255 @@
+//! Uploads that are carried on after they were given up or killed (DATA-3).
+//!
+//! What the server has it can list, but not whose bytes they are. So a journal in a directory of the
+//! user's names the upload and its source, and has a record of each part that was answered; its seal
+//! covers the tag that the server gave. A part counts as come when the server lists it with the length
+//! and the tag that the record was sealed with.
+
+use std::collections::HashMap;
+use std::ops::Range;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use hydrant_engine::{Buf, Core};
+use md5::{Digest, Md5};
+
+use super::call::send;
+use super::ops::{AbortMultipartUpload, ListParts};
+use super::store::Shared;
+use super::upload::{S3Upload, create, is_no_such_upload};
+use crate::checksum::Crc64;
+use crate::error::{ErrorKind, Result};
+use crate::file::{Journal, difference, field_of, head_of, open_journal};
+use crate::object::{Etag, ObjectMeta, PutOptions};
+use crate::pipeline::PartRequest;
+use crate::store::{KeptPart, LocalFuture, ObjectAt, PartTag, Resumed, Upload, UploadSource};
+
+/// Where journals lie, beneath the directory of the program's state.
+const JOURNALS: &str = "uploads";
+
+/// The directory for what has to outlive a process: `$XDG_STATE_HOME/hydrant`, or
+/// `~/.local/state/hydrant`. Source: XDG Base Directory Specification 0.8, which says too that paths
+/// that are not absolute are to be ignored.
+pub(super) fn state_dir(env: &dyn Fn(&str) -> Option<String>) -> Option<PathBuf> {
+    let absolute = |name| env(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    let home = || absolute("HOME").map(|home| home.join(".local/state"));
+    absolute("XDG_STATE_HOME").or_else(home).map(|state| state.join("hydrant"))
+}
+
+/// Parts that the server has of an upload, by their number.
+type Listed = HashMap<u32, (Etag, u64)>;
+
+#[derive(Debug)]
+struct KeptUpload {
+    upload: S3Upload,
+    journal: Journal,
+    /// What had come when the upload was taken up again.
+    listed: Listed,
+}
+
+/// Takes up the upload to `key` that its journal names, or begins one with a journal.
+pub(super) async fn resume(
+    core: &Core,
+    shared: &Arc<Shared>,
+    key: &str,
+    source: &UploadSource,
+    options: &PutOptions,
+) -> Result<Resumed> {
+    let journal = journal_for(core, shared, key).await?;
+    let found = journal.head(core).await?;
+    let (listed, began_anew) = match found.is_empty() {
+        true => (None, None),
+        false => look(core, shared, key, source, &found).await?,
+    };
+    if let Some((upload_id, listed)) = listed {
+        let upload = S3Upload::new(shared, key, upload_id, options);
+        return Ok(Resumed {
+            upload: Arc::new(KeptUpload { upload, journal, listed }),
+            began_anew,
+        });
+    }
+    journal.clear(core).await?;
+    let upload = create(core, shared, key, options).await?;
+    journal.begin(core, head_for(shared, key, source, upload.id())?).await?;
+    let listed = Listed::new();
+    Ok(Resumed { upload: Arc::new(KeptUpload { upload, journal, listed }), began_anew })
+}
+
+async fn journal_for(core: &Core, shared: &Shared, key: &str) -> Result<Journal> {
+    let uri = shared.uri_of(key);
+    let Some(state) = &shared.config.state_dir else {
+        let text =
+            format!("there is no place to note what has come of {uri}; set XDG_STATE_HOME or HOME");
+        return Err(ErrorKind::Unsupported(text).into());
+    };
+    let digest = Md5::digest(destination(shared, key));
+    let name: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+    open_journal(core, &state.join(JOURNALS), &name, &uri).await
+}
+
+/// What the upload that the journal `found` names has, or why it cannot be carried on.
+async fn look(
+    core: &Core,
+    shared: &Arc<Shared>,
+    key: &str,
+    source: &UploadSource,
+    found: &str,
+) -> Result<(Option<(String, Listed)>, Option<String>)> {
+    let upload_id = field_of(found, "upload_id").unwrap_or_default();
+    let wanted = head_for(shared, key, source, &upload_id)?;
+    if let Some(why) = difference(found, &wanted) {
+        if field_of(found, "destination") == field_of(&wanted, "destination") {
+            throw_away(core, shared, key, &upload_id).await;
+        }
+        return Ok((None, Some(why)));
+    }
+    match list(core, shared, key, &upload_id).await {
+        Ok(listed) => Ok((Some((upload_id, listed)), None)),
+        Err(error) if is_no_such_upload(&error) => {
+            Ok((None, Some("the server has nothing of what had come any more".into())))
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// Aborts an upload that nobody will carry on. That it failed does not stop the one that begins.
+async fn throw_away(core: &Core, shared: &Arc<Shared>, key: &str, upload_id: &str) {
+    match send(core, shared, &AbortMultipartUpload::new(key, upload_id)).await {
+        Err(error) if !is_no_such_upload(&error) => {
+            core.report(format_args!("upload {upload_id} is left behind: {error}"));
+        }
+        _ => {}
+    }
+}
+
+/// Every page: a first page taken for all would send parts again that are there.
+async fn list(core: &Core, shared: &Arc<Shared>, key: &str, upload_id: &str) -> Result<Listed> {
+    let mut ask = ListParts::new(key, upload_id);
+    let mut listed = Listed::new();
+    loop {
+        let page = send(core, shared, &ask).await?;
+        let parts = page.parts.into_iter();
+        listed.extend(parts.filter_map(|part| Some((part.number, (part.etag?, part.size)))));
+        ask.part_number_marker = page.next_part_number_marker;
+        if ask.part_number_marker.is_none() {
+            return Ok(listed);
+        }
+    }
+}
+
+fn destination(shared: &Shared, key: &str) -> String {
+    format!("{} {}", shared.endpoint, shared.uri_of(key))
+}
+
+fn head_for(shared: &Shared, key: &str, source: &UploadSource, upload_id: &str) -> Result<String> {
+    let destination = destination(shared, key);
+    head_of(source, &[("destination", &destination), ("upload_id", upload_id)])
+}
+
+impl KeptUpload {
+    async fn part(
+        &self,
+        core: &Core,
+        part: PartRequest,
+        buf: Buf,
+        span: Range<usize>,
+    ) -> (Result<PartTag>, Buf) {
+        let sum = Crc64::of(&buf.as_slice()[span.clone()]);
+        let (sent, buf) = self.upload.part(core, part, buf, span).await;
+        let noted = match &sent {
+            Ok(PartTag { etag: Some(etag), .. }) => {
+                self.journal.note(core, part.index, sum, etag.as_str()).await
+            }
+            _ => Ok(()),
+        };
+        (sent.and_then(|tag| noted.map(|()| tag)), buf)
+    }
+
+    async fn kept(&self, core: &Core, part: PartRequest) -> Result<Option<KeptPart>> {
+        let listed = self.listed.get(&(part.number() as u32));
+        let Some((etag, _)) = listed.filter(|(_, size_bytes)| *size_bytes == part.len) else {
+            return Ok(None);
+        };
+        let sum = self.journal.sum_of(core, part.index, etag.as_str()).await?;
+        let tag = PartTag { part, etag: Some(*etag) };
+        Ok(sum.map(|crc64nvme| KeptPart { tag, crc64nvme }))
+    }
+
+    async fn finish(&self, core: &Core, tags: &[PartTag]) -> Result<ObjectMeta> {
+        let meta = self.upload.finish(core, tags).await?;
+        // The object is whole: a journal that stays carries nothing on, but it must not stay unsaid.
+        if let Err(error) = self.journal.remove(core).await {
+            core.report(format_args!("a journal is left behind: {error}"));
+        }
+        Ok(meta)
+    }
+}
+
+impl Upload for KeptUpload {
+    fn put_part<'a>(
+        &'a self,
+        core: &'a Core,
+        part: PartRequest,
+        buf: Buf,
+        span: Range<usize>,
+    ) -> LocalFuture<'a, (Result<PartTag>, Buf)> {
+        Box::pin(self.part(core, part, buf, span))
+    }
+
+    fn copy_part<'a>(
+        &'a self,
+        core: &'a Core,
+        part: PartRequest,
+        from: &'a ObjectAt,
+        etag: &'a Etag,
+    ) -> LocalFuture<'a, Result<PartTag>> {
+        self.upload.copy_part(core, part, from, etag)
+    }
+
+    fn complete<'a>(
+        &'a self,
+        core: &'a Core,
+        tags: &'a [PartTag],
+    ) -> LocalFuture<'a, Result<ObjectMeta>> {
+        Box::pin(self.finish(core, tags))
+    }
+
+    fn kept_part<'a>(
+        &'a self,
+        core: &'a Core,
+        part: PartRequest,
+        buf: Buf,
+    ) -> LocalFuture<'a, (Result<Option<KeptPart>>, Buf)> {
+        Box::pin(async move { (self.kept(core, part).await, buf) })
+    }
+
+    fn kept_in(&self) -> Option<String> {
+        Some(format!("upload {} of {}", self.upload.id(), self.upload.uri()))
+    }
+
+    fn abort<'a>(&'a self, core: &'a Core) -> LocalFuture<'a, Result<()>> {
+        Box::pin(async move {
+            self.upload.give_up(core).await?;
+            self.journal.remove(core).await
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn state_lies_where_the_desktop_puts_it() {
+        let dir = |state: Option<&str>, home: Option<&str>| {
+            state_dir(&|name| match name {
+                "XDG_STATE_HOME" => state.map(str::to_owned),
+                "HOME" => home.map(str::to_owned),
+                _ => None,
+            })
+        };
+        assert_eq!(dir(Some("/s"), Some("/h")), Some("/s/hydrant".into()));
+        assert_eq!(dir(Some("s"), Some("/h")), Some("/h/.local/state/hydrant".into()));
+        assert_eq!(dir(Some(""), None), None);
+    }
+}
