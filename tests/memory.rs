@@ -12,7 +12,6 @@ use std::time::Duration;
 use hydrant_tests::{BUCKET, World, noise, program};
 
 const MIB: usize = 1 << 20;
-const POOL_BYTES: usize = 64 * MIB;
 /// What is no payload: the program itself, its stacks, its rings.
 const BESIDES_BYTES: usize = 48 * MIB;
 /// What a file is made of, again and again; no part is as long, so that no two parts are alike.
@@ -29,12 +28,47 @@ fn a_pool_of_64_mib_is_enough_for_any_object() {
     let block = noise(1, BLOCK_BYTES);
     write_file(&world.file("up"), &block, size);
     let (object, target) = (format!("s3://{BUCKET}/object"), world.uri("direct", "down"));
-    expect_bounded(&world, &world.uri("direct", "up"), &object);
+    expect_bounded(&world, &["cp", &world.uri("direct", "up"), &object], 64);
     std::fs::remove_file(world.file("up")).expect("removed");
     expect_file(&world.object("object"), &block, size);
-    expect_bounded(&world, &object, &target);
+    expect_bounded(&world, &["cp", &object, &target], 64);
     std::fs::remove_file(world.object("object")).expect("removed");
     expect_file(&world.file("down"), &block, size);
+}
+
+/// The smallest pool that the program takes: two parts of the 5 MiB that S3 asks for.
+#[test]
+fn a_pool_of_16_mib_is_enough_for_every_command() {
+    let world = World::new();
+    let size = 72 * MIB + 12_345;
+    let block = noise(2, BLOCK_BYTES);
+    write_file(&world.file("up"), &block, size);
+    let (bucket, object) = (format!("s3://{BUCKET}/"), format!("s3://{BUCKET}/a/object"));
+    let there = world.server().url().replace("http://127.0.0.1", "s3://localhost");
+    let again = format!("{there}/{BUCKET}/a/again");
+    for scheme in ["file", "direct"] {
+        let (up, down) = (world.uri(scheme, "up"), world.uri(scheme, "down"));
+        for resume in [&[][..], &["--resume"]] {
+            expect_bounded(&world, &[&["cp", &up, &object], resume].concat(), 16);
+            expect_file(&world.object("a/object"), &block, size);
+            expect_bounded(&world, &[&["cp", &object, &again], resume].concat(), 16);
+            expect_file(&world.object("a/again"), &block, size);
+            expect_bounded(&world, &[&["cp", &again, &down], resume].concat(), 16);
+            expect_file(&world.file("down"), &block, size);
+        }
+        expect_bounded(&world, &["verify", &up, &object], 16);
+    }
+    let piped = format!("s3://{BUCKET}/a/piped");
+    let mut cat = program(&world, &["cat", &object, "--pool", "16MiB", "--quiet"]);
+    let mut cat = cat.stdout(Stdio::piped()).spawn().expect("the program starts");
+    let mut put = program(&world, &["cp", "-", &piped, "--pool", "16MiB", "--quiet"]);
+    let put = put.stdin(cat.stdout.take().expect("a pipe")).status().expect("ended");
+    assert!(cat.wait().expect("ended").success() && put.success());
+    expect_file(&world.object("a/piped"), &block, size);
+    for arguments in [&["ls", "-r", &bucket][..], &["stat", &object], &["rm", "-r", &bucket]] {
+        expect_bounded(&world, arguments, 16);
+    }
+    assert!(!world.object("a/object").exists());
 }
 
 fn big() -> usize {
@@ -44,10 +78,12 @@ fn big() -> usize {
     })
 }
 
-/// Copies with the program, and looks at its memory all the while.
-fn expect_bounded(world: &World, from: &str, to: &str) {
-    let mut command = program(world, &["cp", from, to, "--pool", "64MiB", "--quiet"]);
-    let mut child = command.stderr(Stdio::inherit()).spawn().expect("the program starts");
+/// Runs the program with a pool of so many MiB, and looks at its memory all the while.
+fn expect_bounded(world: &World, arguments: &[&str], pool_mib: usize) {
+    let pool = format!("{pool_mib}MiB");
+    let mut command = program(world, &[arguments, &["--pool", &pool, "--quiet"]].concat());
+    command.stdout(Stdio::null()).stderr(Stdio::inherit());
+    let mut child = command.spawn().expect("the program starts");
     let mut peak = 0;
     let status = loop {
         if let Some(status) = child.try_wait().expect("a child") {
@@ -56,10 +92,10 @@ fn expect_bounded(world: &World, from: &str, to: &str) {
         peak = memory_bytes(&child).unwrap_or(0).max(peak);
         thread::sleep(Duration::from_millis(5));
     };
-    assert!(status.success(), "{from} to {to}: {status}");
+    assert!(status.success(), "{arguments:?}: {status}");
     assert!(peak > MIB, "nobody looked: {peak} bytes");
-    let limit = POOL_BYTES + BESIDES_BYTES;
-    assert!(peak <= limit, "{from} to {to}: {} MiB, limit {} MiB", peak / MIB, limit / MIB);
+    let limit = pool_mib * MIB + BESIDES_BYTES;
+    assert!(peak <= limit, "{arguments:?}: {} MiB, limit {} MiB", peak / MIB, limit / MIB);
 }
 
 /// The most memory that a process has had at once, and its huge pages, which the kernel counts

@@ -21,7 +21,7 @@ pub struct Options {
     #[arg(long, global = true, value_name = "N", value_parser = parse_cores)]
     pub cores: Option<usize>,
 
-    /// Memory for payload, a hard limit: 64MiB and more [default: 256MiB; 64MiB for ls, stat, rm;
+    /// Memory for payload, a hard limit: 16MiB and more [default: 256MiB; 64MiB for ls, stat, rm;
     /// what it takes for bench]
     #[arg(long, global = true, value_name = "SIZE", value_parser = sizes::parse_pool)]
     pub pool: Option<usize>,
@@ -82,7 +82,7 @@ impl Options {
             Weight::Payload(limits) => builder.transfer(limits),
             Weight::Questions => builder
                 .cores(self.cores.unwrap_or(1))
-                .pool_bytes(self.pool.unwrap_or(sizes::POOL_BYTES_MIN)),
+                .pool_bytes(self.pool.unwrap_or(sizes::POOL_BYTES_SMALL)),
         };
         Ok(builder.build()?)
     }

@@ -12,8 +12,12 @@ const UNITS: [(&str, u64); 9] = [
     ("B", 1),
 ];
 
-/// The smallest pool: two parts of 8 MiB for each of a few connections, and the share for heads.
-pub const POOL_BYTES_MIN: usize = 64 << 20;
+/// The smallest pool: two parts of the 5 MiB that S3 asks for, each at a multiple of 8 MiB, and the
+/// share for heads.
+pub const POOL_BYTES_MIN: usize = 16 << 20;
+
+/// The pool of commands that move little.
+pub const POOL_BYTES_SMALL: usize = 64 << 20;
 
 /// Reads a size in bytes; for clap. `KiB` and its kin are powers of 1,024, `KB` and its kin of
 /// 1,000; upper and lower case are the same.
@@ -40,9 +44,7 @@ pub fn parse_pool(text: &str) -> Result<usize, String> {
     let bytes = parse(text)?;
     match usize::try_from(bytes) {
         Ok(bytes) if bytes >= POOL_BYTES_MIN => Ok(bytes),
-        Ok(_) => {
-            Err("the pool has at least 64MiB: smaller ones stop transfers in parts".to_owned())
-        }
+        Ok(_) => Err("the pool has at least 16MiB: S3 takes no parts under 5MiB".to_owned()),
         Err(_) => Err("that is more than this machine can address".to_owned()),
     }
 }
@@ -83,8 +85,8 @@ mod tests {
     }
 
     #[test]
-    fn a_pool_has_at_least_64_mib() {
-        assert_eq!(parse_pool("64MiB"), Ok(64 << 20));
-        assert!(parse_pool("63MiB").is_err());
+    fn a_pool_has_at_least_16_mib() {
+        assert_eq!(parse_pool("16MiB"), Ok(16 << 20));
+        assert!(parse_pool("15MiB").is_err());
     }
 }

@@ -34,7 +34,7 @@ impl Need {
     pub fn pool_bytes(&self) -> u64 {
         let step = self.block_bytes.next_multiple_of(UNIT_BYTES).next_power_of_two();
         let bytes = step * self.blocks + HEAD_SHARE_BYTES_MAX;
-        bytes.next_multiple_of(HUGE_PAGE_BYTES).max(sizes::POOL_BYTES_MIN as u64)
+        bytes.next_multiple_of(HUGE_PAGE_BYTES).max(sizes::POOL_BYTES_SMALL as u64)
     }
 
     /// Starts an engine whose pool holds the blocks.
