@@ -9,6 +9,7 @@ use std::future::Future;
 use std::ops::Range;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Instant;
 
 use hydrant_engine::{Buf, Core};
 
@@ -140,6 +141,11 @@ pub trait Reader: Send + Sync + fmt::Debug + 'static {
 
     /// What the first read told.
     fn meta(&self) -> Option<ObjectMeta>;
+
+    /// When the head of the first answer had come, from a server.
+    fn first_byte_at(&self) -> Option<Instant> {
+        None
+    }
 }
 
 /// What a read gave; the buffer always comes back.

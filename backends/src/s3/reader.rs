@@ -8,6 +8,7 @@
 use std::ops::Range;
 use std::rc::Rc;
 use std::sync::{Arc, OnceLock};
+use std::time::Instant;
 
 use hydrant_engine::{Buf, Core};
 
@@ -34,6 +35,7 @@ pub(super) struct S3Reader {
     meta: OnceLock<ObjectMeta>,
     /// What the first answer without bytes told: a 416 names the size, and neither tag nor date.
     size_bytes: OnceLock<u64>,
+    first_byte_at: OnceLock<Instant>,
 }
 
 /// A GET of a range of one object, without a copy of what all ranges have in common.
@@ -94,7 +96,8 @@ struct Attempted {
 impl S3Reader {
     pub(super) fn new(shared: &Arc<Shared>, key: &str) -> S3Reader {
         let (shared, object) = (Arc::clone(shared), GetObject::new(key));
-        S3Reader { shared, object, meta: OnceLock::new(), size_bytes: OnceLock::new() }
+        let (meta, size_bytes, first_byte_at) = Default::default();
+        S3Reader { shared, object, meta, size_bytes, first_byte_at }
     }
 
     async fn read_range(&self, core: &Core, offset: u64, buf: Buf, span: Range<usize>) -> PartRead {
@@ -170,6 +173,9 @@ impl S3Reader {
                 }
             })
             .await;
+        if exchanged.result.is_ok() {
+            self.first_byte_at.get_or_init(|| core.now());
+        }
         let told = match exchanged.result {
             Ok(Ok(Ok(told))) => told,
             Ok(Ok(Err(failed))) => return Attempted { placed: 0, result: Err(failed), buf },
@@ -307,6 +313,10 @@ impl Reader for S3Reader {
     fn meta(&self) -> Option<ObjectMeta> {
         let of_size = || self.size_bytes.get().map(|size| ObjectMeta::of_size(*size));
         self.meta.get().cloned().or_else(of_size)
+    }
+
+    fn first_byte_at(&self) -> Option<Instant> {
+        self.first_byte_at.get().copied()
     }
 }
 

@@ -1,10 +1,12 @@
 //! This program once more, as a process of its own, which ends when its stdin does, and so whenever
 //! this one ends, however that comes about.
 
-use std::io::{self, BufRead, BufReader};
+use std::io::{self, BufRead, BufReader, Write};
 use std::os::unix::process::CommandExt;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
+
+use tokio::sync::oneshot;
 
 use crate::exit::Failure;
 
@@ -16,6 +18,7 @@ const LOOK_AGAIN: Duration = Duration::from_millis(10);
 #[derive(Debug)]
 pub struct Helper {
     child: Child,
+    out: Option<BufReader<ChildStdout>>,
 }
 
 impl Helper {
@@ -33,8 +36,9 @@ impl Helper {
             .stdout(Stdio::piped())
             // Ctrl-C is for this process, which may still need the other one.
             .process_group(0);
-        let child = command.spawn().map_err(Failure::local(format!("start {what}")))?;
-        let mut helper = Helper { child };
+        let mut child = command.spawn().map_err(Failure::local(format!("start {what}")))?;
+        let out = child.stdout.take().map(BufReader::new);
+        let mut helper = Helper { child, out };
         let line = helper.first_line(what)?;
         Ok((helper, line))
     }
@@ -42,12 +46,41 @@ impl Helper {
     /// At the end of stdout it has ended and told stderr why.
     fn first_line(&mut self, what: &str) -> Result<String, Failure> {
         let mut line = String::new();
-        if let Some(out) = self.child.stdout.take() {
-            let read = BufReader::new(out).read_line(&mut line);
+        if let Some(out) = &mut self.out {
+            let read = out.read_line(&mut line);
             read.map_err(Failure::local(format!("read the address of {what}")))?;
         }
         match line.trim_end() {
             "" => Err(Failure::Short(format!("{what} did not start"))),
+            told => Ok(told.to_owned()),
+        }
+    }
+
+    /// Writes a line to its stdin.
+    pub fn tell(&mut self, line: &str) -> Result<(), Failure> {
+        let told = match &mut self.child.stdin {
+            Some(input) => writeln!(input, "{line}").and_then(|()| input.flush()),
+            None => Err(io::ErrorKind::NotConnected.into()),
+        };
+        told.map_err(Failure::local("write to a process of one's own"))
+    }
+
+    /// The next line of its stdout. A thread waits for it, so that a signal is heard meanwhile.
+    pub async fn next_line(&mut self, what: &str) -> Result<String, Failure> {
+        let gone = || Failure::Short(format!("{what} ended too early"));
+        let mut out = self.out.take().ok_or_else(gone)?;
+        let (heard, line) = oneshot::channel();
+        std::thread::spawn(move || {
+            let mut line = String::new();
+            let read = out.read_line(&mut line);
+            // Nobody listens any more where a signal came.
+            let _ = heard.send((read.map(|_| line), out));
+        });
+        let (line, out) = line.await.map_err(|_| gone())?;
+        self.out = Some(out);
+        let line = line.map_err(Failure::local(format!("read what {what} tells")))?;
+        match line.trim_end_matches('\n') {
+            "" => Err(gone()),
             told => Ok(told.to_owned()),
         }
     }

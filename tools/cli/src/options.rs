@@ -67,6 +67,9 @@ pub enum Driver {
 pub enum Weight {
     /// It moves payload, within these limits: all cores, the default pool.
     Payload(TransferLimits),
+    /// It is measured: one core, this pool, each core on a CPU of its own where that is asked for, and
+    /// connections for so many at once.
+    Bench { pool_bytes: usize, connections: usize, pin: bool },
     /// It asks one thing after another: one core (and so one connection), the smallest pool.
     Questions,
 }
@@ -80,6 +83,14 @@ impl Options {
         }
         builder = match weight {
             Weight::Payload(limits) => builder.transfer(limits),
+            Weight::Bench { pool_bytes, connections, pin } => builder
+                .cores(self.cores.unwrap_or(1))
+                .pool_bytes(self.pool.unwrap_or(pool_bytes))
+                .engine(|config| config.pin_cores = pin)
+                .s3(|s3| {
+                    let most = &mut s3.http.connections_per_core_max;
+                    *most = connections.max(*most);
+                }),
             Weight::Questions => builder
                 .cores(self.cores.unwrap_or(1))
                 .pool_bytes(self.pool.unwrap_or(sizes::POOL_BYTES_SMALL)),

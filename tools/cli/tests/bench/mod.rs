@@ -1,5 +1,7 @@
 //! `hydrant bench` from outside: what it counts adds up, and what is somebody's stays as it was.
 
+mod store;
+
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;

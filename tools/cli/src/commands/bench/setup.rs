@@ -40,9 +40,15 @@ impl Need {
     /// Starts an engine whose pool holds the blocks.
     pub fn start(&self, options: &Options) -> Result<Hydrant, Failure> {
         let client = start(options, self.pool_bytes(), self.pin)?;
+        self.check(&client)?;
+        Ok(client)
+    }
+
+    /// Refuses a pool that does not hold the blocks.
+    pub fn check(&self, client: &Hydrant) -> Result<(), Failure> {
         let pool = client.engine().pool();
         match pool.capacity_for(self.block_bytes as usize) as u64 >= self.blocks {
-            true => Ok(client),
+            true => Ok(()),
             false => Err(self.refusal(pool.stats().total_bytes as u64)),
         }
     }
