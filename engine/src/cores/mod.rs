@@ -299,6 +299,12 @@ impl Core {
 }
 
 impl Inner {
+    /// Nothing is ready any more: of those who wait for a free slot, the next are called.
+    fn pass_over(&self) {
+        self.table.borrow_mut().pass_over();
+        self.call_wakers();
+    }
+
     /// Calls the wakers that the table has put by. They may be anybody's, and come back to the core:
     /// no borrow is held.
     fn call_wakers(&self) {

@@ -117,6 +117,9 @@ impl Runtime {
         let stepping = Stepping::enter(&self.inbox, &mut ready);
         self.core.0.turn_began.set(self.core.now());
         self.take_inbox();
+        if stepping.is_idle() {
+            self.core.0.pass_over();
+        }
         self.fire_timers();
         self.run_ready(&stepping);
         self.advance_phase();

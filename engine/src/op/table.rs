@@ -22,6 +22,8 @@ pub(crate) struct Table {
     next_place: u64,
     /// To be called once nobody borrows the table any more: a waker may be anything.
     wakes: VecDeque<Waker>,
+    /// Who was called out of the line and has not come yet: a free slot each is theirs.
+    called: VecDeque<Place>,
     limits: OpLimits,
     stopping: bool,
     planted: Planted,
@@ -149,6 +151,7 @@ impl Table {
             wakes: VecDeque::new(),
             limits,
             stopping: false,
+            called: VecDeque::new(),
             planted: Planted::default(),
         }
     }
@@ -180,7 +183,7 @@ impl Table {
         if self.stopping {
             return Started::Refused(op);
         }
-        let Some(index) = self.free.pop() else {
+        let Some(index) = self.take_free(place) else {
             return Started::Full(op, self.stand_in_line(place, waker));
         };
         if let Some(place) = place
@@ -197,11 +200,23 @@ impl Table {
         Started::InFlight(key)
     }
 
-    /// The future that waited is gone. If it had been woken, its slot is the next one's.
+    /// The future that waited is gone. If it had been called, its slot is the next one's.
     pub(crate) fn leave_line(&mut self, place: Place) {
         match self.find_in_line(place) {
             Ok(at) => drop(self.waiting.remove(at)),
-            Err(_) => self.call_waiters(),
+            Err(_) => {
+                self.answer(place);
+                self.call_waiters();
+            }
+        }
+    }
+
+    /// To be called when every task that was woken has been polled: whoever was called and has not come
+    /// may never, as a future that is kept and no longer polled, and so the next are called.
+    pub(crate) fn pass_over(&mut self) {
+        if !self.called.is_empty() {
+            self.called.clear();
+            self.call_waiters();
         }
     }
 
@@ -337,17 +352,37 @@ impl Table {
         outcome
     }
 
-    /// One waiter for each free slot: also for those whose waiters were called and have not come, as
-    /// a future that is kept and no longer polled never will.
+    /// A free slot for whoever was called, or for anyone once all of those have theirs.
+    fn take_free(&mut self, place: Option<Place>) -> Option<u32> {
+        if let Some(place) = place
+            && !self.answer(place)
+            && self.free.len() > self.called.len()
+            && let Ok(at) = self.find_in_line(place)
+        {
+            self.waiting.remove(at);
+        }
+        if self.free.len() > self.called.len() { self.free.pop() } else { None }
+    }
+
+    /// Whether the one at this place had been called; it is no longer expected.
+    fn answer(&mut self, place: Place) -> bool {
+        let at = self.called.iter().position(|called| *called == place);
+        at.is_some_and(|at| self.called.remove(at).is_some())
+    }
+
+    /// One waiter for each free slot that nobody has been called for.
     fn call_waiters(&mut self) {
         if self.waiting.is_empty() || self.planted.has(PlantedBug::SlotWaitersForgotten) {
             return;
         }
-        let called = self.waiting.len().min(self.free.len());
-        self.wakes.extend(self.waiting.drain(..called).map(|waiter| waiter.waker));
+        let unclaimed = self.free.len() - self.called.len();
+        for waiter in self.waiting.drain(..unclaimed.min(self.waiting.len())) {
+            self.called.push_back(waiter.place);
+            self.wakes.push_back(waiter.waker);
+        }
     }
 
-    /// Whoever was called and found the slot taken by another stands where it stood before.
+    /// Whoever was passed over and comes after all stands where it stood before.
     fn stand_in_line(&mut self, place: Option<Place>, waker: &Waker) -> Place {
         let place = place.unwrap_or_else(|| {
             self.next_place += 1;

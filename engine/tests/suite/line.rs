@@ -1,14 +1,17 @@
 //! The line for a free slot in the table of ops in flight.
 
+use std::cell::Cell;
+use std::rc::Rc;
 use std::task::Poll;
 use std::time::Duration;
 
-use hydrant_engine::{Core, File, OpenOptions};
+use hydrant_engine::{Core, File, LocalTask, OpenOptions};
 
 use crate::host::{LIMIT, Place, config, hosts};
 
 /// Ops in flight at most.
 const SLOTS: u16 = 4;
+const MOMENT: Duration = Duration::from_millis(10);
 
 /// Whoever is called and lets go of its future instead of starting gives the slot to the next.
 #[test]
@@ -22,17 +25,7 @@ fn a_dropped_waiter_calls_the_next() {
 }
 
 async fn one_slot_for_two(core: Core, place: Place) {
-    const MOMENT: Duration = Duration::from_millis(10);
-    let listener = std::rc::Rc::new(place.listen());
-    // One slot belongs to the core itself where it listens for other threads.
-    let taken = if place.world.is_some() { SLOTS } else { SLOTS - 1 };
-    let mut accepts: Vec<_> = (0..taken)
-        .map(|_| {
-            let (core, listener) = (core.clone(), std::rc::Rc::clone(&listener));
-            core.clone().spawn(async move { drop(listener.accept(&core).await) }).expect("room")
-        })
-        .collect();
-    core.sleep(MOMENT).await;
+    let mut accepts = take_slots(&core, &place, 0).await;
     let first = core.spawn(let_go_when_called(open(core.clone(), place.clone(), "first")));
     let second = core.spawn(open(core.clone(), place.clone(), "second")).expect("room");
     core.sleep(MOMENT).await;
@@ -41,6 +34,53 @@ async fn one_slot_for_two(core: Core, place: Place) {
     let second = core.timeout(LIMIT, second).await;
     assert!(second.expect("called") == Some(()), "it opened its file");
     assert_eq!(first.expect("room").await, Some(()));
+}
+
+/// A task that goes from op to op within one poll does not take the slot that it has just freed ahead
+/// of who waits for one.
+#[test]
+fn who_waits_is_served_before_who_asks_again() {
+    let mut config = config();
+    config.op.ops_in_flight_max = SLOTS;
+    for mut host in hosts(&config) {
+        host.run(one_slot_for_a_busy_task_and_another);
+        host.finish();
+    }
+}
+
+async fn one_slot_for_a_busy_task_and_another(core: Core, place: Place) {
+    const PATIENCE: u32 = 1_000;
+    let options = OpenOptions::new().write().create();
+    let file = Rc::new(File::open(&core, &place.path("file"), &options).await.expect("made"));
+    let accepts = take_slots(&core, &place, 1).await;
+    let (asked, begun) = (Rc::new(Cell::new(false)), Rc::new(Cell::new(0)));
+    let (busy_core, busy_file) = (core.clone(), Rc::clone(&file));
+    let (theirs, count) = (Rc::clone(&asked), Rc::clone(&begun));
+    let busy = core.spawn(async move {
+        while count.get() < PATIENCE {
+            count.set(count.get() + u32::from(theirs.get()));
+            busy_file.metadata(&busy_core).await.expect("known");
+        }
+    });
+    core.sleep(MOMENT).await;
+    asked.set(true);
+    core.timeout(LIMIT, file.metadata(&core)).await.expect("called").expect("known");
+    assert!(begun.get() <= 2, "the busy task went ahead {} times", begun.get());
+    drop((busy, accepts));
+}
+
+/// Leaves `left` slots.
+async fn take_slots(core: &Core, place: &Place, left: u16) -> Vec<LocalTask<()>> {
+    let listener = Rc::new(place.listen());
+    // One slot belongs to the core itself where it listens for other threads.
+    let taken = if place.world.is_some() { SLOTS } else { SLOTS - 1 };
+    let accepts = (0..taken - left).map(|_| {
+        let (core, listener) = (core.clone(), Rc::clone(&listener));
+        core.clone().spawn(async move { drop(listener.accept(&core).await) }).expect("room")
+    });
+    let accepts = accepts.collect();
+    core.sleep(MOMENT).await;
+    accepts
 }
 
 async fn open(core: Core, place: Place, name: &'static str) {
