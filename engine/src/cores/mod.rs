@@ -65,7 +65,6 @@ pub(crate) struct Inner {
     timers: RefCell<Timers>,
     locals: RefCell<Vec<Rc<dyn Any>>>,
     random: Cell<u64>,
-    turn_began: Cell<Instant>,
     counters: Arc<Counters>,
 }
 
@@ -123,14 +122,6 @@ impl Core {
     /// Ends after `duration`.
     pub fn sleep(&self, duration: Duration) -> Sleep {
         Sleep::new(self, after(self.now(), duration))
-    }
-
-    /// Ends with the first turn that begins after `duration`: a watch over progress, which is cheap to
-    /// keep for each op.
-    pub(crate) fn watch(&self, duration: Duration) -> Sleep {
-        // Never over within the turn: who watches again at once would not come to an end.
-        let duration = duration.max(Duration::from_nanos(1));
-        Sleep::coarse(self, after(self.now(), duration))
     }
 
     /// Ends when `future` does, or drops it after `duration`.
@@ -247,12 +238,36 @@ impl Core {
     }
 
     pub(crate) fn op(&self, op: Op) -> OpFuture {
-        OpFuture::new(self, op)
+        OpFuture::new(self, op, None)
     }
 
-    pub(crate) fn start_op(&self, op: Op, place: Option<Place>, waker: &Waker) -> Started {
+    /// An op that is polled, too, when it has been in flight for `stall`: a watch over progress, by the
+    /// clock of the turns, which is cheap to keep for each op.
+    pub(crate) fn watched_op(&self, op: Op, stall: Duration) -> OpFuture {
+        OpFuture::new(self, op, Some(stall))
+    }
+
+    pub(crate) fn start_op(
+        &self,
+        op: Op,
+        place: Option<Place>,
+        stall: Option<Duration>,
+        waker: &Waker,
+    ) -> Started {
         let mut driver = self.0.driver.borrow_mut();
-        self.0.table.borrow_mut().start(op, place, driver.as_mut(), waker)
+        self.0.table.borrow_mut().start(op, place, stall, driver.as_mut(), waker)
+    }
+
+    pub(crate) fn is_overdue(&self, key: SlotKey) -> bool {
+        self.0.table.borrow().is_overdue(key)
+    }
+
+    pub(crate) fn watch_op(&self, key: SlotKey, stall: Duration) {
+        self.0.table.borrow_mut().watch(key, Some(stall));
+    }
+
+    pub(crate) fn unwatch_op(&self, key: SlotKey) {
+        self.0.table.borrow_mut().watch(key, None);
     }
 
     pub(crate) fn leave_line(&self, place: Place) {

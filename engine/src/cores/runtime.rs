@@ -77,7 +77,6 @@ impl Runtime {
         let limits = &shared.config;
         let inner = Inner {
             index,
-            turn_began: clock.now().into(),
             clock,
             table: Table::new(limits.op).into(),
             driver: driver.into(),
@@ -115,13 +114,12 @@ impl Runtime {
     pub(crate) fn turn(&mut self, sleep: TurnSleep) -> Result<Turn> {
         let mut ready = std::mem::take(&mut self.ready);
         let stepping = Stepping::enter(&self.inbox, &mut ready);
-        self.core.0.turn_began.set(self.core.now());
         self.take_inbox();
+        self.fire_timers();
+        self.run_ready(&stepping);
         if stepping.is_idle() {
             self.core.0.pass_over();
         }
-        self.fire_timers();
-        self.run_ready(&stepping);
         self.advance_phase();
         let entered = self.enter(if stepping.is_idle() { sleep } else { TurnSleep::Never });
         self.take_completions();
@@ -226,12 +224,17 @@ impl Runtime {
     }
 
     fn fire_timers(&self) {
-        let now = self.core.0.turn_began.get();
+        if !self.any_timer() {
+            return;
+        }
+        let now = self.core.now();
         loop {
             let due = self.core.0.timers.borrow_mut().take_due(now);
-            let Some(waker) = due else { return };
+            let Some(waker) = due else { break };
             waker.wake();
         }
+        self.core.0.table.borrow_mut().look(now);
+        self.core.0.call_wakers();
     }
 
     fn run_ready(&self, stepping: &Stepping<'_>) {
@@ -349,11 +352,13 @@ impl Runtime {
     }
 
     fn sleep_limit(&self) -> Option<Duration> {
-        if self.is_running() && self.core.0.timers.borrow().is_empty() {
+        if self.is_running() && !self.any_timer() {
             return None;
         }
         let now = self.core.now();
         let timer = self.core.0.timers.borrow_mut().until_next(now);
+        let look = self.core.0.table.borrow_mut().next_look(now);
+        let look = look.map(|at| at.saturating_duration_since(now));
         let phase = match self.phase {
             Phase::CleaningUp(deadline) | Phase::Draining(deadline) => {
                 Some(deadline.saturating_duration_since(now))
@@ -361,10 +366,11 @@ impl Runtime {
             Phase::Ended { .. } => Some(Duration::ZERO),
             Phase::Running => None,
         };
-        match (timer, phase) {
-            (Some(timer), Some(phase)) => Some(timer.min(phase)),
-            (timer, phase) => timer.or(phase),
-        }
+        [timer, look, phase].into_iter().flatten().min()
+    }
+
+    fn any_timer(&self) -> bool {
+        !self.core.0.timers.borrow().is_empty() || self.core.0.table.borrow().watches_any()
     }
 
     fn take_completions(&mut self) {

@@ -42,19 +42,12 @@ pub struct Elapsed;
 pub struct Sleep {
     core: Core,
     deadline: Instant,
-    /// Whether the time of the turn is good enough.
-    coarse: bool,
     key: Option<TimerKey>,
 }
 
 impl Sleep {
     pub(super) fn new(core: &Core, deadline: Instant) -> Sleep {
-        Sleep { core: core.clone(), deadline, coarse: false, key: None }
-    }
-
-    /// By the clock of the turn, which saves a look at the clock with each poll.
-    pub(super) fn coarse(core: &Core, deadline: Instant) -> Sleep {
-        Sleep { core: core.clone(), deadline, coarse: true, key: None }
+        Sleep { core: core.clone(), deadline, key: None }
     }
 }
 
@@ -62,8 +55,7 @@ impl Future for Sleep {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        let now = if self.coarse { self.core.0.turn_began.get() } else { self.core.now() };
-        if now >= self.deadline {
+        if self.core.now() >= self.deadline {
             return Poll::Ready(());
         }
         let mut timers = self.core.0.timers.borrow_mut();

@@ -4,7 +4,6 @@ use std::cell::Cell;
 use std::net::SocketAddr;
 use std::ops::Range;
 use std::pin::pin;
-use std::task::Poll;
 use std::time::Duration;
 
 use crate::cores::Core;
@@ -288,33 +287,19 @@ impl TcpStream {
         stall: Duration,
         mut moves: impl FnMut() -> bool,
     ) -> (Outcome, bool) {
-        let mut op = pin!(self.core.op(op));
-        let mut sleep = pin!(self.core.watch(stall));
-        let (mut in_flight, mut last_look, mut stalled) = (false, false, false);
+        let mut op = pin!(self.core.watched_op(op, stall));
+        let mut stalled = false;
         let outcome = std::future::poll_fn(|cx| {
-            if let Poll::Ready(outcome) = op.as_mut().poll(cx) {
-                return Poll::Ready(outcome);
-            }
-            // An op that waits for a free slot does not wait for the peer.
-            if !in_flight && op.is_in_flight() {
-                in_flight = true;
-                sleep.set(self.core.watch(stall));
-            }
-            while in_flight && !stalled && sleep.as_mut().poll(cx).is_ready() {
-                // The time may have passed while this core was away: what has come meanwhile is
-                // taken in by the end of this turn.
-                last_look = !last_look;
-                if last_look {
-                    sleep.set(self.core.watch(Duration::ZERO));
-                    continue;
-                }
-                if !moves() {
+            let poll = op.as_mut().poll(cx);
+            if poll.is_pending() && op.is_overdue() {
+                if moves() {
+                    op.watch_again();
+                } else {
                     stalled = true;
                     op.as_mut().get_mut().cancel();
                 }
-                sleep.set(self.core.watch(stall));
             }
-            Poll::Pending
+            poll
         })
         .await;
         (outcome, stalled)

@@ -3,6 +3,7 @@
 use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use super::{Op, Outcome, Place, SlotKey, Started};
 use crate::cores::Core;
@@ -11,6 +12,8 @@ use crate::cores::Core;
 /// (OWN-1).
 pub(crate) struct OpFuture {
     core: Core,
+    /// How long it is in flight before [`OpFuture::is_overdue`]; `None` is without limit.
+    stall: Option<Duration>,
     state: State,
 }
 
@@ -22,21 +25,30 @@ enum State {
 }
 
 impl OpFuture {
-    pub(crate) fn new(core: &Core, op: Op) -> OpFuture {
-        OpFuture { core: core.clone(), state: State::Unsubmitted(op, None) }
+    pub(crate) fn new(core: &Core, op: Op, stall: Option<Duration>) -> OpFuture {
+        OpFuture { core: core.clone(), stall, state: State::Unsubmitted(op, None) }
     }
 
     /// Asks the kernel to end the op. The future must still be awaited: it gives the buffer back,
     /// with what was transferred before the cancel arrived.
     pub(crate) fn cancel(&mut self) {
         if let State::InFlight(key) = self.state {
+            self.core.unwatch_op(key);
             self.core.cancel_op(key);
         }
     }
 
-    /// Whether the kernel has it; `false` while it waits for a free slot.
-    pub(crate) fn is_in_flight(&self) -> bool {
-        matches!(self.state, State::InFlight(_))
+    /// Whether the kernel has had it for longer than the limit; the future is polled when that comes
+    /// about. The wait for a free slot does not count.
+    pub(crate) fn is_overdue(&self) -> bool {
+        matches!(self.state, State::InFlight(key) if self.core.is_overdue(key))
+    }
+
+    /// Has the limit begin anew.
+    pub(crate) fn watch_again(&self) {
+        if let (State::InFlight(key), Some(stall)) = (&self.state, self.stall) {
+            self.core.watch_op(*key, stall);
+        }
     }
 }
 
@@ -49,7 +61,7 @@ impl Future for OpFuture {
             else {
                 unreachable!("the state was looked at a line ago");
             };
-            match self.core.start_op(op, place, cx.waker()) {
+            match self.core.start_op(op, place, self.stall, cx.waker()) {
                 Started::InFlight(key) => {
                     // Even an op that is refused at once ends with a completion, which wakes.
                     self.state = State::InFlight(key);

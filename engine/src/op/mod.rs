@@ -12,6 +12,7 @@ mod handle;
 mod planted;
 mod table;
 mod transfer;
+mod watch;
 
 use std::ffi::CString;
 use std::ops::Range;

@@ -6,9 +6,11 @@
 
 use std::collections::VecDeque;
 use std::task::{Poll, Waker};
+use std::time::{Duration, Instant};
 
 use super::planted::{Planted, PlantedBug};
 use super::transfer::{Kind, LANES_MAX, Next, Plan, Transfer};
+use super::watch::Watches;
 use super::{Handle, Op};
 use crate::config::OpLimits;
 use crate::ring::Driver;
@@ -16,14 +18,15 @@ use crate::ring::Driver;
 /// Slots of ops in flight on one core.
 pub(crate) struct Table {
     slots: Vec<Slot>,
+    watches: Watches,
     free: Vec<u32>,
     /// Who waits for a free slot, longest first.
     waiting: VecDeque<Waiter>,
+    /// Who was called out of the line and has not come yet: a free slot each is theirs.
+    called: VecDeque<Place>,
     next_place: u64,
     /// To be called once nobody borrows the table any more: a waker may be anything.
     wakes: VecDeque<Waker>,
-    /// Who was called out of the line and has not come yet: a free slot each is theirs.
-    called: VecDeque<Place>,
     limits: OpLimits,
     stopping: bool,
     planted: Planted,
@@ -145,13 +148,14 @@ impl Table {
         let count = limits.ops_in_flight_max;
         Table {
             slots: (0..count).map(|_| Slot::empty()).collect(),
+            watches: Watches::new(count.into()),
             free: (0..u32::from(count)).rev().collect(),
             waiting: VecDeque::new(),
+            called: VecDeque::new(),
             next_place: 0,
             wakes: VecDeque::new(),
             limits,
             stopping: false,
-            called: VecDeque::new(),
             planted: Planted::default(),
         }
     }
@@ -172,11 +176,13 @@ impl Table {
     }
 
     /// Puts an op in flight. When every slot is taken the op comes back with a place in the line, to
-    /// be named at the next try; `waker` is called once a slot is free.
+    /// be named at the next try; `waker` is called once a slot is free. An op that has not ended after
+    /// `stall` is woken, too: [`Table::is_overdue`].
     pub(crate) fn start(
         &mut self,
         op: Op,
         place: Option<Place>,
+        stall: Option<Duration>,
         driver: &mut dyn Driver,
         waker: &Waker,
     ) -> Started {
@@ -186,10 +192,8 @@ impl Table {
         let Some(index) = self.take_free(place) else {
             return Started::Full(op, self.stand_in_line(place, waker));
         };
-        if let Some(place) = place
-            && let Ok(at) = self.find_in_line(place)
-        {
-            self.waiting.remove(at);
+        if let Some(stall) = stall {
+            self.watches.begin(index as usize, stall);
         }
         let (plan, planted) = (plan_of(&op, &self.limits), self.planted);
         let slot = &mut self.slots[index as usize];
@@ -237,6 +241,37 @@ impl Table {
         Poll::Ready(self.take(key))
     }
 
+    /// Watches an op in flight anew, or no longer.
+    pub(crate) fn watch(&mut self, key: SlotKey, stall: Option<Duration>) {
+        match stall {
+            _ if self.slot(key).is_none() => {}
+            Some(stall) => self.watches.begin(key.slot.into(), stall),
+            None => self.watches.end(key.slot.into()),
+        }
+    }
+
+    /// Whether an op in flight is there no longer than it was to be watched.
+    pub(crate) fn is_overdue(&self, key: SlotKey) -> bool {
+        self.watches.is_over(key.slot.into())
+    }
+
+    /// Whether there is anything for [`Table::look`], now or later.
+    pub(crate) fn watches_any(&self) -> bool {
+        self.watches.any()
+    }
+
+    /// When [`Table::look`] has something to do; it may turn out to be later.
+    pub(crate) fn next_look(&mut self, now: Instant) -> Option<Instant> {
+        self.watches.next_look(now)
+    }
+
+    /// Wakes the ops that are overdue. To be called once a turn: what came by the end of the turn before
+    /// has been taken in.
+    pub(crate) fn look(&mut self, now: Instant) {
+        let Table { slots, wakes, watches, .. } = self;
+        watches.look(now, |slot| wakes.extend(slots[slot].waker.take()));
+    }
+
     /// The future is gone: the op goes on without it, a cancel is sent, and its buffers are freed
     /// by its last completion (OWN-1).
     ///
@@ -245,6 +280,8 @@ impl Table {
         let slot = self.slot(key)?;
         slot.detached = true;
         slot.waker = None;
+        self.watches.end(key.slot.into());
+        let slot = self.slot(key)?;
         if slot.outstanding == 0 {
             return Some(self.take(key));
         }
@@ -344,6 +381,7 @@ impl Table {
     fn take(&mut self, key: SlotKey) -> Outcome {
         let slot = &mut self.slots[usize::from(key.slot)];
         let outcome = slot.vacate();
+        self.watches.end(key.slot.into());
         if self.planted.has(PlantedBug::StaleGeneration) {
             slot.generation = key.generation;
         }

@@ -50,7 +50,7 @@ impl Machine {
     /// Starts an op now.
     pub(super) fn op(&self, op: Op) -> OpWait {
         let Inner { driver, table, .. } = &mut *self.0.borrow_mut();
-        let Started::InFlight(key) = table.start(op, None, driver, Waker::noop()) else {
+        let Started::InFlight(key) = table.start(op, None, None, driver, Waker::noop()) else {
             panic!("the table has room");
         };
         OpWait { machine: self.clone(), key: Some(key) }
