@@ -13,7 +13,7 @@ use crate::error::{Error, Result};
 use crate::op::Handle;
 use crate::park::Rouse;
 use crate::ring::signal_eventfd;
-use crate::sync::atomic::{AtomicU8, Ordering::SeqCst};
+use crate::sync::atomic::{AtomicBool, AtomicU8, Ordering::*};
 use crate::sync::{Mutex, MutexGuard};
 
 /// How a core sleeps: not at all, in its driver, or outside of its turns.
@@ -24,6 +24,8 @@ const OUTSIDE: u8 = 2;
 /// The inbox of one core.
 pub(crate) struct Inbox {
     state: Mutex<State>,
+    /// Whether there is a message; changed under the lock.
+    any: AtomicBool,
     sleeping: AtomicU8,
     wake: OnceLock<Rouse>,
     wake_outside: OnceLock<Rouse>,
@@ -62,6 +64,7 @@ impl Inbox {
     pub(crate) fn new(tasks_max: usize) -> Inbox {
         Inbox {
             state: Mutex::default(),
+            any: AtomicBool::new(false),
             sleeping: AtomicU8::new(AWAKE),
             wake: OnceLock::new(),
             wake_outside: OnceLock::new(),
@@ -100,9 +103,7 @@ impl Inbox {
             return Err(Error::Busy { queue: "core.inbox_tasks_max", max: self.tasks_max });
         }
         state.tasks += 1;
-        state.messages.push_back(Message::Start(task));
-        drop(state);
-        self.signal();
+        self.push(state, Message::Start(task));
         Ok(())
     }
 
@@ -123,7 +124,11 @@ impl Inbox {
     /// Moves all messages into `into`, which keeps its capacity from turn to turn.
     pub(crate) fn take(&self, into: &mut VecDeque<Message>) {
         debug_assert!(into.is_empty());
+        if !self.any.load(Acquire) {
+            return;
+        }
         let mut state = self.lock();
+        self.any.store(false, Relaxed);
         state.tasks = 0;
         std::mem::swap(&mut state.messages, into);
     }
@@ -139,16 +144,21 @@ impl Inbox {
     }
 
     pub(crate) fn awake(&self) {
-        self.announce(AWAKE);
+        // Who has signalled has put it back already.
+        if self.sleeping.load(Relaxed) != AWAKE {
+            self.announce(AWAKE);
+        }
     }
 
+    /// A sender that swaps first has left its message for the look here; one that swaps later finds the
+    /// announcement, and signals.
     fn prepare(&self, how: u8) -> bool {
         self.announce(how);
-        let empty = self.lock().messages.is_empty();
-        if !empty {
+        let any = self.any.load(Acquire);
+        if any {
             self.awake();
         }
-        empty
+        !any
     }
 
     /// A swap, as the senders': loom does not order a store among swaps.
@@ -160,17 +170,22 @@ impl Inbox {
     pub(crate) fn close(&self) {
         let mut state = self.lock();
         state.closed = true;
+        self.any.store(false, Relaxed);
         let left = std::mem::take(&mut state.messages);
         drop(state);
         drop(left);
     }
 
     fn send(&self, message: Message) {
-        let mut state = self.lock();
-        if state.closed {
-            return;
+        let state = self.lock();
+        if !state.closed {
+            self.push(state, message);
         }
+    }
+
+    fn push(&self, mut state: MutexGuard<'_, State>, message: Message) {
         state.messages.push_back(message);
+        self.any.store(true, Release);
         drop(state);
         self.signal();
     }

@@ -36,9 +36,9 @@ pub use local::LocalTask;
 pub(crate) use runtime::{Runtime, Turn, TurnSleep};
 #[cfg(any(test, feature = "testing"))]
 pub use simulation::Simulation;
-#[cfg(all(test, hydrant_model))]
-pub(crate) use tasks::Stepping;
 pub(crate) use tasks::{Header, on_a_core};
+#[cfg(all(test, hydrant_model))]
+pub(crate) use tasks::{ReadyQueue, Stepping};
 pub use timers::{Elapsed, Sleep};
 
 use crate::engine::{Engine, Shared};

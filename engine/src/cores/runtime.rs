@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Wake};
 use std::time::{Duration, Instant};
 
-use super::tasks::{Closed, Stepping};
+use super::tasks::{Body, Closed, ReadyQueue, Stepping};
 use super::{Clock, Core, Header, Inbox, Inner, Message, RemoteTask, Role, TaskSet, Timers};
 use crate::engine::Shared;
 use crate::error::{OsError, Result};
@@ -25,7 +25,7 @@ use crate::trace::event;
 pub(crate) struct Runtime {
     core: Core,
     inbox: Arc<Inbox>,
-    ready: VecDeque<Arc<Header>>,
+    ready: Rc<ReadyQueue>,
     messages: VecDeque<Message>,
     completions: Vec<Completion>,
     polls_per_turn_max: usize,
@@ -91,7 +91,7 @@ impl Runtime {
         inner.table.borrow_mut().plant(limits.planted_bug);
         let runtime = Runtime {
             core: Core(Rc::new(inner)),
-            ready: VecDeque::new(),
+            ready: ReadyQueue::new(&inbox),
             messages: VecDeque::new(),
             completions: Vec::with_capacity(limits.ring.completion_entries as usize),
             polls_per_turn_max: limits.core.polls_per_turn_max,
@@ -112,19 +112,17 @@ impl Runtime {
     /// # Errors
     /// When the ring itself is broken; the core must then be leaked.
     pub(crate) fn turn(&mut self, sleep: TurnSleep) -> Result<Turn> {
-        let mut ready = std::mem::take(&mut self.ready);
-        let stepping = Stepping::enter(&self.inbox, &mut ready);
+        let stepping = Stepping::enter(&self.ready);
         self.take_inbox();
         self.fire_timers();
-        self.run_ready(&stepping);
-        if stepping.is_idle() {
+        self.run_ready();
+        if self.ready.is_empty() {
             self.core.0.pass_over();
         }
         self.advance_phase();
-        let entered = self.enter(if stepping.is_idle() { sleep } else { TurnSleep::Never });
+        let entered = self.enter(if self.ready.is_empty() { sleep } else { TurnSleep::Never });
         self.take_completions();
         drop(stepping);
-        self.ready = ready;
         entered?;
         Ok(match self.phase {
             Phase::Ended { drained } => Turn::Ended { drained },
@@ -201,8 +199,8 @@ impl Runtime {
             match message {
                 Message::Start(task) => self.start(task),
                 Message::Wake(header) => {
-                    header.dequeued();
-                    header.wake_by_ref();
+                    header.received();
+                    header.wake();
                 }
                 Message::Rouse => {}
                 Message::Stop => self.stop(),
@@ -219,7 +217,7 @@ impl Runtime {
         let inserted =
             self.core.0.tasks.borrow_mut().insert(Role::Work, Arc::clone(&task.header), future);
         if inserted.is_ok() {
-            task.header.wake_by_ref();
+            task.header.wake();
         }
     }
 
@@ -237,10 +235,9 @@ impl Runtime {
         self.core.0.call_wakers();
     }
 
-    fn run_ready(&self, stepping: &Stepping<'_>) {
+    fn run_ready(&self) {
         for _ in 0..self.polls_per_turn_max {
-            let Some(header) = stepping.pop() else { return };
-            header.dequeued();
+            let Some(header) = self.ready.pop() else { return };
             self.poll_task(&header);
         }
     }
@@ -251,14 +248,18 @@ impl Runtime {
             return;
         }
         let lent = self.core.0.tasks.borrow_mut().lend(header);
-        let Some((mut future, waker)) = lent else { return };
+        let Some(Body { mut future, waker }) = lent else { return };
         add(&self.core.0.counters.polls, 1);
         let mut cx = Context::from_waker(&waker);
         // A panic ends the task, not the core: its waiter sees that no result came, and the panic
         // hook has already told the message.
         let poll = catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(&mut cx)));
         match poll {
-            Ok(Poll::Pending) => self.core.0.tasks.borrow_mut().give_back(header, future),
+            Ok(Poll::Pending) => {
+                let body = Body { future, waker };
+                let ended = self.core.0.tasks.borrow_mut().give_back(header, body);
+                drop(ended);
+            }
             ended => {
                 if ended.is_err() {
                     event!(ERROR, "a task panicked on core {}", self.core.index());
@@ -376,15 +377,17 @@ impl Runtime {
     fn take_completions(&mut self) {
         self.core.0.driver.borrow_mut().completions(&mut self.completions);
         add(&self.core.0.counters.completions, self.completions.len() as u64);
-        for completion in self.completions.drain(..) {
+        let mut completions = self.completions.drain(..);
+        loop {
             let mut driver = self.core.0.driver.borrow_mut();
-            let ended = self.core.0.table.borrow_mut().complete(completion, driver.as_mut());
-            drop(driver);
-            if let Some(outcome) = ended {
-                count_outcome(&self.core.0, &outcome);
-                drop(outcome);
-            }
+            let mut table = self.core.0.table.borrow_mut();
+            let ended = completions.find_map(|it| table.complete(it, driver.as_mut()));
+            drop((table, driver));
+            let Some(outcome) = ended else { break };
+            // Nobody waits for it. What it held may come back to the core when it drops.
+            count_outcome(&self.core.0, &outcome);
         }
+        drop(completions);
         self.core.0.call_wakers();
     }
 

@@ -4,6 +4,7 @@ use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::future::Future;
 use std::pin::Pin;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Wake, Waker};
 
@@ -30,7 +31,10 @@ pub(crate) enum Role {
 pub(crate) struct Header {
     inbox: Arc<Inbox>,
     slot: AtomicU32,
-    queued: AtomicBool,
+    /// It lies in the inbox.
+    sent: AtomicBool,
+    /// It lies in the ready queue; a matter of the thread alone that steps its core.
+    ready: AtomicBool,
     cancelled: AtomicBool,
 }
 
@@ -59,55 +63,74 @@ pub(crate) enum Closed {
 struct Entry {
     role: Role,
     header: Arc<Header>,
-    waker: Waker,
     /// Absent while the task is being polled.
-    future: Option<TaskFuture>,
+    body: Option<Body>,
+}
+
+/// What a poll takes.
+pub(super) struct Body {
+    pub(super) future: TaskFuture,
+    pub(super) waker: Waker,
 }
 
 of_each_thread! {
     /// The ready queue of the core that this thread is stepping, if it is.
-    static READY: RefCell<Option<Ready>> = RefCell::new(None);
+    static STEPPED: RefCell<Option<Rc<ReadyQueue>>> = RefCell::new(None);
 }
 
-struct Ready {
+/// Which tasks of a core are to be polled. Only the thread that steps the core adds to it; all others
+/// go by the inbox.
+pub(crate) struct ReadyQueue {
     inbox: Arc<Inbox>,
-    queue: VecDeque<Arc<Header>>,
+    headers: RefCell<VecDeque<Arc<Header>>>,
 }
 
 /// Whether this thread is stepping a core, where a blocking wait would deadlock.
 pub(crate) fn on_a_core() -> bool {
-    let stepping = READY.try_with(|ready| ready.try_borrow().map_or(true, |ready| ready.is_some()));
+    let stepped = STEPPED.try_with(|cell| cell.try_borrow().map_or(true, |queue| queue.is_some()));
     // A thread whose locals are gone is ending, and no core.
-    stepping.unwrap_or(false)
+    stepped.unwrap_or(false)
 }
 
-/// Lends the ready queue to this thread while a core is stepped.
-pub(crate) struct Stepping<'a> {
-    queue: &'a mut VecDeque<Arc<Header>>,
-    before: Option<Ready>,
-}
-
-impl<'a> Stepping<'a> {
-    pub(crate) fn enter(inbox: &Arc<Inbox>, queue: &'a mut VecDeque<Arc<Header>>) -> Self {
-        let ready = Ready { inbox: Arc::clone(inbox), queue: std::mem::take(queue) };
-        Stepping { before: READY.with(|cell| cell.replace(Some(ready))), queue }
+impl ReadyQueue {
+    pub(crate) fn new(inbox: &Arc<Inbox>) -> Rc<ReadyQueue> {
+        Rc::new(ReadyQueue { inbox: Arc::clone(inbox), headers: RefCell::default() })
     }
 
+    pub(super) fn is_empty(&self) -> bool {
+        self.headers.borrow().is_empty()
+    }
+
+    /// The task is looked at next: whoever wakes it from now on queues it again.
     pub(super) fn pop(&self) -> Option<Arc<Header>> {
-        READY.with(|cell| cell.borrow_mut().as_mut().and_then(|ready| ready.queue.pop_front()))
+        let header = self.headers.borrow_mut().pop_front()?;
+        header.ready.store(false, Relaxed);
+        Some(header)
     }
 
-    pub(super) fn is_idle(&self) -> bool {
-        READY.with(|cell| cell.borrow().as_ref().is_none_or(|ready| ready.queue.is_empty()))
+    fn push(&self, header: Arc<Header>) {
+        if !header.ready.load(Relaxed) {
+            header.ready.store(true, Relaxed);
+            self.headers.borrow_mut().push_back(header);
+        }
     }
 }
 
-impl Drop for Stepping<'_> {
+/// Makes this thread the one that steps a core.
+pub(crate) struct Stepping {
+    before: Option<Rc<ReadyQueue>>,
+}
+
+impl Stepping {
+    pub(crate) fn enter(ready: &Rc<ReadyQueue>) -> Stepping {
+        Stepping { before: STEPPED.with(|cell| cell.replace(Some(Rc::clone(ready)))) }
+    }
+}
+
+impl Drop for Stepping {
     fn drop(&mut self) {
-        let ready = READY.with(|cell| cell.replace(self.before.take()));
-        if let Some(ready) = ready {
-            *self.queue = ready.queue;
-        }
+        let stepped = STEPPED.with(|cell| cell.replace(self.before.take()));
+        drop(stepped);
     }
 }
 
@@ -118,7 +141,8 @@ impl Header {
         Arc::new(Header {
             inbox: Arc::clone(inbox),
             slot: AtomicU32::new(Self::NO_SLOT),
-            queued: AtomicBool::new(false),
+            sent: AtomicBool::new(false),
+            ready: AtomicBool::new(false),
             cancelled: AtomicBool::new(false),
         })
     }
@@ -133,39 +157,35 @@ impl Header {
         self.cancelled.load(Acquire)
     }
 
-    /// To be called before the task is looked at: whoever woke it until now has been heard, and
-    /// whoever wakes it from now on queues it again. A store would not do: the look could come ahead
-    /// of it, and miss what was done by one who still found the task queued.
-    pub(crate) fn dequeued(&self) {
-        self.queued.swap(false, AcqRel);
+    /// To be called when the task has come out of the inbox, before it is looked at: whoever woke it
+    /// until now has been heard, and whoever wakes it from now on sends it again. A store would not do:
+    /// the look could come ahead of it, and miss what was done by one who still found the task sent.
+    pub(crate) fn received(&self) {
+        self.sent.swap(false, AcqRel);
     }
 
-    /// Queues locally when this thread steps the task's own core.
-    fn push_local(self: &Arc<Self>) -> bool {
-        let pushed = READY.try_with(|cell| match cell.try_borrow_mut() {
-            Ok(mut ready) => match ready.as_mut() {
-                Some(ready) if Arc::ptr_eq(&ready.inbox, &self.inbox) => {
-                    ready.queue.push_back(Arc::clone(self));
-                    true
-                }
-                _ => false,
-            },
-            Err(_) => false,
+    /// The ready queue of the task's core when this thread steps it.
+    fn queue_here(&self) -> Option<Rc<ReadyQueue>> {
+        let here = STEPPED.try_with(|cell| {
+            let stepped = cell.try_borrow().ok()?;
+            stepped.as_ref().filter(|queue| Arc::ptr_eq(&queue.inbox, &self.inbox)).cloned()
         });
         // A thread that is ending may still drop leases and tasks: they go by the inbox.
-        pushed.unwrap_or(false)
+        here.ok().flatten()
     }
 }
 
 impl Wake for Header {
     fn wake(self: Arc<Self>) {
-        self.wake_by_ref();
+        match self.queue_here() {
+            Some(queue) => queue.push(self),
+            None if !self.sent.swap(true, AcqRel) => Arc::clone(&self.inbox).wake(self),
+            None => {}
+        }
     }
 
     fn wake_by_ref(self: &Arc<Self>) {
-        if !self.queued.swap(true, AcqRel) && !self.push_local() {
-            self.inbox.wake(Arc::clone(self));
-        }
+        Arc::clone(self).wake();
     }
 }
 
@@ -203,32 +223,33 @@ impl TaskSet {
         header.slot.store(index, Release);
         self.cleanups += usize::from(role == Role::Cleanup);
         let waker = Waker::from(Arc::clone(&header));
-        self.slots[index as usize] = Some(Entry { role, header, waker, future: Some(future) });
+        self.slots[index as usize] =
+            Some(Entry { role, header, body: Some(Body { future, waker }) });
         Ok(())
     }
 
-    /// Lends a task's future out for a poll. `None` when the task has ended.
-    pub(super) fn lend(&mut self, header: &Arc<Header>) -> Option<(TaskFuture, Waker)> {
-        let entry = self.entry(header)?;
-        let future = entry.future.take()?;
-        Some((future, entry.waker.clone()))
+    /// Lends a task out for a poll. `None` when it has ended.
+    pub(super) fn lend(&mut self, header: &Arc<Header>) -> Option<Body> {
+        self.entry(header)?.body.take()
     }
 
-    /// Takes a future back that is not done.
-    pub(super) fn give_back(&mut self, header: &Arc<Header>, future: TaskFuture) {
-        if let Some(entry) = self.entry(header) {
-            entry.future = Some(future);
+    /// Takes a task back that is not done. One that was ended meanwhile comes back, for the caller to
+    /// drop outside of its borrows.
+    pub(super) fn give_back(&mut self, header: &Arc<Header>, body: Body) -> Option<Body> {
+        match self.entry(header) {
+            Some(entry) => entry.body.replace(body),
+            None => Some(body),
         }
     }
 
     /// Forgets a task; its future, unless lent out, comes back to be dropped outside of borrows.
-    pub(super) fn remove(&mut self, header: &Arc<Header>) -> Option<TaskFuture> {
+    pub(super) fn remove(&mut self, header: &Arc<Header>) -> Option<Body> {
         self.entry(header)?;
         let index = header.slot.swap(Header::NO_SLOT, AcqRel);
         let entry = self.slots[index as usize].take()?;
         self.cleanups -= usize::from(entry.role == Role::Cleanup);
         self.free.push(index);
-        entry.future
+        entry.body
     }
 
     /// Closes the set to tasks, as the steps of stopping ask.

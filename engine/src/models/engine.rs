@@ -8,7 +8,7 @@ use loom::thread;
 
 use super::{Eventfd, model};
 use crate::config::Config;
-use crate::cores::{Control, Inbox, Message, Stepping};
+use crate::cores::{Control, Inbox, Message, ReadyQueue, Stepping};
 use crate::engine::{Engine, Shared};
 
 #[test]
@@ -40,8 +40,7 @@ fn drop_on_the_core(stepping: bool) {
     let handed = Arc::new(loom::sync::Mutex::new(None::<Engine>));
     let theirs = Arc::clone(&handed);
     let (engine, _ended, inbox) = start(move |inbox| {
-        let mut ready = VecDeque::new();
-        let _stepping = stepping.then(|| Stepping::enter(inbox, &mut ready));
+        let _stepping = stepping.then(|| Stepping::enter(&ReadyQueue::new(inbox)));
         let engine = theirs.lock().expect("no panic").take();
         drop(engine);
     });

@@ -179,7 +179,7 @@ fn a_wake_up_is_never_lost_and_never_queued_twice() {
             assert!(messages.len() <= 1, "queued twice");
             for message in messages.drain(..) {
                 let Message::Wake(header) = message else { panic!("{message:?}") };
-                header.dequeued();
+                header.received();
             }
         }
         wakers.into_iter().for_each(|waker| waker.join().expect("no panic"));
@@ -206,7 +206,7 @@ fn a_cancel_is_never_lost() {
             inbox.take(&mut messages);
             for message in messages.drain(..) {
                 let Message::Wake(header) = message else { panic!("{message:?}") };
-                header.dequeued();
+                header.received();
                 dropped |= header.is_cancelled();
             }
         }
