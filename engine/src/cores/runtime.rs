@@ -100,9 +100,7 @@ impl Runtime {
             inbox,
         };
         if let Some(handle) = wake_handle {
-            runtime.inbox.set_wake_handle(handle.clone());
-            let listen = listen_for_wakes(runtime.core.clone(), handle);
-            runtime.core.insert_task(Role::System, Box::pin(listen))?;
+            runtime.inbox.set_wake_handle(handle);
         }
         Ok(runtime)
     }
@@ -139,7 +137,7 @@ impl Runtime {
         let outside = self.core.0.driver.borrow_mut().outside();
         let outside = outside
             .map_err(|errno| OsError::new("eventfd", "what a caller's loop waits for", errno))?;
-        let listen = listen_for_wakes(self.core.clone(), outside.alarm.clone());
+        let listen = listen_for_alarms(self.core.clone(), outside.alarm.clone());
         self.core.insert_task(Role::System, Box::pin(listen))?;
         self.alarm = Some(outside.alarm);
         self.inbox.set_outside_handle(outside.wake);
@@ -299,22 +297,20 @@ impl Runtime {
             return;
         }
         let now = self.core.now();
-        match self.phase {
-            Phase::CleaningUp(deadline) => {
-                if self.core.0.tasks.borrow().cleanups() == 0 || now >= deadline {
-                    self.begin_drain(now);
-                }
+        if let Phase::CleaningUp(deadline) = self.phase
+            && (self.core.0.tasks.borrow().cleanups() == 0 || now >= deadline)
+        {
+            self.begin_drain(now);
+        }
+        // In the same turn: with nothing in flight there is no completion to wake it for another.
+        if let Phase::Draining(deadline) = self.phase {
+            let table = self.core.0.table.borrow();
+            let skipped = table.planted().has(PlantedBug::DrainSkipped);
+            let drained = skipped || !table.kernel_owns_any();
+            drop(table);
+            if drained || now >= deadline {
+                self.phase = Phase::Ended { drained };
             }
-            Phase::Draining(deadline) => {
-                let table = self.core.0.table.borrow();
-                let skipped = table.planted().has(PlantedBug::DrainSkipped);
-                let drained = skipped || !table.kernel_owns_any();
-                drop(table);
-                if drained || now >= deadline {
-                    self.phase = Phase::Ended { drained };
-                }
-            }
-            Phase::Running | Phase::Ended { .. } => {}
         }
     }
 
@@ -346,6 +342,7 @@ impl Runtime {
         let counters = &self.core.0.counters;
         counters.enters.store(counts.enters, std::sync::atomic::Ordering::Relaxed);
         counters.submissions.store(counts.submissions, std::sync::atomic::Ordering::Relaxed);
+        counters.wakes.store(counts.wakes, std::sync::atomic::Ordering::Relaxed);
         counters.overflows.store(counts.overflows, std::sync::atomic::Ordering::Relaxed);
         entered.map_err(|errno| {
             OsError::new("wait for completions", "the driver of a core", errno).into()
@@ -403,13 +400,12 @@ impl Runtime {
     }
 }
 
-/// Keeps one read of the wake-up eventfd in flight; its completion ends the sleep.
-async fn listen_for_wakes(core: Core, eventfd: Handle) {
+/// Keeps one read of the alarm in flight; its completion makes the outside handle readable.
+async fn listen_for_alarms(core: Core, alarm: Handle) {
     let mut buf = Box::new(0u64);
     loop {
-        let outcome = core.op(Op::Wake { eventfd: eventfd.clone(), buf }).await;
-        add(&core.0.counters.wakes, 1);
-        let Op::Wake { buf: back, .. } = outcome.op else { return };
+        let outcome = core.op(Op::Expiry { timerfd: alarm.clone(), buf }).await;
+        let Op::Expiry { buf: back, .. } = outcome.op else { return };
         if outcome.error == Some(libc::ECANCELED) {
             return;
         }

@@ -88,8 +88,8 @@ pub(crate) enum Op {
     Send { socket: Handle, buf: Buf, span: Range<usize>, more: bool },
     /// Sends all of `span` of `buf` without copying it; the last completion is the notification.
     SendZc { socket: Handle, buf: Buf, span: Range<usize> },
-    /// Reads the eight bytes of a core's wake-up eventfd.
-    Wake { eventfd: Handle, buf: Box<u64> },
+    /// Reads the eight bytes of a timerfd once it has expired.
+    Expiry { timerfd: Handle, buf: Box<u64> },
     /// What is left of an op whose buffers a test freed too early on purpose.
     #[cfg(any(test, feature = "testing"))]
     FreedEarly,
@@ -149,7 +149,7 @@ impl Op {
             Op::Recv { .. } => "recv",
             Op::Send { .. } => "send",
             Op::SendZc { .. } => "send (zero-copy)",
-            Op::Wake { .. } => "wake",
+            Op::Expiry { .. } => "timerfd",
             #[cfg(any(test, feature = "testing"))]
             Op::FreedEarly => "freed early",
         }

@@ -560,7 +560,7 @@ fn plan_of(op: &Op, limits: &OpLimits) -> Plan {
         | Op::Statx { .. }
         | Op::Allocate { .. }
         | Op::Accept { .. }
-        | Op::Wake { .. } => (Kind::Send, 0, 1, 0),
+        | Op::Expiry { .. } => (Kind::Send, 0, 1, 0),
         // The rest is asked once: a second fsync may succeed over lost pages, and a second rename
         // or unlink fails because of the first one's success.
         _ => {

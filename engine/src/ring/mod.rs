@@ -74,8 +74,8 @@ pub(crate) trait Driver {
     /// somebody wait outside.
     fn is_settled(&mut self) -> bool;
 
-    /// The handle that other threads signal to wake this core from a wait; `None` where nothing
-    /// ever sleeps.
+    /// The eventfd that other threads signal to wake this core from a wait; `None` where nothing ever
+    /// sleeps.
     fn wake_handle(&self) -> Option<Handle>;
 
     /// Calls of `io_uring_enter(2)` or `epoll_wait(2)`, and submissions, so far.
@@ -110,4 +110,6 @@ pub(crate) struct DriverCounts {
     pub(crate) enters: u64,
     pub(crate) submissions: u64,
     pub(crate) overflows: u64,
+    /// Times that another thread ended a wait.
+    pub(crate) wakes: u64,
 }

@@ -18,10 +18,17 @@ use crate::error::Error;
 use crate::op::{Completion, Descriptor, Handle, Notification, Op, Span, UserData};
 use crate::park::Rouse;
 
+/// The completions of the submission that waits for the eventfd; no op has it.
+const WAKE: UserData = UserData(u64::MAX - 1);
+
 /// A ring and what it was granted.
 pub(crate) struct UringDriver {
     ring: IoUring,
     eventfd: Handle,
+    /// No submission waits for it: none yet, or the last has ended.
+    listen_again: bool,
+    /// Why none can.
+    deaf: Option<i32>,
     registered: bool,
     truncate: bool,
     send_zero_copy: bool,
@@ -76,6 +83,8 @@ impl UringDriver {
             gathering,
             enter_flags,
             eventfd,
+            listen_again: true,
+            deaf: None,
             registered,
             truncate,
             send_zero_copy,
@@ -110,6 +119,17 @@ impl UringDriver {
                 let user_data = UserData(entry.get_user_data());
                 return self.refuse(user_data, errno);
             }
+        }
+    }
+
+    /// Has each signal of the eventfd end a sleep. The eventfd is never read, which saves a system call
+    /// or a submission a signal: the kernel tells each anew, not that there is one.
+    fn listen(&mut self) {
+        if std::mem::take(&mut self.listen_again)
+            && let Ok(eventfd) = fd(&self.eventfd)
+        {
+            let entry = opcode::PollAdd::new(eventfd, libc::POLLIN as u32).multi(true).build();
+            self.push(&entry.user_data(WAKE.0));
         }
     }
 
@@ -178,6 +198,7 @@ impl Driver for UringDriver {
             super::system::clear_eventfd(announced);
         }
         self.files.clear_returned(&self.ring.submitter());
+        self.listen();
         let result = match wait {
             Wait::UntilCompletion(limit) if self.refused.is_empty() => self.enter_ring(1, limit),
             _ => {
@@ -187,8 +208,9 @@ impl Driver for UringDriver {
                 if idle { Ok(()) } else { self.enter_ring(0, None) }
             }
         };
-        match result {
-            Err(errno) if !is_transient(errno) => Err(errno),
+        match (result, self.deaf) {
+            (Err(errno), _) if !is_transient(errno) => Err(errno),
+            (_, Some(errno)) => Err(errno),
             _ => Ok(()),
         }
     }
@@ -198,7 +220,18 @@ impl Driver for UringDriver {
         self.counts.overflows = u64::from(queue.overflow());
         into.append(&mut self.refused);
         let room = into.capacity().saturating_sub(into.len()).max(1);
-        into.extend(queue.by_ref().take(room).map(|entry| completion_of(&entry)));
+        for entry in queue.by_ref().take(room) {
+            if entry.user_data() != WAKE.0 {
+                into.push(completion_of(&entry));
+                continue;
+            }
+            // It ends by itself where the completion queue is full.
+            self.listen_again |= !cqueue::more(entry.flags());
+            match entry.result() {
+                errno if errno < 0 => self.deaf = Some(-errno),
+                _ => self.counts.wakes += 1,
+            }
+        }
     }
 
     fn adopt(&mut self, descriptor: i32, direct_align: u32) -> Handle {
@@ -227,7 +260,7 @@ impl Driver for UringDriver {
         // The kernel works off so much at a time, and signals nothing for the rest (Linux 6.13).
         let quiet = queue.is_empty() && !queue.taskrun() && !queue.cq_overflow();
         drop(queue);
-        quiet && self.refused.is_empty() && self.ring.completion().is_empty()
+        quiet && !self.listen_again && self.refused.is_empty() && self.ring.completion().is_empty()
     }
 
     fn wake_handle(&self) -> Option<Handle> {
@@ -411,9 +444,9 @@ fn build_entry(
                 .zc_flags(REPORT_USAGE)
                 .build()
         }
-        Op::Wake { eventfd, buf } => {
+        Op::Expiry { timerfd, buf } => {
             let ptr = (&raw mut **buf).cast::<u8>();
-            opcode::Read::new(fd(eventfd)?, ptr, size_of::<u64>() as u32).build()
+            opcode::Read::new(fd(timerfd)?, ptr, size_of::<u64>() as u32).build()
         }
         #[cfg(any(test, feature = "testing"))]
         Op::FreedEarly => return Err(libc::EINVAL),

@@ -72,9 +72,7 @@ async fn one_slot_for_a_busy_task_and_another(core: Core, place: Place) {
 /// Leaves `left` slots.
 async fn take_slots(core: &Core, place: &Place, left: u16) -> Vec<LocalTask<()>> {
     let listener = Rc::new(place.listen());
-    // One slot belongs to the core itself where it listens for other threads.
-    let taken = if place.world.is_some() { SLOTS } else { SLOTS - 1 };
-    let accepts = (0..taken - left).map(|_| {
+    let accepts = (0..SLOTS - left).map(|_| {
         let (core, listener) = (core.clone(), Rc::clone(&listener));
         core.clone().spawn(async move { drop(listener.accept(&core).await) }).expect("room")
     });

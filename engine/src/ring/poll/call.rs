@@ -104,8 +104,8 @@ pub(super) enum Call {
         memory: Memory,
         flags: c_int,
     },
-    Wake {
-        eventfd: RawFd,
+    Expiry {
+        timerfd: RawFd,
         value: *mut u64,
     },
 }
@@ -217,8 +217,8 @@ impl Call {
             },
             // Its notification comes by the error queue, which this driver does not read.
             Op::SendZc { .. } => return Err(libc::EOPNOTSUPP),
-            Op::Wake { eventfd, buf } => {
-                Call::Wake { eventfd: fd(eventfd)?, value: &raw mut **buf }
+            Op::Expiry { timerfd, buf } => {
+                Call::Expiry { timerfd: fd(timerfd)?, value: &raw mut **buf }
             }
             #[cfg(any(test, feature = "testing"))]
             Op::FreedEarly => return Err(libc::EINVAL),
@@ -230,7 +230,7 @@ impl Call {
         match *self {
             Call::Socket { .. } => Waits::Never,
             Call::Accept { listener: fd } => Waits::ForReady(fd, In),
-            Call::Receive { socket: fd, .. } | Call::Wake { eventfd: fd, .. } => {
+            Call::Receive { socket: fd, .. } | Call::Expiry { timerfd: fd, .. } => {
                 Waits::ForReady(fd, In)
             }
             Call::Connect { socket: fd, .. } | Call::Send { socket: fd, .. } => {
@@ -330,8 +330,8 @@ impl Call {
                     let from: *const c_void = memory.ptr.cast();
                     libc::send(socket, from, memory.len, dont_wait | flags) as i64
                 }
-                Call::Wake { eventfd, value } => {
-                    libc::read(eventfd, value.cast(), size_of::<u64>()) as i64
+                Call::Expiry { timerfd, value } => {
+                    libc::read(timerfd, value.cast(), size_of::<u64>()) as i64
                 }
             }
         }

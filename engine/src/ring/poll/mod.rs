@@ -52,8 +52,10 @@ impl PollDriver {
         let readiness = Readiness::new(limits.ops_in_flight_max.into()).map_err(failed)?;
         let finished = nonblocking_eventfd().map_err(failed)?;
         let wake = nonblocking_eventfd().map_err(failed)?;
-        let descriptor = finished.raw_fd().expect("an eventfd of this process");
-        readiness.watch(descriptor).map_err(failed)?;
+        for own in [&finished, &wake] {
+            let descriptor = own.raw_fd().expect("an eventfd of this process");
+            readiness.watch(descriptor).map_err(failed)?;
+        }
         let openat2 = probe_openat2();
         let driver = PollDriver {
             readiness,
@@ -128,15 +130,18 @@ impl Driver for PollDriver {
         };
         self.counts.enters += 1;
         let ended = &mut self.ended;
-        let (finished, finished_fd) = (&self.finished, self.finished.raw_fd());
+        let (finished, wake, wakes) = (&self.finished, &self.wake, &mut self.counts.wakes);
         self.readiness.wait(
             limit,
             |user_data, result| {
                 ended.push(Completion { user_data, result, more: false, notification: None });
             },
             |fd| {
-                if Some(fd) == finished_fd {
+                if Some(fd) == finished.raw_fd() {
                     clear_eventfd(finished);
+                } else if Some(fd) == wake.raw_fd() {
+                    *wakes += 1;
+                    clear_eventfd(wake);
                 }
             },
         )

@@ -227,7 +227,7 @@ impl Request {
                 zero_copy: true,
             },
             // Nothing ever sleeps here, so there is no eventfd to wait for.
-            Op::Wake { .. } => return Err(libc::EBADF),
+            Op::Expiry { .. } => return Err(libc::EBADF),
             Op::FreedEarly => return Err(libc::EFAULT),
         })
     }
