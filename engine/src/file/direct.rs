@@ -23,21 +23,46 @@ pub(super) async fn read(
     span: Range<usize>,
     offset: u64,
 ) -> BufResult<usize> {
+    let wanted = span.len();
+    match straight_read(file, &buf, &span, offset) {
+        Some(_) if wanted == 0 => (Ok(0), buf),
+        Some(whole) => {
+            let (result, buf) = submit_read(core, file, buf, whole, offset).await;
+            (result.map(|read| read.min(wanted)), buf)
+        }
+        // On the heap, or the future of every read would be as large.
+        None => Box::pin(read_in_pieces(core, file, buf, span, offset)).await,
+    }
+}
+
+/// What to read in place of `span`; `None` where the file does not take it in one piece.
+fn straight_read(file: &File, buf: &Buf, span: &Range<usize>, offset: u64) -> Option<Range<usize>> {
     let Direct::Yes { memory_align, offset_align } = file.direct else {
-        return submit_read(core, file, buf, span, offset).await;
+        return Some(span.clone());
+    };
+    let whole = span.start..span.start + span.len().next_multiple_of(offset_align as usize);
+    let taken = is_aligned(buf, span.start, memory_align)
+        && offset.is_multiple_of(offset_align.into())
+        && whole.end <= buf.capacity();
+    taken.then_some(whole)
+}
+
+async fn read_in_pieces(
+    core: &Core,
+    file: &File,
+    buf: Buf,
+    span: Range<usize>,
+    offset: u64,
+) -> BufResult<usize> {
+    let Direct::Yes { memory_align, offset_align } = file.direct else {
+        unreachable!("a buffered file takes any span");
     };
     let align = offset_align as usize;
-    if !is_aligned(&buf, span.start, memory_align) || !offset.is_multiple_of(align as u64) {
+    let straight = span.len() / align * align;
+    let aligned = is_aligned(&buf, span.start, memory_align);
+    if !aligned || !offset.is_multiple_of(align as u64) || straight == 0 {
         return bounce_read(core, file, buf, span, offset, align).await;
     }
-    let whole = span.len().next_multiple_of(align);
-    if span.start + whole <= buf.capacity() {
-        let wanted = span.len();
-        let (result, buf) =
-            submit_read(core, file, buf, span.start..span.start + whole, offset).await;
-        return (result.map(|read| read.min(wanted)), buf);
-    }
-    let straight = span.len() / align * align;
     let middle = span.start + straight;
     let (result, buf) = submit_read(core, file, buf, span.start..middle, offset).await;
     match result {
@@ -57,32 +82,62 @@ pub(super) async fn write(
     span: Range<usize>,
     offset: u64,
 ) -> BufResult<usize> {
+    let wanted = span.len();
+    match straight_write(file, &mut buf, &span, offset) {
+        Err(error) => (Err(error), buf),
+        Ok(Some(_)) if wanted == 0 => (Ok(0), buf),
+        Ok(Some(whole)) => {
+            let (result, buf) = submit_write(core, file, buf, whole, offset).await;
+            (result.map(|written| written.min(wanted)), buf)
+        }
+        Ok(None) => Box::pin(write_in_pieces(core, file, buf, span, offset)).await,
+    }
+}
+
+/// What to write in place of `span`, which is padded with zeros to the next block where there is
+/// room; `None` where the file does not take it in one piece.
+fn straight_write(
+    file: &File,
+    buf: &mut Buf,
+    span: &Range<usize>,
+    offset: u64,
+) -> Result<Option<Range<usize>>> {
     let Direct::Yes { memory_align, offset_align } = file.direct else {
-        return submit_write(core, file, buf, span, offset).await;
+        return Ok(Some(span.clone()));
     };
     let align = offset_align as usize;
     if !offset.is_multiple_of(align as u64) {
-        let text = format!(
+        return Err(Error::InvalidInput(format!(
             "a direct write to {} at {offset} must be aligned to {align} bytes",
             file.path.display()
-        );
-        return (Err(Error::InvalidInput(text)), buf);
+        )));
     }
-    if !is_aligned(&buf, span.start, memory_align) {
+    if !is_aligned(buf, span.start, memory_align) {
+        return Ok(None);
+    }
+    let padded = span.start + span.len().next_multiple_of(align);
+    let room = matches!(&*buf, Buf::Lease(lease) if padded <= lease.capacity());
+    if let Some(memory) = buf.as_mut_slice().filter(|_| room) {
+        memory[span.end..padded].fill(0);
+    }
+    Ok((room || padded == span.end).then_some(span.start..padded))
+}
+
+async fn write_in_pieces(
+    core: &Core,
+    file: &File,
+    buf: Buf,
+    span: Range<usize>,
+    offset: u64,
+) -> BufResult<usize> {
+    let Direct::Yes { memory_align, offset_align } = file.direct else {
+        unreachable!("a buffered file takes any span");
+    };
+    let align = offset_align as usize;
+    let straight = span.len() / align * align;
+    if !is_aligned(&buf, span.start, memory_align) || straight == 0 {
         return bounce_write(core, file, buf, span, offset, align).await;
     }
-    let whole = span.len().next_multiple_of(align);
-    let padded = span.start + whole;
-    let room = matches!(&buf, Buf::Lease(lease) if padded <= lease.capacity());
-    if whole == span.len() || room {
-        if let Some(memory) = buf.as_mut_slice().filter(|_| room) {
-            memory[span.end..padded].fill(0);
-        }
-        let wanted = span.len();
-        let (result, buf) = submit_write(core, file, buf, span.start..padded, offset).await;
-        return (result.map(|written| written.min(wanted)), buf);
-    }
-    let straight = span.len() / align * align;
     let middle = span.start + straight;
     let (result, buf) = submit_write(core, file, buf, span.start..middle, offset).await;
     match result {
@@ -95,30 +150,24 @@ pub(super) async fn write(
     }
 }
 
-async fn submit_read(
+fn submit_read(
     core: &Core,
     file: &File,
     buf: Buf,
     span: Range<usize>,
     offset: u64,
-) -> BufResult<usize> {
-    if span.is_empty() {
-        return (Ok(0), buf);
-    }
-    submit(core, file, Op::Read { file: file.handle.clone(), buf, span, offset }, offset).await
+) -> impl Future<Output = BufResult<usize>> {
+    submit(core, file, Op::Read { file: file.handle.clone(), buf, span, offset }, offset)
 }
 
-async fn submit_write(
+fn submit_write(
     core: &Core,
     file: &File,
     buf: Buf,
     span: Range<usize>,
     offset: u64,
-) -> BufResult<usize> {
-    if span.is_empty() {
-        return (Ok(0), buf);
-    }
-    submit(core, file, Op::Write { file: file.handle.clone(), buf, span, offset }, offset).await
+) -> impl Future<Output = BufResult<usize>> {
+    submit(core, file, Op::Write { file: file.handle.clone(), buf, span, offset }, offset)
 }
 
 async fn submit(core: &Core, file: &File, op: Op, offset: u64) -> BufResult<usize> {
@@ -127,14 +176,16 @@ async fn submit(core: &Core, file: &File, op: Op, offset: u64) -> BufResult<usiz
     let refused = outcome.error.filter(|errno| uncached && hint::refuses_uncached(*errno));
     if let Some(errno) = refused {
         file.handle.set_uncached(false);
-        outcome = core.op(outcome.op).await;
+        outcome = Box::pin(core.op(outcome.op)).await;
         // Either may be refused for another reason, and then both are.
         match outcome.error == Some(errno) {
             true => file.handle.set_uncached(true),
             false => hint::note_uncached_refused(core, file),
         }
     }
-    hint::drop_cached(core, file, offset, outcome.transferred).await;
+    if hint::leaves_cached(file) {
+        Box::pin(hint::drop_cached(core, file, offset, outcome.transferred)).await;
+    }
     let result = match outcome.error {
         None => Ok(outcome.transferred),
         Some(errno) => Err(match os_error(name, &file.path, errno) {

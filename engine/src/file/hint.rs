@@ -70,9 +70,15 @@ pub(super) fn note_uncached_refused(core: &Core, file: &File) {
     metrics::add(&core.counters().uncached_refused, 1);
 }
 
-/// Drops what a transfer has left in the page cache, where the kernel could not do without it.
+/// Whether a transfer leaves in the page cache what is to be dropped from it: the kernel could not do
+/// without it.
+pub(super) fn leaves_cached(file: &File) -> bool {
+    file.hint == AccessHint::DontNeed && !file.handle.is_uncached()
+}
+
+/// Drops what a transfer has left in the page cache.
 pub(super) async fn drop_cached(core: &Core, file: &File, offset: u64, bytes: usize) {
-    if file.hint == AccessHint::DontNeed && !file.handle.is_uncached() && bytes > 0 {
+    if bytes > 0 {
         advise(core, &file.handle, offset, bytes as u64, libc::POSIX_FADV_DONTNEED).await;
     }
 }

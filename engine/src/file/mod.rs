@@ -115,14 +115,14 @@ impl File {
     ///
     /// # Errors
     /// The errno with path and offset, or no memory for a bounce buffer.
-    pub async fn read_at(
+    pub fn read_at(
         &self,
         core: &Core,
         buf: impl Into<Buf>,
         span: Range<usize>,
         offset: u64,
-    ) -> BufResult<usize> {
-        direct::read(core, self, buf.into(), span, offset).await
+    ) -> impl Future<Output = BufResult<usize>> {
+        direct::read(core, self, buf.into(), span, offset)
     }
 
     /// Writes all of `span` of `buf` at `offset`.
@@ -132,14 +132,14 @@ impl File {
     ///
     /// # Errors
     /// The errno with path and offset; nothing is known of the bytes after it.
-    pub async fn write_at(
+    pub fn write_at(
         &self,
         core: &Core,
         buf: impl Into<Buf>,
         span: Range<usize>,
         offset: u64,
-    ) -> BufResult<usize> {
-        direct::write(core, self, buf.into(), span, offset).await
+    ) -> impl Future<Output = BufResult<usize>> {
+        direct::write(core, self, buf.into(), span, offset)
     }
 
     /// Makes contents and metadata durable. A failure is never retried as a success: the kernel may
