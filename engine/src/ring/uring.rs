@@ -21,6 +21,9 @@ use crate::park::Rouse;
 /// The completions of the submission that waits for the eventfd; no op has it.
 const WAKE: UserData = UserData(u64::MAX - 1);
 
+/// So many bytes of file transfers are not kept from the kernel while the tasks of a turn still run.
+const STAGED_BYTES_MAX: usize = 4 << 20;
+
 /// A ring and what it was granted.
 pub(crate) struct UringDriver {
     ring: IoUring,
@@ -34,6 +37,8 @@ pub(crate) struct UringDriver {
     send_zero_copy: bool,
     files: InstalledFiles,
     submit_batch: usize,
+    /// Of files, in submissions that are staged.
+    staged_bytes: usize,
     gathering: Gathering,
     enter_flags: EnterFlags,
     counts: DriverCounts,
@@ -80,6 +85,7 @@ impl UringDriver {
             ring,
             files,
             submit_batch: limits.submit_batch.max(1) as usize,
+            staged_bytes: 0,
             gathering,
             enter_flags,
             eventfd,
@@ -105,7 +111,7 @@ impl UringDriver {
             let pushed = unsafe { queue.push(entry) }.is_ok();
             let staged = queue.len();
             drop(queue);
-            if pushed && staged < self.submit_batch {
+            if pushed && staged < self.submit_batch && self.staged_bytes < STAGED_BYTES_MAX {
                 return;
             }
             let submitted = self.enter_ring(0, None);
@@ -153,6 +159,7 @@ impl UringDriver {
             (want, extended) = (self.gathering.completions, true);
         }
         flags.set(EnterFlags::EXT_ARG, extended);
+        self.staged_bytes = 0;
         self.counts.enters += 1;
         // SAFETY: `args` is the kernel's `io_uring_getevents_arg`, as the flag says, and what it
         // points to outlives the call; what the entries point to is owned by their ops (OWN-1).
@@ -176,6 +183,7 @@ impl Driver for UringDriver {
     fn submit(&mut self, user_data: UserData, op: &mut Op, span: Span) {
         let installed = match op {
             Op::Read { file, .. } | Op::Write { file, .. } => {
+                self.staged_bytes += span.len;
                 self.files.slot(&self.ring.submitter(), file)
             }
             _ => None,
