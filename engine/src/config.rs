@@ -98,6 +98,10 @@ pub struct RingLimits {
     /// ordinary descriptor. Rounded up to a power of two; 0 installs none. Default 64, which every
     /// usual limit on open files allows for.
     pub installed_files_max: u32,
+    /// Entries for registered memory of the caller, each of at most 1 GiB, for all registrations
+    /// together; what needs more is used unregistered. Default 1,024; with the arena's, one for each
+    /// GiB, there may be 16,384 (Linux 5.13).
+    pub caller_entries_max: u32,
 }
 
 /// Limits of files.
@@ -206,6 +210,7 @@ impl Default for RingLimits {
             min_wait: Duration::ZERO,
             min_wait_completions: 16,
             installed_files_max: 64,
+            caller_entries_max: 1024,
         }
     }
 }

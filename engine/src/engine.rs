@@ -12,7 +12,7 @@ use crate::cores::{
 };
 use crate::error::{Error, Result};
 use crate::metrics::{Metrics, MetricsSnapshot};
-use crate::pool::{self, Pool};
+use crate::pool::{self, PlaceMap, Pool, Registered, Registration, StableBuf};
 use crate::ring::{Capabilities, Carrier, FeatureState};
 use crate::sync::Mutex;
 use crate::sync::thread::{Builder, JoinHandle};
@@ -39,6 +39,7 @@ pub(crate) struct Shared {
     pub(crate) control: Control,
     capabilities: OnceLock<Capabilities>,
     registered: Vec<AtomicBool>,
+    caller_places: PlaceMap,
     next_core: AtomicUsize,
     fork_generation: u64,
 }
@@ -132,6 +133,37 @@ impl Engine {
         T: Send + 'static,
     {
         self.on_core(self.shared.next_core.fetch_add(1, Relaxed), start)
+    }
+
+    /// Has the kernel pin a buffer of the caller, so that file I/O and zero-copy sends on it cost less.
+    /// That takes the time of faulting its pages in; lend it to operations by a [`crate::RegionOwner`].
+    ///
+    /// Where pinning is refused, the buffer is used as it is: [`Registration::refused`] says why, and
+    /// [`MetricsSnapshot::fallbacks_unregistered_memory`] counts it (FALL-1).
+    ///
+    /// # Errors
+    /// [`Error::WouldDeadlock`] on a core, which must not block (CORE-1): use [`Core::blocking`];
+    /// [`Error::Forked`].
+    pub fn register_memory<B: StableBuf>(&self, mut buf: B) -> Result<Registered<B>> {
+        self.check_fork()?;
+        if on_a_core() {
+            return Err(Error::WouldDeadlock);
+        }
+        let (start, len) = (buf.stable_ptr().addr(), buf.stable_len());
+        let pinned = || match self.capabilities().driver {
+            "io_uring" => crate::ring::pin(start, len).map(Some),
+            "simulator" => Ok(None),
+            driver => Err(format!("the {driver} driver has no registered buffers")),
+        };
+        let granted =
+            if len == 0 { Err("there is nothing to register".to_owned()) } else { pinned() };
+        let granted = granted.and_then(|source| Ok((self.shared.caller_places.take(len)?, source)));
+        let registration = Registration::new((start, len), granted);
+        if let Some(why) = registration.refused() {
+            event!(INFO, "memory of {len} bytes is used unregistered: {why}");
+            self.shared.metrics.count_unregistered_memory();
+        }
+        Ok(Registered::new(buf, registration))
     }
 
     /// Stops the cores and waits until they have ended; later calls answer [`Error::Stopped`].
@@ -276,6 +308,7 @@ impl Shared {
             inboxes: (0..cores).map(|_| Arc::new(Inbox::new(tasks_max))).collect(),
             control: control(config.control.jobs_max),
             capabilities: OnceLock::new(),
+            caller_places: PlaceMap::new(config.ring.caller_entries_max),
             registered: (0..cores).map(|_| AtomicBool::new(false)).collect(),
             next_core: AtomicUsize::new(0),
             fork_generation: pool::fork::generation(),

@@ -71,8 +71,8 @@ pub use net::{
 };
 pub use pool::{
     ArenaBacking, Buf, Lease, LeaseFuture, Pool, PoolConfig, PoolError, PoolStats, Region,
-    RegionOwner, Returned, StableBuf, Ticket, TicketFuture, TicketRequest, borrow_all_blocking,
-    borrow_blocking,
+    RegionOwner, Registered, Registration, Returned, StableBuf, Ticket, TicketFuture,
+    TicketRequest, borrow_all_blocking, borrow_blocking,
 };
 pub use ring::{Capabilities, Feature, FeatureState};
 

@@ -85,6 +85,9 @@ counters! {
     /// Zero-copy sends that the kernel would not carry out, and that went on with a copy (FALL-1).
     /// What is refused from the start, and why, stands in [`crate::Capabilities`].
     fallbacks_copied_send,
+    /// Registrations of caller memory that were refused: it is used unregistered (FALL-1). Why, stands
+    /// in [`crate::Registration::refused`].
+    fallbacks_unregistered_memory,
     /// Requests for pool memory that had to wait in line.
     pool_waits,
     /// Task polls.
@@ -161,6 +164,12 @@ impl Metrics {
     ) {
         self.count_copy(reason, from.len());
         buf.copy_within(from, to);
+    }
+
+    /// Any thread registers memory.
+    pub(crate) fn count_unregistered_memory(&self) {
+        let counters = self.sets.last().expect("there is always the set of no core");
+        counters.fallbacks_unregistered_memory.fetch_add(1, Relaxed);
     }
 
     fn count_copy(&self, reason: CopyReason, bytes: usize) {

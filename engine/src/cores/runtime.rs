@@ -420,8 +420,13 @@ pub(super) fn count_outcome(core: &Inner, outcome: &Outcome) {
     add(&counters.short_transfers, outcome.shorts.into());
     match &outcome.op {
         Op::Read { buf, .. } | Op::Write { buf, .. } => {
-            let registered =
-                matches!(buf, Buf::Lease(_)) && core.shared.buffers_registered(core.index);
+            let registered = match buf {
+                Buf::Lease(_) => core.shared.buffers_registered(core.index),
+                Buf::Region(region) => {
+                    region.registration().is_some_and(|it| core.driver.borrow().holds(it))
+                }
+                Buf::Bytes(_) => false,
+            };
             let counter = if registered {
                 &counters.file_bytes_registered
             } else {

@@ -40,7 +40,9 @@ impl Simulation {
         let cores = (0..shared.config.cores)
             .map(|index| {
                 let clock = Clock::Sim { world: world.clone(), origin };
-                let driver = Box::new(world.driver(index));
+                let driver = Box::new(
+                    world.driver(index).with_caller_places(shared.config.ring.caller_entries_max),
+                );
                 let seed = world.random_u64();
                 let runtime = Runtime::new(index, Arc::clone(&shared), clock, driver, seed)?;
                 Ok(Stepped { runtime, ended: None })

@@ -5,7 +5,7 @@
 //! with one strictly first-come first-served line of tickets. A ticket grants all its blocks at
 //! once; a block becomes a [`Lease`], which is filled, shrunk, sent, or frozen into `Bytes` without
 //! a copy, and returns from whatever thread drops it. Memory that belongs to the caller comes in
-//! as a [`Region`]. Operations take either, or plain `Bytes`, as a [`Buf`].
+//! as a [`Region`], [`Registered`] or not. Operations take either, or plain `Bytes`, as a [`Buf`].
 //!
 //! What this room never does: it never allocates payload memory behind the arena (POOL-1), never
 //! holds a lock across a wait or while it wakes somebody (CORE-1), never copies payload (DATA-1),
@@ -25,6 +25,7 @@ mod line;
 #[cfg(any(test, feature = "testing"))]
 mod quarantine;
 mod region;
+mod registration;
 mod share;
 mod ticket;
 
@@ -41,4 +42,6 @@ pub use lease::Lease;
 #[cfg(any(test, feature = "testing"))]
 pub use quarantine::QuarantineHit;
 pub use region::{Region, RegionOwner, Returned, StableBuf, borrow_all_blocking, borrow_blocking};
+pub(crate) use registration::{ENTRY_BYTES, PlaceMap};
+pub use registration::{Registered, Registration};
 pub use ticket::{LeaseFuture, Ticket, TicketFuture, TicketRequest};

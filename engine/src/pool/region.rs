@@ -12,7 +12,7 @@ use std::task::{Context, Poll, Waker};
 
 use bytes::BytesMut;
 
-use super::Lease;
+use super::{Lease, Registration};
 
 use crate::park::block_until;
 
@@ -27,6 +27,10 @@ pub unsafe trait StableBuf: Send + 'static {
     fn stable_ptr(&mut self) -> *mut u8;
     /// Initialised bytes from there on.
     fn stable_len(&self) -> usize;
+    /// The registration that they lie in, if they do.
+    fn registration(&self) -> Option<Registration> {
+        None
+    }
 }
 
 // SAFETY: OWN-3. The elements lie on the heap, and the first `len` are initialised.
@@ -141,6 +145,18 @@ impl Region {
     pub(super) fn start(&mut self) -> *mut u8 {
         self.start.as_ptr()
     }
+
+    /// The registration that it lies in.
+    pub(crate) fn registration(&self) -> Option<&Registration> {
+        self.loan.registration.as_ref()
+    }
+
+    /// The registration, and the place in a table of what holds all of `len` bytes from `from` on.
+    pub(crate) fn place_of(&self, from: usize, len: usize) -> Option<(&Registration, u32)> {
+        let registration = self.registration()?;
+        let start = self.start.as_ptr().addr() + from;
+        Some((registration, registration.place_of(start, len)?))
+    }
 }
 
 impl Drop for Region {
@@ -165,7 +181,8 @@ pub struct RegionOwner<B> {
 impl<B: StableBuf> RegionOwner<B> {
     /// Lends all of `buf`.
     pub fn new(buf: B) -> (Self, Region) {
-        let loan = Arc::new(Loan::new(buf));
+        let registration = buf.registration();
+        let mut loan = Arc::new(Loan::new(buf));
         // SAFETY: OWN-3. Nobody else has the loan yet. The address is asked for only now that the
         // buffer lies where it will stay: moving a `Box` would end the validity of pointers to it.
         let (start, len) = unsafe {
@@ -173,6 +190,9 @@ impl<B: StableBuf> RegionOwner<B> {
             (buf.stable_ptr(), buf.stable_len())
         };
         let start = NonNull::new(start).expect("a buffer has an address");
+        let covered = |it: &Registration| it.covers(start.as_ptr().addr(), len);
+        Arc::get_mut(&mut loan).expect("nobody else has it").registration =
+            registration.filter(covered);
         let region = Region { start, len, loan: Arc::clone(&loan) as Arc<Loan<dyn Send>> };
         (Self { loan }, region)
     }
@@ -276,6 +296,8 @@ struct Loan<B: ?Sized> {
     waiter: Mutex<Option<Waker>>,
     /// Whether the owner has taken the buffer out.
     taken: AtomicBool,
+    /// What the buffer lies in, registered until the loan ends.
+    registration: Option<Registration>,
     buf: UnsafeCell<ManuallyDrop<B>>,
 }
 
@@ -289,6 +311,7 @@ impl<B> Loan<B> {
             pieces: AtomicUsize::new(1),
             waiter: Mutex::new(None),
             taken: AtomicBool::new(false),
+            registration: None,
             buf: UnsafeCell::new(ManuallyDrop::new(buf)),
         }
     }
@@ -327,6 +350,8 @@ impl<B: ?Sized> Loan<B> {
 
 impl<B: ?Sized> Drop for Loan<B> {
     fn drop(&mut self) {
+        // Whoever has the buffer back finds it registered no longer.
+        self.registration = None;
         if !*self.taken.get_mut() {
             // SAFETY: OWN-3. Nobody has the loan any more, and the buffer was not taken out.
             unsafe { ManuallyDrop::drop(self.buf.get_mut()) };

@@ -16,13 +16,18 @@ use crate::pool::Pool;
 pub(crate) struct ArenaRing {
     state: Result<IoUring, String>,
     /// Keeps the arena mapped for as long as the kernel may pin it.
-    _pool: Pool,
+    pool: Pool,
 }
 
 impl ArenaRing {
     /// Registers the arena; a refusal is kept and the engine goes on without (FALL-1).
     pub(crate) fn register(pool: &Pool) -> ArenaRing {
-        ArenaRing { state: register(pool), _pool: pool.clone() }
+        ArenaRing { state: register(pool), pool: pool.clone() }
+    }
+
+    /// How many entries a table of the arena has.
+    pub(crate) fn slabs(&self) -> u32 {
+        self.pool.arena().registration().len() as u32
     }
 
     /// The descriptor to clone from.

@@ -6,6 +6,7 @@
 //! same for every driver. This room and [`crate::op`] and [`crate::pool`] are where `unsafe` lives.
 
 mod arena_ring;
+mod caller_memory;
 mod carrier;
 mod installed;
 mod operands;
@@ -20,6 +21,7 @@ mod uring;
 use std::time::Duration;
 
 use arena_ring::ArenaRing;
+pub(crate) use caller_memory::pin;
 pub(crate) use carrier::Carrier;
 pub(crate) use installed::Installation;
 pub use probe::{Capabilities, Feature, FeatureState};
@@ -29,6 +31,7 @@ pub(crate) use system::{
 };
 
 use crate::op::{Completion, Handle, Op, Span, UserData};
+use crate::pool::Registration;
 
 /// How long [`Driver::enter`] may sleep.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -80,6 +83,11 @@ pub(crate) trait Driver {
 
     /// Calls of `io_uring_enter(2)` or `epoll_wait(2)`, and submissions, so far.
     fn counts(&self) -> DriverCounts;
+
+    /// Whether operations on that memory of the caller use it as a registered buffer.
+    fn holds(&self, _registration: &Registration) -> bool {
+        false
+    }
 
     /// Whether an opcode that came late to the kernel is there.
     fn supports(&self, opcode: LateOpcode) -> bool;

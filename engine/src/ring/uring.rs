@@ -8,6 +8,7 @@ use io_uring::types::{CancelBuilder, Fd, FsyncFlags, SubmitArgs, Timespec};
 use io_uring::{EnterFlags, IoUring, cqueue, opcode, squeue};
 
 use super::arena_ring::ArenaRing;
+use super::caller_memory::{CallerMemory, RingTable};
 use super::installed::InstalledFiles;
 use super::operands::{self, read_by_kernel, transfer_flags, written_by_kernel};
 use super::probe::{BUFFERS_REGISTERED, Capabilities};
@@ -17,6 +18,7 @@ use crate::config::RingLimits;
 use crate::error::Error;
 use crate::op::{Completion, Descriptor, Handle, Notification, Op, Span, UserData};
 use crate::park::Rouse;
+use crate::pool::{RawSpan, Registration};
 
 /// The completions of the submission that waits for the eventfd; no op has it.
 const WAKE: UserData = UserData(u64::MAX - 1);
@@ -36,6 +38,9 @@ pub(crate) struct UringDriver {
     truncate: bool,
     send_zero_copy: bool,
     files: InstalledFiles,
+    caller_memory: CallerMemory,
+    /// Of the arena, which come first in the table.
+    slabs: u32,
     submit_batch: usize,
     /// Of files, in submissions that are staged.
     staged_bytes: usize,
@@ -76,14 +81,19 @@ impl UringDriver {
         capabilities.note("ftruncate in the ring", if truncate { Ok(()) } else { lacking() });
         let eventfd = super::system::eventfd()
             .map_err(|errno| crate::OsError::new("eventfd", "wake-up of a core", errno))?;
+        let rouse: Arc<dyn Fn() + Send + Sync> = rouse.into();
+        let caller_memory = CallerMemory::new(limits.caller_entries_max, Arc::clone(&rouse));
+        let rouse_files = Box::new(move || rouse());
         let (files, installed) =
-            InstalledFiles::new(&ring.submitter(), limits.installed_files_max, rouse);
+            InstalledFiles::new(&ring.submitter(), limits.installed_files_max, rouse_files);
         capabilities.note("installed files", installed);
         let enter_flags = enter_flags(&ring, &mut capabilities);
         let gathering = Gathering::new(&ring, limits, &mut capabilities);
         let driver = UringDriver {
             ring,
             files,
+            caller_memory,
+            slabs: arena_ring.slabs(),
             submit_batch: limits.submit_batch.max(1) as usize,
             staged_bytes: 0,
             gathering,
@@ -188,7 +198,10 @@ impl Driver for UringDriver {
             }
             _ => None,
         };
-        match build_entry(op, span, self.registered, installed) {
+        let mut table = RingTable { submitter: self.ring.submitter(), slabs: self.slabs };
+        let place = self.caller_memory.place(op, span, &mut table);
+        let buffers = Buffers { slabs: self.registered, caller: place.map(|at| self.slabs + at) };
+        match build_entry(op, span, buffers, installed) {
             Ok(entry) => self.push(&entry.user_data(user_data.0)),
             Err(errno) => self.refuse(user_data, errno),
         }
@@ -206,6 +219,8 @@ impl Driver for UringDriver {
             super::system::clear_eventfd(announced);
         }
         self.files.clear_returned(&self.ring.submitter());
+        let mut table = RingTable { submitter: self.ring.submitter(), slabs: self.slabs };
+        self.caller_memory.clear_returned(&mut table);
         self.listen();
         let result = match wait {
             Wait::UntilCompletion(limit) if self.refused.is_empty() => self.enter_ring(1, limit),
@@ -279,6 +294,10 @@ impl Driver for UringDriver {
         self.counts
     }
 
+    fn holds(&self, registration: &Registration) -> bool {
+        self.caller_memory.holds(registration)
+    }
+
     fn supports(&self, opcode: LateOpcode) -> bool {
         match opcode {
             LateOpcode::Truncate => self.truncate,
@@ -331,11 +350,27 @@ fn target(file: &Handle, installed: Option<u32>) -> Result<(Fd, squeue::Flags), 
     }
 }
 
+/// What of the ring's table a submission may name.
+#[derive(Clone, Copy)]
+struct Buffers {
+    /// Whether the arena is there.
+    slabs: bool,
+    /// The index of the caller's memory.
+    caller: Option<u32>,
+}
+
+impl Buffers {
+    fn index_of(self, raw: &RawSpan) -> Option<u16> {
+        let caller = self.caller.and_then(|index| u16::try_from(index).ok());
+        caller.or(raw.registered.filter(|_| self.slabs))
+    }
+}
+
 /// The entry of one submission, or the errno that the kernel would answer.
 fn build_entry(
     op: &mut Op,
     span: Span,
-    registered: bool,
+    buffers: Buffers,
     installed: Option<u32>,
 ) -> Result<squeue::Entry, i32> {
     Ok(match op {
@@ -359,7 +394,7 @@ fn build_entry(
             let raw = written_by_kernel(buf, whole.start, span)?;
             let (offset, flags) = (*offset + span.start as u64, transfer_flags(file));
             let (fd, target_flag) = target(file, installed)?;
-            let entry = match raw.registered.filter(|_| registered) {
+            let entry = match buffers.index_of(&raw) {
                 Some(index) => opcode::ReadFixed::new(fd, raw.ptr, raw.len as u32, index)
                     .offset(offset)
                     .rw_flags(flags)
@@ -375,7 +410,7 @@ fn build_entry(
             let raw = read_by_kernel(buf, whole.start, span)?;
             let (offset, flags) = (*offset + span.start as u64, transfer_flags(file));
             let (fd, target_flag) = target(file, installed)?;
-            let entry = match raw.registered.filter(|_| registered) {
+            let entry = match buffers.index_of(&raw) {
                 Some(index) => opcode::WriteFixed::new(fd, raw.ptr, raw.len as u32, index)
                     .offset(offset)
                     .rw_flags(flags)
@@ -447,7 +482,7 @@ fn build_entry(
             const REPORT_USAGE: u16 = 1 << 3;
             let raw = read_by_kernel(buf, whole.start, span)?;
             opcode::SendZc::new(fd(socket)?, raw.ptr, raw.len as u32)
-                .buf_index(raw.registered.filter(|_| registered))
+                .buf_index(buffers.index_of(&raw))
                 .flags(libc::MSG_NOSIGNAL | libc::MSG_WAITALL)
                 .zc_flags(REPORT_USAGE)
                 .build()

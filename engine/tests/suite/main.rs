@@ -14,6 +14,7 @@ mod installed;
 mod line;
 mod net;
 mod refused;
+mod registered;
 mod sockets;
 mod stall;
 mod stopping;

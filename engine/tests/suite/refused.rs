@@ -99,6 +99,11 @@ fn ordinary_user() {
     let FeatureState::Refused(why) = &arena.expect("noted").state else { panic!("granted") };
     assert!(why.contains("33554432") && why.contains("8388608"), "need and limit: {why}");
     assert!(why.contains("ulimit -l"), "a way out: {why}");
+    let large = engine.register_memory(vec![0u8; 32 << 20]).expect("from outside");
+    let why = large.registration().refused().expect("beyond the limit");
+    assert!(why.contains("33554432") && why.contains("8388608"), "need and limit: {why}");
+    assert!(why.contains("ulimit -l"), "a way out: {why}");
+    assert_eq!(engine.metrics().fallbacks_unregistered_memory, 1);
     let dir = tempfile::tempdir().expect("a directory");
     let path = dir.path().join("file");
     let task = engine.on_core(0, move |core| async move {

@@ -1,24 +1,35 @@
 //! The driver: what one core sees of a world.
 
+use std::collections::HashMap;
+use std::ops::Range;
+use std::sync::Arc;
+
 use super::World;
 use super::config::ns;
 use super::descriptor::SimDescriptor;
 use super::request::Request;
 use super::state::{OperationId, QueueId};
 use crate::op::{Completion, Descriptor, Handle, Op, Span, UserData};
+use crate::pool::Registration;
+use crate::ring::caller_memory::{CallerMemory, CallerTable, memory_of};
 use crate::ring::{Driver, DriverCounts, LateOpcode, Outside, Wait};
 
 /// One core's queues in a world.
 ///
 /// Dropping it ends nothing: operations in flight go on to touch their memory (OWN-2).
-#[derive(Debug)]
 pub(crate) struct SimDriver {
     world: World,
     queue: QueueId,
     submitted: Vec<Submitted>,
     submission_entries: usize,
     counts: DriverCounts,
+    caller_memory: CallerMemory,
+    caller_table: SimTable,
 }
+
+/// The addresses that a place of the simulated kernel's table holds.
+#[derive(Default)]
+struct SimTable(HashMap<u32, Range<usize>>);
 
 /// Queued until the next `enter`.
 #[derive(Debug)]
@@ -35,7 +46,26 @@ impl SimDriver {
             submitted: Vec::with_capacity(state.config.submission_entries),
             submission_entries: state.config.submission_entries,
             counts: DriverCounts::default(),
+            caller_memory: CallerMemory::new(0, Arc::new(|| {})),
+            caller_table: SimTable::default(),
             world: world.clone(),
+        }
+    }
+
+    /// Gives it a table for registered memory of the caller.
+    pub(crate) fn with_caller_places(mut self, places_max: u32) -> SimDriver {
+        self.caller_memory = CallerMemory::new(places_max, Arc::new(|| {}));
+        self
+    }
+
+    /// What a kernel answers with `EFAULT`: an operation whose memory its place does not hold.
+    fn check_registered(&mut self, op: &Op, span: Span) {
+        let place = self.caller_memory.place(op, span, &mut self.caller_table);
+        if let (Some(place), Some((region, from))) = (place, memory_of(op, span)) {
+            let start = region.as_slice().as_ptr().addr() + from;
+            let held = &self.caller_table.0[&place];
+            let inside = held.start <= start && start + span.len <= held.end;
+            assert!(inside, "OWN-1: an operation reaches memory of another registration");
         }
     }
 
@@ -60,6 +90,7 @@ impl SimDriver {
 
 impl Driver for SimDriver {
     fn submit(&mut self, user_data: UserData, op: &mut Op, span: Span) {
+        self.check_registered(op, span);
         let request = Request::of(op, span);
         let id = self.world.lock().begin(self.queue, user_data, request);
         self.push(Submitted::Operation(id));
@@ -71,6 +102,7 @@ impl Driver for SimDriver {
 
     fn enter(&mut self, wait: Wait) -> Result<(), i32> {
         self.counts.enters += 1;
+        self.caller_memory.clear_returned(&mut self.caller_table);
         self.flush();
         let mut state = self.world.lock();
         let reached_ns = state.now_ns + ns(state.config.enter_cost);
@@ -107,11 +139,28 @@ impl Driver for SimDriver {
         self.counts
     }
 
+    fn holds(&self, registration: &Registration) -> bool {
+        self.caller_memory.holds(registration)
+    }
+
     fn supports(&self, opcode: LateOpcode) -> bool {
         match opcode {
             LateOpcode::Truncate => true,
             LateOpcode::SendZeroCopy => self.world.lock().config.zero_copy_sends,
         }
+    }
+}
+
+impl CallerTable for SimTable {
+    fn fill(&mut self, registration: &Registration) -> bool {
+        let (start, len) = registration.memory();
+        let places = registration.places().unwrap_or(0..0);
+        self.0.extend(places.map(|place| (place, start..start + len)));
+        true
+    }
+
+    fn empty(&mut self, place: u32) {
+        self.0.remove(&place);
     }
 }
 
