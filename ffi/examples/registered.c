@@ -90,7 +90,7 @@ int main(int argc, char **argv) {
         good("queue", hyd_cq_create(engine, PIECES, &cq, &error), &error) &&
         good("register", hyd_mem_register(engine, memory, OBJECT_BYTES, &mem, &state, &error),
              &error)) {
-        printf("the kernel %s the memory\n", state == HYD_MEM_UNREGISTERED ? "does not pin" : "pins");
+        printf("the kernel %s the memory\n", state == HYD_MEM_REGISTERED ? "pins" : "does not pin");
         done = read_pieces(store, cq, mem, memory) && memcmp(memory, object, OBJECT_BYTES) == 0;
     }
     puts(done ? "the whole object is in its place" : "it is not");

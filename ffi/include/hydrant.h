@@ -135,6 +135,12 @@
 #define HYD_MEM_UNREGISTERED 0
 
 /**
+ * What hyd_mem_register() tells: the kernel has pinned the memory, and ranges of files are read into
+ * it as into buffers of the pool.
+ */
+#define HYD_MEM_REGISTERED 1
+
+/**
  * hyd_object_meta.modified_unix_ns where the store does not tell.
  */
 #define HYD_TIME_UNKNOWN INT64_MIN
@@ -948,9 +954,11 @@ hyd_status hyd_buf_retain(const struct hyd_buf *buf);
 hyd_status hyd_buf_release(struct hyd_buf *buf);
 
 /**
- * Makes memory of the caller known to an engine, for requests that name it. `state`, which may be
- * NULL, tells what became of it: HYD_MEM_UNREGISTERED always, in this version. The memory stays the
- * caller's and must stay mapped until it is unregistered.
+ * Makes memory of the caller known to an engine, for requests that name it, and has the kernel pin
+ * it, which takes the time of faulting its pages in. `state`, which may be NULL, tells what became of
+ * it: HYD_MEM_REGISTERED, or HYD_MEM_UNREGISTERED where the kernel refuses, as by the limit on locked
+ * memory (`ulimit -l`); the requests are the same. The memory stays the caller's and must stay mapped
+ * until it is unregistered.
  *
  * Errors: HYD_E_INVALID for NULL, for no bytes and for a length that no memory has.
  *
@@ -964,7 +972,8 @@ hyd_status hyd_mem_register(const struct hyd_engine *engine,
                             struct hyd_error **error);
 
 /**
- * Forgets memory; NULL is fine. The caller may unmap it then.
+ * Forgets memory; NULL is fine. The caller may unmap it then. The kernel lets go of the pages with
+ * the next turn of each core that used them.
  *
  * Errors: HYD_E_BUSY while requests use it: reap them first; HYD_E_HANDLE; HYD_E_FORKED.
  *

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use bytes::Bytes;
-use hydrant::engine::{Lease, StableBuf};
+use hydrant::engine::{Lease, Registration, StableBuf};
 
 use crate::args::Out;
 use crate::engine::{hyd_engine, use_engine};
@@ -203,6 +203,8 @@ pub fn take_given(buf: *mut hyd_buf) -> Result<Arc<Buf>, Failure> {
 pub struct Lent<T> {
     pub start: *mut u8,
     pub len: usize,
+    /// What it lies in, where the caller says so.
+    pub registration: Option<Registration>,
     /// What is told, by its drop, that the memory is free.
     pub _then: T,
 }
@@ -219,6 +221,10 @@ unsafe impl<T: Send + 'static> StableBuf for Lent<T> {
 
     fn stable_len(&self) -> usize {
         self.len
+    }
+
+    fn registration(&self) -> Option<Registration> {
+        self.registration.clone()
     }
 }
 

@@ -3,7 +3,10 @@
 use std::ffi::c_void;
 use std::sync::Arc;
 
+use hydrant::engine::Registration;
+
 use crate::args::{self, Out};
+use crate::buf::Lent;
 use crate::engine::{hyd_engine, use_engine};
 use crate::error::{ErrorOut, Failure, hyd_error};
 use crate::guard;
@@ -17,9 +20,13 @@ pub struct hyd_mem(());
 /// What hyd_mem_register() tells: the kernel did not pin the memory. Bytes still go straight into it
 /// and out of it; file I/O costs the kernel a little more.
 pub const HYD_MEM_UNREGISTERED: u32 = 0;
+/// What hyd_mem_register() tells: the kernel has pinned the memory, and ranges of files are read into
+/// it as into buffers of the pool.
+pub const HYD_MEM_REGISTERED: u32 = 1;
 
 /// What a memory handle holds.
 pub struct Mem {
+    registration: Registration,
     start: usize,
     len: usize,
 }
@@ -27,6 +34,11 @@ pub struct Mem {
 kind!(Mem, hyd_mem, 4, "registered memory");
 
 impl Mem {
+    /// What operations on a piece of it use.
+    pub fn registration(&self) -> &Registration {
+        &self.registration
+    }
+
     /// Refuses a piece that is not all within this memory.
     pub fn check(&self, start: *const u8, len: usize) -> Result<(), Failure> {
         let offset = start.addr().checked_sub(self.start);
@@ -37,9 +49,11 @@ impl Mem {
     }
 }
 
-/// Makes memory of the caller known to an engine, for requests that name it. `state`, which may be
-/// NULL, tells what became of it: HYD_MEM_UNREGISTERED always, in this version. The memory stays the
-/// caller's and must stay mapped until it is unregistered.
+/// Makes memory of the caller known to an engine, for requests that name it, and has the kernel pin
+/// it, which takes the time of faulting its pages in. `state`, which may be NULL, tells what became of
+/// it: HYD_MEM_REGISTERED, or HYD_MEM_UNREGISTERED where the kernel refuses, as by the limit on locked
+/// memory (`ulimit -l`); the requests are the same. The memory stays the caller's and must stay mapped
+/// until it is unregistered.
 ///
 /// Errors: HYD_E_INVALID for NULL, for no bytes and for a length that no memory has.
 ///
@@ -54,20 +68,27 @@ pub unsafe extern "C" fn hyd_mem_register(
     error: *mut *mut hyd_error,
 ) -> hyd_status {
     guard::entry(ErrorOut::new(error), |entry| {
-        use_engine(entry, engine)?;
+        let engine = use_engine(entry, engine)?;
         args::check_memory(data, len, "data")?;
         if len == 0 {
             return Err(Failure::invalid("len is 0: there is nothing to register"));
         }
         // SAFETY: OWN-3. The caller lends what the pointers name for the time of the call.
         let (mem, state) = unsafe { (Out::new(mem, "mem")?, Out::optional(state, "state")?) };
-        mem.write(handle::give(Arc::new(Mem { start: data.addr(), len }))?);
-        Out::write_optional(state, HYD_MEM_UNREGISTERED);
+        let lent = Lent { start: data.cast(), len, registration: None, _then: () };
+        let engine = engine.hydrant.engine();
+        let memory = engine.register_memory(lent).map_err(hydrant::Error::from)?;
+        // OWN-3: the caller keeps the memory mapped for as long as there is this.
+        let registration = memory.registration().clone();
+        let refused = registration.refused().is_some();
+        mem.write(handle::give(Arc::new(Mem { registration, start: data.addr(), len }))?);
+        Out::write_optional(state, if refused { HYD_MEM_UNREGISTERED } else { HYD_MEM_REGISTERED });
         Ok(())
     })
 }
 
-/// Forgets memory; NULL is fine. The caller may unmap it then.
+/// Forgets memory; NULL is fine. The caller may unmap it then. The kernel lets go of the pages with
+/// the next turn of each core that used them.
 ///
 /// Errors: HYD_E_BUSY while requests use it: reap them first; HYD_E_HANDLE; HYD_E_FORKED.
 ///

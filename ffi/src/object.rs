@@ -433,7 +433,7 @@ impl LentMemory {
     fn new(start: *mut u8, len: usize) -> Result<(LentMemory, Region), Failure> {
         block_on(ready(())).map_err(Error::from)?;
         let start = if len == 0 { std::ptr::dangling_mut() } else { start };
-        let (owner, region) = RegionOwner::new(Lent { start, len, _then: () });
+        let (owner, region) = RegionOwner::new(Lent { start, len, registration: None, _then: () });
         Ok((LentMemory(Some(owner)), region))
     }
 }

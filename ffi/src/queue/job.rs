@@ -59,7 +59,8 @@ impl Job {
     /// when the last who has it is done (OWN-3).
     fn lend(&self, memory: Memory, finish: &Finish) -> Lent<(Option<Arc<Mem>>, Finish)> {
         let then = (self.mem.clone(), finish.also());
-        Lent { start: memory.start, len: memory.len, _then: then }
+        let registration = self.mem.as_ref().map(|mem| mem.registration().clone());
+        Lent { start: memory.start, len: memory.len, registration, _then: then }
     }
 }
 
