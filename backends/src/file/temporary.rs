@@ -1,11 +1,12 @@
 //! A file that is not yet an object: created beside its final name, renamed when it is whole
 //! (DATA-3).
 
+use std::future::Future;
+use std::pin::Pin;
 use std::sync::Arc;
 
 use hydrant_engine::{
-    Core, Direct, Error as EngineError, File, LocalTask, Result as EngineResult, remove_file,
-    rename,
+    Core, Direct, Error as EngineError, File, Result as EngineResult, remove_file, rename,
 };
 
 use super::key;
@@ -31,10 +32,15 @@ pub(super) struct Guard {
     phase: Phase,
 }
 
+type Opening = Pin<Box<dyn Future<Output = EngineResult<File>>>>;
+
 enum Phase {
-    /// Being created: the kernel may do that after nobody waits for it any more.
-    Opening(LocalTask<EngineResult<File>>),
+    /// Being created: the kernel may do that after nobody waits for it any more, even while the core
+    /// stops, so whoever removes it waits for this first.
+    Opening(Opening),
     Open(File),
+    /// Creating it failed, and it may be there nevertheless.
+    NotCreated,
     /// Somebody else answers for it, or there is nothing.
     Let,
 }
@@ -43,22 +49,21 @@ impl Guard {
     /// Creates the temporary of an object that will lie at `spot`.
     pub(super) async fn create(core: &Core, tree: &Arc<Tree>, spot: Spot) -> Result<Guard> {
         let name = key::temporary_name(&spot.name, core.random_u64());
-        let opening = core.spawn({
+        let opening: Opening = Box::pin({
             let (core, tree) = (core.clone(), Arc::clone(tree));
             let (dir, name) = (spot.dir.clone(), name.clone());
             async move { tree.create(&core, &dir, &name).await }
-        })?;
+        });
         let phase = Phase::Opening(opening);
         let mut guard = Guard { core: core.clone(), spot, name, phase };
-        let opened = match &mut guard.phase {
-            Phase::Opening(task) => task.await.unwrap_or(Err(EngineError::Cancelled)),
-            _ => unreachable!("set a line ago"),
-        };
-        match opened {
-            Ok(file) => guard.phase = Phase::Open(file),
-            Err(error) => return Err(guard.not_created(error).await),
+        let Phase::Opening(opening) = &mut guard.phase else { unreachable!("set a line ago") };
+        match opening.await {
+            Ok(file) => {
+                guard.phase = Phase::Open(file);
+                Ok(guard)
+            }
+            Err(error) => Err(guard.not_created(error).await),
         }
-        Ok(guard)
     }
 
     pub(super) fn temporary(&self) -> Temporary {
@@ -76,13 +81,14 @@ impl Guard {
     /// Creating it failed. A file may be there nevertheless: the kernel can refuse O_DIRECT after
     /// it has created the file.
     async fn not_created(mut self, error: EngineError) -> Error {
-        self.phase = Phase::Let;
-        let exists = error.errno() == Some(libc::EEXIST);
+        self.phase = if is_anothers(&error) { Phase::Let } else { Phase::NotCreated };
         let error = relabel(error, &self.spot.path_of(&self.name)).into();
-        if exists {
+        if let Phase::Let = self.phase {
             return error;
         }
-        or_left_behind(error, remove(&self.core, &self.spot, &self.name).await)
+        let removed = remove(&self.core, &self.spot, &self.name).await;
+        self.phase = Phase::Let;
+        or_left_behind(error, removed)
     }
 }
 
@@ -94,8 +100,11 @@ impl Drop for Guard {
         }
         let (core, spot, name) = (self.core.clone(), self.spot.clone(), self.name.clone());
         let cleanup = async move {
-            if let Phase::Opening(task) = phase {
-                task.await;
+            if let Phase::Opening(opening) = phase
+                && let Err(error) = opening.await
+                && is_anothers(&error)
+            {
+                return;
             }
             if let Err(error) = remove(&core, &spot, &name).await {
                 // Nobody waits for this any more: the only one to tell is the person at the log.
@@ -217,6 +226,11 @@ impl Temporary {
     pub(super) fn told<T>(&self, result: EngineResult<T>) -> Result<T> {
         result.map_err(|error| relabel(error, &self.path()).into())
     }
+}
+
+/// The name is taken, by somebody who answers for it.
+fn is_anothers(error: &EngineError) -> bool {
+    error.errno() == Some(libc::EEXIST)
 }
 
 async fn remove(core: &Core, spot: &Spot, name: &str) -> Result<()> {

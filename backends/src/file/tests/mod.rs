@@ -4,6 +4,8 @@ mod kept;
 mod listing;
 mod names;
 mod reading;
+#[cfg(feature = "testing")]
+mod stopping;
 mod writing;
 
 use std::future::Future;
