@@ -10,6 +10,7 @@ mod early;
 mod files;
 mod filesystems;
 mod host;
+mod huge_pages;
 mod installed;
 mod line;
 mod net;
