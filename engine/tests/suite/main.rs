@@ -22,3 +22,4 @@ mod stopping;
 mod storm;
 mod tasks;
 mod tls;
+mod veth;
