@@ -27,6 +27,11 @@ pub trait ObjectStore: Any + Send + Sync + fmt::Debug + 'static {
     /// The URI of a key in this store, for messages; without secrets.
     fn uri_of(&self, key: &str) -> String;
 
+    /// The server, for stores whose URIs do not name it: two of those may have equal URIs.
+    fn server(&self) -> Option<String> {
+        None
+    }
+
     /// What the store has to say about the limits of parts.
     fn part_rules(&self) -> PartRules;
 

@@ -98,7 +98,7 @@ fn run(seed: u64) -> Run {
     let mut simulation = Simulation::new(world.clone(), config(seed)).expect("an arena");
     let servers = [1, 2].map(|index| Server::start(&simulation, index, is_fair));
     let hydrant = client(&simulation);
-    let places = [place(&hydrant, &servers[0], "one"), place(&hydrant, &servers[1], "other")];
+    let places = [0, 1].map(|index| place(&hydrant, &servers[index]));
     let engine = simulation.engine();
     let tasks: Vec<_> = (0..WORKERS)
         .map(|number| {
@@ -145,6 +145,8 @@ fn config(seed: u64) -> Config {
     config.pool.quarantine = true;
     config.pool.pool_bytes = 2 << 20;
     config.pool.head_share_bytes = Some((2 << 20) - PARTS * PART);
+    // A part may lie with servers that dawdle; who waits for ever still hears of it.
+    config.pool.wait_limit = Duration::from_secs(1200);
     config.op.ops_in_flight_max = if seed.is_multiple_of(5) { 16 } else { 256 };
     config.report = |_| {};
     config
@@ -158,9 +160,9 @@ fn client(simulation: &Simulation) -> Hydrant {
     builder.build_on(simulation.engine())
 }
 
-/// The bucket of a server; it answers to any name.
-fn place(hydrant: &Hydrant, server: &Server, bucket: &str) -> Location {
-    let uri = hydrant.locate(&format!("s3://{bucket}/")).expect("a URI").uri().clone();
+/// The bucket of a server; it has the same name on both.
+fn place(hydrant: &Hydrant, server: &Server) -> Location {
+    let uri = hydrant.locate("s3://bucket/").expect("a URI").uri().clone();
     let opened = hydrant.open_with(uri, |s3| {
         s3.endpoint.url = Some(server.url());
         s3.endpoint.style = Some(AddressStyle::Path);

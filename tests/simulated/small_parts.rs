@@ -24,6 +24,10 @@ impl ObjectStore for SmallParts {
         self.0.uri_of(key)
     }
 
+    fn server(&self) -> Option<String> {
+        self.0.server()
+    }
+
     fn part_rules(&self) -> PartRules {
         PartRules { s3_limits: false, ..self.0.part_rules() }
     }

@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use hydrant::engine::Core;
 use hydrant::engine::sim::World;
-use hydrant::{Bytes, CopyOptions, Crc64, ErrorKind, GetOptions, Hydrant, Location, Result, copy};
+use hydrant::{
+    Bytes, CopyOptions, Crc64, ErrorKind, GetOptions, Hydrant, Location, PutOptions, Result, copy,
+};
 use hydrant_tests::noise;
 
 use super::PART;
@@ -39,8 +41,9 @@ impl Worker {
     pub(super) async fn work(&self) {
         for job in 0..JOBS {
             let name = format!("{}-{job}", self.number);
-            match self.below(10) {
+            match self.below(12) {
                 0..4 => self.copy(&name).await,
+                10..12 => self.write(&name).await,
                 4 => self.copy_and_drop(&name).await,
                 5 => self.copy_while_replaced(&name).await,
                 6 => self.stream(&name).await,
@@ -60,7 +63,7 @@ impl Worker {
         if let Some(report) = self.fair(copied) {
             assert!(there == Some(data.clone()), "{name}: {source:?} to {target:?}");
             assert_eq!(report.bytes, data.len() as u64);
-            assert_eq!(report.crc64nvme, Crc64::of(&data));
+            assert_eq!(report.crc64nvme, Some(Crc64::of(&data)));
         } else {
             assert!(there.is_none_or(|there| there == data), "DATA-3: {name} in {target:?}");
         }
@@ -139,6 +142,41 @@ impl Worker {
             assert!(once, "bytes came twice: {name}");
         }
         assert!(there.into_iter().all(|there| there), "DATA-2: {name}");
+    }
+
+    /// A stream in chunks of any length; now and then it is given up.
+    async fn write(&self, name: &str) {
+        let place = self.target(Place::File { direct: false });
+        let place = if self.below(2) == 0 { place } else { Place::File { direct: true } };
+        let (at, data) = (self.at(place, name), self.data());
+        let mut writer = at.store.writer(&at.key, PutOptions::default()).expect("a writer");
+        let mut rest = data.clone();
+        let mut written = Ok(());
+        while !rest.is_empty() && written.is_ok() {
+            let longest = if self.below(3) == 0 { 2 * PART } else { PART / 16 };
+            let chunk = rest.split_to(1 + self.below(rest.len().min(longest)));
+            // What O_DIRECT takes as it is depends on its address, which no seed decides.
+            let owned = place != Place::File { direct: true } && self.below(2) == 0;
+            written = match owned {
+                true => writer.write_owned(chunk).await,
+                false => writer.write(&chunk).await,
+            };
+            if self.below(60) == 0 {
+                writer.cancel();
+                self.core.sleep(Duration::from_secs(60)).await;
+                assert!(self.content(place, name).is_none(), "DATA-3: {name} in {place:?}");
+                return;
+            }
+        }
+        let finished = match written {
+            Ok(()) => writer.finish().await,
+            Err(error) => Err(error),
+        };
+        let there = self.content(place, name);
+        match self.fair(finished) {
+            Some(_) => assert!(there == Some(data), "DATA-2: {name} in {place:?}"),
+            None => assert!(there.is_none_or(|there| there == data), "DATA-3: {name}"),
+        }
     }
 
     async fn range(&self, name: &str) {

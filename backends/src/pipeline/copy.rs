@@ -83,7 +83,8 @@ pub struct CopyReport {
 ///
 /// Inside one S3 the server copies, and inside one file system the kernel; [`CopyReport::way`] tells.
 pub fn copy(src: &Location, dst: &Location, options: CopyOptions) -> Task<CopyReport> {
-    if src.to_string() == dst.to_string() {
+    let server = |location: &Location| location.store.inner().server();
+    if src.to_string() == dst.to_string() && server(src) == server(dst) {
         let text = format!("{} and {} are the same object", src, dst);
         return Task::failed(ErrorKind::InvalidInput(text).into());
     }

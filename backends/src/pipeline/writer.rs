@@ -16,7 +16,7 @@ pub use reserved::Reserved;
 use super::board::Board;
 use super::fetch::fitting_part;
 use super::limits::TransferLimits;
-use super::plan::{PART_BYTES_MIN, PlanError, PutPlan};
+use super::plan::{PART_ALIGN_BYTES, PART_BYTES_MIN, PlanError, PutPlan};
 use super::sending::{Part, Sending, State};
 use super::workers::part_memory;
 use crate::client::Task;
@@ -69,10 +69,10 @@ impl Writer {
         limits: TransferLimits,
     ) -> Result<Writer> {
         let limits = limits.with(options.part_size_bytes, None);
-        let wanted = limits.part_size_bytes.max(PART_BYTES_MIN);
-        let part_bytes = fitting_part(engine, wanted).max(PART_BYTES_MIN);
+        let least = if store.part_rules().s3_limits { PART_BYTES_MIN } else { PART_ALIGN_BYTES };
+        let part_bytes = fitting_part(engine, limits.part_size_bytes.max(least)).max(least);
         let max_in_flight = options.max_in_flight.unwrap_or(2 * limits.connections).max(1);
-        let plan = PutPlan::new(part_bytes, options.size_bytes)?;
+        let plan = PutPlan::with_least(part_bytes, options.size_bytes, least)?;
         Ok(Writer {
             engine: engine.clone(),
             store,

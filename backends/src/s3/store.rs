@@ -166,6 +166,10 @@ impl ObjectStore for S3Store {
         self.shared.uri_of(key)
     }
 
+    fn server(&self) -> Option<String> {
+        Some(self.shared.endpoint.service().to_string())
+    }
+
     fn part_rules(&self) -> PartRules {
         PartRules { s3_limits: true, single_put: true }
     }

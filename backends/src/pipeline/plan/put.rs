@@ -33,6 +33,15 @@ impl PutPlan {
     /// Plans an upload. `part_size_bytes` is what is wished for; it is rounded up to a multiple of
     /// 4 KiB, raised to 5 MiB, and raised further where a known size needs that.
     pub fn new(part_size_bytes: u64, known_size_bytes: Option<u64>) -> Result<Self, PlanError> {
+        Self::with_least(part_size_bytes, known_size_bytes, PART_BYTES_MIN)
+    }
+
+    /// The same for a store that takes parts from `least_bytes` on.
+    pub fn with_least(
+        part_size_bytes: u64,
+        known_size_bytes: Option<u64>,
+        least_bytes: u64,
+    ) -> Result<Self, PlanError> {
         if part_size_bytes == 0 {
             return Err(PlanError::ZeroSetting { setting: "part_size_bytes" });
         }
@@ -43,7 +52,7 @@ impl PutPlan {
         let size_bytes = known_size_bytes.unwrap_or(0);
         refuse_too_large(size_bytes)?;
         let needed = align_up(size_bytes.div_ceil(PARTS_MAX));
-        let first_part_bytes = align_up(part_size_bytes).max(PART_BYTES_MIN).max(needed);
+        let first_part_bytes = align_up(part_size_bytes).max(least_bytes).max(needed);
         Ok(Self {
             first_part_bytes,
             known_size_bytes,
