@@ -20,6 +20,7 @@
 
 mod boto3;
 mod copies;
+mod credentials;
 mod deletes;
 mod failures;
 mod kill;

@@ -7,6 +7,7 @@ use hydrant_engine::TlsProblem;
 use crate::http1::HttpError;
 use crate::pipeline::PlanError;
 use crate::s3::S3Error;
+use crate::s3::credentials::CredentialsError;
 use crate::uri::UriError;
 
 /// The result of a call of this crate.
@@ -38,6 +39,10 @@ pub enum ErrorKind {
     /// A setting, of the environment or of a builder.
     #[error("{0}")]
     Config(String),
+
+    /// There are no credentials to sign with.
+    #[error(transparent)]
+    Credentials(CredentialsError),
 
     /// S3 answered with an error.
     #[error(transparent)]
@@ -174,7 +179,7 @@ impl Error {
             ErrorKind::Location { .. } | ErrorKind::InvalidInput(_) | ErrorKind::Unsupported(_) => {
                 Class::Usage
             }
-            ErrorKind::Config(_) => Class::Config,
+            ErrorKind::Config(_) | ErrorKind::Credentials(_) => Class::Config,
             ErrorKind::NotFound { .. } => Class::NotFound,
             ErrorKind::Changed { .. } | ErrorKind::Integrity { .. } => Class::Integrity,
             ErrorKind::Http { source, .. } => match source.tls() {

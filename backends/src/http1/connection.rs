@@ -69,6 +69,10 @@ impl Drop for Connection {
         if let Some(outgoing) = &mut self.outgoing {
             outgoing.as_mut_slice().fill(0);
         }
+        // As may the answer of a service that gives credentials.
+        if let Some(incoming) = &mut self.incoming {
+            incoming.as_mut_slice().fill(0);
+        }
     }
 }
 

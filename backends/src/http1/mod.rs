@@ -12,8 +12,9 @@ mod limits;
 mod pool;
 pub mod request;
 pub mod response;
+pub mod url;
 
 pub(crate) use connection::{Connection, RequestBody};
 pub use error::HttpError;
 pub use limits::HttpLimits;
-pub(crate) use pool::{ConnectionPool, Origin};
+pub(crate) use pool::{ConnectionPool, Lent, Origin};

@@ -12,6 +12,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use hydrant_engine::{Buf, Core, Error as EngineError};
 
+use super::credentials::Credentials;
 use super::error::{ErrorContext, S3Error};
 use super::ops::{DecodeError, Operation, Payload};
 use super::per_core::{PerCore, own_clock};
@@ -22,7 +23,7 @@ use super::time::Timestamp;
 use super::xml::{XmlError, XmlLimits};
 use crate::error::{Error, ErrorKind, Result};
 use crate::http1::response::{BodyFraming, KeptHead, ResponseHead};
-use crate::http1::{Connection, HttpError, RequestBody};
+use crate::http1::{Connection, HttpError, Lent, RequestBody};
 
 /// How an attempt failed.
 pub(super) enum Failed {
@@ -52,6 +53,8 @@ pub(super) struct Attempts<'a> {
     /// An attempt that failed may have been carried out.
     in_doubt: bool,
     pub(super) fresh_connection: bool,
+    /// What the attempt under way is signed with, where a provider gave it.
+    signed_with: Option<Arc<Credentials>>,
 }
 
 impl<'a> Attempts<'a> {
@@ -81,7 +84,18 @@ impl<'a> Attempts<'a> {
             in_doubt: false,
             // One that was closed while idle would leave open whether the request was carried out.
             fresh_connection: repeat != Repeat::Freely,
+            signed_with: None,
         })
+    }
+
+    /// Credentials and a connection for the next attempt, in this order: nobody waits for credentials
+    /// with a connection in hand.
+    pub(super) async fn lend<'p>(&mut self, per_core: &'p PerCore) -> Result<Lent<'p>, Failed> {
+        let signed_with = per_core.can_sign(self.core, self.shared).await;
+        self.signed_with =
+            signed_with.map_err(|error| Failed::Final(ErrorKind::Credentials(error).into()))?;
+        let lent = per_core.connections.lend(self.core, self.fresh_connection).await;
+        lent.map_err(Failed::Http)
     }
 
     /// The call has succeeded: the budget gets its refund.
@@ -158,10 +172,13 @@ impl<'a> Attempts<'a> {
                     None => return false,
                 }
             }
-            // The clock cannot be learnt without a `Date`; credentials have no source to ask yet.
-            (Remedy::CorrectClock | Remedy::LearnRegion | Remedy::RefreshCredentials, _) => {
-                return false;
+            (Remedy::RefreshCredentials, _) => {
+                self.remedies.credentials_refreshed = true;
+                let Some(expired) = self.signed_with.take() else { return false };
+                return self.per_core.expired(self.shared, &expired);
             }
+            // The clock cannot be learnt without a `Date`.
+            (Remedy::CorrectClock | Remedy::LearnRegion, _) => return false,
         }
         true
     }
@@ -244,8 +261,8 @@ async fn run<O: Operation>(
     };
     loop {
         let per_core = Rc::clone(&attempts.per_core);
-        let failed = match per_core.connections.lend(core, attempts.fresh_connection).await {
-            Err(error) => Failed::Http(error),
+        let failed = match attempts.lend(&per_core).await {
+            Err(failed) => failed,
             Ok(mut connection) => {
                 let span = lent.as_ref().map(|(_, span)| span.clone());
                 let exchange = Exchange { core, shared, per_core: &per_core, operation, body };

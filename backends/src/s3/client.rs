@@ -8,7 +8,7 @@ use bytes::Bytes;
 use hydrant_engine::{Core, Engine};
 
 use super::call::send;
-use super::credentials::Identity;
+use super::credentials::{Credentials, Held, Identity};
 use super::get::get;
 use super::ops::{
     DELETE_KEYS_MAX, DeleteObject, DeleteObjects, DeleteOutcome, DeleteRefusal, GetObject,
@@ -108,11 +108,13 @@ impl S3Client {
         )
     }
 
-    /// Makes a URL with which anybody can run this operation from now on until it ends. The body of
-    /// a PUT is not covered by the signature.
+    /// Makes a URL with which anybody can run this operation from now on until it ends, or until the
+    /// credentials do. The body of a PUT is not covered by the signature. Blocks where credentials
+    /// have to be asked for first.
     ///
     /// # Errors
-    /// No credentials; an operation that cannot be presigned; a life of more than 7 days.
+    /// No credentials; an operation that cannot be presigned; a life of more than 7 days;
+    /// [`hydrant_engine::Error::WouldDeadlock`] on a core.
     pub fn presign<O: Operation>(&self, operation: &O, expires: Duration) -> Result<Presigned> {
         self.presign_at(operation, SystemTime::now(), expires)
     }
@@ -127,15 +129,73 @@ impl S3Client {
         from: SystemTime,
         expires: Duration,
     ) -> Result<Presigned> {
-        let Identity::Keys(credentials) = &self.shared.identity else {
-            let text = "there are no credentials to presign with; set AWS_ACCESS_KEY_ID and \
-                        AWS_SECRET_ACCESS_KEY";
-            return Err(ErrorKind::Config(text.to_owned()).into());
+        let held;
+        let credentials = match &self.shared.identity {
+            Identity::Keys(keys) => keys,
+            Identity::Provider(_) => {
+                held = self.signer().wait()?;
+                &*held.credentials
+            }
+            Identity::Anonymous => {
+                let text = "there are no credentials to presign with; set AWS_ACCESS_KEY_ID and \
+                            AWS_SECRET_ACCESS_KEY, or AWS_PROFILE";
+                return Err(ErrorKind::Config(text.to_owned()).into());
+            }
         };
         let from = Timestamp::from(from);
         presign(operation, &self.shared.endpoint, credentials, from, expires)
             .map_err(|error| Error::from(ErrorKind::InvalidInput(error.to_string())))
     }
+
+    /// Finds out who signs the requests, asking the source of credentials where none are held.
+    pub fn who_signs(&self) -> Task<Signer> {
+        let shared = Arc::clone(&self.shared);
+        Task::run(&self.engine, move |core| async move {
+            let of = |keys: &Credentials, source: &str| Signer::Keys {
+                access_key_id: keys.access_key_id().to_owned(),
+                source: source.to_owned(),
+                ends: keys.expires_at().map(SystemTime::from),
+            };
+            match &shared.identity {
+                Identity::Anonymous => Ok(Signer::Nobody),
+                Identity::Keys(keys) => Ok(of(keys, "the environment or the settings")),
+                Identity::Provider(provider) => {
+                    let held = provider.get(&core).await.map_err(ErrorKind::Credentials)?;
+                    Ok(of(&held.credentials, &held.source))
+                }
+            }
+        })
+    }
+
+    fn signer(&self) -> Task<Held> {
+        let shared = Arc::clone(&self.shared);
+        Task::run(&self.engine, move |core| async move {
+            match &shared.identity {
+                Identity::Provider(provider) => {
+                    Ok(provider.get(&core).await.map_err(ErrorKind::Credentials)?)
+                }
+                Identity::Anonymous | Identity::Keys(_) => {
+                    Err(ErrorKind::InvalidInput("nobody provides credentials".to_owned()).into())
+                }
+            }
+        })
+    }
+}
+
+/// Who signs the requests of a client.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Signer {
+    /// They are not signed.
+    Nobody,
+    /// The owner of a pair of keys.
+    Keys {
+        /// The public half of the pair.
+        access_key_id: String,
+        /// Where the pair comes from.
+        source: String,
+        /// When it ends, where that is known.
+        ends: Option<SystemTime>,
+    },
 }
 
 impl fmt::Debug for S3Client {

@@ -1,14 +1,38 @@
-//! Who signs: an access key pair, perhaps for a limited time, or nobody.
+//! Who signs: an access key pair, perhaps for a limited time, or nobody; and where such pairs come from.
 //!
-//! Secrets are wiped when dropped and appear in no `Debug` and no error (SEC-1).
+//! The sources are asked in the order of the AWS common runtime, each as pure logic over `outside`
+//! (SANS-1); `provider` and `io` do what that asks for. Secrets are wiped when dropped and appear in
+//! no `Debug` and no error (SEC-1).
+
+mod answer;
+mod cache;
+mod chain;
+mod environment;
+mod io;
+mod outside;
+mod plan;
+pub mod profile;
+mod provider;
+mod services;
+mod sts;
 
 use std::fmt;
+use std::time::Duration;
 
 use zeroize::Zeroizing;
 
 use super::time::Timestamp;
+use answer::printable;
+pub(super) use cache::Held;
+pub(super) use chain::{Chain, parse as parse_profiles, unreadable};
+pub(super) use environment::Environment;
+#[cfg(feature = "tls")]
+pub(super) use io::Tls;
+pub(super) use io::read_if_there;
+pub use provider::{CredentialsProvider, Provider};
 
-/// Credentials are asked for anew this long before they expire, in seconds.
+/// Credentials are asked for anew this long before they expire, in seconds; in the middle of a life
+/// that is shorter than twice that.
 pub const REFRESH_AHEAD_S: u64 = 300;
 /// Credentials are no longer used this long before they expire, in seconds: a request needs time to
 /// arrive.
@@ -19,12 +43,47 @@ const SECRET_ACCESS_KEY: &str = "AWS_SECRET_ACCESS_KEY";
 const SESSION_TOKEN: &str = "AWS_SESSION_TOKEN";
 
 /// How requests of a store are authenticated.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub enum Identity {
     /// Requests are not signed: public buckets.
     Anonymous,
     /// Requests are signed with these credentials.
     Keys(Credentials),
+    /// Each attempt is signed with what this holds then, which is renewed ahead of its end.
+    Provider(Provider),
+}
+
+/// What asking for credentials may cost (LIMIT-1).
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct CredentialsLimits {
+    /// One request to the token service or the service of a container, the look-up of its name and
+    /// the connection included. Default 5 s.
+    pub request: Duration,
+    /// One request to the metadata service of an instance. Default 1 s: where there is none, nobody
+    /// refuses, and each command would wait for it.
+    pub metadata_request: Duration,
+    /// Tries of one request. Default 3.
+    pub tries_max: u32,
+    /// A `credential_process`. Default 60 s: some ask their user.
+    pub process: Duration,
+    /// A whole refresh. Default 120 s.
+    pub refresh: Duration,
+    /// Bytes of an answer, or of what a command writes. Default 64 KiB.
+    pub answer_bytes_max: usize,
+}
+
+impl Default for CredentialsLimits {
+    fn default() -> CredentialsLimits {
+        CredentialsLimits {
+            request: Duration::from_secs(5),
+            metadata_request: Duration::from_secs(1),
+            tries_max: 3,
+            process: Duration::from_secs(60),
+            refresh: Duration::from_secs(120),
+            answer_bytes_max: 64 << 10,
+        }
+    }
 }
 
 /// An access key pair, with a session token where it is temporary.
@@ -99,16 +158,6 @@ impl Credentials {
         self.expires_at
     }
 
-    /// Whether the credentials may be used at `now`, and whether it is time to ask for new ones.
-    pub fn freshness(&self, now: Timestamp) -> Freshness {
-        let Some(end) = self.expires_at else { return Freshness::Fresh };
-        match end.unix_seconds().saturating_sub(now.unix_seconds()) {
-            left if left <= UNUSABLE_AHEAD_S => Freshness::Expired,
-            left if left <= REFRESH_AHEAD_S => Freshness::Ending,
-            _ => Freshness::Fresh,
-        }
-    }
-
     pub(crate) fn secret_access_key(&self) -> &str {
         &self.secret_access_key
     }
@@ -123,17 +172,6 @@ impl fmt::Debug for Credentials {
             .field("expires_at", &self.expires_at)
             .finish()
     }
-}
-
-/// How long credentials still serve.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Freshness {
-    /// Nothing to do.
-    Fresh,
-    /// Still good, but new ones should be asked for ([`REFRESH_AHEAD_S`]).
-    Ending,
-    /// Not to be used any more ([`UNUSABLE_AHEAD_S`]).
-    Expired,
 }
 
 /// What is wrong with credentials. No message carries their value (SEC-1).
@@ -164,6 +202,72 @@ pub enum CredentialsError {
         /// The position of the first such character, in bytes.
         at: usize,
     },
+    /// No source has any.
+    #[error(
+        "there are no credentials: none in the environment (AWS_ACCESS_KEY_ID), in profile {profile} \
+         (AWS_PROFILE), by web identity (AWS_WEB_IDENTITY_TOKEN_FILE), of a container; instance \
+         metadata: {instance}; set one up, or ask for unsigned requests where the bucket is public"
+    )]
+    NoSource {
+        /// The profile that was looked for.
+        profile: String,
+        /// Why the metadata service of the instance gave none.
+        instance: String,
+    },
+    /// A profile that cannot be followed.
+    #[error("profile {name}: {problem}")]
+    Profile {
+        /// Its name.
+        name: String,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// A setting that makes no sense.
+    #[error("{name}: {problem}")]
+    Setting {
+        /// The environment variable, or what it is about.
+        name: &'static str,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// A file that is needed and cannot be read.
+    #[error("{path}: {problem}")]
+    File {
+        /// Its path.
+        path: String,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// A source that is not spoken here.
+    #[error("{what} is not supported; {way_out}")]
+    Unsupported {
+        /// What was set up.
+        what: String,
+        /// What to do instead.
+        way_out: &'static str,
+    },
+    /// A source that is set up did not give any.
+    #[error("{source_name} gives no credentials: {problem}")]
+    Source {
+        /// Which source.
+        source_name: String,
+        /// What it answered, or why it did not.
+        problem: String,
+    },
+    /// A provider of the program's own did not give any.
+    #[error("the program's own provider gives no credentials: {problem}")]
+    Provider {
+        /// What it said.
+        problem: String,
+    },
+}
+
+impl CredentialsError {
+    /// What a [`CredentialsProvider`] says when it has none. The text is shown to people: it must hold
+    /// no secret.
+    pub fn provider(problem: impl Into<String>) -> CredentialsError {
+        CredentialsError::Provider { problem: problem.into() }
+    }
 }
 
 fn check(part: &'static str, value: &str) -> Result<(), CredentialsError> {
@@ -246,17 +350,5 @@ mod tests {
             assert!(!text.contains(TOKEN) && !text.contains("FwoGZX"), "{text}");
             assert!(text.contains("AKIAIOSFODNN7EXAMPLE"), "{text}");
         }
-    }
-
-    #[test]
-    fn credentials_end_before_their_end() {
-        let at = Timestamp::from_unix_seconds;
-        let timed = Credentials::new("AKID", SECRET, None, Some(at(10_000))).unwrap();
-        assert_eq!(timed.freshness(at(9_699)), Freshness::Fresh);
-        assert_eq!(timed.freshness(at(9_700)), Freshness::Ending);
-        assert_eq!(timed.freshness(at(9_994)), Freshness::Ending);
-        assert_eq!(timed.freshness(at(9_995)), Freshness::Expired);
-        assert_eq!(timed.freshness(at(20_000)), Freshness::Expired);
-        assert_eq!(sample().freshness(at(u64::MAX)), Freshness::Fresh);
     }
 }

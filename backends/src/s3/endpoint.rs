@@ -153,6 +153,13 @@ impl Endpoint {
         Endpoint { host, style: AddressStyle::Path, bucket: String::new(), ..self.clone() }
     }
 
+    /// Whether the host is one of AWS, also where it was named, as those of interfaces in a private
+    /// network are.
+    pub(crate) fn is_amazon(&self) -> bool {
+        let domains = [".amazonaws.com", ".amazonaws.com.cn", ".api.aws"];
+        self.is_aws || domains.into_iter().any(|domain| self.host.ends_with(domain))
+    }
+
     /// Plain HTTP or TLS.
     pub fn scheme(&self) -> Scheme {
         self.scheme

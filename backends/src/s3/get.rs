@@ -28,8 +28,8 @@ pub(super) async fn get(
     let mut buf = Buf::from(memory(core, bytes_max.max(1) as u64).await?);
     loop {
         let per_core = Rc::clone(&attempts.per_core);
-        let failed = match per_core.connections.lend(core, attempts.fresh_connection).await {
-            Err(error) => Failed::Http(error),
+        let failed = match attempts.lend(&per_core).await {
+            Err(failed) => failed,
             Ok(mut connection) => {
                 let attempt = Attempt { core, shared, per_core: &per_core, operation, bytes_max };
                 let (result, back) = attempt.run(&mut connection, buf).await;

@@ -22,6 +22,7 @@ pub mod presign;
 mod reader;
 mod request;
 pub mod retry;
+mod settings;
 pub mod sign;
 mod store;
 pub mod time;
@@ -30,7 +31,7 @@ mod tls;
 mod upload;
 pub mod xml;
 
-pub use client::S3Client;
+pub use client::{S3Client, Signer};
 pub use copy::CopyLimits;
 pub use error::{ErrorContext, S3Error, S3ErrorKind};
 pub use ops::*;

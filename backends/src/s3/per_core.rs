@@ -8,6 +8,7 @@ use std::time::UNIX_EPOCH;
 
 use hydrant_engine::Core;
 
+use super::credentials::{Credentials, CredentialsError, Held, Identity};
 use super::endpoint::Endpoint;
 use super::ops::{InvalidRequest, Operation};
 use super::request::{BodyInfo, Caller, Scratch};
@@ -23,6 +24,8 @@ pub(super) struct PerCore {
     pub(super) endpoint: Endpoint,
     host: String,
     scratch: RefCell<Scratch>,
+    /// What a provider gave this core last, so that a request asks nobody while it is fresh.
+    held: RefCell<Option<Held>>,
     pub(super) budget: RefCell<RetryBudget>,
     /// What the server's clock is ahead of ours, in seconds, once it has complained.
     clock_ahead_s: Cell<i64>,
@@ -58,6 +61,7 @@ impl PerCore {
             host: endpoint.host_header(),
             endpoint,
             scratch: RefCell::default(),
+            held: RefCell::default(),
             budget: RefCell::default(),
             clock_ahead_s: Cell::new(0),
         }
@@ -83,6 +87,7 @@ impl PerCore {
         let mut moved = PerCore::new(shared, endpoint);
         moved.budget = RefCell::new(self.budget.borrow().clone());
         moved.clock_ahead_s = self.clock_ahead_s.clone();
+        moved.held = self.held.clone();
         *known = Rc::new(moved);
         Some(Rc::clone(known))
     }
@@ -90,6 +95,37 @@ impl PerCore {
     /// Finds out whether an operation can be asked for at all.
     pub(super) fn check(&self, operation: &impl Operation) -> Result<(), InvalidRequest> {
         self.scratch.borrow_mut().check(operation)
+    }
+
+    /// Sees to it that the next attempt can be signed; tells what with, where a provider gave it.
+    pub(super) async fn can_sign(
+        &self,
+        core: &Core,
+        shared: &Shared,
+    ) -> Result<Option<Arc<Credentials>>, CredentialsError> {
+        let Identity::Provider(provider) = &shared.identity else { return Ok(None) };
+        let now = own_clock(core);
+        let fresh = self.held.borrow().as_ref().filter(|held| now < held.fresh_until).cloned();
+        let held = match fresh {
+            Some(held) => held,
+            None => {
+                let held = provider.get(core).await?;
+                self.held.replace(Some(held.clone()));
+                held
+            }
+        };
+        Ok(Some(held.credentials))
+    }
+
+    /// A server has called these credentials expired; tells whether others can be had.
+    pub(super) fn expired(&self, shared: &Shared, which: &Arc<Credentials>) -> bool {
+        let Identity::Provider(provider) = &shared.identity else { return false };
+        provider.expired(which);
+        // It stays: another attempt may be about to sign with it.
+        if let Some(held) = &mut *self.held.borrow_mut() {
+            held.fresh_until = Timestamp::from_unix_seconds(0);
+        }
+        true
     }
 
     /// Writes the head of an attempt as of now.
@@ -101,10 +137,17 @@ impl PerCore {
         body: &BodyInfo,
         out: &mut [u8],
     ) -> Result<(usize, Method), HttpError> {
+        let held = self.held.borrow();
+        let credentials = match &shared.identity {
+            Identity::Anonymous => None,
+            Identity::Keys(keys) => Some(keys),
+            // Nobody comes here who has not been told that it can be signed.
+            Identity::Provider(_) => Some(&*held.as_ref().ok_or_else(unsigned)?.credentials),
+        };
         let caller = Caller {
             endpoint: &self.endpoint,
             host: &self.host,
-            identity: &shared.identity,
+            credentials,
             now: own_clock(core).shifted(self.clock_ahead_s.get()),
         };
         self.scratch.borrow_mut().write_head(out, operation, body, caller)
@@ -115,6 +158,10 @@ impl PerCore {
         let (server, own) = (server.unix_seconds(), own_clock(core).unix_seconds());
         self.clock_ahead_s.set(server as i64 - own as i64);
     }
+}
+
+fn unsigned() -> HttpError {
+    HttpError::Unsendable("no credentials were asked for".to_owned())
 }
 
 /// The wall clock of the core.

@@ -115,8 +115,8 @@ impl S3Reader {
         let mut buf = buf;
         loop {
             let per_core = Rc::clone(&attempts.per_core);
-            let failed = match per_core.connections.lend(core, attempts.fresh_connection).await {
-                Err(error) => Failed::Http(error),
+            let failed = match attempts.lend(&per_core).await {
+                Err(failed) => failed,
                 Ok(mut connection) => {
                     let at = offset.saturating_add(done as u64);
                     let rest = span.start + done..span.end;

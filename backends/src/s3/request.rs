@@ -1,6 +1,6 @@
 //! One attempt's head: written and signed into the memory of a connection, without allocating.
 
-use super::credentials::{Credentials, Identity};
+use super::credentials::Credentials;
 use super::encode::write_query;
 use super::endpoint::Endpoint;
 use super::ops::{InvalidRequest, Operation, Payload, RequestParts, Target, content_md5};
@@ -25,7 +25,8 @@ pub(super) struct BodyInfo {
 pub(super) struct Caller<'a> {
     pub(super) endpoint: &'a Endpoint,
     pub(super) host: &'a str,
-    pub(super) identity: &'a Identity,
+    /// `None` does not sign.
+    pub(super) credentials: Option<&'a Credentials>,
     pub(super) now: Timestamp,
 }
 
@@ -100,7 +101,7 @@ impl Scratch {
         for (name, value) in parts.headers() {
             writer = writer.header(name, value)?;
         }
-        if let Identity::Keys(credentials) = caller.identity {
+        if let Some(credentials) = caller.credentials {
             let time = SigningTime::new(caller.now);
             let mut headers = [("", &[][..]); SIGNED_HEADERS_MAX];
             let own = own_headers(caller.host, body, credentials, &time);

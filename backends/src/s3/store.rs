@@ -12,13 +12,14 @@ use hydrant_engine::{Buf, Core};
 
 use super::call::{send, send_from};
 use super::copy::{CopyLimits, copy_within};
-use super::credentials::{Credentials, Identity};
+use super::credentials::{CredentialsLimits, Identity};
 use super::delete::delete_batch;
 use super::endpoint::{Endpoint, EndpointOptions, Scheme};
 use super::kept;
 use super::ops::{DELETE_KEYS_MAX, DeleteObject, HeadObject, ListObjectsV2, PutObject};
 use super::reader::S3Reader;
 use super::retry::RetryPolicy;
+use super::settings::{Settings, Sources};
 use super::upload;
 use crate::error::{Error, ErrorKind, Result};
 use crate::http1::HttpLimits;
@@ -34,8 +35,12 @@ use crate::store::{
 pub struct S3Config {
     /// Where the server is, the region, the style of addresses.
     pub endpoint: EndpointOptions,
-    /// Who signs; `None` asks the environment, and stays anonymous where that has no keys.
+    /// Who signs. `None` asks the environment, the profile, web identity, and the service of the
+    /// container or the instance, in this order. Where nothing of that is set up, requests to an
+    /// endpoint of one's own go unsigned, and AWS is asked with the keys of the instance's role.
     pub identity: Option<Identity>,
+    /// What asking for credentials may cost.
+    pub credentials: CredentialsLimits,
     /// How TLS is spoken; `None` trusts what the file named by `AWS_CA_BUNDLE` holds, or else what the
     /// system does.
     #[cfg(feature = "tls")]
@@ -49,6 +54,8 @@ pub struct S3Config {
     pub state_dir: Option<PathBuf>,
     /// Limits of copies that the server makes.
     pub copy: CopyLimits,
+    /// Sources of credentials that were opened with these settings, shared by all stores.
+    pub(super) sources: Arc<Sources>,
 }
 
 /// One bucket of an S3 server.
@@ -74,25 +81,25 @@ pub(super) struct Shared {
 const AWS_REQUESTS_PER_CONNECTION: u32 = 100;
 
 impl S3Store {
-    /// Opens a bucket; nothing is asked of the server yet. `env` looks up environment variables. For
-    /// an `https` endpoint the certificates to trust are read, from files.
+    /// Opens a bucket; nothing is asked of the server yet. `env` looks up environment variables. The
+    /// files of profiles are read, and for an `https` endpoint the certificates to trust.
     ///
     /// # Errors
-    /// A bad endpoint, half a pair of credentials, no certificate to trust; an `https` endpoint where
-    /// this crate was built without its feature `tls`.
+    /// A bad endpoint, half a pair of credentials, a profile that cannot be read, no certificate to
+    /// trust; an `https` endpoint where this crate was built without its feature `tls`.
     pub fn open(
         bucket: &str,
         mut config: S3Config,
         env: &dyn Fn(&str) -> Option<String>,
     ) -> Result<S3Store> {
-        let from_env = EndpointOptions::from_env(env);
-        let own_endpoint = config.endpoint.url.is_some() || from_env.url.is_some();
-        let options = EndpointOptions {
-            url: config.endpoint.url.take().or(from_env.url),
-            region: config.endpoint.region.take().or(from_env.region),
-            style: config.endpoint.style,
-        };
+        let settings = Settings::read(&config, env)?;
+        let options = settings.endpoint(&config.endpoint);
+        let own_endpoint = options.url.is_some();
         let endpoint = Endpoint::resolve(bucket, &options).map_err(config_error)?;
+        let identity = match config.identity.take() {
+            Some(identity) => identity,
+            None => settings.identity(&config, endpoint.is_amazon(), env)?,
+        };
         #[cfg(feature = "tls")]
         let tls = match endpoint.scheme() {
             Scheme::Http => None,
@@ -111,12 +118,6 @@ impl S3Store {
             limit.get_or_insert(AWS_REQUESTS_PER_CONNECTION);
         }
         config.state_dir = config.state_dir.take().or_else(|| kept::state_dir(env));
-        let identity = match config.identity.take() {
-            Some(identity) => identity,
-            None => Credentials::from_env(env)
-                .map_err(config_error)?
-                .map_or(Identity::Anonymous, Identity::Keys),
-        };
         let shared = Shared {
             endpoint,
             identity,

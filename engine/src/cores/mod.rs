@@ -214,6 +214,11 @@ impl Core {
         (self.0.shared.config.report)(message);
     }
 
+    /// Tells what went as it should, to whoever listens to the events of this process.
+    pub fn note(&self, message: std::fmt::Arguments<'_>) {
+        event!(INFO, "{message}");
+    }
+
     async fn counting_a_wait<T>(&self, granted: impl Future<Output = T>) -> T {
         let mut granted = std::pin::pin!(granted);
         let mut counted = false;

@@ -14,6 +14,8 @@ pub enum LogLevel {
     Info,
     /// And what starts, ends, connects and waits
     Debug,
+    /// And whatever else there is
+    Trace,
 }
 
 /// Writes the events of this process to stderr from here on.
@@ -23,6 +25,7 @@ pub fn to_stderr(level: LogLevel) {
         LogLevel::Warn => LevelFilter::WARN,
         LogLevel::Info => LevelFilter::INFO,
         LogLevel::Debug => LevelFilter::DEBUG,
+        LogLevel::Trace => LevelFilter::TRACE,
     };
     tracing_subscriber::fmt().with_max_level(level).with_writer(std::io::stderr).init();
 }

@@ -42,7 +42,7 @@ pub struct Options {
     #[arg(long, global = true)]
     pub no_sign_request: bool,
 
-    /// What the engine tells of itself on stderr: error, warn, info, debug
+    /// What the engine tells of itself on stderr: error, warn, info, debug, trace
     #[arg(long, global = true, env = "HYDRANT_LOG", value_name = "LEVEL", value_enum)]
     pub log: Option<LogLevel>,
 

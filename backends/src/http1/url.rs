@@ -1,0 +1,182 @@
+//! `http://` and `https://` URLs: where to connect, and what to ask for there.
+
+use std::fmt;
+use std::net::Ipv6Addr;
+
+/// A URL in parts. It has no user info: credentials do not go into URLs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HttpUrl {
+    is_tls: bool,
+    /// With the brackets of an IPv6 address.
+    host: String,
+    port: u16,
+    /// Path and query, percent-encoded, beginning with `/`.
+    target: String,
+}
+
+/// Why a text is no URL. The text is not repeated: a query may hold a signature (SEC-1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("no URL of the form http://host[:port][/path] or https://...: {0}")]
+pub struct UrlError(&'static str);
+
+impl HttpUrl {
+    /// Reads a URL. A fragment is cut off, because it is never sent (RFC 9110 section 4.2.5).
+    ///
+    /// # Errors
+    /// Another scheme, no host, user info, a port that is none, bytes that a request line cannot carry.
+    pub fn parse(text: &str) -> Result<HttpUrl, UrlError> {
+        let (scheme, rest) = text.split_once("://").ok_or(UrlError("there is no scheme"))?;
+        let is_tls = match scheme {
+            _ if scheme.eq_ignore_ascii_case("http") => false,
+            _ if scheme.eq_ignore_ascii_case("https") => true,
+            _ => return Err(UrlError("the scheme is neither http nor https")),
+        };
+        let rest = rest.split('#').next().unwrap_or_default();
+        let end = rest.find(['/', '?']).unwrap_or(rest.len());
+        let (authority, target) = rest.split_at(end);
+        if authority.contains('@') {
+            return Err(UrlError("it names a user; credentials do not go into a URL"));
+        }
+        let (host, port) = host_and_port(authority)?;
+        let port = port.unwrap_or(if is_tls { 443 } else { 80 });
+        let target = match target.as_bytes().first() {
+            Some(b'/') => target.to_owned(),
+            _ => format!("/{target}"),
+        };
+        if !target.bytes().all(|byte| byte.is_ascii_graphic()) {
+            return Err(UrlError("its path or query is not percent-encoded"));
+        }
+        Ok(HttpUrl { is_tls, host: host.to_ascii_lowercase(), port, target })
+    }
+
+    /// Whether it asks for TLS.
+    pub fn is_tls(&self) -> bool {
+        self.is_tls
+    }
+
+    /// The name or address to connect to; an IPv6 address in brackets.
+    pub fn host(&self) -> &str {
+        &self.host
+    }
+
+    /// The port to connect to.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// Path and query, as they go into the request line.
+    pub fn target(&self) -> &str {
+        &self.target
+    }
+
+    /// The value of `Host`: with the port where it is not the scheme's own.
+    pub fn host_header(&self) -> String {
+        if self.port == if self.is_tls { 443 } else { 80 } {
+            return self.host.clone();
+        }
+        format!("{}:{}", self.host, self.port)
+    }
+
+    /// Whether both are at the same origin: scheme, host and port (RFC 6454 section 4).
+    pub fn same_origin(&self, other: &HttpUrl) -> bool {
+        (self.is_tls, self.port, &self.host) == (other.is_tls, other.port, &other.host)
+    }
+
+    /// Another path and query at the same origin.
+    pub(crate) fn with_target(&self, target: String) -> HttpUrl {
+        HttpUrl { target, ..self.clone() }
+    }
+}
+
+impl fmt::Display for HttpUrl {
+    /// Without the query, which may hold a signature (SEC-1).
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let scheme = if self.is_tls { "https" } else { "http" };
+        let path = self.target.split('?').next().unwrap_or_default();
+        write!(f, "{scheme}://{}{path}", self.host_header())
+    }
+}
+
+fn host_and_port(authority: &str) -> Result<(&str, Option<u16>), UrlError> {
+    let (host, port) = match authority.rfind(']') {
+        Some(end) => {
+            let (host, port) = authority.split_at(end + 1);
+            let inside = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
+            let is_address = inside.is_some_and(|text| text.parse::<Ipv6Addr>().is_ok());
+            if !is_address {
+                return Err(UrlError("what stands in brackets is no IPv6 address"));
+            }
+            (host, port)
+        }
+        None => authority.split_at(authority.find(':').unwrap_or(authority.len())),
+    };
+    let is_name = |host: &str| {
+        host.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._".contains(&byte))
+    };
+    if host.is_empty() || !(host.starts_with('[') || is_name(host)) {
+        return Err(UrlError("there is no host, or one with bytes that no name has"));
+    }
+    let port = match port.strip_prefix(':') {
+        None if port.is_empty() => None,
+        Some(digits) if !digits.is_empty() && digits.bytes().all(|it| it.is_ascii_digit()) => {
+            Some(digits.parse().map_err(|_| UrlError("the port is none"))?)
+        }
+        _ => return Err(UrlError("the port is none")),
+    };
+    if port == Some(0) {
+        return Err(UrlError("the port is none"));
+    }
+    Ok((host, port))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn urls_are_taken_apart() {
+        for (text, is_tls, host, port, target) in [
+            ("http://h", false, "h", 80, "/"),
+            ("HTTPS://H.example:8443/a%20b?c=d#e", true, "h.example", 8443, "/a%20b?c=d"),
+            ("http://[fd00:ec2::23]/v1", false, "[fd00:ec2::23]", 80, "/v1"),
+            ("http://[::1]:99?q", false, "[::1]", 99, "/?q"),
+        ] {
+            let url = HttpUrl::parse(text).expect(text);
+            assert_eq!((url.is_tls(), url.host(), url.port()), (is_tls, host, port), "{text}");
+            assert_eq!(url.target(), target);
+        }
+        let header = |text| HttpUrl::parse(text).expect(text).host_header();
+        assert_eq!(header("http://h:80/"), "h");
+        assert_eq!(header("https://h:80/"), "h:80");
+    }
+
+    #[test]
+    fn what_is_no_url_is_refused_and_not_repeated() {
+        for text in [
+            "h/secret",
+            "ftp://h/",
+            "http://",
+            "http:///p",
+            "http://u:secret@h/",
+            "http://h:0/",
+            "http://h:70000/",
+            "http://h:+1/",
+            "http://h:/",
+            "http://[h]/",
+            "http://[::1/",
+            "http://h/a b",
+            "http://h/\r\nx",
+            "http://a\u{e9}/",
+            "http://h,i/",
+        ] {
+            let error = HttpUrl::parse(text).expect_err(text);
+            assert!(!error.to_string().contains("secret"), "SEC-1");
+        }
+    }
+
+    #[test]
+    fn the_query_is_not_shown() {
+        let url = HttpUrl::parse("https://h:1/p?X-Amz-Signature=secret").unwrap();
+        assert_eq!(url.to_string(), "https://h:1/p");
+    }
+}

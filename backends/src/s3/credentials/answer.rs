@@ -1,0 +1,132 @@
+//! The documents in which metadata services and commands hand out keys.
+//!
+//! Source: AWS SDKs and tools reference guide, "Container credential provider", "Process credential
+//! provider"; Amazon EC2 user guide, "Retrieve security credentials from instance metadata".
+
+use serde_json::{Map, Value};
+use zeroize::Zeroizing;
+
+use super::Credentials;
+use crate::s3::time::Timestamp;
+
+/// Who wrote the document.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Writer {
+    /// A metadata service: the token is called `Token`.
+    Service,
+    /// A command: the token is called `SessionToken`, and there is a `Version`.
+    Command,
+}
+
+/// Reads a document; the text of an error names no value (SEC-1).
+pub(super) fn parse(writer: Writer, document: &[u8]) -> Result<Credentials, String> {
+    let mut fields = match serde_json::from_slice(document) {
+        Ok(Value::Object(fields)) => fields,
+        Ok(_) => return Err("it is no JSON object".to_owned()),
+        // Line and column, and no text of the document.
+        Err(error) => {
+            return Err(format!("it is no JSON: line {} column {}", error.line(), error.column()));
+        }
+    };
+    let result = credentials(writer, &mut fields);
+    wipe(fields);
+    result
+}
+
+fn credentials(writer: Writer, fields: &mut Map<String, Value>) -> Result<Credentials, String> {
+    if writer == Writer::Command && fields.get("Version").and_then(Value::as_u64) != Some(1) {
+        return Err("its Version is not 1".to_owned());
+    }
+    if let Some(code) = take(fields, "Code").filter(|code| !code.eq_ignore_ascii_case("success")) {
+        let message = take(fields, "Message").unwrap_or_default();
+        return Err(format!("it says {}: {}", printable(&code), printable(&message)));
+    }
+    let token_name = if writer == Writer::Service { "Token" } else { "SessionToken" };
+    let mut need = |name| take(fields, name).ok_or_else(|| format!("it has no {name}"));
+    let mut id = need("AccessKeyId")?;
+    let mut secret = need("SecretAccessKey")?;
+    let token = match writer {
+        Writer::Service => Some(need(token_name)?),
+        Writer::Command => take(fields, token_name),
+    };
+    let ends = match take(fields, "Expiration") {
+        None => None,
+        Some(text) => {
+            let end = Timestamp::parse_iso8601(&text);
+            Some(end.map_err(|_| "its Expiration is no time in ISO 8601".to_owned())?)
+        }
+    };
+    let token = token.map(|mut token| std::mem::take(&mut *token));
+    Credentials::new(std::mem::take(&mut *id), std::mem::take(&mut *secret), token, ends)
+        .map_err(|error| error.to_string())
+}
+
+/// Takes a text out; the case of names differs from server to server.
+fn take(fields: &mut Map<String, Value>, name: &str) -> Option<Zeroizing<String>> {
+    let key = fields.keys().find(|key| key.eq_ignore_ascii_case(name))?.clone();
+    match fields.get_mut(&key)?.take() {
+        Value::String(text) if !text.is_empty() => Some(Zeroizing::new(text)),
+        _ => None,
+    }
+}
+
+/// What a server says goes to a terminal.
+pub(super) fn printable(text: &str) -> String {
+    let text: String = text.chars().take(200).collect();
+    text.escape_debug().to_string()
+}
+
+/// What was not taken may be a secret too.
+fn wipe(fields: Map<String, Value>) {
+    for (_, value) in fields {
+        if let Value::String(text) = value {
+            drop(Zeroizing::new(text));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SERVICE: &str = r#"{"Code":"Success","LastUpdated":"2026-01-01T00:00:00Z",
+        "Type":"AWS-HMAC","AccessKeyId":"ASIA","SecretAccessKey":"hush/1","Token":"tok=",
+        "Expiration":"2026-01-01T06:00:00Z","Other":[{}]}"#;
+
+    #[test]
+    fn services_hand_out_keys_with_a_token_and_an_end() {
+        let found = parse(Writer::Service, SERVICE.as_bytes()).unwrap();
+        assert_eq!(found.access_key_id(), "ASIA");
+        assert_eq!(found.secret_access_key(), "hush/1");
+        assert_eq!(found.session_token(), Some("tok="));
+        assert_eq!(found.expires_at().map(Timestamp::unix_seconds), Some(1_767_247_200));
+        let no_token = SERVICE.replace("\"Token\"", "\"Tok\"");
+        assert!(parse(Writer::Service, no_token.as_bytes()).is_err());
+    }
+
+    #[test]
+    fn commands_name_their_version_and_may_leave_out_the_token() {
+        let text = r#"{"Version":1,"AccessKeyId":"AKIA","SecretAccessKey":"hush"}"#;
+        let found = parse(Writer::Command, text.as_bytes()).unwrap();
+        assert_eq!((found.session_token(), found.expires_at()), (None, None));
+        let other = text.replace(":1", ":2");
+        assert!(parse(Writer::Command, other.as_bytes()).unwrap_err().contains("Version"));
+    }
+
+    /// SEC-1
+    #[test]
+    fn what_is_wrong_is_told_without_values() {
+        for (text, word) in [
+            (SERVICE.replace("Success", "Failed"), "Failed"),
+            (SERVICE.replace("AccessKeyId", "AccessKey"), "AccessKeyId"),
+            (SERVICE.replace("2026-01-01T06:00:00Z", "hush/2"), "Expiration"),
+            (SERVICE.replace("hush/1", "hush 1"), "secret access key"),
+            (SERVICE.replace("}]", "hush"), "line 3"),
+            ("[]".to_owned(), "object"),
+            (String::new(), "line 1"),
+        ] {
+            let error = parse(Writer::Service, text.as_bytes()).expect_err(word);
+            assert!(error.contains(word) && !error.contains("hush"), "{word}: {error}");
+        }
+    }
+}

@@ -1,0 +1,250 @@
+//! AWS's own cases of the chain (`tests/data/aws-config`), played by a script: no network, no files.
+
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::pin::pin;
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::super::outside::{Answer, Ask};
+use super::*;
+use crate::s3::time::Timestamp;
+
+const CASES: &str = include_str!("../../../../tests/data/aws-config/chain-cases.json");
+
+/// A world that answers as it is told, and notes what it was asked.
+#[derive(Default)]
+struct Script {
+    files: BTreeMap<String, String>,
+    traffic: Vec<Value>,
+    asked: RefCell<Vec<String>>,
+    differs: RefCell<Vec<String>>,
+    loopback: Vec<&'static str>,
+    now: Cell<u64>,
+}
+
+impl Outside for Script {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_unix_seconds(self.now.get())
+    }
+
+    fn random(&self) -> u64 {
+        0
+    }
+
+    async fn read(&self, path: &str) -> Result<Secret, Unread> {
+        let text = self.files.get(path).ok_or(Unread::Missing)?;
+        Ok(Secret::new(text.as_bytes().to_vec()))
+    }
+
+    async fn run(&self, command: &str) -> Result<Secret, String> {
+        self.files.get(command).map(|text| Secret::new(text.as_bytes().to_vec())).ok_or("no".into())
+    }
+
+    async fn ask(&self, ask: Ask) -> Result<Answer, String> {
+        let number = self.asked.borrow().len();
+        self.asked.borrow_mut().push(ask.url.to_string());
+        let Some(expected) = self.traffic.get(number) else { return Err("no route".to_owned()) };
+        self.compare(&ask, expected);
+        if expected.get("error").is_some() {
+            return Err("connection refused".to_owned());
+        }
+        let body = expected["body"].as_str().unwrap_or_default();
+        let status = expected["status"].as_u64().expect("a status") as u16;
+        Ok(Answer { status, body: Secret::new(body.as_bytes().to_vec()) })
+    }
+
+    async fn is_loopback(&self, host: &str) -> bool {
+        self.loopback.contains(&host)
+    }
+
+    async fn pause(&self, _: Duration) {}
+}
+
+impl Script {
+    fn compare(&self, ask: &Ask, expected: &Value) {
+        let mut differs = self.differs.borrow_mut();
+        let uri = expected["uri"].as_str().expect("a URI");
+        if ask.url.to_string() != uri || ask.method.as_str() != expected["method"] {
+            differs.push(format!("{} {} and not {uri}", ask.method.as_str(), ask.url));
+        }
+        for (name, value) in
+            expected.get("headers").and_then(Value::as_object).into_iter().flatten()
+        {
+            let sent = ask.headers.iter().find(|(it, _)| it == name).map(|(_, it)| it.as_str());
+            if sent != value.as_str() {
+                differs.push(format!("{name}: {sent:?} and not {value}"));
+            }
+        }
+    }
+}
+
+/// Nothing in the script waits.
+fn now<T>(future: impl Future<Output = T>) -> T {
+    match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(value) => value,
+        Poll::Pending => panic!("a script does not wait"),
+    }
+}
+
+fn chain(env: &[(&str, &str)]) -> Chain {
+    let lookup = |wanted: &str| {
+        env.iter().find(|(name, _)| *name == wanted).map(|(_, value)| (*value).to_owned())
+    };
+    let (env, limits) = (Environment::read(&lookup), CredentialsLimits::default());
+    Chain { env, limits, asks_instance: true }
+}
+
+fn texts(object: &Value) -> Vec<(&str, &str)> {
+    let pairs = object.as_object().expect("an object").iter();
+    pairs.map(|(name, value)| (&**name, value.as_str().expect("text"))).collect()
+}
+
+/// Cases whose source is not spoken here.
+const SSO: [&str; 4] =
+    ["e2e_fips_and_dual_stack_sso", "sso_assume_role", "sso_no_token_file", "sso_server_error"];
+
+#[test]
+fn the_published_cases_end_as_published() {
+    let cases: Vec<Value> = serde_json::from_str(CASES).expect("cases");
+    assert_eq!(cases.len(), 29);
+    for case in &cases {
+        let name = case["case"].as_str().expect("a name");
+        let script = Script {
+            files: texts(&case["files"]).into_iter().map(|(k, v)| (k.into(), v.into())).collect(),
+            traffic: case["traffic"].as_array().expect("a list").clone(),
+            ..Script::default()
+        };
+        let fetched = now(chain(&texts(&case["env"])).fetch(&script));
+        if SSO.contains(&name) {
+            let error = fetched.expect_err("not spoken");
+            assert!(matches!(error, CredentialsError::Unsupported { .. }), "{name}: {error}");
+            continue;
+        }
+        let Some(expected) = case["result"].get("Ok") else {
+            fetched.expect_err(name);
+            continue;
+        };
+        let keys = fetched.unwrap_or_else(|error| panic!("{name}: {error}")).credentials;
+        assert_eq!(keys.access_key_id(), expected["access_key_id"], "{name}");
+        assert_eq!(keys.secret_access_key(), expected["secret_access_key"], "{name}");
+        assert_eq!(keys.session_token(), expected["session_token"].as_str(), "{name}");
+        let end = keys.expires_at().map(Timestamp::unix_seconds);
+        assert_eq!(end, expected["expiry"].as_u64(), "{name}");
+        assert_eq!(script.differs.take(), [""; 0], "{name}");
+        assert_eq!(script.asked.borrow().len(), script.traffic.len(), "{name}");
+    }
+}
+
+const KEYS: &str = r#"{"Version":1,"AccessKeyId":"ASIA","SecretAccessKey":"hush","Token":"t",
+    "SessionToken":"t","Expiration":"2030-01-01T00:00:00Z"}"#;
+
+fn serving(status: u16, uri: &str, body: &str) -> Vec<Value> {
+    vec![serde_json::json!({"method": "GET", "uri": uri, "status": status, "body": body})]
+}
+
+#[test]
+fn the_token_of_a_container_goes_to_few_hosts() {
+    let name = "AWS_CONTAINER_CREDENTIALS_FULL_URI";
+    for (uri, allowed) in [
+        ("http://169.254.170.2/x", true),
+        ("http://169.254.170.23/x", true),
+        ("http://[fd00:ec2::23]/x", true),
+        ("http://127.0.0.9:99/x", true),
+        ("http://[::1]:99/x", true),
+        ("http://localhost/x", true),
+        ("https://elsewhere/x", true),
+        ("http://elsewhere/x", false),
+        ("http://169.254.169.254/x", false),
+        ("http://10.0.0.1/x", false),
+        ("ftp://127.0.0.1/x", false),
+        ("/x", false),
+    ] {
+        let env = [(name, uri), ("AWS_CONTAINER_AUTHORIZATION_TOKEN", "hush")];
+        let traffic = serving(200, uri, KEYS);
+        let script = Script { traffic, loopback: vec!["localhost"], ..Script::default() };
+        let fetched = now(chain(&env).fetch(&script));
+        assert_eq!(fetched.is_ok(), allowed, "{uri}: {fetched:?}");
+        assert_eq!(script.asked.borrow().len(), usize::from(allowed), "SEC-3: {uri}");
+        assert!(!format!("{fetched:?}").contains("hush"), "SEC-1");
+    }
+}
+
+#[test]
+fn the_token_file_of_a_container_is_read_each_time() {
+    let env = [
+        ("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "/x"),
+        ("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE", "/token"),
+        ("AWS_CONTAINER_AUTHORIZATION_TOKEN", "not this one"),
+    ];
+    let chain = chain(&env);
+    for (token, good) in [("one", true), ("two", true), ("a\r\nb: c", false)] {
+        let uri = "http://169.254.170.2/x";
+        let mut traffic = serving(200, uri, KEYS);
+        traffic[0]["headers"] = serde_json::json!({"authorization": token});
+        let files = BTreeMap::from([("/token".to_owned(), token.to_owned())]);
+        let script = Script { traffic, files, ..Script::default() };
+        assert_eq!(now(chain.fetch(&script)).is_ok(), good, "{token}");
+        assert_eq!(script.differs.take(), [""; 0], "{token}");
+    }
+}
+
+#[test]
+fn a_command_of_a_profile_gives_keys() {
+    let files = [
+        ("/c", "[profile p]\ncredential_process = /bin/keys --for \"me\"\n"),
+        ("/bin/keys --for \"me\"", KEYS),
+    ];
+    let files = files.map(|(path, text)| (path.to_owned(), text.to_owned())).into();
+    let env = [("AWS_CONFIG_FILE", "/c"), ("AWS_PROFILE", "p")];
+    let fetched = now(chain(&env).fetch(&Script { files, ..Script::default() })).expect("keys");
+    assert_eq!(fetched.source, "profile p, credential_process");
+    assert_eq!(fetched.credentials.access_key_id(), "ASIA");
+}
+
+#[test]
+fn a_profile_that_was_named_and_is_not_there_is_an_error() {
+    let env = [("AWS_PROFILE", "gone"), ("AWS_WEB_IDENTITY_TOKEN_FILE", "/token")];
+    let error = now(chain(&env).fetch(&Script::default())).expect_err("not there");
+    assert!(error.to_string().contains("profile gone"), "{error}");
+}
+
+#[test]
+fn where_nothing_is_set_up_the_error_names_all_that_was_asked() {
+    for (env, word) in [
+        (vec![("AWS_EC2_METADATA_DISABLED", "TRUE")], "AWS_EC2_METADATA_DISABLED"),
+        (vec![], "no route"),
+    ] {
+        let script = Script::default();
+        let error = now(chain(&env).fetch(&script)).expect_err("nothing").to_string();
+        assert!(error.contains(word) && error.contains("AWS_PROFILE"), "{error}");
+    }
+}
+
+#[test]
+fn a_trouble_of_the_server_is_asked_about_again_and_a_refusal_is_not() {
+    for (status, asked) in [(500, 3), (429, 3), (403, 1)] {
+        let uri = "http://169.254.170.2/x";
+        let traffic = vec![serving(status, uri, "no")[0].clone(); 4];
+        let script = Script { traffic, ..Script::default() };
+        let env = [("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "/x")];
+        let error = now(chain(&env).fetch(&script)).expect_err("refused").to_string();
+        assert!(error.contains(&status.to_string()), "{error}");
+        assert_eq!(script.asked.borrow().len(), asked, "{status}");
+    }
+}
+
+#[test]
+fn the_service_of_an_instance_can_be_elsewhere() {
+    let env = [("AWS_EC2_METADATA_SERVICE_ENDPOINT", "http://127.0.0.1:8111/base/")];
+    let script = Script::default();
+    now(chain(&env).fetch(&script)).expect_err("no route");
+    assert_eq!(script.asked.borrow()[0], "http://127.0.0.1:8111/base/latest/api/token");
+    let env = [("AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE", "ipv6")];
+    let script = Script::default();
+    now(chain(&env).fetch(&script)).expect_err("no route");
+    assert_eq!(script.asked.borrow()[0], "http://[fd00:ec2::254]/latest/api/token");
+}
