@@ -146,6 +146,26 @@
 #define HYD_TIME_UNKNOWN INT64_MIN
 
 /**
+ * A method of hyd_presign(): read the object.
+ */
+#define HYD_PRESIGN_GET 1
+
+/**
+ * A method of hyd_presign(): ask what is known of the object.
+ */
+#define HYD_PRESIGN_HEAD 2
+
+/**
+ * A method of hyd_presign(): store the object. The body is not covered by the signature.
+ */
+#define HYD_PRESIGN_PUT 3
+
+/**
+ * A method of hyd_presign(): delete the object.
+ */
+#define HYD_PRESIGN_DELETE 4
+
+/**
  * A bit of hyd_list_entry.flags: what several keys have in common up to the delimiter, and no object.
  */
 #define HYD_ENTRY_PREFIX 1
@@ -397,6 +417,43 @@ typedef struct hyd_stats {
      */
     uint64_t pool_waiting;
 } hyd_stats;
+
+/**
+ * What a function of hyd_options_set_credentials() fills in. The texts end with a NUL and are read
+ * when it has returned: they stay as they are until it is called again.
+ */
+typedef struct hyd_credentials {
+    /**
+     * Set by the library.
+     */
+    uint32_t struct_size;
+    /**
+     * 0
+     */
+    uint32_t reserved;
+    const char *access_key_id;
+    const char *secret_access_key;
+    /**
+     * NULL where the keys are not temporary.
+     */
+    const char *session_token;
+    /**
+     * When they end, in seconds since 1970, UTC; 0 where that is not known.
+     */
+    int64_t expires_unix_s;
+} hyd_credentials;
+
+/**
+ * Gives credentials that are good now, or a status that says why not. Threads: a thread of the
+ * library, one call at a time for each engine; it may block, but names are looked up by the same
+ * thread. It calls nothing of the library.
+ */
+typedef hyd_status (*hyd_credentials_fn)(void *user, struct hyd_credentials *credentials);
+
+/**
+ * Told once, when `user` is not needed any more. Threads: any; it calls nothing of the library.
+ */
+typedef void (*hyd_release_fn)(void *user);
 
 /**
  * What is known of an object.
@@ -1027,6 +1084,27 @@ hyd_status hyd_options_set(struct hyd_options *options,
 hyd_status hyd_options_free(struct hyd_options *options);
 
 /**
+ * Has `provide` asked for credentials: before the first request of S3, five minutes before what it
+ * gave ends, and once when a server calls that expired. Keys that are set by hyd_options_set() come
+ * before it. A status that is not HYD_OK is told by the requests that wait for credentials, as
+ * HYD_E_CONFIG; what was given before serves until its end, and the function is asked again after a
+ * second, then two, up to a minute. All stores that are opened with these options share what it gives.
+ *
+ * `release` may be NULL. It is called once `user` is not needed any more: after the options were freed
+ * and the stores closed that were opened with them, and what still ran with them has ended.
+ *
+ * Errors: HYD_E_INVALID where `provide` is NULL; `release` is not called then, nor is it for other
+ * errors.
+ *
+ * Threads: any.
+ */
+hyd_status hyd_options_set_credentials(struct hyd_options *options,
+                                       hyd_credentials_fn provide,
+                                       void *user,
+                                       hyd_release_fn release,
+                                       struct hyd_error **error);
+
+/**
  * Opens the store of a URI, which the caller closes:
  *
  *     s3://bucket            the server that the options or the environment name
@@ -1037,7 +1115,10 @@ hyd_status hyd_options_free(struct hyd_options *options);
  *
  * What `options` do not set, S3 reads from the environment now: AWS_ENDPOINT_URL_S3 or
  * AWS_ENDPOINT_URL (https:// for TLS, or http://), AWS_REGION, AWS_ACCESS_KEY_ID,
- * AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN. `options` may be NULL, and are not needed after the
+ * AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN; then from the profile (AWS_PROFILE). Credentials that
+ * are not there come by web identity, or from the service of the container or the instance, and are
+ * renewed ahead of their end; an endpoint of one's own is asked unsigned where nothing of this is set
+ * up. `options` may be NULL, and are not needed after the
  * call. Nothing is asked of a server yet, so a bucket that does not exist is told by the first call.
  *
  * Errors: HYD_E_INVALID for a URI that makes no sense or has a key; HYD_E_CONFIG for settings that
@@ -1213,6 +1294,30 @@ hyd_status hyd_put_from_file(const struct hyd_store *store,
                              size_t path_len,
                              struct hyd_object_meta *meta,
                              struct hyd_error **error);
+
+/**
+ * Makes a URL with which anybody can make one request for an object of S3, from now on for
+ * `life_seconds` (1 second to 7 days), or until the credentials end. It is a secret for that time.
+ * Nothing is asked of the server; blocks where credentials have to be asked for first.
+ *
+ * `url` has room for `capacity` bytes, and gets the text with a NUL where it fits; `*need` is its
+ * length without the NUL. With `capacity` 0, `url` may be NULL, and the length alone is told.
+ *
+ * Errors: HYD_E_INVALID for a method or a life that is none; HYD_E_AGAIN where the room is too small,
+ * and *need is written; HYD_E_CONFIG where there are no credentials; HYD_E_UNSUPPORTED for a store
+ * that is not S3.
+ *
+ * Threads: any.
+ */
+hyd_status hyd_presign(const struct hyd_store *store,
+                       uint32_t method,
+                       const char *key,
+                       size_t key_len,
+                       uint64_t life_seconds,
+                       char *url,
+                       size_t capacity,
+                       size_t *need,
+                       struct hyd_error **error);
 
 /**
  * Lists the keys that begin with `prefix`, in the order of their bytes; the caller closes the list.
@@ -1476,6 +1581,7 @@ typedef char hyd_assert_error_view_size[sizeof(hyd_error_view) == 72 ? 1 : -1];
 typedef char hyd_assert_engine_config_size[sizeof(hyd_engine_config) == 32 ? 1 : -1];
 typedef char hyd_assert_caps_size[sizeof(hyd_caps) == 80 ? 1 : -1];
 typedef char hyd_assert_stats_size[sizeof(hyd_stats) == 112 ? 1 : -1];
+typedef char hyd_assert_credentials_size[sizeof(hyd_credentials) == 40 ? 1 : -1];
 typedef char hyd_assert_object_meta_size[sizeof(hyd_object_meta) == 152 ? 1 : -1];
 typedef char hyd_assert_request_size[sizeof(hyd_request) == 112 ? 1 : -1];
 typedef char hyd_assert_event_size[sizeof(hyd_event) == 64 ? 1 : -1];

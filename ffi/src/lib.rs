@@ -13,6 +13,7 @@
 
 mod args;
 mod buf;
+mod credentials;
 mod driven;
 mod engine;
 mod error;
@@ -25,6 +26,7 @@ mod mem;
 mod meta;
 mod object;
 mod options;
+mod presign;
 mod probe;
 mod queue;
 mod sized;

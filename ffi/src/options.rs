@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use hydrant::TransferLimits;
 use hydrant::s3::S3Config;
-use hydrant::s3::credentials::{Credentials, Identity};
+use hydrant::s3::credentials::{Credentials, Identity, Provider};
 use hydrant::s3::endpoint::AddressStyle;
 use zeroize::Zeroizing;
 
@@ -34,6 +34,7 @@ pub struct Settings {
     access_key_id: Option<String>,
     secret_access_key: Option<Zeroizing<String>>,
     session_token: Option<Zeroizing<String>>,
+    provider: Option<Provider>,
     anonymous: bool,
     tries: Option<u32>,
     stall: Option<Duration>,
@@ -98,6 +99,11 @@ impl Options {
         self.lock().clone()
     }
 
+    /// Sets who provides credentials.
+    pub fn set_provider(&self, provider: Provider) {
+        self.lock().provider = Some(provider);
+    }
+
     fn lock(&self) -> MutexGuard<'_, Settings> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -125,7 +131,7 @@ impl Settings {
             (None, None) if self.session_token.is_some() => {
                 Err(config("a session_token needs access_key_id and secret_access_key"))
             }
-            (None, None) => Ok(None),
+            (None, None) => Ok(self.provider.clone().map(Identity::Provider)),
             (Some(id), Some(secret)) => {
                 let token = self.session_token.as_ref().map(|token| token.to_string());
                 let keys = Credentials::new(id.clone(), secret.to_string(), token, None);

@@ -56,7 +56,10 @@ pub fn use_store(entry: &mut Entry, handle: *const hyd_store) -> Result<Arc<Stor
 ///
 /// What `options` do not set, S3 reads from the environment now: AWS_ENDPOINT_URL_S3 or
 /// AWS_ENDPOINT_URL (https:// for TLS, or http://), AWS_REGION, AWS_ACCESS_KEY_ID,
-/// AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN. `options` may be NULL, and are not needed after the
+/// AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN; then from the profile (AWS_PROFILE). Credentials that
+/// are not there come by web identity, or from the service of the container or the instance, and are
+/// renewed ahead of their end; an endpoint of one's own is asked unsigned where nothing of this is set
+/// up. `options` may be NULL, and are not needed after the
 /// call. Nothing is asked of a server yet, so a bucket that does not exist is told by the first call.
 ///
 /// Errors: HYD_E_INVALID for a URI that makes no sense or has a key; HYD_E_CONFIG for settings that

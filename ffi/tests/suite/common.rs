@@ -15,7 +15,7 @@ const STRICT: &[&str] = &["-Wall", "-Wextra", "-pedantic", "-Werror"];
 pub const NATIVE_LIBRARIES: &[&str] =
     &["-lgcc_s", "-lutil", "-lrt", "-lpthread", "-lm", "-ldl", "-lc"];
 
-const ACCESS_KEY: &str = "AKIDEXAMPLE";
+pub const ACCESS_KEY: &str = "AKIDEXAMPLE";
 pub const SECRET: &str = "wJalrXUtnFEMI-K7MDENG-bPxRfiCYEXAMPLEKEY";
 
 /// Where the static and the shared library were built.

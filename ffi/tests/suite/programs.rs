@@ -281,3 +281,44 @@ fn many_threads_share_a_store_and_one_may_destroy_the_engine() {
         assert_eq!(String::from_utf8_lossy(&output.stdout), "threads agree\n");
     }
 }
+
+#[test]
+fn programs_provide_credentials_and_presign() {
+    let library = Library::get();
+    let (folder, bucket) = (Folder::new(), Bucket::new());
+    let source = common::crate_path("tests/c/credentials.c");
+    let program = library.link(&folder, &source, Linking::Static);
+    let mut command = library.command(&program, &bucket);
+    command.env_remove("AWS_ACCESS_KEY_ID").env_remove("AWS_SECRET_ACCESS_KEY");
+    let output = run(command.args([Bucket::URI, common::ACCESS_KEY, common::SECRET]));
+    let printed = String::from_utf8_lossy(&output.stdout);
+    let urls: Vec<&str> = printed.lines().collect();
+    for (method, url, body, expected) in [
+        ("PUT", urls[0], "hello", "HTTP/1.1 200"),
+        ("GET", urls[1], "", "\r\n\r\nhello"),
+        ("HEAD", urls[2], "", "content-length: 5"),
+        ("PUT", urls[1], "other", "HTTP/1.1 403"),
+        ("DELETE", urls[3], "", "HTTP/1.1 204"),
+    ] {
+        let answer = by_hand(method, url, body);
+        assert!(answer.contains(expected), "{method}: {answer}");
+    }
+}
+
+/// Makes a request with nothing but a socket.
+fn by_hand(method: &str, url: &str, body: &str) -> String {
+    use std::io::{Read, Write};
+    let rest = url.strip_prefix("http://").expect("plain HTTP");
+    let (host, target) = rest.split_once('/').expect("a path");
+    let mut stream = std::net::TcpStream::connect(host).expect("the server");
+    let length = body.len();
+    write!(
+        stream,
+        "{method} /{target} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\
+         Content-Length: {length}\r\n\r\n{body}"
+    )
+    .expect("sent");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).expect("an answer");
+    answer
+}
