@@ -42,7 +42,12 @@ pub const LONG: &str = concat!(
     "
 Environment:
   AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN
-      who signs; with --no-sign-request nobody does
+      who signs; with --no-sign-request nobody does. Where they are unset: the profile
+  AWS_PROFILE, AWS_CONFIG_FILE, AWS_SHARED_CREDENTIALS_FILE
+      keys, roles, credential_process, region and endpoint_url of a profile; not SSO
+  AWS_WEB_IDENTITY_TOKEN_FILE, AWS_ROLE_ARN; AWS_CONTAINER_CREDENTIALS_RELATIVE_URI and _FULL_URI
+      a role by a token; the service of a container; for AWS itself then that of the instance,
+      unless AWS_EC2_METADATA_DISABLED is true. --log info says who answered
   AWS_ENDPOINT_URL_S3, AWS_ENDPOINT_URL
       the server, such as http://127.0.0.1:9000; unset is AWS; --endpoint-url comes first.
       AWS_CA_BUNDLE names a file of certificates to trust for https, instead of the system's
@@ -50,7 +55,6 @@ Environment:
       the region to sign for; unset is us-east-1; --region comes first
   XDG_STATE_HOME
       where it is noted what has come of uploads with --resume; unset is ~/.local/state
-  Profiles, SSO and the roles of instances are not read.
 
 Exit codes:
   0    all done
