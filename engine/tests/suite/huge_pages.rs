@@ -12,6 +12,7 @@ const PAGE: usize = 2 * MIB;
 const POOL: usize = 24 * MIB;
 
 #[test]
+#[expect(clippy::print_stderr, reason = "whoever runs the tests must know what was tested")]
 fn files_are_written_and_read_from_huge_pages() {
     for driver in drivers() {
         let Some(mut host) = with_huge_pages(*driver) else {

@@ -1,7 +1,7 @@
 //! Memory of the caller as registered buffers: it comes and goes while operations are in flight, and
 //! where it is refused the work is done without.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use hydrant_engine::{
@@ -23,7 +23,9 @@ fn file_bytes_go_through_registered_memory() {
         if driver == "simulator" || engine.capabilities().buffers_registered() {
             assert_eq!(refused, None, "where the pool is registered, this is too");
         }
-        assert_eq!(driver == "poll", driver == "poll" && refused.is_some());
+        if driver == "poll" {
+            assert!(refused.is_some(), "it has none");
+        }
         let before = engine.metrics();
         assert_eq!(before.fallbacks_unregistered_memory, u64::from(refused.is_some()));
         let (owner, region) = RegionOwner::new(memory);
@@ -130,7 +132,7 @@ async fn make_file(core: &Core, path: &Path) {
 }
 
 /// Reads the file into one half, and gives reads into the other half up while they are in flight.
-async fn reads(core: &Core, path: &PathBuf, mut piece: Region, round: u64) {
+async fn reads(core: &Core, path: &Path, mut piece: Region, round: u64) {
     let options = OpenOptions::new().read().direct(true);
     let file = File::open(core, path, &options).await.expect("there");
     let dropped = piece.split_off(16 * BLOCK);

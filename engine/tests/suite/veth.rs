@@ -26,6 +26,7 @@ const STALL: Duration = Duration::from_millis(300);
 /// ends of a link are of one machine: what is handed to a receiver there is copied first
 /// (`skb_orphan_frags_rx`).
 #[test]
+#[expect(clippy::print_stderr, reason = "the share depends on the kernel, and is to be known")]
 fn zero_copy_sends_arrive_and_their_share_is_told() {
     const BYTES: usize = 32 * MIB;
     on_link(|link, driver| {
@@ -71,7 +72,7 @@ fn zero_copy_sends_arrive_and_their_share_is_told() {
 #[test]
 fn the_memory_of_a_zero_copy_send_comes_back_from_a_black_hole() {
     on_link(|link, driver| {
-        let peer = link.peer(|stream| drop(stream));
+        let peer = link.peer(drop);
         let down = link.far_end_down();
         let mut host = Host::kernel(driver, config());
         let address = peer.address;
@@ -129,7 +130,7 @@ fn a_link_that_goes_down_stalls_what_is_under_way() {
 #[test]
 fn an_address_that_does_not_answer_is_passed_over() {
     on_link(|link, driver| {
-        let peer = link.peer(|stream| drop(stream));
+        let peer = link.peer(drop);
         let mut host = Host::kernel(driver, config());
         let address = peer.address;
         host.run(move |core, _| async move {
@@ -159,6 +160,7 @@ struct Peer<T> {
 }
 
 /// Runs a body at the near end of a new link, for each driver.
+#[expect(clippy::print_stderr, reason = "whoever runs the tests must know")]
 fn on_link(body: impl Fn(&Link, DriverChoice) + Sync) {
     for driver in drivers() {
         match Link::new() {
