@@ -25,7 +25,7 @@ fn client_of(world: &World, variables: &[(&str, String)]) -> Hydrant {
 }
 
 fn keys_of(world: &World) -> (String, String) {
-    let [_, (_, id), (_, secret), _] = world.env();
+    let [_, (_, id), (_, secret), ..] = world.env();
     (id, secret)
 }
 

@@ -46,6 +46,15 @@ where
 #[derive(Clone)]
 pub struct Provider(Arc<Inner>);
 
+/// Clones of one are equal, and no others.
+impl PartialEq for Provider {
+    fn eq(&self, other: &Provider) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+impl Eq for Provider {}
+
 struct Inner {
     source: Source,
     limits: CredentialsLimits,
