@@ -33,7 +33,7 @@ fn a_stop_at_any_time_leaves_no_temporary() {
         simulation.stop_cores().expect("a simulated ring");
         drop(task);
         let left = world.paths();
-        assert!(left.iter().all(|path| path == "object"), "after {moment:?}: {left:?}");
+        assert!(left.iter().all(|path| path == "/object"), "after {moment:?}: {left:?}");
         simulation.stop().expect("all is back");
     });
 }
