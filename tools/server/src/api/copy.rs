@@ -40,7 +40,11 @@ impl Api {
                 return Ok(Err(unchanged_is_refused(refused)));
             }
             let stored = copy_range(store, &object, 0..object.size, chunk_bytes)?;
-            let attributes: Attributes = if replace { given } else { object.attributes };
+            let kept = object.attributes;
+            let attributes = match replace {
+                true => Attributes { checksum: kept.checksum, ..given },
+                false => kept,
+            };
             let etag = hex(&stored.md5());
             store.commit(&bucket, &key, stored, etag, attributes, None).map(Ok)
         });

@@ -2,10 +2,10 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use s3s::dto::{Timestamp, TimestampFormat};
+use s3s::dto::{Checksum, ChecksumType, Timestamp, TimestampFormat};
 use s3s::{S3Result, s3_error};
 
-use crate::store::Attributes;
+use crate::store::{Attributes, KeptChecksum};
 
 /// The fields of that name in `PutObjectInput`, `CreateMultipartUploadInput` and `CopyObjectInput`.
 macro_rules! attributes {
@@ -55,6 +55,7 @@ impl Given {
             content_disposition: self.content_disposition,
             cache_control: self.cache_control,
             expires: self.expires.as_ref().map(http_date).transpose()?,
+            checksum: None,
             user,
         })
     }
@@ -70,6 +71,36 @@ pub(crate) fn metadata(attributes: &Attributes) -> Option<HashMap<String, String
     let user = &attributes.user;
     (!user.is_empty())
         .then(|| user.iter().map(|(name, value)| (name.clone(), value.clone())).collect())
+}
+
+/// One checksum of the several that may have come with an object, to be kept with it.
+pub(crate) fn checksum_to_keep(computed: &Checksum) -> Option<KeptChecksum> {
+    let values = [
+        ("x-amz-checksum-crc64nvme", &computed.checksum_crc64nvme),
+        ("x-amz-checksum-crc32c", &computed.checksum_crc32c),
+        ("x-amz-checksum-crc32", &computed.checksum_crc32),
+        ("x-amz-checksum-sha1", &computed.checksum_sha1),
+        ("x-amz-checksum-sha256", &computed.checksum_sha256),
+    ];
+    let kept = values.into_iter().find_map(|(header, value)| Some((header, value.clone()?)));
+    kept.map(|(header, value)| KeptChecksum { header: header.to_owned(), value })
+}
+
+/// The checksum that is kept, in the form of an answer.
+pub(crate) fn kept_checksum(attributes: &Attributes) -> Checksum {
+    let mut checksum = Checksum::default();
+    let Some(KeptChecksum { header, value }) = &attributes.checksum else { return checksum };
+    let value = Some(value.clone());
+    match header.as_str() {
+        "x-amz-checksum-crc64nvme" => checksum.checksum_crc64nvme = value,
+        "x-amz-checksum-crc32c" => checksum.checksum_crc32c = value,
+        "x-amz-checksum-crc32" => checksum.checksum_crc32 = value,
+        "x-amz-checksum-sha1" => checksum.checksum_sha1 = value,
+        "x-amz-checksum-sha256" => checksum.checksum_sha256 = value,
+        _ => return checksum,
+    }
+    checksum.checksum_type = Some(ChecksumType::from_static(ChecksumType::FULL_OBJECT));
+    checksum
 }
 
 /// `aws-chunked` is how the body travelled, not what the object is.

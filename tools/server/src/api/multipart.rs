@@ -5,7 +5,7 @@ use s3s::{S3Response, S3Result, s3_error};
 
 use super::buckets::owner;
 use super::conditions::write_condition;
-use super::headers::attributes;
+use super::headers::{attributes, checksum_to_keep, kept_checksum};
 use super::listing::Encoding;
 use super::objects::signed;
 use super::{Answer, Api};
@@ -37,7 +37,7 @@ impl Api {
         let claimed = self.claimed(input.multipart_upload)?;
         let (bucket, key) = (input.bucket.clone(), input.key.clone());
         let (id, size_expected) = (input.upload_id, input.mpu_object_size);
-        let joining = self
+        let mut joining = self
             .blocking(move |store| {
                 let upload = store.find_upload(&id, &bucket, &key)?;
                 store.check_parts(upload, &claimed)
@@ -50,6 +50,17 @@ impl Api {
                 "the parts have {size} bytes, not x-amz-mp-object-size"
             ));
         }
+        let computed = joining.crc64nvme();
+        if let (Some(claimed), Some(computed)) = (&input.checksum_crc64nvme, &computed)
+            && claimed != computed
+        {
+            return Err(s3_error!(
+                BadDigest,
+                "the CRC64NVME of the parts together is {computed}, not {claimed}"
+            ));
+        }
+        let checksum = Checksum { checksum_crc64nvme: computed, ..Checksum::default() };
+        joining.keep(checksum_to_keep(&checksum));
         let api = self.clone();
         let join = async move {
             let record = api.blocking(move |store| store.join(joining, condition.as_ref())).await?;
@@ -58,6 +69,8 @@ impl Api {
                 bucket: Some(input.bucket),
                 key: Some(input.key),
                 e_tag: Some(ETag::Strong(record.etag)),
+                checksum_crc64nvme: kept_checksum(&record.attributes).checksum_crc64nvme,
+                checksum_type: kept_checksum(&record.attributes).checksum_type,
                 ..CompleteMultipartUploadOutput::default()
             })
         };

@@ -24,6 +24,7 @@ impl Api {
             if_modified_since: input.if_modified_since,
             if_unmodified_since: input.if_unmodified_since,
         };
+        let with_checksum = asks_for_checksum(input.checksum_mode.as_ref());
         let (bucket, key, chunks) = (input.bucket, input.key, self.chunks.clone());
         // One visit to a thread for file work: open, decide, read the first chunk.
         let opened = self.blocking(move |store| {
@@ -36,7 +37,12 @@ impl Api {
             Ok(Ok((known, span.clone(), FileBody::open(chunks, object.file, span.bytes)?)))
         });
         let (known, span, body) = opened.await??;
+        let whole = span.bytes == (0..known.size);
         let Known { etag, modified, attributes, .. } = known;
+        let checksum = match with_checksum && whole {
+            true => headers::kept_checksum(&attributes),
+            false => Checksum::default(),
+        };
         Ok(S3Response::new(GetObjectOutput {
             body: Some(body.into_blob()),
             content_length: Some(signed(span.bytes.end - span.bytes.start)),
@@ -53,6 +59,12 @@ impl Api {
             content_language: attributes.content_language,
             content_disposition: attributes.content_disposition,
             cache_control: attributes.cache_control,
+            checksum_crc32: checksum.checksum_crc32,
+            checksum_crc32c: checksum.checksum_crc32c,
+            checksum_crc64nvme: checksum.checksum_crc64nvme,
+            checksum_sha1: checksum.checksum_sha1,
+            checksum_sha256: checksum.checksum_sha256,
+            checksum_type: checksum.checksum_type,
             ..GetObjectOutput::default()
         }))
     }
@@ -64,6 +76,7 @@ impl Api {
             if_modified_since: input.if_modified_since,
             if_unmodified_since: input.if_unmodified_since,
         };
+        let with_checksum = asks_for_checksum(input.checksum_mode.as_ref());
         let (bucket, key) = (input.bucket, input.key);
         let known = self
             .blocking(move |store| {
@@ -71,7 +84,12 @@ impl Api {
             })
             .await?;
         let span = known.select(&conditions, input.range, input.part_number)?;
+        let whole = span.bytes == (0..known.size);
         let Known { etag, modified, attributes, .. } = known;
+        let checksum = match with_checksum && whole {
+            true => headers::kept_checksum(&attributes),
+            false => Checksum::default(),
+        };
         Ok(S3Response::new(HeadObjectOutput {
             content_length: Some(signed(span.bytes.end - span.bytes.start)),
             content_range: span.header,
@@ -87,6 +105,12 @@ impl Api {
             content_language: attributes.content_language,
             content_disposition: attributes.content_disposition,
             cache_control: attributes.cache_control,
+            checksum_crc32: checksum.checksum_crc32,
+            checksum_crc32c: checksum.checksum_crc32c,
+            checksum_crc64nvme: checksum.checksum_crc64nvme,
+            checksum_sha1: checksum.checksum_sha1,
+            checksum_sha256: checksum.checksum_sha256,
+            checksum_type: checksum.checksum_type,
             ..HeadObjectOutput::default()
         }))
     }
@@ -140,6 +164,11 @@ impl Api {
         };
         Ok(S3Response::new(output))
     }
+}
+
+/// Like S3, an answer with some of the bytes tells no checksum of all of them.
+fn asks_for_checksum(mode: Option<&ChecksumMode>) -> bool {
+    mode.is_some_and(|mode| mode.as_str() == ChecksumMode::ENABLED)
 }
 
 fn refusal(key: String, error: StoreError) -> Error {

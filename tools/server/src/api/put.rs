@@ -8,7 +8,7 @@ use s3s::{S3Error, S3Request, S3Response, S3Result, TrailingHeaders, s3_error};
 
 use super::body::receive;
 use super::conditions::write_condition;
-use super::headers::attributes;
+use super::headers::{attributes, checksum_to_keep};
 use super::{Answer, Api};
 use crate::store::{Digests, Sink, StoreError, Stored, hex};
 
@@ -31,7 +31,7 @@ macro_rules! checksums {
 impl Api {
     pub(super) async fn put(&self, req: S3Request<PutObjectInput>) -> Answer<PutObjectOutput> {
         let mut input = req.input;
-        let attributes = attributes!(input, self.limits)?;
+        let mut attributes = attributes!(input, self.limits)?;
         let condition = write_condition(input.if_match.take(), input.if_none_match.take())?;
         let incoming = Incoming {
             length: input.content_length,
@@ -48,6 +48,7 @@ impl Api {
         let check = move |store: &crate::store::Store| store.check_target(&to, &name);
         let (stored, checksums) = self.receive(incoming, check).await?;
         let etag = hex(&stored.md5());
+        attributes.checksum = checksum_to_keep(&checksums);
         let record = self
             .blocking(move |store| {
                 store.commit(&bucket, &key, stored, etag, attributes, condition.as_ref())
@@ -125,6 +126,7 @@ impl Api {
             return Err(s3_error!(IncompleteBody, "the body has {received} bytes of {length}"));
         }
         let (stored, computed) = self.blocking(move |_| Sink::finish(sink)).await?;
+        let stored = stored.with_crc64nvme(computed.checksum_crc64nvme.as_deref());
         compare(&incoming.checksums, &computed)?;
         if let Some(trailers) = incoming.trailers.and_then(|trailers| trailers.take()) {
             compare(&trailing_checksums(&trailers), &computed)?;

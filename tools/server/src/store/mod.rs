@@ -37,7 +37,7 @@ pub(crate) use bucket::Bucket;
 pub(crate) use error::StoreError;
 pub(crate) use listing::{Entry, ListQuery, Listing, after, past};
 pub(crate) use object::{Condition, Object};
-pub(crate) use record::{Attributes, hex};
+pub(crate) use record::{Attributes, KeptChecksum, hex};
 pub(crate) use sink::{Digests, Sink, Stored};
 pub(crate) use upload::{ClaimedPart, Part, Upload};
 

@@ -34,8 +34,19 @@ pub(crate) struct Attributes {
     pub cache_control: Option<String>,
     /// In the form of HTTP.
     pub expires: Option<String>,
+    /// The checksum of all bytes that came with them, or that the parts make.
+    pub checksum: Option<KeptChecksum>,
     /// `x-amz-meta-*`, without that prefix.
     pub user: BTreeMap<String, String>,
+}
+
+/// A checksum of a whole object.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct KeptChecksum {
+    /// The header that it comes and goes in.
+    pub header: String,
+    /// In base64.
+    pub value: String,
 }
 
 /// The state of a file that a record describes.
@@ -184,6 +195,8 @@ pub(super) fn parse_fields(block: &str) -> Option<Vec<(String, String)>> {
 /// Sets the user's names apart from the standard ones.
 const USER_PREFIX: &str = "x-amz-meta-";
 
+const CHECKSUM_PREFIX: &str = "x-amz-checksum-";
+
 impl Attributes {
     pub(super) fn fields(&self) -> Vec<(String, String)> {
         let standard = [
@@ -197,9 +210,10 @@ impl Attributes {
         let standard = standard
             .into_iter()
             .filter_map(|(name, value)| Some((name.to_owned(), value.clone()?)));
+        let kept = self.checksum.as_ref().map(|kept| (kept.header.clone(), kept.value.clone()));
         let user =
             self.user.iter().map(|(name, value)| (format!("{USER_PREFIX}{name}"), value.clone()));
-        standard.chain(user).collect()
+        standard.chain(kept).chain(user).collect()
     }
 
     /// A name that is not known is left out.
@@ -216,6 +230,8 @@ impl Attributes {
                 _ => {
                     if let Some(user) = name.strip_prefix(USER_PREFIX) {
                         attributes.user.insert(user.to_owned(), value);
+                    } else if name.starts_with(CHECKSUM_PREFIX) {
+                        attributes.checksum = Some(KeptChecksum { header: name, value });
                     }
                 }
             }
@@ -301,6 +317,10 @@ mod tests {
         ]);
         let attributes = Attributes {
             content_type: Some("text/plain; x=\"y\"".into()),
+            checksum: Some(KeptChecksum {
+                header: "x-amz-checksum-crc32".into(),
+                value: "y/Q5Jg==".into(),
+            }),
             user,
             ..Attributes::default()
         };

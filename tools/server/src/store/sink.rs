@@ -85,6 +85,7 @@ impl Sink {
             durable: self.durable,
             size: self.size,
             md5,
+            crc64nvme: None,
         };
         Ok((stored, self.digests.checksums.finalize()))
     }
@@ -97,9 +98,15 @@ pub(crate) struct Stored {
     durable: bool,
     pub(super) size: u64,
     pub(super) md5: [u8; 16],
+    pub(super) crc64nvme: Option<u64>,
 }
 
 impl Stored {
+    /// Remembers the CRC-64/NVME of what was written, given in base64: those of parts combine.
+    pub(crate) fn with_crc64nvme(self, value: Option<&str>) -> Self {
+        Self { crc64nvme: value.and_then(crc64_of_base64), ..self }
+    }
+
     /// Takes a file that was filled by other means than [`Sink::write`]; the MD5 is what its owner says.
     pub(super) fn from_file(sink: Sink, size: u64) -> Self {
         Self {
@@ -108,6 +115,7 @@ impl Stored {
             durable: sink.durable,
             size,
             md5: [0; 16],
+            crc64nvme: None,
         }
     }
 
@@ -164,9 +172,22 @@ impl Drop for Temporary {
     }
 }
 
+const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+
+/// The number whose 8 bytes, the most significant first, are these 12 characters of base64.
+fn crc64_of_base64(text: &str) -> Option<u64> {
+    let digits = text.strip_suffix('=').filter(|digits| digits.len() == 11)?;
+    let mut bits = 0u128;
+    for digit in digits.bytes() {
+        let sextet = ALPHABET.iter().position(|known| *known == digit)?;
+        bits = bits << 6 | sextet as u128;
+    }
+    // 11 characters carry 66 bits.
+    u64::try_from(bits >> 2).ok()
+}
+
 /// Base64 as in RFC 4648 section 4.
-fn base64(bytes: &[u8]) -> String {
-    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+pub(crate) fn base64(bytes: &[u8]) -> String {
     let mut text = String::with_capacity(bytes.len().div_ceil(3) * 4);
     for group in bytes.chunks(3) {
         let bits = group.iter().fold(0u32, |bits, byte| bits << 8 | u32::from(*byte))
@@ -187,6 +208,16 @@ mod tests {
             [("", ""), ("f", "Zg=="), ("fo", "Zm8="), ("foo", "Zm9v"), ("foob", "Zm9vYg==")]
         {
             assert_eq!(super::base64(plain.as_bytes()), coded);
+        }
+    }
+
+    #[test]
+    fn a_crc_survives_base64() {
+        for crc in [0, 1, 0xae8b_1486_0a79_9888, u64::MAX] {
+            assert_eq!(super::crc64_of_base64(&super::base64(&crc.to_be_bytes())), Some(crc));
+        }
+        for wrong in ["", "AAAA", "AAAAAAAAAAAA", "AAAAAAAAAA%="] {
+            assert_eq!(super::crc64_of_base64(wrong), None, "{wrong}");
         }
     }
 }

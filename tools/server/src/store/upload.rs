@@ -1,8 +1,9 @@
 //! Multipart uploads.
 //!
 //! An upload is the directory `.hydrant/uploads/ID`: the file `upload` says for which key it is and with which
-//! attributes, `part-00001` and so on are the parts. A part's file is its bytes followed by the 16 bytes of their
-//! MD5, so that a part and its ETag appear with one rename.
+//! attributes, `part-00001` and so on are the parts. A part's file is its bytes followed by a trailer: the 16 bytes of
+//! their MD5, the 8 of their CRC-64/NVME, and one that says whether that is known. So a part, its ETag and its checksum
+//! appear with one rename.
 
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, File};
@@ -17,13 +18,16 @@ use rustix::fs::{Dir, fsync, renameat};
 use rustix::io::Errno;
 
 use super::key::ObjectPath;
-use super::record::{Attributes, Record, Version, parse_fields, read_text, render_fields};
-use super::sink::{Digests, Stored};
+use super::record::{
+    Attributes, KeptChecksum, Record, Version, parse_fields, read_text, render_fields,
+};
+use super::sink::{Digests, Stored, base64};
 use super::{Condition, Store, StoreError, TMP, dir, hex};
 
 const ABOUT: &str = "upload";
 const ID_BYTES: usize = 16;
-const MD5_BYTES: u64 = 16;
+const MD5_BYTES: usize = 16;
+const TRAILER_BYTES: usize = MD5_BYTES + 9;
 
 /// An upload in progress.
 #[derive(Debug)]
@@ -41,6 +45,7 @@ pub(crate) struct Part {
     pub number: u32,
     pub size: u64,
     pub md5: [u8; 16],
+    pub crc64nvme: Option<u64>,
     pub modified: SystemTime,
 }
 
@@ -63,6 +68,21 @@ impl Joining {
     /// Bytes of the object to be.
     pub(crate) fn size(&self) -> u64 {
         self.parts.iter().map(|part| part.size).sum()
+    }
+
+    /// The CRC-64/NVME of the object to be, in base64, where those of all parts are known.
+    pub(crate) fn crc64nvme(&self) -> Option<String> {
+        let algorithm = crc_fast::CrcAlgorithm::Crc64Nvme;
+        let crc = self.parts.iter().try_fold(0, |all, part| match (part.size, part.crc64nvme) {
+            (0, _) => Some(all),
+            (size, crc) => Some(crc_fast::checksum_combine(algorithm, all, crc?, size)),
+        });
+        crc.map(|crc| base64(&crc.to_be_bytes()))
+    }
+
+    /// The checksum that the object will have.
+    pub(crate) fn keep(&mut self, checksum: Option<KeptChecksum>) {
+        self.upload.attributes.checksum = checksum;
     }
 }
 
@@ -104,8 +124,8 @@ impl Store {
         mut stored: Stored,
     ) -> Result<Part, StoreError> {
         let failed = |source| StoreError::io("store a part", id, source);
-        let md5 = stored.md5;
-        stored.append_trailer(&md5).map_err(failed)?;
+        let (md5, crc64nvme) = (stored.md5, stored.crc64nvme);
+        stored.append_trailer(&trailer(md5, crc64nvme)).map_err(failed)?;
         let version = stored.settle().map_err(failed)?;
         let at = self.open_upload(id)?;
         match stored.rename(&at, &part_name(number)) {
@@ -114,7 +134,7 @@ impl Store {
             Err(Errno::NOENT) => return Err(no_such_upload(id)),
             Err(error) => return Err(failed(error.into())),
         }
-        Ok(Part { number, size: stored.size, md5, modified: version.modified() })
+        Ok(Part { number, size: stored.size, md5, crc64nvme, modified: version.modified() })
     }
 
     /// The parts in the order of their numbers.
@@ -230,10 +250,11 @@ impl Store {
             dir::open_file(at, &part_name(number)).map_err(|error| failed(error.into()))?;
         let Some(file) = opened else { return Ok(None) };
         let version = Version::of(&file.metadata().map_err(failed)?);
-        let Some(size) = version.size.checked_sub(MD5_BYTES) else { return Ok(None) };
-        let mut md5 = [0; MD5_BYTES as usize];
-        file.read_exact_at(&mut md5, size).map_err(failed)?;
-        Ok(Some((Part { number, size, md5, modified: version.modified() }, file)))
+        let Some(size) = version.size.checked_sub(TRAILER_BYTES as u64) else { return Ok(None) };
+        let mut trailer = [0; TRAILER_BYTES];
+        file.read_exact_at(&mut trailer, size).map_err(failed)?;
+        let (md5, crc64nvme) = of_trailer(&trailer);
+        Ok(Some((Part { number, size, md5, crc64nvme, modified: version.modified() }, file)))
     }
 
     /// The directory appears whole: it is filled under a temporary name.
@@ -301,6 +322,22 @@ impl Store {
         }
         fs::remove_dir_all(self.hidden_path(TMP, &temporary)).map_err(failed)
     }
+}
+
+fn trailer(md5: [u8; MD5_BYTES], crc64nvme: Option<u64>) -> [u8; TRAILER_BYTES] {
+    let mut trailer = [0; TRAILER_BYTES];
+    trailer[..MD5_BYTES].copy_from_slice(&md5);
+    trailer[MD5_BYTES..TRAILER_BYTES - 1]
+        .copy_from_slice(&crc64nvme.unwrap_or_default().to_be_bytes());
+    trailer[TRAILER_BYTES - 1] = u8::from(crc64nvme.is_some());
+    trailer
+}
+
+fn of_trailer(trailer: &[u8; TRAILER_BYTES]) -> ([u8; MD5_BYTES], Option<u64>) {
+    let (mut md5, mut crc) = ([0; MD5_BYTES], [0; 8]);
+    md5.copy_from_slice(&trailer[..MD5_BYTES]);
+    crc.copy_from_slice(&trailer[MD5_BYTES..TRAILER_BYTES - 1]);
+    (md5, (trailer[TRAILER_BYTES - 1] == 1).then(|| u64::from_be_bytes(crc)))
 }
 
 fn no_such_upload(id: &str) -> StoreError {
