@@ -381,7 +381,8 @@ fn a_refusal_in_the_middle_of_an_upload_is_what_the_caller_sees() {
             }
             Ok(())
         });
-        let (_hydrant, at) = object(&peer);
+        let hydrant = unasked(&peer);
+        let at = locate(&hydrant);
         let put = at.store.put(&at.key, Bytes::from(noise(1, PART))).wait();
         let error = put.expect_err("refused");
         assert!(error.to_string().contains("403"), "closes: {closes}: {error}");
@@ -403,7 +404,7 @@ fn a_refusal_whose_document_comes_late_is_read_to_its_end() {
         std::thread::sleep(Duration::from_millis(20));
         wire.send_bytewise(second.as_bytes())
     });
-    let hydrant = client(&peer.url());
+    let hydrant = unasked(&peer);
     let put = PutObject::new("object", Bytes::from(vec![0; 32 << 20]));
     let error = hydrant.s3(BUCKET).expect("a bucket").send(put).wait().expect_err("refused");
     let ErrorKind::S3(told) = error.kind() else { panic!("{error}") };
@@ -551,6 +552,11 @@ fn object(peer: &Peer) -> (Hydrant, Location) {
     let hydrant = client(&peer.url());
     let at = locate(&hydrant);
     (hydrant, at)
+}
+
+/// A client that sends bodies without asking whether they are wanted.
+fn unasked(peer: &Peer) -> Hydrant {
+    client_with(&peer.url(), |builder| builder.s3(|s3| s3.http.expect_continue_bytes_min = None))
 }
 
 fn locate(hydrant: &Hydrant) -> Location {

@@ -2,6 +2,7 @@
 //!
 //! - [`round_trips`]: every size through every pair of stores, in every way.
 //! - [`failures`]: what a client makes of servers that break the rules.
+//! - [`checksums`], [`expect`], [`overload`]: what goes beside the bytes, and when, and how many at once.
 //! - [`leftovers`]: what is given up leaves nothing.
 //! - [`pool`]: the limit of memory, and who waits for whom.
 //! - [`resume`]: what an earlier copy left is carried on.
@@ -19,14 +20,17 @@
 #![cfg(test)]
 
 mod boto3;
+mod checksums;
 mod copies;
 mod credentials;
 mod deletes;
+mod expect;
 mod failures;
 mod kill;
 mod leftovers;
 mod memory;
 mod one_connection;
+mod overload;
 mod pool;
 mod ranges;
 mod resume;

@@ -3,7 +3,11 @@
 //! Parts are summed where they lie, by any core, and the sums are put together afterwards: no byte
 //! is read again for the checksum of the whole (S3 user guide, "Checking object integrity").
 
+mod sum;
+
 use std::fmt;
+
+pub use sum::{ChecksumAlgorithm, Sum};
 
 use crc_fast::{CrcAlgorithm, checksum, checksum_combine};
 

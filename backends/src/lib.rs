@@ -48,7 +48,7 @@ pub mod uri;
 
 // The public interface is:
 pub use bytes::Bytes;
-pub use checksum::{Crc64, compose};
+pub use checksum::{ChecksumAlgorithm, Crc64, Sum, compose};
 pub use client::{Hydrant, HydrantBuilder, Location, Store, Task};
 pub use error::{Class, Error, ErrorKind, Result};
 pub use file::{FileMode, FileStore};

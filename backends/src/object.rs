@@ -3,6 +3,8 @@
 use std::fmt;
 use std::time::SystemTime;
 
+use crate::checksum::Crc64;
+
 /// What is known of an object after a HEAD, a GET or a write.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
@@ -18,12 +20,21 @@ pub struct ObjectMeta {
     pub content_type: Option<String>,
     /// What else is said of it; `None` where that is nothing, and in listings, which do not tell.
     pub attributes: Option<Box<Attributes>>,
+    /// The checksum of all its bytes, where the store keeps one and told it.
+    pub crc64nvme: Option<Crc64>,
 }
 
 impl ObjectMeta {
     /// An object of which only the size is known.
     pub fn of_size(size_bytes: u64) -> ObjectMeta {
-        ObjectMeta { size_bytes, etag: None, modified: None, content_type: None, attributes: None }
+        ObjectMeta {
+            size_bytes,
+            etag: None,
+            modified: None,
+            content_type: None,
+            attributes: None,
+            crc64nvme: None,
+        }
     }
 }
 

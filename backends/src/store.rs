@@ -13,7 +13,7 @@ use std::time::Instant;
 
 use hydrant_engine::{Buf, Core};
 
-use crate::checksum::Crc64;
+use crate::checksum::{Crc64, Sum};
 use crate::error::{ErrorKind, Result};
 use crate::object::{Etag, ListPage, ListRequest, ObjectMeta, PutOptions};
 use crate::pipeline::{PartRequest, Progress};
@@ -324,6 +324,8 @@ pub struct PartTag {
     pub part: PartRequest,
     /// The tag that completing asks for, on S3.
     pub etag: Option<Etag>,
+    /// The checksum that went with the part, where one did.
+    pub sum: Option<Sum>,
 }
 
 /// What a store demands of parts.

@@ -51,6 +51,8 @@ pub struct Wire {
     connection: usize,
     shared: Arc<Shared>,
     body_left: usize,
+    /// The client waits for `100 Continue`.
+    awaited: bool,
 }
 
 impl Peer {
@@ -154,14 +156,35 @@ impl Wire {
         Ok(())
     }
 
-    /// Receives the rest of the request's body.
+    /// Receives the rest of the request's body, for which the client is told to go on where it waits.
     ///
     /// # Errors
     /// The client has gone.
     pub fn receive_body(&mut self) -> io::Result<Vec<u8>> {
+        if std::mem::take(&mut self.awaited) {
+            self.send(b"HTTP/1.1 100 Continue\r\n\r\n")?;
+        }
+        self.receive_body_unasked()
+    }
+
+    /// Receives the rest of the request's body, and never says that the client is to go on.
+    ///
+    /// # Errors
+    /// The client has gone.
+    pub fn receive_body_unasked(&mut self) -> io::Result<Vec<u8>> {
         let mut body = vec![0; std::mem::take(&mut self.body_left)];
         self.stream()?.read_exact(&mut body)?;
         Ok(body)
+    }
+
+    /// Receives whatever comes until the client ends the connection.
+    ///
+    /// # Errors
+    /// The connection was reset.
+    pub fn receive_rest(&mut self) -> io::Result<Vec<u8>> {
+        let mut rest = Vec::new();
+        self.stream()?.read_to_end(&mut rest)?;
+        Ok(rest)
     }
 
     /// Ends the connection after what was sent.
@@ -193,8 +216,13 @@ fn serve(
     shared: Arc<Shared>,
     script: &dyn Fn(&Seen, &mut Wire) -> io::Result<()>,
 ) -> io::Result<()> {
-    let mut wire =
-        Wire { stream: Some(stream), connection, shared: Arc::clone(&shared), body_left: 0 };
+    let mut wire = Wire {
+        stream: Some(stream),
+        connection,
+        shared: Arc::clone(&shared),
+        body_left: 0,
+        awaited: false,
+    };
     while wire.stream.is_some() {
         let head = receive_head(wire.stream()?)?;
         let mut seen = parse(&head, connection);
@@ -205,6 +233,7 @@ fn serve(
         }
         let length = seen.header("content-length").and_then(|text| text.parse().ok());
         wire.body_left = length.unwrap_or(0);
+        wire.awaited = seen.header("expect").is_some();
         script(&seen, &mut wire)?;
         if wire.stream.is_some() {
             wire.receive_body()?;

@@ -151,7 +151,7 @@ impl FileUpload {
             (Ok(()), Some(journal), Some(sum)) => journal.note(core, part.index, sum, "").await,
             (written, _, _) => written,
         };
-        (noted.map(|()| PartTag { part, etag: None }), buf)
+        (noted.map(|()| PartTag { part, etag: None, sum: None }), buf)
     }
 
     /// Looks whether a part came before: its checksum is in the journal, and what lies in the
@@ -177,7 +177,7 @@ impl FileUpload {
             let memory = buf.as_mut_slice().and_then(|memory| memory.get(span));
             let whole = memory.filter(|_| read as u64 == part.len);
             let is_there = whole.is_some_and(|bytes| Crc64::of(bytes) == sum);
-            let tag = PartTag { part, etag: None };
+            let tag = PartTag { part, etag: None, sum: None };
             is_there.then_some(KeptPart { tag, crc64nvme: sum })
         });
         (kept, buf)

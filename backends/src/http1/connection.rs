@@ -19,8 +19,8 @@ use super::body::BodyState;
 use super::request::Method;
 use super::response::{BodyFraming, HeadProgress, ResponseHead};
 use super::{HttpError, HttpLimits};
-pub(crate) use exchange::RequestBody;
 use exchange::{Exchanged, Received, mark_stale};
+pub(crate) use exchange::{RequestBody, RequestHead};
 
 /// A connection that is not in use, or in use by one request.
 #[derive(Debug)]
@@ -40,6 +40,8 @@ pub(crate) struct Connection {
     requests: u32,
     /// A request did not go out whole: the peer waits for the rest.
     broken: bool,
+    /// The last request waited in vain for `100 Continue`.
+    unanswered_expectation: bool,
     idle_since: Instant,
 }
 
@@ -95,22 +97,22 @@ impl Connection {
             early: None,
             requests: 0,
             broken: false,
+            unanswered_expectation: false,
             idle_since: core.now(),
         }
     }
 
     /// Sends a request and receives the head of its answer.
     ///
-    /// `write` writes the head into the given memory and tells its length and method. `read` takes
-    /// what the caller wants to know out of the final head; interim heads are skipped.
+    /// `write` writes the head into the given memory and tells of it. `read` takes what the caller wants to know out of the final head; interim heads are skipped.
     pub(crate) async fn exchange<T>(
         &mut self,
-        write: impl FnOnce(&mut [u8]) -> Result<(usize, Method), HttpError>,
+        write: impl FnOnce(&mut [u8]) -> Result<RequestHead, HttpError>,
         body: Option<RequestBody>,
         read: impl FnOnce(&ResponseHead<'_>, BodyFraming) -> T,
     ) -> Exchanged<T> {
         let mut outgoing = self.outgoing.take().expect("a connection serves one request at a time");
-        let (head_bytes, method) = match write(outgoing.as_mut_slice()) {
+        let head = match write(outgoing.as_mut_slice()) {
             Ok(written) => written,
             Err(error) => {
                 self.outgoing = Some(outgoing);
@@ -122,13 +124,20 @@ impl Connection {
         self.body = None;
         self.early = None;
         let incoming = self.incoming.take().expect("a connection serves one request at a time");
-        let (sent, received) = self.send_and_receive(outgoing, head_bytes, body, incoming).await;
-        self.outgoing = sent.head.into_lease().ok();
-        self.broken |= sent.error.is_some() || sent.reset;
+        let (sent, received) = self.send_and_receive(outgoing, head, body, incoming).await;
+        self.broken |= sent.error.is_some() || sent.reset || sent.withheld;
+        self.unanswered_expectation = sent.waited_in_vain;
         let result = received
-            .and_then(|received| self.read_head(method, received, read))
+            .and_then(|received| sent.check(received))
+            .and_then(|received| self.read_head(head.method, received, read))
             .map_err(|error| mark_stale(error, served_before));
+        self.outgoing = sent.head.into_lease().ok();
         Exchanged { result, body: sent.body }
+    }
+
+    /// Whether the last request waited in vain for `100 Continue`.
+    pub(crate) fn has_unanswered_expectation(&self) -> bool {
+        self.unanswered_expectation
     }
 
     /// Whether another request may go over this connection now.

@@ -18,6 +18,12 @@ pub struct HttpLimits {
     /// Time in which no byte moves while the peer is to send or receive (TIME-1), the wait for an
     /// answer included. Default 30 s.
     pub stall: Duration,
+    /// Bodies of so many bytes and more are announced by `Expect: 100-continue`, and sent when the
+    /// server wants them; `None` never. Default 1 MiB: below it, asking costs more than a refused body.
+    pub expect_continue_bytes_min: Option<u64>,
+    /// How long the server is waited for then; the body is sent after it in any case. A server that
+    /// has let it pass once is not asked again. Default 1 s, as curl has it.
+    pub expect_continue_wait: Duration,
     /// An idle connection is retired after this. Default 4 s: S3 was seen to close idle connections
     /// after 5 to 20 s.
     pub idle: Duration,
@@ -40,6 +46,8 @@ impl Default for HttpLimits {
             connections_per_core_max: 32,
             connect: ConnectLimits::default(),
             stall: Duration::from_secs(30),
+            expect_continue_bytes_min: Some(1 << 20),
+            expect_continue_wait: Duration::from_secs(1),
             idle: Duration::from_secs(4),
             requests_per_connection_max: None,
             request_head_bytes_max: 16 << 10,

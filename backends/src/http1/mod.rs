@@ -1,6 +1,6 @@
 //! HTTP/1.1 as S3 needs it: heads and bodies as state machines, then the connection and its pool.
 //!
-//! The state machines ([`request`], [`response`], [`body`]) do no I/O (SANS-1). The connection
+//! The state machines ([`request`], [`response`], [`body`], [`expect`]) do no I/O (SANS-1). The connection
 //! receives a body straight into its place and counts the few bytes that came with the head
 //! (DATA-1). This room knows nothing of S3, follows no redirect and never sends a request twice:
 //! those are decisions of the room above.
@@ -8,13 +8,14 @@
 pub mod body;
 mod connection;
 mod error;
+pub mod expect;
 mod limits;
 mod pool;
 pub mod request;
 pub mod response;
 pub mod url;
 
-pub(crate) use connection::{Connection, RequestBody};
+pub(crate) use connection::{Connection, RequestBody, RequestHead};
 pub use error::HttpError;
 pub use limits::HttpLimits;
 pub(crate) use pool::{ConnectionPool, Lent, Origin};

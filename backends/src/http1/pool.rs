@@ -36,6 +36,8 @@ pub(crate) struct ConnectionPool {
     idle: RefCell<Vec<Connection>>,
     /// Connections lent out or being made.
     lent: Cell<usize>,
+    /// How many may be; never more than the limit.
+    lent_max: Cell<usize>,
     waiting: RefCell<VecDeque<Waker>>,
     addresses: RefCell<Vec<SocketAddr>>,
     next_address: Cell<usize>,
@@ -58,6 +60,7 @@ impl ConnectionPool {
     pub(crate) fn new(origin: Origin, limits: HttpLimits) -> ConnectionPool {
         ConnectionPool {
             origin,
+            lent_max: Cell::new(limits.connections_per_core_max),
             limits,
             idle: RefCell::default(),
             lent: Cell::new(0),
@@ -79,9 +82,17 @@ impl ConnectionPool {
         Ok(Lent { connection: Some(connection), permit })
     }
 
+    /// Lends out at most so many from now on; those that are lent stay so.
+    pub(crate) fn set_lent_max(&self, count: usize) {
+        let count = count.clamp(1, self.limits.connections_per_core_max.max(1));
+        if self.lent_max.replace(count) < count {
+            self.waiting.borrow_mut().drain(..).for_each(Waker::wake);
+        }
+    }
+
     async fn permit(&self) -> Permit<'_> {
         std::future::poll_fn(|cx| {
-            if self.lent.get() < self.limits.connections_per_core_max {
+            if self.lent.get() < self.lent_max.get() {
                 self.lent.set(self.lent.get() + 1);
                 return Poll::Ready(());
             }

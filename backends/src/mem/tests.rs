@@ -124,7 +124,8 @@ fn parts_become_an_object_in_any_order_and_only_when_whole() {
     let error = complete(&engine, &upload, vec![first, third]).expect_err("a hole");
     assert_eq!(error.class(), Class::Integrity, "{error}");
     let upload = begin(&engine, &store, "hole");
-    let never = PartTag { part: PartRequest { index: 0, offset: 0, len: 4 }, etag: None };
+    let never =
+        PartTag { part: PartRequest { index: 0, offset: 0, len: 4 }, etag: None, sum: None };
     let error = complete(&engine, &upload, vec![never]).expect_err("never came");
     assert_eq!(error.class(), Class::Integrity, "{error}");
     assert!(read(&engine, &store.reader("hole"), 0, 1).expect_err("absent").is_not_found());

@@ -62,7 +62,7 @@ impl MemUpload {
         let budget = self.shared.budget();
         let piece = Piece::copy_in(&uri, budget, core.metrics(), part.offset, buf, span)?;
         self.pieces().insert(part.offset, piece);
-        Ok(PartTag { part, etag: None })
+        Ok(PartTag { part, etag: None, sum: None })
     }
 
     fn finish(&self, core: &Core, tags: &[PartTag]) -> Result<ObjectMeta> {

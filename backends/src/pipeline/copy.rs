@@ -197,10 +197,13 @@ impl Job {
     async fn put_whole(&self, core: &Core, first: First) -> Result<CopyReport> {
         let (mut lease, total) = (first.lease, first.info.object_bytes);
         lease.shrink_to((total as usize).max(1));
-        let crc64nvme = Crc64::of(lease.as_slice());
         let (span, options) = (0..total as usize, self.put_options(core, total).await?);
         let put = self.destination.put(core, &self.key, lease.into(), span, &options);
-        let meta = put.await.0?;
+        let (meta, buf) = put.await;
+        let meta = meta?;
+        // A store that keeps checksums has taken it already.
+        let crc64nvme = meta.crc64nvme.unwrap_or_else(|| Crc64::of(buf.as_slice()));
+        drop(buf);
         if let Some(progress) = &self.progress {
             progress(total, Some(total));
         }
@@ -292,11 +295,13 @@ impl Sink for Writing {
     }
 
     async fn take(&self, core: &Core, part: PartRequest, lease: Lease) -> Result<()> {
-        let crc = Crc64::of(&lease.as_slice()[..part.len as usize]);
         let span = 0..part.len as usize;
-        let (tag, buf) = self.upload.put_part(core, part, lease.into(), span).await;
+        let (tag, buf) = self.upload.put_part(core, part, lease.into(), span.clone()).await;
+        let tag = tag?;
+        let taken = tag.sum.and_then(|sum| sum.crc64nvme());
+        let crc = taken.unwrap_or_else(|| Crc64::of(&buf.as_slice()[span]));
         drop(buf);
-        self.note(tag?, crc);
+        self.note(tag, crc);
         Ok(())
     }
 }

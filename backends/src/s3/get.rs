@@ -1,18 +1,20 @@
 //! GetObject into one buffer.
 
-use std::rc::Rc;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use hydrant_engine::{Buf, Core};
 
-use super::call::{Attempts, Failed, Refusal};
+use super::attempts::{Attempts, Failed};
+use super::checksum::{SentSum, ToldSum, bytes_of};
 use super::ops::{GetObject, ObjectInfo, Operation};
 use super::per_core::PerCore;
+use super::refusal::Refusal;
 use super::request::BodyInfo;
 use super::store::Shared;
+use crate::checksum::Sum;
 use crate::error::{Error, ErrorKind, Result};
-use crate::http1::response::BodyFraming;
+use crate::http1::response::{BodyFraming, ResponseHead};
 use crate::http1::{Connection, HttpError};
 use crate::pipeline::{frozen, memory};
 
@@ -26,26 +28,18 @@ pub(super) async fn get(
 ) -> Result<(ObjectInfo, Bytes)> {
     let mut attempts = Attempts::new(core, shared, operation)?;
     let mut buf = Buf::from(memory(core, bytes_max.max(1) as u64).await?);
-    loop {
-        let per_core = Rc::clone(&attempts.per_core);
-        let failed = match attempts.lend(&per_core).await {
-            Err(failed) => failed,
-            Ok(mut connection) => {
-                let attempt = Attempt { core, shared, per_core: &per_core, operation, bytes_max };
-                let (result, back) = attempt.run(&mut connection, buf).await;
-                buf = back;
-                match result {
-                    Ok((info, count)) => {
-                        attempts.succeeded();
-                        let lease = buf.into_lease().expect("a lease was lent and comes back");
-                        return Ok((info, frozen(lease, count)));
-                    }
-                    Err(failed) => failed,
-                }
-            }
-        };
-        attempts.failed(failed).await?;
-    }
+    let result = attempts
+        .run(async |per_core, connection| {
+            let attempt = Attempt { core, shared, per_core, operation, bytes_max };
+            let lent = std::mem::replace(&mut buf, Bytes::new().into());
+            let (result, back) = attempt.run(connection, lent).await;
+            buf = back;
+            result
+        })
+        .await;
+    let (info, count) = result?;
+    let lease = buf.into_lease().expect("a lease was lent and comes back");
+    Ok((info, frozen(lease, count)))
 }
 
 struct Attempt<'a> {
@@ -62,30 +56,31 @@ impl Attempt<'_> {
         connection: &mut Connection,
         buf: Buf,
     ) -> (Result<(ObjectInfo, usize), Failed>, Buf) {
-        let body = BodyInfo::of_bytes(0);
+        let body = BodyInfo::of_bytes(0, SentSum::default());
         let write = |out: &mut [u8]| {
             self.per_core.write(self.core, self.shared, self.operation, &body, out)
         };
         let exchanged = connection
             .exchange(write, None, |head, framing| {
                 if head.is_success() {
-                    Ok((self.operation.decode(head, &[]), framing))
+                    let told = self.covers_body(head).then(|| ToldSum::of_head(head)).flatten();
+                    Ok((self.operation.decode(head, &[]), framing, told))
                 } else {
                     Err(Refusal::of(head, self.core))
                 }
             })
             .await;
-        let (info, framing) = match exchanged.result {
+        let (info, framing, told) = match exchanged.result {
             Err(error) => return (Err(Failed::Http(error)), buf),
             Ok(Err(refusal)) => {
                 let document = connection.receive_document().await.unwrap_or_default();
                 let (name, key) = (GetObject::NAME, self.operation.key());
                 return (Err(refusal.into_failed(self.shared, name, key, &document)), buf);
             }
-            Ok(Ok((Err(error), _))) => {
+            Ok(Ok((Err(error), ..))) => {
                 return (Err(Failed::Http(HttpError::Unexpected(error.to_string()))), buf);
             }
-            Ok(Ok((Ok(info), framing))) => (info, framing),
+            Ok(Ok((Ok(info), framing, told))) => (info, framing, told),
         };
         let announced = match framing {
             BodyFraming::None => Some(0),
@@ -96,13 +91,34 @@ impl Attempt<'_> {
             BodyFraming::Chunked | BodyFraming::UntilClose => None,
         };
         let span = 0..announced.unwrap_or(self.bytes_max);
-        let (received, placed, buf) = connection.receive_into(buf, span).await;
+        let (received, placed, mut buf) = connection.receive_into(buf, span).await;
         let result = match received {
-            Ok(()) if announced.is_none_or(|bytes| bytes == placed) => Ok((info, placed)),
+            Ok(()) if announced.is_none_or(|bytes| bytes == placed) => {
+                self.compare(told, bytes_of(&mut buf, 0..placed)).map(|()| (info, placed))
+            }
             Ok(()) => Err(Failed::Http(HttpError::Closed { stale: false })),
             Err(error) => Err(Failed::Http(error)),
         };
         (result, buf)
+    }
+
+    /// Whether a checksum in this head is one of the bytes that come: a range may be told that of the
+    /// whole object.
+    fn covers_body(&self, head: &ResponseHead<'_>) -> bool {
+        self.shared.checks.answers() && head.status() == 200 && self.operation.part_number.is_none()
+    }
+
+    fn compare(&self, told: Option<ToldSum>, bytes: &[u8]) -> Result<(), Failed> {
+        let Some(ToldSum { sum: told, .. }) = told else { return Ok(()) };
+        let found = Sum::of(told.algorithm(), bytes);
+        match found == told {
+            true => Ok(()),
+            false => {
+                let name = told.algorithm().name();
+                let text = format!("its {name} is {found}, and {told} was told");
+                Err(Failed::Corrupt(self.shared.unexpected(&self.operation.key, text)))
+            }
+        }
     }
 
     fn too_large(&self, bytes: u64) -> Error {

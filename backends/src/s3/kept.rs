@@ -171,7 +171,7 @@ impl KeptUpload {
             return Ok(None);
         };
         let sum = self.journal.sum_of(core, part.index, etag.as_str()).await?;
-        let tag = PartTag { part, etag: Some(*etag) };
+        let tag = PartTag { part, etag: Some(*etag), sum: None };
         Ok(sum.map(|crc64nvme| KeptPart { tag, crc64nvme }))
     }
 

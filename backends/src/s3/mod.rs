@@ -6,9 +6,12 @@
 //! [`S3Client`] runs any of them; [`S3Store`] is made of the same ones. Secrets appear in no log and no error (SEC-1),
 //! and no request follows a redirect to another origin (SEC-3).
 
+mod attempts;
 mod call;
+mod checksum;
 mod client;
 mod copy;
+mod coverage;
 pub mod credentials;
 mod delete;
 pub mod encode;
@@ -17,9 +20,11 @@ mod error;
 mod get;
 mod kept;
 pub mod ops;
+mod pace;
 mod per_core;
 pub mod presign;
 mod reader;
+mod refusal;
 mod request;
 pub mod retry;
 mod settings;
@@ -31,10 +36,12 @@ mod tls;
 mod upload;
 pub mod xml;
 
+pub use checksum::{ChecksumConfig, ChecksumPolicy, SentChecksum};
 pub use client::{S3Client, Signer};
 pub use copy::CopyLimits;
 pub use error::{ErrorContext, S3Error, S3ErrorKind};
 pub use ops::*;
+pub use pace::PaceLimits;
 pub use presign::{PresignError, Presigned};
 pub use retry::Repeat;
 pub use store::{S3Config, S3Store};

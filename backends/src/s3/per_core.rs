@@ -11,12 +11,12 @@ use hydrant_engine::Core;
 use super::credentials::{Credentials, CredentialsError, Held, Identity};
 use super::endpoint::Endpoint;
 use super::ops::{InvalidRequest, Operation};
+use super::pace::Pace;
 use super::request::{BodyInfo, Caller, Scratch};
 use super::retry::RetryBudget;
 use super::store::Shared;
 use super::time::Timestamp;
-use crate::http1::request::Method;
-use crate::http1::{ConnectionPool, HttpError, Origin};
+use crate::http1::{ConnectionPool, HttpError, Origin, RequestHead};
 
 /// What one core keeps for one store.
 pub(super) struct PerCore {
@@ -27,6 +27,10 @@ pub(super) struct PerCore {
     /// What a provider gave this core last, so that a request asks nobody while it is fresh.
     held: RefCell<Option<Held>>,
     pub(super) budget: RefCell<RetryBudget>,
+    pub(super) pace: RefCell<Pace>,
+    /// Bodies of so many bytes and more wait for `100 Continue`; `None` once the server has shown that
+    /// it does not say so.
+    expect_bytes_min: Cell<Option<u64>>,
     /// What the server's clock is ahead of ours, in seconds, once it has complained.
     clock_ahead_s: Cell<i64>,
 }
@@ -63,6 +67,11 @@ impl PerCore {
             scratch: RefCell::default(),
             held: RefCell::default(),
             budget: RefCell::default(),
+            pace: RefCell::new(Pace::new(
+                shared.config.pace,
+                shared.config.http.connections_per_core_max,
+            )),
+            expect_bytes_min: Cell::new(shared.config.http.expect_continue_bytes_min),
             clock_ahead_s: Cell::new(0),
         }
     }
@@ -86,6 +95,7 @@ impl PerCore {
         let endpoint = self.endpoint.in_region(region).ok()?;
         let mut moved = PerCore::new(shared, endpoint);
         moved.budget = RefCell::new(self.budget.borrow().clone());
+        moved.expect_bytes_min = self.expect_bytes_min.clone();
         moved.clock_ahead_s = self.clock_ahead_s.clone();
         moved.held = self.held.clone();
         *known = Rc::new(moved);
@@ -136,7 +146,7 @@ impl PerCore {
         operation: &impl Operation,
         body: &BodyInfo,
         out: &mut [u8],
-    ) -> Result<(usize, Method), HttpError> {
+    ) -> Result<RequestHead, HttpError> {
         let held = self.held.borrow();
         let credentials = match &shared.identity {
             Identity::Anonymous => None,
@@ -149,8 +159,21 @@ impl PerCore {
             host: &self.host,
             credentials,
             now: own_clock(core).shifted(self.clock_ahead_s.get()),
+            expect_bytes_min: self.expect_bytes_min.get(),
         };
         self.scratch.borrow_mut().write_head(out, operation, body, caller)
+    }
+
+    /// A request ended in a success, or was refused because there are too many.
+    pub(super) fn paced(&self, change: impl FnOnce(&mut Pace)) {
+        let mut pace = self.pace.borrow_mut();
+        change(&mut pace);
+        self.connections.set_lent_max(pace.allowed());
+    }
+
+    /// Bodies no longer wait for `100 Continue`.
+    pub(super) fn stop_expecting(&self) {
+        self.expect_bytes_min.set(None);
     }
 
     /// Takes the server's clock for the right one.

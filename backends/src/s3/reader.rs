@@ -6,20 +6,26 @@
 //! second to the next. A body that breaks off is carried on at the byte where it broke.
 
 use std::ops::Range;
-use std::rc::Rc;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Instant;
 
+use bytes::Bytes;
 use hydrant_engine::{Buf, Core};
 
-use super::call::{Attempts, Failed, Refusal};
+use super::attempts::{Attempts, Failed};
+use super::call::send;
+use super::checksum::{SentSum, ToldSum, bytes_of};
+use super::coverage::{Coverage, Taken};
 use super::ops::{
-    DecodeError, GetObject, InvalidRequest, ObjectInfo, Operation, ReadRange, RequestParts,
+    ChecksumAlgorithm, ChecksumKind, DecodeError, GetObject, HeadObject, InvalidRequest,
+    ObjectInfo, Operation, ReadRange, RequestParts,
 };
 use super::per_core::PerCore;
+use super::refusal::Refusal;
 use super::request::BodyInfo;
 use super::store::Shared;
 use super::time::{HttpDate, Timestamp};
+use crate::checksum::Sum;
 use crate::error::{Error, ErrorKind, Result};
 use crate::http1::response::{ContentRange, ResponseHead};
 use crate::http1::{Connection, HttpError};
@@ -36,6 +42,8 @@ pub(super) struct S3Reader {
     /// What the first answer without bytes told: a 416 names the size, and neither tag nor date.
     size_bytes: OnceLock<u64>,
     first_byte_at: OnceLock<Instant>,
+    /// What has come, compared with the checksum that the server keeps.
+    coverage: Mutex<Coverage>,
 }
 
 /// A GET of a range of one object, without a copy of what all ranges have in common.
@@ -84,20 +92,29 @@ struct Told {
     /// Which bytes come; empty where none do.
     range: Range<u64>,
     size_bytes: u64,
+    /// A checksum of them, or of the whole object.
+    sum: Option<ToldSum>,
 }
 
 /// One attempt at a range: how many bytes came before it ended, and how it ended.
 struct Attempted {
     placed: usize,
-    result: Result<u64, Failed>,
+    result: Result<Told, Failed>,
     buf: Buf,
 }
 
 impl S3Reader {
     pub(super) fn new(shared: &Arc<Shared>, key: &str) -> S3Reader {
-        let (shared, object) = (Arc::clone(shared), GetObject::new(key));
-        let (meta, size_bytes, first_byte_at) = Default::default();
-        S3Reader { shared, object, meta, size_bytes, first_byte_at }
+        let mut object = GetObject::new(key);
+        object.checksum_mode = shared.checks.answers();
+        S3Reader {
+            shared: Arc::clone(shared),
+            object,
+            meta: OnceLock::new(),
+            size_bytes: OnceLock::new(),
+            first_byte_at: OnceLock::new(),
+            coverage: Mutex::default(),
+        }
     }
 
     async fn read_range(&self, core: &Core, offset: u64, buf: Buf, span: Range<usize>) -> PartRead {
@@ -111,38 +128,29 @@ impl S3Reader {
             Ok(attempts) => attempts,
             Err(error) => return PartRead { buf, result: Err(error) },
         };
-        let mut done = 0;
-        let mut buf = buf;
-        loop {
-            let per_core = Rc::clone(&attempts.per_core);
-            let failed = match attempts.lend(&per_core).await {
-                Err(failed) => failed,
-                Ok(mut connection) => {
-                    let at = offset.saturating_add(done as u64);
-                    let rest = span.start + done..span.end;
-                    let attempted =
-                        self.attempt(core, &per_core, &mut connection, at, buf, rest).await;
-                    buf = attempted.buf;
-                    done += attempted.placed;
-                    match attempted.result {
-                        Ok(object_bytes) => {
-                            attempts.succeeded();
-                            let info = ReadInfo { len_bytes: done, object_bytes };
-                            return PartRead { buf, result: Ok(info) };
-                        }
-                        Err(failed) => {
-                            if attempted.placed > 0 {
-                                attempts.progressed();
-                            }
-                            failed
-                        }
-                    }
-                }
-            };
-            if let Err(error) = attempts.failed(failed).await {
-                return PartRead { buf, result: Err(error) };
-            }
+        let (mut done, mut buf) = (0, buf);
+        if self.shared.checks.answers() {
+            self.coverage().begin(offset);
         }
+        let result = attempts
+            .run(async |per_core, connection| {
+                let at = offset.saturating_add(done as u64);
+                let lent = std::mem::replace(&mut buf, Bytes::new().into());
+                let attempted = self
+                    .attempt(core, per_core, connection, at, lent, span.start + done..span.end)
+                    .await;
+                buf = attempted.buf;
+                done += attempted.placed;
+                let told = attempted.result?;
+                let came = bytes_of(&mut buf, span.start..span.start + done);
+                let checked = self.check(core, offset, came, &told).await;
+                // What is corrupt is read again, all of it.
+                done = if checked.is_ok() { done } else { 0 };
+                checked.map(|()| told.size_bytes)
+            })
+            .await;
+        let result = result.map(|object_bytes| ReadInfo { len_bytes: done, object_bytes });
+        PartRead { buf, result }
     }
 
     fn ranged(&self, offset: u64, len: usize) -> RangedGet<'_> {
@@ -162,7 +170,7 @@ impl S3Reader {
         span: Range<usize>,
     ) -> Attempted {
         let operation = self.ranged(offset, span.len());
-        let body = BodyInfo::of_bytes(0);
+        let body = BodyInfo::of_bytes(0, SentSum::default());
         let write = |out: &mut [u8]| per_core.write(core, &self.shared, &operation, &body, out);
         let exchanged = connection
             .exchange(write, None, |head, _| {
@@ -191,12 +199,15 @@ impl S3Reader {
         let announced = (told.range.end - told.range.start) as usize;
         let into = span.start..span.start + announced;
         let (received, placed, buf) = connection.receive_into(buf, into).await;
-        let result = match received {
-            Ok(()) if placed == announced => Ok(told.size_bytes),
-            Ok(()) => Err(Failed::Http(HttpError::Closed { stale: false })),
-            Err(error) => Err(Failed::Http(error)),
+        let broken = match received {
+            Ok(()) if placed == announced => {
+                return Attempted { placed, result: Ok(told), buf };
+            }
+            Ok(()) => HttpError::Closed { stale: false },
+            Err(error) => error,
         };
-        Attempted { placed, result, buf }
+        let failed = if placed > 0 { Failed::CutOff(broken) } else { Failed::Http(broken) };
+        Attempted { placed, result: Err(failed), buf }
     }
 
     /// Checks that an answer is the one to our range (DATA-2).
@@ -229,7 +240,61 @@ impl S3Reader {
             return Err(misfit("Content-Length and Content-Range differ".into()));
         }
         self.check_version(head, size_bytes)?;
-        Ok(Told { range, size_bytes })
+        let sum = self.shared.checks.answers().then(|| ToldSum::of_head(head)).flatten();
+        if let Some(told) = sum
+            && range == (0..size_bytes)
+        {
+            // Kept, for the rest of a body that breaks off may come without.
+            self.coverage().settle(Some(told.sum));
+        }
+        Ok(Told { range, size_bytes, sum })
+    }
+
+    /// Compares what was read from `offset` with what the server keeps a checksum of, as far as that
+    /// has come (DATA-2). Where the last answer brought only the end of it, `told` is about that.
+    async fn check(
+        &self,
+        core: &Core,
+        offset: u64,
+        bytes: &[u8],
+        told: &Told,
+    ) -> Result<(), Failed> {
+        let (size, len) = (told.size_bytes, bytes.len() as u64);
+        let whole = offset == 0 && len == size;
+        let Some(algorithm) = self.coverage().to_sum(whole, told.sum) else { return Ok(()) };
+        let found = Sum::of(algorithm, bytes);
+        let taken = self.coverage().take(size, offset, len, found, told.sum);
+        let taken = match taken {
+            Ok(Taken::Ask) => {
+                let kept = self.kept_sum(core, algorithm).await;
+                let mut coverage = self.coverage();
+                coverage.settle(kept);
+                coverage.take(size, offset, len, found, None)
+            }
+            taken => taken,
+        };
+        match taken {
+            Ok(_) => Ok(()),
+            Err(mismatch) => {
+                Err(Failed::Corrupt(self.shared.unexpected(&self.object.key, mismatch)))
+            }
+        }
+    }
+
+    /// The checksum that the server keeps of the whole object. An answer without one, or none at all,
+    /// is no failure: the bytes have come.
+    async fn kept_sum(&self, core: &Core, algorithm: ChecksumAlgorithm) -> Option<Sum> {
+        let mut head = HeadObject(self.object.clone());
+        let etag = self.meta.get().and_then(|meta| meta.etag).filter(is_strong);
+        head.0.conditions.if_match = etag.map(|etag| etag.to_string());
+        let info = send(core, &self.shared, &head).await.ok()?;
+        let composite = info.checksums.kind == Some(ChecksumKind::Composite);
+        let text = info.checksums.get(algorithm).filter(|_| !composite)?;
+        Sum::parse(algorithm, text)
+    }
+
+    fn coverage(&self) -> MutexGuard<'_, Coverage> {
+        self.coverage.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The first head fixes the version: what carries on a body that broke off has to be of it, too.
@@ -265,13 +330,13 @@ impl S3Reader {
         size: Option<u64>,
         offset: u64,
         document: &[u8],
-    ) -> Result<u64, Failed> {
+    ) -> Result<Told, Failed> {
         if refusal.status == 416
             && let Some(size) = size
             && offset >= size
             && self.ends_at(size)
         {
-            return Ok(size);
+            return Ok(Told { range: 0..0, size_bytes: size, sum: None });
         }
         if refusal.status == 412 {
             return Err(Failed::Final(self.changed("the server answered 412".into())));

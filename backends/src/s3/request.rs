@@ -1,5 +1,6 @@
 //! One attempt's head: written and signed into the memory of a connection, without allocating.
 
+use super::checksum::SentSum;
 use super::credentials::Credentials;
 use super::encode::write_query;
 use super::endpoint::Endpoint;
@@ -9,15 +10,15 @@ use super::sign::{
     SigningRequest, sign,
 };
 use super::time::{SigningTime, Timestamp};
-use crate::http1::HttpError;
 use crate::http1::request::{Method, RequestWriter};
+use crate::http1::{HttpError, RequestHead};
 
 /// What the head says of the body; the same in every attempt.
 pub(super) struct BodyInfo {
     hash: PayloadHash,
     bytes: u64,
     is_document: bool,
-    md5: Option<String>,
+    sent: SentSum,
 }
 
 /// Where requests of a core go, and as whom.
@@ -28,6 +29,8 @@ pub(super) struct Caller<'a> {
     /// `None` does not sign.
     pub(super) credentials: Option<&'a Credentials>,
     pub(super) now: Timestamp,
+    /// Bodies of so many bytes and more wait until the server wants them.
+    pub(super) expect_bytes_min: Option<u64>,
 }
 
 /// Memory that the heads of one core are put together in; it keeps its capacity.
@@ -43,23 +46,21 @@ impl BodyInfo {
     /// Of what the operation itself brings.
     pub(super) fn of(payload: &Payload) -> BodyInfo {
         match payload {
-            Payload::None => {
-                BodyInfo { hash: PayloadHash::Empty, bytes: 0, is_document: false, md5: None }
-            }
-            Payload::Bytes(bytes) => BodyInfo::of_bytes(bytes.len()),
+            Payload::None => BodyInfo::of_bytes(0, SentSum::default()),
+            Payload::Bytes(bytes) => BodyInfo::of_bytes(bytes.len(), SentSum::default()),
             Payload::Document { xml, md5 } => BodyInfo {
                 hash: PayloadHash::of(xml),
                 bytes: xml.len() as u64,
                 is_document: true,
-                md5: md5.then(|| content_md5(xml)),
+                sent: SentSum { sum: None, md5: md5.then(|| content_md5(xml)) },
             },
         }
     }
 
-    /// Of bytes of an object, which are not hashed.
-    pub(super) fn of_bytes(len: usize) -> BodyInfo {
+    /// Of bytes of an object, which are not hashed for the signature.
+    pub(super) fn of_bytes(len: usize, sent: SentSum) -> BodyInfo {
         let hash = if len == 0 { PayloadHash::Empty } else { PayloadHash::Unsigned };
-        BodyInfo { hash, bytes: len as u64, is_document: false, md5: None }
+        BodyInfo { hash, bytes: len as u64, is_document: false, sent }
     }
 }
 
@@ -69,19 +70,22 @@ impl Scratch {
         operation.encode(&mut self.parts)
     }
 
-    /// Writes the head of one attempt and tells its length and method.
+    /// Writes the head of one attempt and tells of it.
     pub(super) fn write_head(
         &mut self,
         out: &mut [u8],
         operation: &impl Operation,
         body: &BodyInfo,
         caller: Caller<'_>,
-    ) -> Result<(usize, Method), HttpError> {
+    ) -> Result<RequestHead, HttpError> {
         operation.encode(&mut self.parts).map_err(unexpected)?;
         if body.is_document {
             self.parts.header("content-type", "application/xml");
         }
-        self.parts.header_opt("content-md5", body.md5.as_ref());
+        self.parts.header_opt("content-md5", body.sent.md5.as_ref());
+        if let Some(sum) = &body.sent.sum {
+            self.parts.header(sum.algorithm().header(), sum);
+        }
 
         let Scratch { parts, target, authorization, keys } = self;
         let mut query = [("", ""); QUERY_PAIRS_MAX];
@@ -129,7 +133,12 @@ impl Scratch {
         if matches!(method, Method::Put | Method::Post) || body.bytes > 0 {
             writer = writer.content_length(body.bytes)?;
         }
-        Ok((writer.finish()?, method))
+        // Not signed: it is between the client and the next server, and a proxy may take it away.
+        let expects_continue = caller.expect_bytes_min.is_some_and(|min| body.bytes >= min.max(1));
+        if expects_continue {
+            writer = writer.header("expect", "100-continue")?;
+        }
+        Ok(RequestHead { bytes: writer.finish()?, method, expects_continue })
     }
 }
 

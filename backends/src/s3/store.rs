@@ -11,12 +11,14 @@ use bytes::Bytes;
 use hydrant_engine::{Buf, Core};
 
 use super::call::{send, send_from};
+use super::checksum::{Checks, ChecksumConfig, bytes_of};
 use super::copy::{CopyLimits, copy_within};
 use super::credentials::{CredentialsLimits, Identity};
 use super::delete::delete_batch;
 use super::endpoint::{Endpoint, EndpointOptions, Scheme};
 use super::kept;
-use super::ops::{DELETE_KEYS_MAX, DeleteObject, HeadObject, ListObjectsV2, PutObject};
+use super::ops::{DELETE_KEYS_MAX, DeleteObject, HeadObject, ListObjectsV2, Operation, PutObject};
+use super::pace::PaceLimits;
 use super::reader::S3Reader;
 use super::retry::RetryPolicy;
 use super::settings::{Settings, Sources};
@@ -49,6 +51,10 @@ pub struct S3Config {
     pub http: HttpLimits,
     /// Limits of retries.
     pub retry: RetryPolicy,
+    /// How the number of requests under way follows a server that asks for fewer.
+    pub pace: PaceLimits,
+    /// Checksums of what is written and read.
+    pub checksums: ChecksumConfig,
     /// Where it is noted what has come of an upload that is to be carried on; `None` is
     /// `$XDG_STATE_HOME/hydrant`, or `~/.local/state/hydrant`.
     pub state_dir: Option<PathBuf>,
@@ -74,6 +80,7 @@ pub(super) struct Shared {
     /// Set where the endpoint's scheme is `https`.
     #[cfg(feature = "tls")]
     pub(super) tls: Option<hydrant_engine::TlsConfig>,
+    pub(super) checks: Checks,
     pub(super) config: S3Config,
 }
 
@@ -123,6 +130,7 @@ impl S3Store {
             identity,
             #[cfg(feature = "tls")]
             tls,
+            checks: Checks::settle(&config.checksums, env)?,
             config,
         };
         Ok(S3Store { shared: Arc::new(shared), deletes_one_by_one: AtomicBool::new(false) })
@@ -148,6 +156,7 @@ impl Shared {
             identity: self.identity.clone(),
             #[cfg(feature = "tls")]
             tls: self.tls.clone(),
+            checks: self.checks,
             config: self.config.clone(),
         }
     }
@@ -190,7 +199,7 @@ impl ObjectStore for S3Store {
         &'a self,
         core: &'a Core,
         key: &'a str,
-        buf: Buf,
+        mut buf: Buf,
         span: Range<usize>,
         options: &'a PutOptions,
     ) -> LocalFuture<'a, (Result<ObjectMeta>, Buf)> {
@@ -198,9 +207,15 @@ impl ObjectStore for S3Store {
             let size_bytes = span.len() as u64;
             let mut operation = PutObject::new(key, Bytes::new());
             operation.object = options.into();
-            let (stored, buf) = send_from(core, &self.shared, &operation, buf, span).await;
-            let meta = stored
-                .map(|stored| ObjectMeta { etag: stored.etag, ..options.meta_of(size_bytes) });
+            let bytes = bytes_of(&mut buf, span.clone());
+            let sent = self.shared.checks.of_object(operation.body_check(), bytes);
+            let crc64nvme = sent.sum.and_then(|sum| sum.crc64nvme());
+            let (stored, buf) = send_from(core, &self.shared, &operation, buf, span, sent).await;
+            let meta = stored.map(|stored| ObjectMeta {
+                etag: stored.etag,
+                crc64nvme,
+                ..options.meta_of(size_bytes)
+            });
             (meta, buf)
         })
     }

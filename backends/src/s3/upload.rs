@@ -14,14 +14,16 @@ use hydrant_engine::{Buf, Core};
 use md5::{Digest, Md5};
 
 use super::call::{send, send_from, send_in_doubt};
+use super::checksum::bytes_of;
 use super::copy::{changed, is_unknown, pinned};
 use super::error::S3ErrorKind;
 use super::ops::{
-    AbortMultipartUpload, CompleteMultipartUpload, CompletedPart, CreateMultipartUpload,
-    DecodeError, HeadObject, InvalidRequest, ListParts, Operation, ReadRange, RequestParts, Stored,
-    UploadPart, UploadPartCopy,
+    AbortMultipartUpload, Checksum, ChecksumAlgorithm, ChecksumKind, CompleteMultipartUpload,
+    Completed, CompletedPart, CreateMultipartUpload, DecodeError, HeadObject, InvalidRequest,
+    ListParts, Operation, ReadRange, RequestParts, Stored, UploadPart, UploadPartCopy,
 };
 use super::store::{S3Store, Shared};
+use crate::checksum::Sum;
 use crate::error::{Error, ErrorKind, Result};
 use crate::http1::response::ResponseHead;
 use crate::object::{Etag, ObjectMeta, PutOptions};
@@ -35,6 +37,8 @@ pub(super) struct S3Upload {
     /// What all its parts have in common, key and upload among it.
     part: UploadPart,
     options: PutOptions,
+    /// The checksum that was named when it began, and what it covers.
+    named: Option<(ChecksumAlgorithm, ChecksumKind)>,
     /// Parts that were begun, less those of which the server has told the end.
     open_parts: AtomicU64,
 }
@@ -64,6 +68,8 @@ pub(super) async fn create(
 ) -> Result<S3Upload> {
     let mut operation = CreateMultipartUpload::new(key);
     operation.object = options.into();
+    let named = shared.checks.of_upload();
+    (operation.checksum_algorithm, operation.checksum_kind) = named.unzip();
     let (created, in_doubt) = send_in_doubt(core, shared, &operation).await;
     let created = created?;
     if in_doubt {
@@ -75,7 +81,7 @@ pub(super) async fn create(
             created.upload_id
         ));
     }
-    Ok(S3Upload::new(shared, key, created.upload_id, options))
+    Ok(S3Upload { named, ..S3Upload::new(shared, key, created.upload_id, options) })
 }
 
 /// One part of an upload, without a copy of what it shares with the others.
@@ -103,7 +109,7 @@ impl Operation for Numbered<'_> {
 }
 
 impl S3Upload {
-    /// An upload that has begun.
+    /// An upload that has begun, of which it is not known whether a checksum was named.
     pub(super) fn new(
         shared: &Arc<Shared>,
         key: &str,
@@ -112,7 +118,7 @@ impl S3Upload {
     ) -> S3Upload {
         let part = UploadPart { key: key.to_owned(), upload_id, ..Default::default() };
         let (shared, options) = (Arc::clone(shared), options.clone());
-        S3Upload { shared, part, options, open_parts: AtomicU64::new(0) }
+        S3Upload { shared, part, options, named: None, open_parts: AtomicU64::new(0) }
     }
 
     /// How the server calls it.
@@ -124,17 +130,20 @@ impl S3Upload {
         &self,
         core: &Core,
         part: PartRequest,
-        buf: Buf,
+        mut buf: Buf,
         span: Range<usize>,
     ) -> (Result<PartTag>, Buf) {
         let operation = Numbered { part: &self.part, number: part.number() as u32 };
+        let algorithm = self.named.map(|(algorithm, _)| algorithm);
+        let sent = self.shared.checks.of_part(algorithm, bytes_of(&mut buf, span.clone()));
+        let sum = sent.sum;
         self.open_parts.fetch_add(1, SeqCst);
-        let (stored, buf) = send_from(core, &self.shared, &operation, buf, span).await;
+        let (stored, buf) = send_from(core, &self.shared, &operation, buf, span, sent).await;
         // A part whose answer never came, or that nobody waits for any more, stays open.
         if stored.as_ref().map_or_else(is_answer, |_| true) {
             self.open_parts.fetch_sub(1, SeqCst);
         }
-        (stored.map(|stored| PartTag { part, etag: stored.etag }), buf)
+        (stored.map(|stored| PartTag { part, etag: stored.etag, sum }), buf)
     }
 
     /// The server copies the part.
@@ -161,7 +170,7 @@ impl S3Upload {
             self.open_parts.fetch_sub(1, SeqCst);
         }
         match copied {
-            Ok(copied) => Ok(PartTag { part, etag: copied.etag }),
+            Ok(copied) => Ok(PartTag { part, etag: copied.etag, sum: None }),
             Err(error) if is_unknown(&error) => {
                 Err(ErrorKind::Unsupported(error.to_string()).into())
             }
@@ -174,23 +183,54 @@ impl S3Upload {
     }
 
     pub(super) async fn finish(&self, core: &Core, tags: &[PartTag]) -> Result<ObjectMeta> {
-        let parts = tags.iter().map(|tag| {
-            let etag = tag.etag.as_ref().map_or("", Etag::as_str);
-            CompletedPart::new(tag.part.number() as u32, etag)
-        });
-        let UploadPart { key, upload_id, .. } = &self.part;
-        let operation = CompleteMultipartUpload::new(key, upload_id, parts.collect());
+        let (operation, whole) = self.completion(tags);
         let (completed, in_doubt) = send_in_doubt(core, &self.shared, &operation).await;
         match completed {
-            Ok(completed) => Ok(ObjectMeta {
-                etag: completed.etag,
-                ..self.options.meta_of(tags.iter().map(|tag| tag.part.len).sum())
-            }),
+            Ok(completed) => {
+                self.check_completed(&completed, whole)?;
+                Ok(ObjectMeta {
+                    etag: completed.etag,
+                    crc64nvme: whole.and_then(|sum| sum.crc64nvme()),
+                    ..self.options.meta_of(tags.iter().map(|tag| tag.part.len).sum())
+                })
+            }
             // An attempt before may have been carried out, and its answer was lost.
             Err(error) if in_doubt && is_no_such_upload(&error) => {
                 self.completed_before(core, tags).await.ok_or(error)
             }
             Err(error) => Err(error),
+        }
+    }
+
+    /// What completes the upload: its parts with their checksums and, where those combine, that of
+    /// the whole object, which the server compares before the object is visible.
+    fn completion(&self, tags: &[PartTag]) -> (CompleteMultipartUpload, Option<Sum>) {
+        let parts = tags.iter().map(|tag| {
+            let etag = tag.etag.as_ref().map_or("", Etag::as_str);
+            let checksum = tag.sum.map(|sum| Checksum::from(&sum));
+            CompletedPart { checksum, ..CompletedPart::new(tag.part.number() as u32, etag) }
+        });
+        let UploadPart { key, upload_id, .. } = &self.part;
+        let mut operation = CompleteMultipartUpload::new(key, upload_id, parts.collect());
+        let Some((_, kind)) = self.named else { return (operation, None) };
+        let whole = sum_of_parts(tags);
+        operation.checksum = whole.map(|sum| Checksum::from(&sum));
+        operation.checksum_kind = Some(kind);
+        operation.object_bytes = Some(tags.iter().map(|tag| tag.part.len).sum());
+        (operation, whole)
+    }
+
+    /// A server that takes no notice of the checksum it is told may still tell its own.
+    fn check_completed(&self, completed: &Completed, whole: Option<Sum>) -> Result<()> {
+        let Some(whole) = whole else { return Ok(()) };
+        let told = completed.checksums.get(whole.algorithm());
+        match told.and_then(|text| Sum::parse(whole.algorithm(), text)) {
+            Some(told) if told != whole => {
+                let name = whole.algorithm().name();
+                let text = format!("its {name} is {told} there, and {whole} here; write it again");
+                Err(self.shared.unexpected(&self.part.key, text))
+            }
+            _ => Ok(()),
         }
     }
 
@@ -227,6 +267,13 @@ impl S3Upload {
         let ours = meta.etag.is_some_and(|etag| is_tag_of(etag.as_str(), tags));
         (ours && meta.size_bytes == size_bytes).then_some(meta)
     }
+}
+
+/// The checksum of the whole, where those of all parts are known and combine.
+fn sum_of_parts(tags: &[PartTag]) -> Option<Sum> {
+    let (first, rest) = tags.split_first()?;
+    let first = first.sum.filter(|sum| sum.algorithm().combines())?;
+    rest.iter().try_fold(first, |all, tag| all.then(tag.sum?, tag.part.len))
 }
 
 /// The server has said how it ended, and is done with it.
@@ -304,7 +351,7 @@ mod tests {
     fn tags(texts: &[&str]) -> Vec<PartTag> {
         let tag = |(index, text): (usize, &&str)| {
             let part = PartRequest { index: index as u64, offset: 0, len: 1 };
-            PartTag { part, etag: Etag::new(text) }
+            PartTag { part, etag: Etag::new(text), sum: None }
         };
         texts.iter().enumerate().map(tag).collect()
     }

@@ -164,5 +164,5 @@ fn part(index: u64, offset: usize, len: usize) -> PartRequest {
 }
 
 fn tag(part: PartRequest) -> PartTag {
-    PartTag { part, etag: None }
+    PartTag { part, etag: None, sum: None }
 }

@@ -1,9 +1,10 @@
 //! Sending a request while the head of its answer is awaited.
 
+use std::cell::Cell;
 use std::future::Future;
 use std::ops::Range;
 use std::pin::pin;
-use std::task::Poll;
+use std::task::{Poll, Waker};
 use std::time::Duration;
 
 use hydrant_engine::{Buf, Core, Error as EngineError, Lease, RecvMode, Stream, TlsProblem};
@@ -11,6 +12,7 @@ use hydrant_engine::{Buf, Core, Error as EngineError, Lease, RecvMode, Stream, T
 use super::receive::feed_document;
 use super::{Connection, INCOMING_BYTES, broken_receive, no_answer};
 use crate::http1::body::BodyState;
+use crate::http1::expect::{BodyGate, Heard};
 use crate::http1::request::Method;
 use crate::http1::response::{HeadParser, HeadProgress, parse_head};
 use crate::http1::{HttpError, HttpLimits};
@@ -19,6 +21,15 @@ use crate::http1::{HttpError, HttpLimits};
 pub(crate) struct RequestBody {
     pub(crate) buf: Buf,
     pub(crate) span: Range<usize>,
+}
+
+/// The head of a request, as it lies in memory.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct RequestHead {
+    pub(crate) bytes: usize,
+    pub(crate) method: Method,
+    /// It has `Expect: 100-continue`.
+    pub(crate) expects_continue: bool,
 }
 
 /// The end of a request: what was read from the answer's head, and the request's body back.
@@ -41,6 +52,55 @@ pub(super) struct Sent {
     pub(super) error: Option<EngineError>,
     /// The connection was reset because a refusal came before all was sent.
     pub(super) reset: bool,
+    /// The answer came instead of `100 Continue`, and the body was not sent.
+    pub(super) withheld: bool,
+    /// The body was sent after nothing had been heard.
+    pub(super) waited_in_vain: bool,
+}
+
+impl Sent {
+    /// An answer to a request whose body was withheld is a refusal, or it is about nothing: a success
+    /// would be that of an object without its bytes (DATA-2).
+    pub(super) fn check(&self, received: Received) -> Result<Received, HttpError> {
+        match self.withheld && received.status < 300 {
+            true => Err(HttpError::Unexpected("a success before the body was sent".into())),
+            false => Ok(received),
+        }
+    }
+}
+
+/// Where a body waits until the server wants it, or has answered without it.
+struct Gate {
+    state: Cell<BodyGate>,
+    waiting: Cell<Option<Waker>>,
+}
+
+impl Gate {
+    fn new(head: RequestHead) -> Gate {
+        let state = if head.expects_continue { BodyGate::Waiting } else { BodyGate::Open };
+        Gate { state: Cell::new(state), waiting: Cell::default() }
+    }
+
+    fn hear(&self, heard: Heard) {
+        self.state.set(self.state.get().after(heard));
+        self.waiting.take().into_iter().for_each(Waker::wake);
+    }
+
+    /// Waits for what is said of the body; whether something was.
+    async fn pass(&self, core: &Core, limit: Duration) -> bool {
+        let decided = std::future::poll_fn(|cx| {
+            if self.state.get() != BodyGate::Waiting {
+                return Poll::Ready(());
+            }
+            self.waiting.set(Some(cx.waker().clone()));
+            Poll::Pending
+        });
+        let heard = core.timeout(limit, decided).await.is_ok();
+        if !heard {
+            self.hear(Heard::Silence);
+        }
+        heard
+    }
 }
 
 /// A final head, whole, somewhere in the buffer.
@@ -57,16 +117,17 @@ impl Connection {
     /// Sends head and body while the answer is already awaited: the receive is queued together with
     /// the send, and an early refusal is seen while the body is still going out.
     pub(super) async fn send_and_receive(
-        &mut self,
+        &self,
         outgoing: Lease,
-        head_bytes: usize,
+        head: RequestHead,
         body: Option<RequestBody>,
         incoming: Lease,
     ) -> (Sent, Result<Received, HttpError>) {
         let stall = self.limits.stall;
         let stream = &self.stream;
-        let mut send = pin!(send_request(stream, outgoing, head_bytes, body, stall));
-        let mut receive = pin!(receive_head(&self.core, stream, incoming, &self.limits));
+        let gate = Gate::new(head);
+        let mut send = pin!(self.send_request(outgoing, head.bytes, body, &gate));
+        let mut receive = pin!(receive_head(&self.core, stream, incoming, &self.limits, &gate));
         let mut answer = None;
         // The send runs to its end, unless a refusal comes before. A success may well be seen
         // before the last notification of a zero-copy send.
@@ -79,6 +140,11 @@ impl Connection {
             {
                 let refused = received.as_ref().map_or(true, |received| received.status >= 300);
                 answer = Some(received);
+                gate.hear(Heard::Answer);
+                if gate.state.get() == BodyGate::Withheld {
+                    // The send ends by itself.
+                    return send.as_mut().poll(cx).map(Some);
+                }
                 if refused {
                     return Poll::Ready(None);
                 }
@@ -121,27 +187,36 @@ impl Connection {
         let error = EngineError::Stalled { operation: "answer from", object, limit };
         HttpError::Socket { error, stale: false }
     }
-}
 
-async fn send_request(
-    stream: &Stream,
-    outgoing: Lease,
-    head_bytes: usize,
-    body: Option<RequestBody>,
-    stall: Duration,
-) -> Sent {
-    let more = body.as_ref().is_some_and(|body| !body.span.is_empty());
-    let (result, head) = stream.send(outgoing, 0..head_bytes, more, stall).await;
-    let mut sent = Sent { head, body, error: result.err(), reset: false };
-    if sent.error.is_none()
-        && more
-        && let Some(RequestBody { buf, span }) = sent.body.take()
-    {
-        let (result, buf) = stream.send(buf, span.clone(), false, stall).await;
-        sent.error = result.err();
-        sent.body = Some(RequestBody { buf, span });
+    async fn send_request(
+        &self,
+        outgoing: Lease,
+        head_bytes: usize,
+        body: Option<RequestBody>,
+        gate: &Gate,
+    ) -> Sent {
+        let (stream, stall) = (&self.stream, self.limits.stall);
+        let waits = gate.state.get() == BodyGate::Waiting;
+        let follows = body.as_ref().is_some_and(|body| !body.span.is_empty());
+        let (result, head) = stream.send(outgoing, 0..head_bytes, follows && !waits, stall).await;
+        let error = result.err();
+        let mut sent =
+            Sent { head, body, error, reset: false, withheld: false, waited_in_vain: false };
+        if waits && sent.error.is_none() {
+            sent.waited_in_vain = !gate.pass(&self.core, self.limits.expect_continue_wait).await;
+            sent.withheld = gate.state.get() == BodyGate::Withheld;
+        }
+        if sent.error.is_none()
+            && !sent.withheld
+            && follows
+            && let Some(RequestBody { buf, span }) = sent.body.take()
+        {
+            let (result, buf) = stream.send(buf, span.clone(), false, stall).await;
+            sent.error = result.err();
+            sent.body = Some(RequestBody { buf, span });
+        }
+        sent
     }
-    sent
 }
 
 /// Receives until a final head is whole. Whoever sends watches the time: a body that takes long to
@@ -151,6 +226,7 @@ async fn receive_head(
     stream: &Stream,
     mut incoming: Lease,
     limits: &HttpLimits,
+    gate: &Gate,
 ) -> Result<Received, HttpError> {
     let mut parser = HeadParser::new(limits.head);
     let (mut start, mut filled) = (0, 0);
@@ -158,6 +234,7 @@ async fn receive_head(
         if filled > start {
             match parser.parse(&incoming.as_mut_slice()[start..filled])? {
                 HeadProgress::Complete { head, head_len } if head.is_interim() => {
+                    gate.hear(Heard::Interim(head.status()));
                     start += head_len;
                     parser.skip_interim()?;
                     continue;

@@ -14,7 +14,7 @@ use super::CredentialsLimits;
 use super::outside::{Answer, Ask, Outside, Secret, Unread};
 use super::profile::PROFILE_FILE_BYTES_MAX;
 use crate::http1::request::{Method, RequestWriter};
-use crate::http1::{ConnectionPool, HttpError, HttpLimits, Origin, RequestBody};
+use crate::http1::{ConnectionPool, HttpError, HttpLimits, Origin, RequestBody, RequestHead};
 use crate::s3::per_core::own_clock;
 use crate::s3::time::Timestamp;
 
@@ -117,7 +117,7 @@ impl OnCore<'_> {
     }
 }
 
-fn write_head(ask: &Ask, out: &mut [u8]) -> Result<(usize, Method), HttpError> {
+fn write_head(ask: &Ask, out: &mut [u8]) -> Result<RequestHead, HttpError> {
     let host = ask.url.host_header();
     let mut writer = RequestWriter::start(out, ask.method, ask.url.target(), &host)?
         .header("user-agent", concat!("hydrant/", env!("CARGO_PKG_VERSION")))?;
@@ -127,7 +127,7 @@ fn write_head(ask: &Ask, out: &mut [u8]) -> Result<(usize, Method), HttpError> {
     if matches!(ask.method, Method::Put | Method::Post) {
         writer = writer.content_length(ask.body.len() as u64)?;
     }
-    Ok((writer.finish()?, ask.method))
+    Ok(RequestHead { bytes: writer.finish()?, method: ask.method, expects_continue: false })
 }
 
 /// Reads a file; one that is not there is empty.

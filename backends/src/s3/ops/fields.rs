@@ -11,6 +11,8 @@ use md5::{Digest, Md5};
 use zeroize::Zeroizing;
 
 use super::parts::{InvalidRequest, RequestParts};
+pub use crate::checksum::ChecksumAlgorithm;
+use crate::checksum::Sum;
 use crate::http1::response::ResponseHead;
 use crate::object::PutOptions;
 use crate::s3::encode::encode_query;
@@ -285,25 +287,10 @@ impl Conditions {
     }
 }
 
-/// A kind of checksum that S3 keeps with an object.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum ChecksumAlgorithm {
-    /// CRC-32 as in zip.
-    Crc32,
-    /// CRC-32C.
-    Crc32c,
-    /// CRC-64/NVME: S3's own default.
-    Crc64Nvme,
-    /// SHA-1.
-    Sha1,
-    /// SHA-256.
-    Sha256,
-}
-
 impl ChecksumAlgorithm {
-    pub(super) const ALL: [ChecksumAlgorithm; 5] =
-        [Self::Crc32, Self::Crc32c, Self::Crc64Nvme, Self::Sha1, Self::Sha256];
+    /// The ones to be preferred first: the cheaper, and the longer of those.
+    pub(in crate::s3) const ALL: [ChecksumAlgorithm; 5] =
+        [Self::Crc64Nvme, Self::Crc32c, Self::Crc32, Self::Sha1, Self::Sha256];
 
     /// As `x-amz-checksum-algorithm` has it.
     pub fn name(self) -> &'static str {
@@ -317,7 +304,7 @@ impl ChecksumAlgorithm {
     }
 
     /// The header that carries a value.
-    pub(super) fn header(self) -> &'static str {
+    pub(in crate::s3) fn header(self) -> &'static str {
         match self {
             Self::Crc32 => "x-amz-checksum-crc32",
             Self::Crc32c => "x-amz-checksum-crc32c",
@@ -357,7 +344,7 @@ impl ChecksumKind {
         }
     }
 
-    pub(super) fn parse(text: &str) -> Option<ChecksumKind> {
+    pub(in crate::s3) fn parse(text: &str) -> Option<ChecksumKind> {
         [Self::FullObject, Self::Composite].into_iter().find(|kind| kind.name() == text)
     }
 }
@@ -369,6 +356,12 @@ pub struct Checksum {
     pub algorithm: ChecksumAlgorithm,
     /// The value, in base64.
     pub value: String,
+}
+
+impl From<&Sum> for Checksum {
+    fn from(sum: &Sum) -> Checksum {
+        Checksum { algorithm: sum.algorithm(), value: sum.to_string() }
+    }
 }
 
 impl Checksum {

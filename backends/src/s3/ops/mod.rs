@@ -73,6 +73,11 @@ pub trait Operation: fmt::Debug {
         Payload::None
     }
 
+    /// Whether a checksum goes with the body.
+    fn body_check(&self) -> BodyCheck {
+        BodyCheck::Own
+    }
+
     /// Reads the answer to a request that succeeded by its status. `document` is the whole body;
     /// for GetObject, whose body is the object, it is empty.
     ///
@@ -107,6 +112,17 @@ pub enum Payload {
     },
     /// The bytes of an object or a part.
     Bytes(Bytes),
+}
+
+/// Whether a checksum goes with a body, besides what the operation itself says of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BodyCheck {
+    /// No: the operation brings its own, or needs none.
+    Own,
+    /// Where the client uses them.
+    Supported,
+    /// Where the client uses them at all, because S3 refuses the request without.
+    Required,
 }
 
 /// Why an answer was not taken.

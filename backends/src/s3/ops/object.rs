@@ -10,7 +10,7 @@ use super::fields::{
     encode_customer_key, request_charged, told, told_number, told_time, told_true,
 };
 use super::parts::{InvalidRequest, RequestParts, Target};
-use super::{DecodeError, Operation, Payload};
+use super::{BodyCheck, DecodeError, Operation, Payload};
 use crate::http1::request::Method;
 use crate::http1::response::{ContentRange, FieldError, ResponseHead};
 use crate::object::{Attributes, Etag, ObjectMeta};
@@ -307,6 +307,7 @@ impl From<ObjectInfo> for ObjectMeta {
                 metadata: info.metadata,
             }
             .told(),
+            crc64nvme: None,
         }
     }
 }
@@ -382,6 +383,15 @@ impl Operation for PutObject {
 
     fn payload(&self) -> Payload {
         Payload::Bytes(self.body.clone())
+    }
+
+    fn body_check(&self) -> BodyCheck {
+        let locked = self.object.retention.is_some() || self.object.legal_hold.is_some();
+        match self.checksum.is_some() || self.content_md5.is_some() {
+            true => BodyCheck::Own,
+            false if locked => BodyCheck::Required,
+            false => BodyCheck::Supported,
+        }
     }
 
     fn decode(&self, head: &ResponseHead<'_>, _: &[u8]) -> Result<Stored, DecodeError> {

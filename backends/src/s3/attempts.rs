@@ -1,0 +1,272 @@
+//! The attempts of one call: when the next one is made, and what has to be done before.
+//!
+//! Each attempt is written and signed anew with the clock of that moment, goes over a connection of
+//! this core, and is judged by [`retry::decide`](super::retry::decide).
+
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use hydrant_engine::{Core, Error as EngineError};
+
+use super::credentials::Credentials;
+use super::error::S3Error;
+use super::ops::Operation;
+use super::pace::{Begun, Pace};
+use super::per_core::PerCore;
+use super::retry::{Attempt, Class, Decision, Failure, GiveUp, Remedies, Remedy, Repeat, decide};
+use super::store::Shared;
+use super::time::Timestamp;
+use crate::error::{Error, ErrorKind, Result};
+use crate::http1::{Connection, HttpError, Lent};
+
+/// How an attempt failed.
+pub(super) enum Failed {
+    Http(HttpError),
+    /// The body broke off behind bytes that are in their place.
+    CutOff(HttpError),
+    Answer {
+        error: Box<S3Error>,
+        retry_after: Option<Duration>,
+        /// The server's clock.
+        date: Option<Timestamp>,
+    },
+    /// What came is not what its checksum says: worth one more try.
+    Corrupt(Error),
+    /// Not worth another try, whatever the policy says.
+    Final(Error),
+}
+
+/// Decides after each failure; lives for one call.
+pub(super) struct Attempts<'a> {
+    shared: &'a Arc<Shared>,
+    core: &'a Core,
+    /// Where the next attempt goes; another one once the bucket's region has been learnt.
+    per_core: Rc<PerCore>,
+    operation: &'static str,
+    key: Option<&'a str>,
+    repeat: Repeat,
+    number: u32,
+    remedies: Remedies,
+    last_cost: Option<u32>,
+    /// When the last attempt began.
+    begun: Begun,
+    /// An attempt that failed may have been carried out.
+    pub(super) in_doubt: bool,
+    fresh_connection: bool,
+    /// What the attempt under way is signed with, where a provider gave it.
+    signed_with: Option<Arc<Credentials>>,
+}
+
+impl<'a> Attempts<'a> {
+    /// # Errors
+    /// `InvalidInput` for an operation that cannot be asked for.
+    pub(super) fn new<O: Operation>(
+        core: &'a Core,
+        shared: &'a Arc<Shared>,
+        operation: &'a O,
+    ) -> Result<Attempts<'a>> {
+        let per_core = PerCore::of(core, shared);
+        let (key, repeat) = (operation.key(), operation.repeat());
+        let begun = per_core.pace.borrow().begin();
+        per_core.check(operation).map_err(|error| {
+            let object = shared.uri_of(key.unwrap_or_default()).escape_debug().to_string();
+            Error::from(ErrorKind::InvalidInput(format!("{} {object}: {error}", O::NAME)))
+        })?;
+        Ok(Attempts {
+            shared,
+            core,
+            per_core,
+            operation: O::NAME,
+            key,
+            repeat,
+            number: 1,
+            remedies: Remedies::default(),
+            last_cost: None,
+            begun,
+            in_doubt: false,
+            // One that was closed while idle would leave open whether the request was carried out.
+            fresh_connection: repeat != Repeat::Freely,
+            signed_with: None,
+        })
+    }
+
+    /// Makes attempts until one succeeds or another is not worth it.
+    ///
+    /// # Errors
+    /// The failure of the last one.
+    pub(super) async fn run<T>(
+        &mut self,
+        mut attempt: impl AsyncFnMut(&PerCore, &mut Connection) -> Result<T, Failed>,
+    ) -> Result<T> {
+        loop {
+            let per_core = Rc::clone(&self.per_core);
+            let failed = match self.lend(&per_core).await {
+                Err(failed) => failed,
+                Ok(mut connection) => {
+                    self.begun = per_core.pace.borrow().begin();
+                    match attempt(&per_core, &mut connection).await {
+                        Ok(value) => {
+                            // What the last retry cost comes back.
+                            per_core.budget.borrow_mut().succeeded(self.last_cost);
+                            per_core.paced(Pace::succeeded);
+                            return Ok(value);
+                        }
+                        Err(failed) => failed,
+                    }
+                }
+            };
+            self.failed(failed).await?;
+        }
+    }
+
+    /// Credentials and a connection for the next attempt, in this order: nobody waits for credentials
+    /// with a connection in hand.
+    async fn lend<'p>(&mut self, per_core: &'p PerCore) -> Result<Lent<'p>, Failed> {
+        let signed_with = per_core.can_sign(self.core, self.shared).await;
+        self.signed_with =
+            signed_with.map_err(|error| Failed::Final(ErrorKind::Credentials(error).into()))?;
+        let lent = per_core.connections.lend(self.core, self.fresh_connection).await;
+        lent.map_err(Failed::Http)
+    }
+
+    /// An attempt that made progress starts the count of tries anew (TIME-1: a download that moves
+    /// is never given up because it was cut often).
+    fn progressed(&mut self) {
+        self.number = 1;
+        // What is corrupt is read again once, however often it is cut off meanwhile.
+        let corrupt_reread = self.remedies.corrupt_reread;
+        self.remedies = Remedies { corrupt_reread, ..Remedies::default() };
+    }
+
+    /// Waits for the next attempt, or gives the error that ends the call.
+    async fn failed(&mut self, failed: Failed) -> Result<()> {
+        if let Failed::CutOff(_) = &failed {
+            self.progressed();
+        }
+        let failure = match &failed {
+            Failed::Final(error) => return Err(error.clone()),
+            Failed::Http(error) | Failed::CutOff(error) if is_local(error) => {
+                return Err(self.give_up(failed, None));
+            }
+            Failed::Http(error) | Failed::CutOff(error) => failure_of(error),
+            Failed::Corrupt(_) => Failure::Corrupt,
+            Failed::Answer { error, .. } if self.is_misdirected(error) => Failure::Misdirected,
+            Failed::Answer { error, retry_after, .. } => Failure::Answer {
+                status: error.http_status,
+                code: Some(error.code.as_str()).filter(|code| !code.is_empty()),
+                retry_after: *retry_after,
+            },
+        };
+        if failure.class() == Class::Throttled {
+            self.per_core.paced(|pace| pace.refused(self.begun));
+        }
+        self.in_doubt |= !failure.not_performed();
+        let attempt = Attempt { number: self.number, repeat: self.repeat, remedies: self.remedies };
+        let random = self.core.random_u64();
+        let policy = &self.shared.config.retry;
+        let decision =
+            decide(policy, &mut self.per_core.budget.borrow_mut(), attempt, &failure, random);
+        match decision {
+            Decision::Retry { after, fresh_connection, remedy, cost } => {
+                if !self.apply(remedy, &failed) {
+                    return Err(self.give_up(failed, Some(GiveUp::Permanent)));
+                }
+                self.fresh_connection = fresh_connection || self.repeat != Repeat::Freely;
+                self.last_cost = Some(cost);
+                self.number += 1;
+                if !after.is_zero() {
+                    self.core.sleep(after).await;
+                }
+                Ok(())
+            }
+            Decision::GiveUp(why) => Err(self.give_up(failed, Some(why))),
+        }
+    }
+
+    /// Whether the answer names another region than the one that was asked and signed for.
+    fn is_misdirected(&self, error: &S3Error) -> bool {
+        let elsewhere = error
+            .region
+            .as_deref()
+            .is_some_and(|region| !region.is_empty() && region != self.per_core.endpoint.region());
+        elsewhere && matches!(error.http_status, 301 | 307 | 400)
+    }
+
+    /// Does what the next attempt needs; tells whether that was possible.
+    fn apply(&mut self, remedy: Remedy, failed: &Failed) -> bool {
+        match (remedy, failed) {
+            (Remedy::None, _) => {}
+            (Remedy::Reread, _) => self.remedies.corrupt_reread = true,
+            (Remedy::CorrectClock, Failed::Answer { date: Some(date), .. }) => {
+                self.remedies.clock_corrected = true;
+                self.per_core.learn_clock(self.core, *date);
+            }
+            (Remedy::LearnRegion, Failed::Answer { error, .. }) => {
+                self.remedies.region_learnt = true;
+                let region = error.region.as_deref().unwrap_or_default();
+                match self.per_core.in_region(self.core, self.shared, region) {
+                    Some(moved) => self.per_core = moved,
+                    None => return false,
+                }
+            }
+            (Remedy::RefreshCredentials, _) => {
+                self.remedies.credentials_refreshed = true;
+                let Some(expired) = self.signed_with.take() else { return false };
+                return self.per_core.expired(self.shared, &expired);
+            }
+            // The clock cannot be learnt without a `Date`.
+            (Remedy::CorrectClock | Remedy::LearnRegion, _) => return false,
+        }
+        true
+    }
+
+    fn give_up(&self, failed: Failed, why: Option<GiveUp>) -> Error {
+        match failed {
+            Failed::Final(error) | Failed::Corrupt(error) => error,
+            Failed::Answer { mut error, .. } => {
+                error.attempts = self.number;
+                error.gave_up = why;
+                (*error).into()
+            }
+            Failed::Http(HttpError::Socket { error: EngineError::Cancelled, .. })
+            | Failed::CutOff(HttpError::Socket { error: EngineError::Cancelled, .. }) => {
+                EngineError::Cancelled.into()
+            }
+            Failed::Http(source) | Failed::CutOff(source) => ErrorKind::Http {
+                operation: self.operation,
+                object: self.shared.uri_of(self.key.unwrap_or_default()),
+                source,
+                attempts: self.number,
+            }
+            .into(),
+        }
+    }
+}
+
+/// Failures that no other try would change: our own memory, a head that cannot be written, a stop, a
+/// certificate that is refused.
+fn is_local(error: &HttpError) -> bool {
+    if error.tls().is_some_and(hydrant_engine::TlsError::is_permanent) {
+        return true;
+    }
+    match error {
+        HttpError::Memory(_) | HttpError::Request(_) | HttpError::Unsendable(_) => true,
+        HttpError::Connect(error) | HttpError::Socket { error, .. } => {
+            matches!(error, EngineError::Cancelled | EngineError::Stopped | EngineError::Forked)
+        }
+        _ => false,
+    }
+}
+
+fn failure_of(error: &HttpError) -> Failure<'static> {
+    match error {
+        HttpError::Connect(_) => Failure::Connect,
+        HttpError::Socket { error: EngineError::Stalled { .. }, .. } => Failure::Stalled,
+        HttpError::Socket { stale, .. } | HttpError::Closed { stale } => {
+            Failure::Broken { stale: *stale }
+        }
+        HttpError::Body(_) => Failure::Broken { stale: false },
+        _ => Failure::Malformed,
+    }
+}

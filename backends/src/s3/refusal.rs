@@ -1,0 +1,72 @@
+//! An answer that refuses.
+
+use std::time::Duration;
+
+use hydrant_engine::Core;
+
+use super::attempts::Failed;
+use super::error::{ErrorContext, S3Error};
+use super::per_core::own_clock;
+use super::store::Shared;
+use super::time::Timestamp;
+use super::xml::XmlLimits;
+use crate::http1::response::ResponseHead;
+
+/// What support asks for.
+pub(super) struct Ids {
+    pub(super) request_id: Option<String>,
+    pub(super) host_id: Option<String>,
+}
+
+impl Ids {
+    pub(super) fn of(head: &ResponseHead<'_>) -> Ids {
+        Ids {
+            request_id: head.request_id().map(str::to_owned),
+            host_id: head.host_id().map(str::to_owned),
+        }
+    }
+}
+
+/// The head of an answer that refuses.
+pub(super) struct Refusal {
+    pub(super) status: u16,
+    ids: Ids,
+    bucket_region: Option<String>,
+    retry_after: Option<Duration>,
+    date: Option<Timestamp>,
+}
+
+impl Refusal {
+    pub(super) fn of(head: &ResponseHead<'_>, core: &Core) -> Box<Refusal> {
+        let text = |name| head.text(name).ok().flatten().map(str::to_owned);
+        let retry_after = text("retry-after")
+            .and_then(|value| super::retry::parse_retry_after(&value, own_clock(core)));
+        Box::new(Refusal {
+            status: head.status(),
+            ids: Ids::of(head),
+            bucket_region: text("x-amz-bucket-region"),
+            retry_after,
+            date: text("date").and_then(|text| Timestamp::parse_http_date(&text).ok()),
+        })
+    }
+
+    pub(super) fn into_failed(
+        self,
+        shared: &Shared,
+        operation: &'static str,
+        key: Option<&str>,
+        document: &[u8],
+    ) -> Failed {
+        let context = ErrorContext {
+            operation,
+            bucket: shared.endpoint.bucket(),
+            key,
+            http_status: self.status,
+            request_id: self.ids.request_id.as_deref(),
+            host_id: self.ids.host_id.as_deref(),
+            bucket_region: self.bucket_region.as_deref(),
+        };
+        let error = S3Error::from_answer(&context, document, &XmlLimits::default());
+        Failed::Answer { error: Box::new(error), retry_after: self.retry_after, date: self.date }
+    }
+}

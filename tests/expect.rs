@@ -1,0 +1,130 @@
+//! Large bodies wait until the server wants them (`Expect: 100-continue`).
+
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use hydrant::{Bytes, Class, Hydrant, Store};
+use hydrant_tests::{BUCKET, Peer, World, client_with, noise};
+
+/// Bytes from which on a body is announced by default.
+const LARGE: usize = 1 << 20;
+
+const STORED: &[u8] = b"HTTP/1.1 200 OK\r\nETag: \"x\"\r\nContent-Length: 0\r\n\r\n";
+
+/// A bucket that stays open, and what is learnt of its server with it.
+fn bucket(peer: &Peer, wait: Duration) -> (Hydrant, Store) {
+    let hydrant = client_with(&peer.url(), |builder| {
+        builder.cores(1).s3(|s3| s3.http.expect_continue_wait = wait)
+    });
+    let store = hydrant.store(&format!("s3://{BUCKET}/")).expect("a bucket");
+    (hydrant, store)
+}
+
+fn put(store: &Store, size: usize) -> hydrant::Result<()> {
+    store.put("key", Bytes::from(noise(1, size))).wait().map(drop)
+}
+
+/// Longer than any test takes.
+const LONG: Duration = Duration::from_secs(3600);
+
+#[test]
+fn a_large_body_is_sent_once_it_is_wanted() {
+    let peer = Peer::start(|seen, wire| {
+        if seen.header("expect").is_some() {
+            wire.send(b"HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n")?;
+        }
+        let size = seen.header("content-length").expect("told").parse().expect("a number");
+        assert!(wire.receive_body()? == noise(1, size));
+        wire.send(STORED)
+    });
+    let (_hydrant, store) = bucket(&peer, LONG);
+    for size in [LARGE, 5 * LARGE, LARGE - 1, 0] {
+        put(&store, size).expect("stored");
+    }
+    let seen = peer.seen();
+    let expects: Vec<_> = seen.iter().map(|seen| seen.header("expect")).collect();
+    assert_eq!(expects, [Some("100-continue"), Some("100-continue"), None, None]);
+    assert!(seen.iter().all(|seen| seen.connection == 0), "the connection is used again");
+}
+
+#[test]
+fn a_refusal_costs_no_body() {
+    let rest = Arc::new(Mutex::new(Vec::new()));
+    let came = Arc::clone(&rest);
+    let peer = Peer::start(move |_, wire| {
+        wire.send(
+            b"HTTP/1.1 403 Forbidden\r\nContent-Length: 51\r\n\r\n\
+              <Error><Code>AccessDenied</Code><Message/></Error>\n",
+        )?;
+        let rest = wire.receive_rest()?;
+        came.lock().expect("no panic").push(rest.len());
+        wire.close();
+        Ok(())
+    });
+    let (_hydrant, store) = bucket(&peer, LONG);
+    for _ in 0..2 {
+        let error = put(&store, 5 * LARGE).expect_err("refused");
+        assert!(error.to_string().contains("AccessDenied"), "{error}");
+        assert_eq!(error.class(), Class::Config);
+    }
+    assert_eq!(peer.seen().len(), 2);
+    assert_eq!(peer.seen()[1].connection, 1, "such a connection is not used again");
+    drop(peer);
+    assert_eq!(*rest.lock().expect("no panic"), [0, 0], "no byte of a body was sent");
+}
+
+#[test]
+fn a_server_that_says_nothing_gets_the_body_and_is_not_asked_again() {
+    let peer = Peer::start(|_, wire| {
+        assert!(wire.receive_body_unasked()? == noise(1, LARGE));
+        wire.send(STORED)
+    });
+    let (_hydrant, store) = bucket(&peer, Duration::from_millis(20));
+    for _ in 0..3 {
+        put(&store, LARGE).expect("stored");
+    }
+    let expects = peer.seen().iter().filter(|seen| seen.header("expect").is_some()).count();
+    assert_eq!(expects, 1);
+}
+
+#[test]
+fn a_server_that_refuses_the_expectation_is_asked_without() {
+    let peer = Peer::start(|seen, wire| {
+        if seen.header("expect").is_some() {
+            return wire.send(b"HTTP/1.1 417 Expectation Failed\r\nContent-Length: 0\r\n\r\n");
+        }
+        wire.receive_body()?;
+        wire.send(STORED)
+    });
+    let (_hydrant, store) = bucket(&peer, LONG);
+    put(&store, LARGE).expect("stored");
+    put(&store, LARGE).expect("stored");
+    assert_eq!(peer.seen().len(), 3);
+}
+
+/// DATA-2: what was not sent is not stored.
+#[test]
+fn a_success_before_the_body_was_sent_is_none() {
+    let answered = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&answered);
+    let peer = Peer::start(move |_, wire| {
+        count.fetch_add(1, SeqCst);
+        wire.send(STORED)?;
+        wire.receive_rest().map(drop)
+    });
+    let (_hydrant, store) = bucket(&peer, LONG);
+    let error = put(&store, LARGE).expect_err("nothing was stored");
+    assert_eq!(error.class(), Class::Temporary, "{error}");
+    assert!(answered.load(SeqCst) > 1, "it may have been a mistake");
+}
+
+#[test]
+fn a_real_server_says_when_it_wants_a_body() {
+    let world = World::new();
+    let hydrant = world.client_with(|builder| builder.s3(|s3| s3.http.expect_continue_wait = LONG));
+    let at = hydrant.locate(&world.uri("s3", "key")).expect("a URI");
+    let data = noise(1, 11 << 20);
+    at.store.put(&at.key, Bytes::from(data.clone())).wait().expect("stored");
+    assert!(hydrant_tests::read_all(&at).expect("read") == data);
+}
