@@ -3,6 +3,7 @@
 
 use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 
 use hydrant::s3::*;
 use hydrant::{
@@ -209,6 +210,22 @@ fn a_flipped_bit_in_one_of_many_ranges_is_an_error() {
         let heads = peer.seen().iter().filter(|seen| seen.method == "HEAD").count();
         assert_eq!(heads, usize::from(tells == Tells::OfWholeAnswers), "{tells:?}");
     }
+}
+
+/// The read that asks has given its connection back, or all that there are could wait for one more.
+#[test]
+fn asking_for_a_checksum_needs_no_second_connection() {
+    let data = noise(1, 3 * PART);
+    let peer = flipping(data.clone(), Tells::OfWholeAnswers, 0, 0);
+    let hydrant = client_with(&peer.url(), |builder| {
+        builder.cores(1).s3(|s3| s3.http.connections_per_core_max = 1)
+    });
+    let at = hydrant.locate(&format!("s3://{BUCKET}/key")).expect("a URI");
+    let (told, result) = std::sync::mpsc::channel();
+    std::thread::spawn(move || told.send(read_all(&at)));
+    let read = result.recv_timeout(Duration::from_secs(60)).expect("it ends");
+    assert!(read.expect("whole") == data);
+    assert_eq!(peer.seen().iter().filter(|seen| seen.method == "HEAD").count(), 1);
 }
 
 #[test]

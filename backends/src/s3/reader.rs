@@ -15,7 +15,7 @@ use hydrant_engine::{Buf, Core};
 use super::attempts::{Attempts, Failed};
 use super::call::send;
 use super::checksum::{SentSum, ToldSum, bytes_of};
-use super::coverage::{Coverage, Taken};
+use super::coverage::{Coverage, Mismatch, Taken};
 use super::ops::{
     ChecksumAlgorithm, ChecksumKind, DecodeError, GetObject, HeadObject, InvalidRequest,
     ObjectInfo, Operation, ReadRange, RequestParts,
@@ -143,13 +143,20 @@ impl S3Reader {
                 done += attempted.placed;
                 let told = attempted.result?;
                 let came = bytes_of(&mut buf, span.start..span.start + done);
-                let checked = self.check(core, offset, came, &told).await;
+                let checked = self.check(offset, came, &told);
                 // What is corrupt is read again, all of it.
                 done = if checked.is_ok() { done } else { 0 };
-                checked.map(|()| told.size_bytes)
+                checked.map(|unsettled| (told.size_bytes, unsettled))
             })
             .await;
-        let result = result.map(|object_bytes| ReadInfo { len_bytes: done, object_bytes });
+        let settled = match result {
+            // The connection is back: who held one and waited for another could wait for ever.
+            Ok((size_bytes, Some(found))) => {
+                self.settle(core, size_bytes, offset, done as u64, found).await.map(|()| size_bytes)
+            }
+            result => result.map(|(size_bytes, _)| size_bytes),
+        };
+        let result = settled.map(|object_bytes| ReadInfo { len_bytes: done, object_bytes });
         PartRead { buf, result }
     }
 
@@ -251,34 +258,39 @@ impl S3Reader {
     }
 
     /// Compares what was read from `offset` with what the server keeps a checksum of, as far as that
-    /// has come (DATA-2). Where the last answer brought only the end of it, `told` is about that.
-    async fn check(
-        &self,
-        core: &Core,
-        offset: u64,
-        bytes: &[u8],
-        told: &Told,
-    ) -> Result<(), Failed> {
+    /// has come (DATA-2). Where the last answer brought only the end of it, `told` is about that. Gives
+    /// the sum of what was read where it is still to be [settled](Self::settle).
+    fn check(&self, offset: u64, bytes: &[u8], told: &Told) -> Result<Option<Sum>, Failed> {
         let (size, len) = (told.size_bytes, bytes.len() as u64);
         let whole = offset == 0 && len == size;
-        let Some(algorithm) = self.coverage().to_sum(whole, told.sum) else { return Ok(()) };
+        let Some(algorithm) = self.coverage().to_sum(whole, told.sum) else { return Ok(None) };
         let found = Sum::of(algorithm, bytes);
-        let taken = self.coverage().take(size, offset, len, found, told.sum);
-        let taken = match taken {
-            Ok(Taken::Ask) => {
-                let kept = self.kept_sum(core, algorithm).await;
-                let mut coverage = self.coverage();
-                coverage.settle(kept);
-                coverage.take(size, offset, len, found, None)
-            }
-            taken => taken,
-        };
-        match taken {
-            Ok(_) => Ok(()),
-            Err(mismatch) => {
-                Err(Failed::Corrupt(self.shared.unexpected(&self.object.key, mismatch)))
-            }
+        match self.coverage().take(size, offset, len, found, told.sum) {
+            Ok(Taken::Ask) => Ok(Some(found)),
+            Ok(Taken::Fits) => Ok(None),
+            Err(mismatch) => Err(Failed::Corrupt(self.mismatched(mismatch))),
         }
+    }
+
+    /// Every byte has come, and no answer told a checksum of all: asks for it, and compares. Which of
+    /// the ranges is wrong nobody can tell then, so none is read again.
+    async fn settle(
+        &self,
+        core: &Core,
+        size_bytes: u64,
+        offset: u64,
+        len: u64,
+        found: Sum,
+    ) -> Result<()> {
+        let kept = self.kept_sum(core, found.algorithm()).await;
+        let mut coverage = self.coverage();
+        coverage.settle(kept);
+        let taken = coverage.take(size_bytes, offset, len, found, None);
+        taken.map(drop).map_err(|mismatch| self.mismatched(mismatch))
+    }
+
+    fn mismatched(&self, mismatch: Mismatch) -> Error {
+        self.shared.unexpected(&self.object.key, mismatch)
     }
 
     /// The checksum that the server keeps of the whole object. An answer without one, or none at all,
