@@ -7,6 +7,7 @@ use std::error::Error;
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
+use hydrant::s3::ChecksumPolicy;
 use hydrant::{Bytes, GetOptions, Hydrant, PutOptions, Store, TransferLimits};
 use hydrant_floor::report::Stopwatch;
 
@@ -112,7 +113,11 @@ fn open(work: &Work, parts: usize) -> Result<(Hydrant, Store), hydrant::Error> {
         .pool_bytes(pool)
         .transfer(limits)
         .anonymous()
-        .s3(move |s3| s3.endpoint.url = Some(endpoint))
+        .s3(move |s3| {
+            s3.endpoint.url = Some(endpoint);
+            s3.checksums.requests = Some(ChecksumPolicy::Off);
+            s3.checksums.answers = Some(ChecksumPolicy::Off);
+        })
         .build()?;
     let store = hydrant.store(&format!("s3://{}/", work.bucket))?;
     Ok((hydrant, store))
