@@ -265,7 +265,7 @@ fn a_token_that_a_server_calls_expired_is_renewed_once() {
     let client = hydrant.s3(BUCKET).expect("a bucket");
     for round in 0..3 {
         good.store(round, SeqCst);
-        let all: Vec<_> = (0..8).map(|_| client.send(HeadBucket::default())).collect();
+        let all: Vec<_> = (0..8).map(|_| client.send(DeleteObject::new("key"))).collect();
         for one in all {
             one.wait().expect("with the new token");
         }
@@ -273,7 +273,7 @@ fn a_token_that_a_server_calls_expired_is_renewed_once() {
     }
     // A source that gives what nobody takes is asked once more, and then the error is told.
     good.store(99, SeqCst);
-    let error = client.send(HeadBucket::default()).wait().expect_err("expired");
+    let error = client.send(DeleteObject::new("key")).wait().expect_err("expired");
     assert!(error.to_string().contains("ExpiredToken"), "{error}");
     assert_eq!(asked.load(SeqCst), 4);
 }
