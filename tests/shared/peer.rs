@@ -75,6 +75,7 @@ impl Peer {
                 locked.streams.push(Some(stream.try_clone().expect("a second handle")));
                 let (shared, script) = (Arc::clone(&state), Arc::clone(&script));
                 locked.connections.push(thread::spawn(move || {
+                    let _closing = EndOnPanic { shared: Arc::clone(&shared), connection };
                     // A script's own end, and a client that went away, end the connection.
                     let _ = serve(stream, connection, shared, &*script);
                 }));
@@ -111,6 +112,22 @@ impl Drop for Peer {
         }
         for connection in connections {
             let _ = connection.join();
+        }
+    }
+}
+
+/// Ends a connection whose script panics: the client would wait for it until it stalls.
+struct EndOnPanic {
+    shared: Arc<Shared>,
+    connection: usize,
+}
+
+impl Drop for EndOnPanic {
+    fn drop(&mut self) {
+        if thread::panicking()
+            && let Some(stream) = self.shared.lock().streams[self.connection].take()
+        {
+            let _ = stream.shutdown(Shutdown::Both);
         }
     }
 }
