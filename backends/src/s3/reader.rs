@@ -213,6 +213,8 @@ impl S3Reader {
             Ok(()) => HttpError::Closed { stale: false },
             Err(error) => error,
         };
+        // What broke behind the last byte leaves nothing to carry on with: all is read again.
+        let placed = if placed < announced { placed } else { 0 };
         let failed = if placed > 0 { Failed::CutOff(broken) } else { Failed::Http(broken) };
         Attempted { placed, result: Err(failed), buf }
     }
@@ -258,14 +260,15 @@ impl S3Reader {
     }
 
     /// Compares what was read from `offset` with what the server keeps a checksum of, as far as that
-    /// has come (DATA-2). Where the last answer brought only the end of it, `told` is about that. Gives
-    /// the sum of what was read where it is still to be [settled](Self::settle).
+    /// has come (DATA-2). Gives the sum of what was read where it is still to be [settled](Self::settle).
     fn check(&self, offset: u64, bytes: &[u8], told: &Told) -> Result<Option<Sum>, Failed> {
         let (size, len) = (told.size_bytes, bytes.len() as u64);
         let whole = offset == 0 && len == size;
-        let Some(algorithm) = self.coverage().to_sum(whole, told.sum) else { return Ok(None) };
+        // What an answer that carried on tells may be that of its own bytes, which are the end of these.
+        let told = told.sum.filter(|_| told.range.start == offset);
+        let Some(algorithm) = self.coverage().to_sum(whole, told) else { return Ok(None) };
         let found = Sum::of(algorithm, bytes);
-        match self.coverage().take(size, offset, len, found, told.sum) {
+        match self.coverage().take(size, offset, len, found, told) {
             Ok(Taken::Ask) => Ok(Some(found)),
             Ok(Taken::Fits) => Ok(None),
             Err(mismatch) => Err(Failed::Corrupt(self.mismatched(mismatch))),

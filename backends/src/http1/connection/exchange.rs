@@ -59,10 +59,10 @@ pub(super) struct Sent {
 }
 
 impl Sent {
-    /// An answer to a request whose body was withheld is a refusal, or it is about nothing: a success
-    /// would be that of an object without its bytes (DATA-2).
+    /// An answer to a request whose body was withheld, or could not be sent to its end, is a refusal,
+    /// or it is about nothing: a success would be that of an object without its bytes (DATA-2).
     pub(super) fn check(&self, received: Received) -> Result<Received, HttpError> {
-        match self.withheld && received.status < 300 {
+        match (self.withheld || self.error.is_some()) && received.status < 300 {
             true => Err(HttpError::Unexpected("a success before the body was sent".into())),
             false => Ok(received),
         }
