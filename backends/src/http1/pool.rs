@@ -1,7 +1,6 @@
 //! The connections of one core to one origin: reused while fresh, limited in number.
 
 use std::cell::{Cell, RefCell};
-use std::collections::VecDeque;
 use std::future::Future;
 use std::net::SocketAddr;
 use std::pin::pin;
@@ -14,8 +13,11 @@ use hydrant_engine::{TlsConfig, TlsMemory, TlsStream};
 use super::connection::Heads;
 use super::{Connection, HttpError, HttpLimits};
 
+mod line;
 #[cfg(test)]
 mod tests;
+
+use line::{Line, Place};
 
 /// Where connections go.
 #[derive(Debug, Clone)]
@@ -34,11 +36,8 @@ pub(crate) struct ConnectionPool {
     origin: Origin,
     limits: HttpLimits,
     idle: RefCell<Vec<Connection>>,
-    /// Connections lent out or being made.
-    lent: Cell<usize>,
-    /// How many may be; never more than the limit.
-    lent_max: Cell<usize>,
-    waiting: RefCell<VecDeque<Waker>>,
+    /// A place for each connection that is lent out or being made.
+    line: Line,
     addresses: RefCell<Vec<SocketAddr>>,
     next_address: Cell<usize>,
     /// Tasks that wait for the addresses.
@@ -49,22 +48,18 @@ pub(crate) struct ConnectionPool {
 #[derive(Debug)]
 pub(crate) struct Lent<'a> {
     connection: Option<Connection>,
-    permit: Permit<'a>,
+    pool: &'a ConnectionPool,
+    /// Given back last, when the connection lies where the next can take it.
+    _place: Place<'a>,
 }
-
-/// The right to hold one connection.
-#[derive(Debug)]
-struct Permit<'a>(&'a ConnectionPool);
 
 impl ConnectionPool {
     pub(crate) fn new(origin: Origin, limits: HttpLimits) -> ConnectionPool {
         ConnectionPool {
             origin,
-            lent_max: Cell::new(limits.connections_per_core_max),
+            line: Line::new(limits.connections_per_core_max.max(1)),
             limits,
             idle: RefCell::default(),
-            lent: Cell::new(0),
-            waiting: RefCell::default(),
             addresses: RefCell::default(),
             next_address: Cell::new(0),
             looking_up: RefCell::default(),
@@ -73,34 +68,18 @@ impl ConnectionPool {
 
     /// Lends a connection out, with `fresh` a new one; waits while too many are lent.
     pub(crate) async fn lend(&self, core: &Core, fresh: bool) -> Result<Lent<'_>, HttpError> {
-        let permit = self.permit().await;
+        let place = self.line.place().await;
         let idle = self.take_idle(fresh);
         let connection = match idle {
             Some(connection) => connection,
             None => self.open(core).await?,
         };
-        Ok(Lent { connection: Some(connection), permit })
+        Ok(Lent { connection: Some(connection), pool: self, _place: place })
     }
 
     /// Lends out at most so many from now on; those that are lent stay so.
     pub(crate) fn set_lent_max(&self, count: usize) {
-        let count = count.clamp(1, self.limits.connections_per_core_max.max(1));
-        if self.lent_max.replace(count) < count {
-            self.waiting.borrow_mut().drain(..).for_each(Waker::wake);
-        }
-    }
-
-    async fn permit(&self) -> Permit<'_> {
-        std::future::poll_fn(|cx| {
-            if self.lent.get() < self.lent_max.get() {
-                self.lent.set(self.lent.get() + 1);
-                return Poll::Ready(());
-            }
-            self.waiting.borrow_mut().push_back(cx.waker().clone());
-            Poll::Pending
-        })
-        .await;
-        Permit(self)
+        self.line.set_places(count.clamp(1, self.limits.connections_per_core_max.max(1)));
     }
 
     /// The last used of the idle connections. For a fresh one nothing is taken, but room is made.
@@ -110,7 +89,8 @@ impl ConnectionPool {
         if !fresh {
             return idle.pop();
         }
-        if !idle.is_empty() && idle.len() + self.lent.get() > self.limits.connections_per_core_max {
+        if !idle.is_empty() && idle.len() + self.line.taken() > self.limits.connections_per_core_max
+        {
             drop(idle.remove(0));
         }
         None
@@ -222,17 +202,9 @@ impl Drop for Lent<'_> {
             && connection.reusable()
         {
             connection.rest();
-            let mut idle = self.permit.0.idle.borrow_mut();
+            let mut idle = self.pool.idle.borrow_mut();
             idle.retain(|connection| !connection.is_too_old());
             idle.push(connection);
         }
-    }
-}
-
-impl Drop for Permit<'_> {
-    fn drop(&mut self) {
-        self.0.lent.set(self.0.lent.get() - 1);
-        // All of them: one that was dropped meanwhile would swallow a single wake-up.
-        self.0.waiting.borrow_mut().drain(..).for_each(Waker::wake);
     }
 }
