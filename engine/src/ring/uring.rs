@@ -180,6 +180,10 @@ impl UringDriver {
     }
 
     fn refuse(&mut self, user_data: UserData, errno: i32) {
+        if user_data.0 == WAKE.0 {
+            self.deaf = Some(errno);
+            return;
+        }
         self.refused.push(Completion {
             user_data,
             result: -errno,
