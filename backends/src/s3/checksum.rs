@@ -151,6 +151,15 @@ impl Checks {
         }
     }
 
+    /// With what ranges are summed before it is known what the server keeps: what this store writes,
+    /// where that combines, else what S3 has of every object for which nobody named another.
+    pub(super) fn of_ranges(&self) -> ChecksumAlgorithm {
+        match self.sent {
+            SentChecksum::Kept(algorithm) if algorithm.combines() => algorithm,
+            _ => ChecksumAlgorithm::Crc64Nvme,
+        }
+    }
+
     /// Whether checksums are asked for and compared.
     pub(super) fn answers(&self) -> bool {
         self.answers == ChecksumPolicy::WhenSupported

@@ -17,19 +17,19 @@ use crate::checksum::{ChecksumAlgorithm, Sum};
 /// many as are under way at once; somebody who reads here and there covers no object.
 const STRETCHES_MAX: usize = 1024;
 
-/// The checksum that S3 has of every object for which nobody named another.
-const ASKED_FOR: ChecksumAlgorithm = ChecksumAlgorithm::Crc64Nvme;
-
 /// What has come of one object.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Coverage {
+    /// With what ranges are summed of which nothing is told.
+    usual: ChecksumAlgorithm,
     /// The checksum of the whole, once an answer told it.
     whole: Option<Sum>,
     /// What has come, by offset; neighbours are joined.
     stretches: Vec<Stretch>,
     /// Whether the first read began with the first byte.
     covering: Option<bool>,
-    /// Too much lies apart, or something came twice: the whole will not be compared.
+    /// Too much lies apart, something came twice, or with another checksum: the whole will not be
+    /// compared.
     given_up: bool,
 }
 
@@ -68,6 +68,11 @@ impl fmt::Display for Mismatch {
 }
 
 impl Coverage {
+    /// Nothing yet. `usual` is what the server most likely keeps, and combines.
+    pub(super) fn new(usual: ChecksumAlgorithm) -> Coverage {
+        Coverage { usual, whole: None, stretches: Vec::new(), covering: None, given_up: false }
+    }
+
     /// A read begins at this offset. Only a reader that starts with the first byte is taken for one
     /// who wants all of them.
     pub(super) fn begin(&mut self, offset: u64) {
@@ -83,7 +88,7 @@ impl Coverage {
             return told.or(of_object);
         }
         match self.covering == Some(true) && !self.given_up {
-            true => of_object.or(told).or(Some(ASKED_FOR)),
+            true => of_object.or(told).or(Some(self.usual)),
             false => told,
         }
     }
@@ -137,7 +142,9 @@ impl Coverage {
         let (before, after) = self.stretches.split_at(at);
         let overlaps = before.last().is_some_and(|known| known.start + known.len > new.start)
             || after.first().is_some_and(|known| new.start + new.len > known.start);
-        if overlaps || self.stretches.len() == STRETCHES_MAX {
+        let joins = |known: &Stretch| known.sum.algorithm() == new.sum.algorithm();
+        let mixed = !self.stretches.first().is_none_or(joins);
+        if overlaps || mixed || self.stretches.len() == STRETCHES_MAX {
             self.given_up = true;
             self.stretches = Vec::new();
             return Ok(Taken::Fits);
@@ -200,13 +207,17 @@ mod tests {
     #[test]
     fn a_whole_object_is_compared_at_once() {
         for algorithm in [Crc64Nvme, Crc32c, Crc32, Sha1, Sha256] {
-            let mut coverage = Coverage::default();
+            let mut coverage = Coverage::new(Crc64Nvme);
             let wrong = told(algorithm, b"other bytes");
             assert_eq!(take(&mut coverage, 0, OBJECT, told(algorithm, OBJECT)), Ok(Taken::Fits));
             let mismatch = take(&mut coverage, 0, OBJECT, wrong).unwrap_err();
             assert!(!mismatch.of_ranges);
         }
-        assert_eq!(take(&mut Coverage::default(), 0, OBJECT, None), Ok(Taken::Fits), "none told");
+        assert_eq!(
+            take(&mut Coverage::new(Crc64Nvme), 0, OBJECT, None),
+            Ok(Taken::Fits),
+            "none told"
+        );
     }
 
     proptest! {
@@ -221,7 +232,7 @@ mod tests {
             let count = ranges.len();
             (0..count).for_each(|at| ranges.swap(at, (order >> at) as usize % count));
             let whole = told(Crc32c, OBJECT);
-            let mut coverage = Coverage::default();
+            let mut coverage = Coverage::new(Crc64Nvme);
             for range in &ranges {
                 prop_assert_eq!(take(&mut coverage, range.start, &OBJECT[range.clone()], whole), Ok(Taken::Fits));
             }
@@ -231,7 +242,7 @@ mod tests {
             // once it or what was wrong comes right.
             let mut bytes = OBJECT.to_vec();
             bytes[broken.index(OBJECT.len())] ^= 1;
-            let mut coverage = Coverage::default();
+            let mut coverage = Coverage::new(Crc64Nvme);
             let results: Vec<_> = ranges
                 .iter()
                 .map(|range| take(&mut coverage, range.start, &bytes[range.clone()], whole))
@@ -246,7 +257,7 @@ mod tests {
 
     #[test]
     fn the_sum_of_a_part_vouches_for_the_part() {
-        let mut coverage = Coverage::default();
+        let mut coverage = Coverage::new(Crc64Nvme);
         for range in [0..10, 10..OBJECT.len()] {
             let part = &OBJECT[range.clone()];
             assert_eq!(take(&mut coverage, range.start, part, told(Sha256, part)), Ok(Taken::Fits));
@@ -256,7 +267,7 @@ mod tests {
 
     #[test]
     fn a_second_checksum_of_the_whole_is_a_mismatch() {
-        let mut coverage = Coverage::default();
+        let mut coverage = Coverage::new(Crc64Nvme);
         assert_eq!(take(&mut coverage, 0, &OBJECT[..5], told(Crc32, OBJECT)), Ok(Taken::Fits));
         let other = told(Crc32, b"another object");
         assert!(take(&mut coverage, 5, &OBJECT[5..], other).is_err());
@@ -266,12 +277,12 @@ mod tests {
     #[test]
     fn what_comes_twice_or_here_and_there_is_not_compared() {
         let whole = told(Crc32, b"not these bytes");
-        let mut coverage = Coverage::default();
+        let mut coverage = Coverage::new(Crc64Nvme);
         for _ in 0..2 {
             assert_eq!(take(&mut coverage, 0, &OBJECT[..5], whole), Ok(Taken::Fits));
         }
         assert!(coverage.given_up);
-        let mut coverage = Coverage::default();
+        let mut coverage = Coverage::new(Crc64Nvme);
         let sum = Sum::of(Crc32, b"x");
         for at in 0..2 * STRETCHES_MAX as u64 {
             coverage.begin(0);
@@ -284,7 +295,7 @@ mod tests {
     #[test]
     fn a_server_that_tells_nothing_is_asked_at_the_end() {
         for (told, fits) in [(OBJECT, true), (b"other bytes", false)] {
-            let mut coverage = Coverage::default();
+            let mut coverage = Coverage::new(Crc64Nvme);
             assert_eq!(take(&mut coverage, 5, &OBJECT[5..], None), Ok(Taken::Fits));
             assert_eq!(take(&mut coverage, 0, &OBJECT[..5], None), Ok(Taken::Ask));
             coverage.settle(Some(Sum::of(Crc64Nvme, told)));
@@ -294,7 +305,7 @@ mod tests {
                 assert_eq!(taken.is_ok(), fits);
             }
         }
-        let mut coverage = Coverage::default();
+        let mut coverage = Coverage::new(Crc64Nvme);
         assert_eq!(take(&mut coverage, 0, &OBJECT[..5], None), Ok(Taken::Fits));
         assert_eq!(take(&mut coverage, 5, &OBJECT[5..], None), Ok(Taken::Ask));
         coverage.settle(None);
@@ -302,8 +313,20 @@ mod tests {
     }
 
     #[test]
+    fn ranges_with_different_checksums_make_no_whole() {
+        let mut coverage = Coverage::new(Crc64Nvme);
+        assert_eq!(take(&mut coverage, 0, &OBJECT[..5], None), Ok(Taken::Fits));
+        let part = &OBJECT[5..];
+        assert!(take(&mut coverage, 5, part, told(Crc32, b"another part")).is_ok());
+        assert!(coverage.given_up && coverage.stretches.is_empty());
+        // What is told of a range still vouches for it, and nothing is summed in vain.
+        assert_eq!(coverage.to_sum(false, None), None);
+        assert_eq!(coverage.to_sum(false, told(Crc32, part)), Some(Crc32));
+    }
+
+    #[test]
     fn who_begins_elsewhere_does_not_sum_in_vain() {
-        let mut coverage = Coverage::default();
+        let mut coverage = Coverage::new(Crc64Nvme);
         coverage.begin(5);
         assert_eq!(coverage.to_sum(false, None), None);
         coverage.begin(0);

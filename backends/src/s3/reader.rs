@@ -113,7 +113,7 @@ impl S3Reader {
             meta: OnceLock::new(),
             size_bytes: OnceLock::new(),
             first_byte_at: OnceLock::new(),
-            coverage: Mutex::default(),
+            coverage: Mutex::new(Coverage::new(shared.checks.of_ranges())),
         }
     }
 
@@ -302,10 +302,33 @@ impl S3Reader {
         let mut head = HeadObject(self.object.clone());
         let etag = self.meta.get().and_then(|meta| meta.etag).filter(is_strong);
         head.0.conditions.if_match = etag.map(|etag| etag.to_string());
-        let info = send(core, &self.shared, &head).await.ok()?;
-        let composite = info.checksums.kind == Some(ChecksumKind::Composite);
-        let text = info.checksums.get(algorithm).filter(|_| !composite)?;
-        Sum::parse(algorithm, text)
+        let name = algorithm.name();
+        match send(core, &self.shared, &head).await {
+            Ok(info) => {
+                let composite = info.checksums.kind == Some(ChecksumKind::Composite);
+                let text = info.checksums.get(algorithm).filter(|_| !composite);
+                let kept = text.and_then(|text| Sum::parse(algorithm, text));
+                if kept.is_none() && !info.checksums.values.is_empty() {
+                    self.not_compared(
+                        core,
+                        format_args!("the server keeps no {name} of all of it"),
+                    );
+                }
+                kept
+            }
+            Err(error) => {
+                self.not_compared(core, format_args!("its {name} could not be asked for: {error}"));
+                None
+            }
+        }
+    }
+
+    /// The object has a checksum, perhaps, that these ranges were not held against.
+    fn not_compared(&self, core: &Core, why: std::fmt::Arguments<'_>) {
+        let uri = self.shared.uri_of(&self.object.key);
+        core.note(format_args!(
+            "{uri} was read in ranges that were not compared as a whole: {why}"
+        ));
     }
 
     fn coverage(&self) -> MutexGuard<'_, Coverage> {
