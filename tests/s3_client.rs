@@ -351,6 +351,44 @@ fn a_server_without_strong_tags_is_guarded_by_its_dates() {
     }
 }
 
+/// An answer is taken for the bytes that were asked for only if it says which they are, and where
+/// they end (DATA-2).
+#[test]
+fn a_plain_get_takes_no_other_bytes_than_those_asked_for() {
+    let peer = Peer::start(|seen, wire| {
+        let lines = match seen.target.rsplit('/').next() {
+            Some("ignored") => "Content-Length: 5\r\n",
+            Some("told") => "Content-Range: bytes 1-3/5\r\n",
+            _ => "",
+        };
+        let (status, body) = match lines.contains("Range") {
+            true => ("206 Partial Content", "ell"),
+            false => ("200 OK", "hello"),
+        };
+        wire.send(format!("HTTP/1.1 {status}\r\n{lines}\r\n{body}").as_bytes())?;
+        if !lines.contains("Length") {
+            wire.close();
+        }
+        Ok(())
+    });
+    let (_hydrant, client) = s3(&peer);
+    let get = |key: &str, range| {
+        let mut operation = GetObject::new(key);
+        operation.range = range;
+        client.get_object(operation, 100).wait().map(|(_, bytes)| bytes)
+    };
+    let middle = Some(ReadRange::Inclusive { first: 1, last: 3 });
+    let all = [ReadRange::Inclusive { first: 0, last: 4 }, ReadRange::From(0), ReadRange::Last(9)];
+    for range in all.into_iter().map(Some).chain([None]) {
+        assert_eq!(get("ignored", range).expect("all of it"), "hello", "{range:?}");
+    }
+    let error = get("ignored", middle).expect_err("other bytes");
+    assert!(error.to_string().contains("ignores ranges"), "{error}");
+    assert_eq!(get("told", middle).expect("the range tells its length"), "ell");
+    let error = get("endless", None).expect_err("whether all has come is not told");
+    assert!(error.to_string().contains("without length"), "{error}");
+}
+
 #[test]
 fn a_read_at_the_end_of_all_numbers_reads_nothing() {
     let peer = Peer::start(|seen, wire| {

@@ -7,14 +7,14 @@ use hydrant_engine::{Buf, Core};
 
 use super::attempts::{Attempts, Failed};
 use super::checksum::{SentSum, ToldSum, bytes_of};
-use super::ops::{GetObject, ObjectInfo, Operation};
+use super::ops::{GetObject, ObjectInfo, Operation, ReadRange};
 use super::per_core::PerCore;
 use super::refusal::Refusal;
 use super::request::BodyInfo;
 use super::store::Shared;
 use crate::checksum::Sum;
 use crate::error::{Error, ErrorKind, Result};
-use crate::http1::response::{BodyFraming, ResponseHead};
+use crate::http1::response::{BodyFraming, ContentRange, ResponseHead};
 use crate::http1::{Connection, HttpError};
 use crate::pipeline::{frozen, memory};
 
@@ -64,13 +64,13 @@ impl Attempt<'_> {
             .exchange(write, None, |head, framing| {
                 if head.is_success() {
                     let told = self.covers_body(head).then(|| ToldSum::of_head(head)).flatten();
-                    Ok((self.operation.decode(head, &[]), framing, told))
+                    Ok((self.operation.decode(head, &[]), head.status(), framing, told))
                 } else {
                     Err(Refusal::of(head, self.core))
                 }
             })
             .await;
-        let (info, framing, told) = match exchanged.result {
+        let (info, status, framing, told) = match exchanged.result {
             Err(error) => return (Err(Failed::Http(error)), buf),
             Ok(Err(refusal)) => {
                 let document = connection.receive_document().await.unwrap_or_default();
@@ -80,15 +80,11 @@ impl Attempt<'_> {
             Ok(Ok((Err(error), ..))) => {
                 return (Err(Failed::Http(HttpError::Unexpected(error.to_string()))), buf);
             }
-            Ok(Ok((Ok(info), framing, told))) => (info, framing, told),
+            Ok(Ok((Ok(info), status, framing, told))) => (info, status, framing, told),
         };
-        let announced = match framing {
-            BodyFraming::None => Some(0),
-            BodyFraming::Length(bytes) if bytes > self.bytes_max as u64 => {
-                return (Err(Failed::Final(self.too_large(bytes))), buf);
-            }
-            BodyFraming::Length(bytes) => Some(bytes as usize),
-            BodyFraming::Chunked | BodyFraming::UntilClose => None,
+        let announced = match self.announced(&info, status, framing, told.is_some()) {
+            Ok(announced) => announced,
+            Err(failed) => return (Err(failed), buf),
         };
         let span = 0..announced.unwrap_or(self.bytes_max);
         let (received, placed, mut buf) = connection.receive_into(buf, span).await;
@@ -100,6 +96,44 @@ impl Attempt<'_> {
             Err(error) => Err(Failed::Http(error)),
         };
         (result, buf)
+    }
+
+    /// Bytes of the body, where the head tells them.
+    ///
+    /// # Errors
+    /// An answer that is not about what was asked for, or whose end nothing would tell from a broken
+    /// connection (DATA-2); more bytes than there is room for.
+    fn announced(
+        &self,
+        info: &ObjectInfo,
+        status: u16,
+        framing: BodyFraming,
+        has_sum: bool,
+    ) -> Result<Option<usize>, Failed> {
+        let of_range = match info.content_range {
+            Some(ContentRange::Satisfied { first, last, .. }) => Some(last - first + 1),
+            _ => None,
+        };
+        let announced = match framing {
+            BodyFraming::None => Some(0),
+            BodyFraming::Length(bytes) => Some(bytes),
+            BodyFraming::UntilClose if of_range.is_none() && !has_sum => {
+                let text =
+                    "a body without length or checksum, which any failure may have cut short";
+                return Err(Failed::Http(HttpError::Unexpected(text.into())));
+            }
+            BodyFraming::Chunked | BodyFraming::UntilClose => of_range,
+        };
+        let asked = self.operation.range.as_ref();
+        if status == 200 && asked.is_some_and(|range| !is_all(range, announced)) {
+            return Err(Failed::Final(self.shared.ignores_ranges(&self.operation.key)));
+        }
+        match announced {
+            Some(bytes) if bytes > self.bytes_max as u64 => {
+                Err(Failed::Final(self.too_large(bytes)))
+            }
+            announced => Ok(announced.map(|bytes| bytes as usize)),
+        }
     }
 
     /// Whether a checksum in this head is one of the bytes that come: a range may be told that of the
@@ -128,5 +162,15 @@ impl Attempt<'_> {
             self.bytes_max
         ))
         .into()
+    }
+}
+
+/// Whether the range asks for all of an object with so many bytes, so that a server may ignore it.
+fn is_all(range: &ReadRange, object_bytes: Option<u64>) -> bool {
+    match (*range, object_bytes) {
+        (ReadRange::From(first), _) => first == 0,
+        (ReadRange::Inclusive { first: 0, last }, Some(bytes)) => bytes <= last.saturating_add(1),
+        (ReadRange::Last(count), Some(bytes)) => bytes <= count,
+        _ => false,
     }
 }

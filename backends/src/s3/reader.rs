@@ -237,7 +237,7 @@ impl S3Reader {
                 // The server ignores ranges, or the object is empty.
                 let size = head.content_length().ok_or_else(|| misfit("no length told".into()))?;
                 if offset > 0 || size > wanted as u64 {
-                    return Err(Failed::Final(self.unsupported_ranges()));
+                    return Err(Failed::Final(self.shared.ignores_ranges(&self.object.key)));
                 }
                 (0..size, size)
             }
@@ -391,14 +391,6 @@ impl S3Reader {
 
     fn changed(&self, detail: String) -> Error {
         ErrorKind::Changed { object: self.shared.uri_of(&self.object.key), detail }.into()
-    }
-
-    fn unsupported_ranges(&self) -> Error {
-        ErrorKind::Unsupported(format!(
-            "the server of {} ignores ranges: it answered a ranged GET with the whole object",
-            self.shared.uri_of(&self.object.key)
-        ))
-        .into()
     }
 }
 

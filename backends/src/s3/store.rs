@@ -165,6 +165,14 @@ impl Shared {
         format!("s3://{}/{key}", self.endpoint.bucket())
     }
 
+    pub(super) fn ignores_ranges(&self, key: &str) -> Error {
+        ErrorKind::Unsupported(format!(
+            "the server of {} ignores ranges: it answered a ranged GET with the whole object",
+            self.uri_of(key)
+        ))
+        .into()
+    }
+
     pub(super) fn unexpected(&self, key: &str, detail: impl ToString) -> Error {
         let detail = detail.to_string();
         ErrorKind::Integrity { object: self.uri_of(key), detail }.into()
