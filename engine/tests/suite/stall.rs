@@ -54,7 +54,7 @@ fn a_send_that_nobody_reads_stalls_and_its_buffer_comes_back() {
 /// A large receive sleeps until much is there; little that arrives is still no stall.
 #[test]
 fn a_peer_that_sends_little_at_a_time_does_not_stall() {
-    const BYTES: usize = 700_000;
+    const BYTES: usize = 1_400_000;
     const LITTLE: usize = 8_000;
     on_all(|core, place| async move {
         let (near, far) = place.pair(&core).await;

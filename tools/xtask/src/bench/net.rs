@@ -22,8 +22,9 @@ const GOAL: f64 = 1.05;
 /// How often each floor runs before the cheapest are chosen, and how many of them go on.
 const CALIBRATION_ROUNDS: usize = 3;
 const FINALISTS: usize = 2;
-/// Bytes of one receive or send of ours.
-const BLOCK_BYTES: u64 = 1 << 20;
+/// Bytes of one receive or send of ours: a common block, and a part of the pipelines. As with the
+/// floors, what is cheaper for so many connections goes on.
+const BLOCKS: [(u64, &str); 2] = [(1 << 20, "hydrant 1m"), (8 << 20, "hydrant 8m")];
 
 const CPU: Shown = Shown { unit: "CPU s/GiB", value: cpu };
 
@@ -85,16 +86,19 @@ impl Flow {
         format!("{}-{}", self.word, self.connections)
     }
 
-    fn ours(&self, program: &Path, sink: SocketAddr, bytes: u64) -> Side {
-        let mut words = vec!["bench".to_owned(), "net".to_owned(), self.word.to_owned()];
-        words.extend(["--json", "--quiet", "--cores=1"].map(str::to_owned));
-        words.extend([
-            format!("--connections={}", self.connections),
-            format!("--block={BLOCK_BYTES}"),
-            format!("--bytes={bytes}"),
-            sink.to_string(),
-        ]);
-        Side::new("hydrant", program, words)
+    fn ours(&self, program: &Path, sink: SocketAddr, bytes: u64) -> Vec<Side> {
+        let side = |(block, name)| {
+            let mut words = vec!["bench".to_owned(), "net".to_owned(), self.word.to_owned()];
+            words.extend(["--json", "--quiet", "--cores=1"].map(str::to_owned));
+            words.extend([
+                format!("--connections={}", self.connections),
+                format!("--block={block}"),
+                format!("--bytes={bytes}"),
+                sink.to_string(),
+            ]);
+            Side::new(name, program, words)
+        };
+        BLOCKS.map(side).into()
     }
 
     /// Blocking calls and io_uring, three buffers, and receives with and without `MSG_WAITALL`.
@@ -131,7 +135,7 @@ const FLOOR_NAMES: [[[&str; 2]; 3]; 2] = [
     [["uring 256k", "uring 256k all"], ["uring 1m", "uring 1m all"], ["uring 8m", "uring 8m all"]],
 ];
 
-/// Finds the cheapest floors, runs the pairs, prints the table, and judges.
+/// Finds the cheapest blocks of both, runs the pairs, prints the table, and judges.
 ///
 /// # Errors
 /// When something does not run at all.
@@ -144,12 +148,14 @@ pub fn measure(
     seed: u64,
 ) -> Result<Vec<Line>> {
     let (name, size) = (flow.name(), sizes::show(bytes));
-    println!("\n{name}: looking for the cheapest floors, {CALIBRATION_ROUNDS} runs of {size} each");
+    println!("\n{name}: looking for the cheapest blocks, {CALIBRATION_ROUNDS} runs of {size} each");
     let sink = Sink::start(floor)?;
-    let floors = flow.floors(floor, sink.address, bytes);
-    let samples = in_turn(&floors, CALIBRATION_ROUNDS, bytes)?;
-    let mut contestants = vec![flow.ours(ours, sink.address, bytes)];
-    contestants.extend(cheapest(floors, &samples));
+    let mut sides = flow.ours(ours, sink.address, bytes);
+    sides.extend(flow.floors(floor, sink.address, bytes));
+    let mut samples = in_turn(&sides, CALIBRATION_ROUNDS, bytes)?;
+    let floors = (sides.split_off(BLOCKS.len()), samples.split_off(BLOCKS.len()));
+    let mut contestants = cheapest(sides, &samples, 1);
+    contestants.extend(cheapest(floors.0, &floors.1, FINALISTS));
     println!("\n{name}: {pairs} runs of {size} each");
     let samples = in_turn(&contestants, pairs.into(), bytes)?;
     print!("\n{}", rows(&contestants, &samples));
@@ -165,11 +171,11 @@ fn rows(sides: &[Side], samples: &[Vec<Sample>]) -> String {
     out
 }
 
-fn cheapest(floors: Vec<Side>, samples: &[Vec<Sample>]) -> Vec<Side> {
+fn cheapest(sides: Vec<Side>, samples: &[Vec<Sample>], count: usize) -> Vec<Side> {
     let costs = samples.iter().map(|samples| middle(samples, cpu));
-    let mut ranked: Vec<(f64, Side)> = costs.zip(floors).collect();
+    let mut ranked: Vec<(f64, Side)> = costs.zip(sides).collect();
     ranked.sort_by(|(one, _), (other, _)| one.total_cmp(other));
-    ranked.into_iter().map(|(_, floor)| floor).take(FINALISTS).collect()
+    ranked.into_iter().map(|(_, side)| side).take(count).collect()
 }
 
 /// Against the cheapest floor: the bar, the goal, and the wall time, which is behind only when its
@@ -258,7 +264,7 @@ mod tests {
     fn the_cheapest_floor_is_the_bar() {
         let runs = |cpu_s| vec![Sample { cpu_s, user_s: 0.0, wall_s: 1.0, bytes: 1 }; 15];
         let costs = [3.0, 2.0, 4.0, 1.0, 5.0, 6.0].map(runs);
-        let finalists = cheapest(floors(Flow::send(1)), &costs);
+        let finalists = cheapest(floors(Flow::send(1)), &costs, FINALISTS);
         let names: Vec<&str> = finalists.iter().map(|floor| floor.name).collect();
         assert_eq!(names, ["uring 256k", "threads 1m"]);
         let mut contestants = finalists;
