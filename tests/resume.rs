@@ -1,12 +1,15 @@
 //! Copies that are carried on where an earlier one ended (DATA-3).
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, Mutex};
 
 use hydrant::pipeline::Progress;
-use hydrant::s3::{CreateMultipartUpload, ListMultipartUploads, UploadPart};
-use hydrant::{CopyOptions, CopyReport, Crc64, ErrorKind, Hydrant, OnFailure, copy};
+use hydrant::s3::{CreateMultipartUpload, ListMultipartUploads, SentChecksum, UploadPart};
+use hydrant::{
+    ChecksumAlgorithm, CopyOptions, CopyReport, Crc64, ErrorKind, Hydrant, OnFailure, Sum, copy,
+};
 use hydrant_tests::{BUCKET, PART, Peer, World, noise, program, wait_until};
 
 const PARTS: usize = 6;
@@ -245,6 +248,83 @@ fn an_upload_is_carried_on_and_sends_only_what_is_missing() {
     assert!(report.resumed_bytes >= 3 * PART as u64, "{}", report.resumed_bytes);
     assert_eq!((report.began_anew, report.crc64nvme), (None, Some(Crc64::of(&data))));
     expect_uploaded(&world, &data);
+}
+
+/// S3 as far as an upload of three parts needs it. The last part is refused while `refuses`, and
+/// completions are kept: their heads are among the requests seen.
+fn s3_of_an_upload(algorithm: ChecksumAlgorithm, refuses: Arc<AtomicBool>) -> (Peer, Bodies) {
+    let (completions, stored) = (Bodies::default(), Mutex::new(BTreeMap::new()));
+    let kept = Arc::clone(&completions);
+    let peer = Peer::start(move |seen, wire| {
+        let body = wire.receive_body()?;
+        let number = seen.target.split('&').find_map(|field| field.split_once("partNumber="));
+        let (status, document) = match (&*seen.method, number) {
+            ("PUT", Some((_, "3"))) if refuses.load(SeqCst) => ("403 Forbidden", String::new()),
+            ("PUT", Some((_, number))) => {
+                let header = format!("x-amz-checksum-{}", algorithm.name().to_lowercase());
+                let told = seen.header(&header).expect("a checksum").to_owned();
+                stored.lock().expect("no panic").insert(number.to_owned(), (body.len(), told));
+                ("200 OK\r\nETag: \"e\"", String::new())
+            }
+            ("POST", _) if seen.target.contains("uploads") => {
+                ("200 OK", wrapped("InitiateMultipartUploadResult", "<UploadId>U</UploadId>"))
+            }
+            ("POST", _) => {
+                kept.lock().expect("no panic").push(String::from_utf8(body).expect("XML"));
+                ("200 OK", wrapped("CompleteMultipartUploadResult", "<ETag>\"e-3\"</ETag>"))
+            }
+            ("GET", _) => {
+                let name = algorithm.name();
+                let line = |(number, (bytes, told)): (&String, &(usize, String))| {
+                    format!(
+                        "<Part><PartNumber>{number}</PartNumber><ETag>\"e\"</ETag><Size>{bytes}</Size>\
+                         <Checksum{name}>{told}</Checksum{name}></Part>"
+                    )
+                };
+                let parts: String = stored.lock().expect("no panic").iter().map(line).collect();
+                ("200 OK", wrapped("ListPartsResult", &parts))
+            }
+            other => panic!("{other:?} is not expected"),
+        };
+        let length = document.len();
+        let head = format!("HTTP/1.1 {status}\r\nContent-Length: {length}\r\n\r\n{document}");
+        wire.send(head.as_bytes())
+    });
+    (peer, completions)
+}
+
+type Bodies = Arc<Mutex<Vec<String>>>;
+
+fn wrapped(name: &str, inside: &str) -> String {
+    format!("<{name}>{inside}</{name}>")
+}
+
+/// S3 refuses a completion that does not name the checksums of parts that were sent with one.
+#[test]
+fn an_upload_keeps_the_checksum_that_it_was_begun_with() {
+    let data = noise(1, 3 * PART - 99);
+    for algorithm in [ChecksumAlgorithm::Crc64Nvme, ChecksumAlgorithm::Sha256] {
+        let world = World::new();
+        std::fs::write(world.file("source"), &data).expect("a file");
+        let refuses = Arc::new(AtomicBool::new(true));
+        let (peer, completions) = s3_of_an_upload(algorithm, Arc::clone(&refuses));
+        let hydrant = world.client_with(|builder| {
+            builder.s3(|s3| s3.checksums.sent = SentChecksum::Kept(algorithm))
+        });
+        let source = hydrant.locate(&world.uri("file", "source")).expect("a URI");
+        let uri = format!("{}/{BUCKET}/target", peer.url().replace("http://", "s3://"));
+        let target = hydrant.locate(&uri).expect("a URI");
+        copy(&source, &target, keeping()).wait().expect_err("a part is refused");
+        refuses.store(false, SeqCst);
+        let report = copy(&source, &target, keeping()).wait().expect("carried on");
+        assert!(report.resumed_bytes > 0, "{algorithm:?}");
+        let completions = completions.lock().expect("no panic");
+        let [document] = &completions[..] else { panic!("{completions:?}") };
+        for part in data.chunks(PART) {
+            let told = Sum::of(algorithm, part).to_string();
+            assert!(document.contains(&told), "{document} has not {told}");
+        }
+    }
 }
 
 #[test]

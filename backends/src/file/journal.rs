@@ -117,6 +117,13 @@ impl Journal {
         }
     }
 
+    /// The object is whole: a journal that stays carries nothing on, but it must not stay unsaid.
+    pub(crate) async fn forget(&self, core: &Core) {
+        if let Err(error) = self.remove(core).await {
+            core.report(format_args!("a journal is left behind: {error}"));
+        }
+    }
+
     async fn read(&self, core: &Core, offset: u64, len: usize) -> Result<Vec<u8>> {
         let lease = core.head_lease(len, "journal").await?;
         let (read, buf) = self.file.read_at(core, lease, 0..len, offset).await;
@@ -167,7 +174,9 @@ pub(crate) fn difference(found: &str, wanted: &str) -> Option<String> {
         () if differs("etag") || differs("size_bytes") => {
             format!("{source} has changed since it was begun")
         }
-        () => "what was there came in parts of another size".into(),
+        () if differs("part_size_bytes") => "what was there came in parts of another size".into(),
+        () if differs("checksum") => "what was there was begun with another checksum".into(),
+        () => "what was there went elsewhere".into(),
     })
 }
 

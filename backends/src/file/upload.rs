@@ -260,22 +260,16 @@ impl FileUpload {
         }
         // The journal last: until its name goes nobody else begins a copy under these names.
         self.temporary.remove(core).await?;
-        self.remove_journal(core).await?;
+        if let Some(journal) = &self.journal {
+            journal.remove(core).await?;
+        }
         self.life.set_gone();
         Ok(())
     }
 
-    /// The object is whole: a journal that stays carries nothing on, but it must not stay unsaid.
     async fn forget_journal(&self, core: &Core) {
-        if let Err(error) = self.remove_journal(core).await {
-            core.report(format_args!("a journal is left behind: {error}"));
-        }
-    }
-
-    async fn remove_journal(&self, core: &Core) -> Result<()> {
-        match &self.journal {
-            Some(journal) => journal.remove(core).await,
-            None => Ok(()),
+        if let Some(journal) = &self.journal {
+            journal.forget(core).await;
         }
     }
 }

@@ -3,7 +3,8 @@
 //! What the server has it can list, but not whose bytes they are. So a journal in a directory of the
 //! user's names the upload and its source, and has a record of each part that was answered; its seal
 //! covers the tag that the server gave. A part counts as come when the server lists it with the length
-//! and the tag that the record was sealed with.
+//! and the tag that the record was sealed with, and its checksum can be named when the upload is
+//! completed: S3 takes no completion of checked parts without their checksums.
 
 use std::collections::HashMap;
 use std::ops::Range;
@@ -14,10 +15,10 @@ use hydrant_engine::{Buf, Core};
 use md5::{Digest, Md5};
 
 use super::call::send;
-use super::ops::{AbortMultipartUpload, ListParts};
+use super::ops::{AbortMultipartUpload, ListParts, ListedPart};
 use super::store::Shared;
 use super::upload::{S3Upload, create, is_no_such_upload};
-use crate::checksum::Crc64;
+use crate::checksum::{ChecksumAlgorithm, Crc64, Sum};
 use crate::error::{ErrorKind, Result};
 use crate::file::{Journal, difference, field_of, head_of, open_journal};
 use crate::object::{Etag, ObjectMeta, PutOptions};
@@ -37,7 +38,7 @@ pub(super) fn state_dir(env: &dyn Fn(&str) -> Option<String>) -> Option<PathBuf>
 }
 
 /// Parts that the server has of an upload, by their number.
-type Listed = HashMap<u32, (Etag, u64)>;
+type Listed = HashMap<u32, ListedPart>;
 
 #[derive(Debug)]
 struct KeptUpload {
@@ -128,8 +129,7 @@ async fn list(core: &Core, shared: &Arc<Shared>, key: &str, upload_id: &str) -> 
     let mut listed = Listed::new();
     loop {
         let page = send(core, shared, &ask).await?;
-        let parts = page.parts.into_iter();
-        listed.extend(parts.filter_map(|part| Some((part.number, (part.etag?, part.size)))));
+        listed.extend(page.parts.into_iter().map(|part| (part.number, part)));
         ask.part_number_marker = page.next_part_number_marker;
         if ask.part_number_marker.is_none() {
             return Ok(listed);
@@ -143,8 +143,33 @@ fn destination(shared: &Shared, key: &str) -> String {
 
 fn head_for(shared: &Shared, key: &str, source: &UploadSource, upload_id: &str) -> Result<String> {
     let destination = destination(shared, key);
-    head_of(source, &[("destination", &destination), ("upload_id", upload_id)])
+    // An upload has the checksum that it was begun with to its end.
+    let checksum = shared.checks.of_upload().map_or("none", |(algorithm, _)| algorithm.name());
+    let more = [("destination", &*destination), ("checksum", checksum), ("upload_id", upload_id)];
+    head_of(source, &more)
 }
+
+/// The checksum that a listed part was sent with, where the upload was begun with one.
+///
+/// # Errors
+/// It is not known, and its bytes are not here to be summed again.
+fn sum_of(
+    listed: &ListedPart,
+    named: Option<ChecksumAlgorithm>,
+    noted: Crc64,
+) -> std::result::Result<Option<Sum>, Unknown> {
+    match named {
+        None => Ok(None),
+        Some(ChecksumAlgorithm::Crc64Nvme) => Ok(Some(noted.into())),
+        Some(algorithm) => {
+            let told = listed.checksums.get(algorithm);
+            told.and_then(|text| Sum::parse(algorithm, text)).map(Some).ok_or(Unknown)
+        }
+    }
+}
+
+#[derive(Debug)]
+struct Unknown;
 
 impl KeptUpload {
     async fn part(
@@ -166,21 +191,19 @@ impl KeptUpload {
     }
 
     async fn kept(&self, core: &Core, part: PartRequest) -> Result<Option<KeptPart>> {
-        let listed = self.listed.get(&(part.number() as u32));
-        let Some((etag, _)) = listed.filter(|(_, size_bytes)| *size_bytes == part.len) else {
+        let Some(listed) = self.listed.get(&(part.number() as u32)) else { return Ok(None) };
+        let Some(etag) = listed.etag.filter(|_| listed.size == part.len) else { return Ok(None) };
+        let Some(noted) = self.journal.sum_of(core, part.index, etag.as_str()).await? else {
             return Ok(None);
         };
-        let sum = self.journal.sum_of(core, part.index, etag.as_str()).await?;
-        let tag = PartTag { part, etag: Some(*etag), sum: None };
-        Ok(sum.map(|crc64nvme| KeptPart { tag, crc64nvme }))
+        let Ok(sum) = sum_of(listed, self.upload.checksum(), noted) else { return Ok(None) };
+        let tag = PartTag { part, etag: Some(etag), sum };
+        Ok(Some(KeptPart { tag, crc64nvme: noted }))
     }
 
     async fn finish(&self, core: &Core, tags: &[PartTag]) -> Result<ObjectMeta> {
         let meta = self.upload.finish(core, tags).await?;
-        // The object is whole: a journal that stays carries nothing on, but it must not stay unsaid.
-        if let Err(error) = self.journal.remove(core).await {
-            core.report(format_args!("a journal is left behind: {error}"));
-        }
+        self.journal.forget(core).await;
         Ok(meta)
     }
 }

@@ -81,7 +81,7 @@ pub(super) async fn create(
             created.upload_id
         ));
     }
-    Ok(S3Upload { named, ..S3Upload::new(shared, key, created.upload_id, options) })
+    Ok(S3Upload::new(shared, key, created.upload_id, options))
 }
 
 /// One part of an upload, without a copy of what it shares with the others.
@@ -109,7 +109,7 @@ impl Operation for Numbered<'_> {
 }
 
 impl S3Upload {
-    /// An upload that has begun, of which it is not known whether a checksum was named.
+    /// An upload that a store like this one has begun.
     pub(super) fn new(
         shared: &Arc<Shared>,
         key: &str,
@@ -118,7 +118,13 @@ impl S3Upload {
     ) -> S3Upload {
         let part = UploadPart { key: key.to_owned(), upload_id, ..Default::default() };
         let (shared, options) = (Arc::clone(shared), options.clone());
-        S3Upload { shared, part, options, named: None, open_parts: AtomicU64::new(0) }
+        let named = shared.checks.of_upload();
+        S3Upload { shared, part, options, named, open_parts: AtomicU64::new(0) }
+    }
+
+    /// With which its parts are sent.
+    pub(super) fn checksum(&self) -> Option<ChecksumAlgorithm> {
+        self.named.map(|(algorithm, _)| algorithm)
     }
 
     /// How the server calls it.
@@ -134,8 +140,7 @@ impl S3Upload {
         span: Range<usize>,
     ) -> (Result<PartTag>, Buf) {
         let operation = Numbered { part: &self.part, number: part.number() as u32 };
-        let algorithm = self.named.map(|(algorithm, _)| algorithm);
-        let sent = self.shared.checks.of_part(algorithm, bytes_of(&mut buf, span.clone()));
+        let sent = self.shared.checks.of_part(self.checksum(), bytes_of(&mut buf, span.clone()));
         let sum = sent.sum;
         self.open_parts.fetch_add(1, SeqCst);
         let (stored, buf) = send_from(core, &self.shared, &operation, buf, span, sent).await;
