@@ -17,12 +17,21 @@ use super::job::{self, Job};
 use super::slots::{Finish, Outcome, Queue, slot_of};
 use crate::error::Failure;
 
+/// Requests that are to be cancelled: one for each slot of the queue at most, however often they are
+/// told (LIMIT-1).
+struct Cancels {
+    /// The newest for each slot, or 0; one before it has completed.
+    of_slot: Box<[u64]>,
+    /// The slots that have one.
+    slots: Vec<usize>,
+}
+
 /// What other threads tell a lane.
 pub struct Lane(Mutex<Told>);
 
 struct Told {
     requests: VecDeque<u64>,
-    cancels: Vec<u64>,
+    cancels: Cancels,
     /// Seats whose futures can go on.
     woken: Vec<usize>,
     /// Of the task that runs the lane.
@@ -30,12 +39,38 @@ struct Told {
     ended: bool,
 }
 
+impl Cancels {
+    fn new(depth: u32) -> Cancels {
+        let slots = Vec::with_capacity(depth as usize);
+        Cancels { of_slot: vec![0; depth as usize].into(), slots }
+    }
+
+    fn push(&mut self, id: u64) {
+        let slot = slot_of(id);
+        if std::mem::replace(&mut self.of_slot[slot], id) == 0 {
+            self.slots.push(slot);
+        }
+    }
+
+    /// Moves all of them to `ids`.
+    fn take(&mut self, ids: &mut Vec<u64>) {
+        let of_slot = &mut self.of_slot;
+        ids.extend(self.slots.drain(..).map(|slot| std::mem::take(&mut of_slot[slot])));
+    }
+}
+
 impl Lane {
     /// A lane that is not run yet, with room for as many requests as its queue has.
     pub fn new(depth: u32) -> Lane {
         let requests = VecDeque::with_capacity(depth as usize);
         let woken = Vec::with_capacity(depth as usize);
-        Lane(Mutex::new(Told { requests, cancels: Vec::new(), woken, waker: None, ended: false }))
+        Lane(Mutex::new(Told {
+            requests,
+            cancels: Cancels::new(depth),
+            woken,
+            waker: None,
+            ended: false,
+        }))
     }
 
     /// Hands a request over; `false` when the lane has ended.
@@ -49,7 +84,7 @@ impl Lane {
         true
     }
 
-    /// Has a request cancelled that was handed over.
+    /// Has a request cancelled that was handed over and has not completed.
     pub fn cancel(&self, id: u64) {
         let mut told = self.lock();
         told.cancels.push(id);
@@ -172,7 +207,7 @@ impl<F: Future<Output = ()>, M: Fn(&Arc<Queue>, u64, Finish, Job) -> F> Pump<F, 
             free: Vec::new(),
             seat_of_slot: vec![NOWHERE; depth as usize].into(),
             requests: VecDeque::with_capacity(depth as usize),
-            cancels: Vec::new(),
+            cancels: Vec::with_capacity(depth as usize),
             woken: Vec::with_capacity(depth as usize),
             end,
         }
@@ -184,7 +219,7 @@ impl<F: Future<Output = ()>, M: Fn(&Arc<Queue>, u64, Finish, Job) -> F> Pump<F, 
             told.waker = Some(cx.waker().clone());
         }
         std::mem::swap(&mut told.requests, &mut self.requests);
-        std::mem::swap(&mut told.cancels, &mut self.cancels);
+        told.cancels.take(&mut self.cancels);
         std::mem::swap(&mut told.woken, &mut self.woken);
     }
 
@@ -271,5 +306,28 @@ where
             this.poll_seat(seat);
         }
         Poll::Pending
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cancels_are_told_once_a_slot_however_often() {
+        let mut cancels = Cancels::new(4);
+        let room = cancels.slots.capacity();
+        for generation in 1..100_u64 {
+            for slot in 0..4 {
+                cancels.push(generation << 32 | slot);
+                cancels.push(generation << 32 | slot);
+            }
+        }
+        assert_eq!((cancels.slots.len(), cancels.slots.capacity()), (4, room));
+        let mut ids = Vec::new();
+        cancels.take(&mut ids);
+        assert_eq!(ids, [0, 1, 2, 3].map(|slot| 99 << 32 | slot));
+        cancels.take(&mut ids);
+        assert_eq!(ids.len(), 4, "none is told twice");
     }
 }
