@@ -90,6 +90,15 @@ pub enum ErrorKind {
         detail: String,
     },
 
+    /// A condition of the call does not hold, so nothing was read or written.
+    #[error("the condition on {object} does not hold: {detail}")]
+    Condition {
+        /// The object, as a URI.
+        object: String,
+        /// What is there instead.
+        detail: String,
+    },
+
     /// A transfer failed, and what it had begun could not be cleaned up (DATA-3).
     #[error("{error}; what was begun could not be cleaned up: {left}")]
     LeftBehind {
@@ -190,7 +199,7 @@ impl Error {
             ErrorKind::NotDurable { source, .. } | ErrorKind::Lost { source, .. } => {
                 class_of_engine(source)
             }
-            ErrorKind::Plan(_) => Class::Other,
+            ErrorKind::Plan(_) | ErrorKind::Condition { .. } => Class::Other,
             ErrorKind::S3(error) => match error.kind() {
                 S3::NotFound | S3::NoSuchBucket | S3::NoSuchUpload => Class::NotFound,
                 S3::AccessDenied | S3::Authentication | S3::ExpiredCredentials => Class::Config,
@@ -198,6 +207,22 @@ impl Error {
                 S3::Throttled | S3::Server => Class::Temporary,
                 _ => Class::Other,
             },
+        }
+    }
+
+    /// Whether a condition of the call did not hold ([`crate::WriteIf`], [`crate::ReadIf`], or the
+    /// conditions of an operation of S3).
+    pub fn is_condition(&self) -> bool {
+        use crate::s3::S3ErrorKind as S3;
+        match self.kind() {
+            ErrorKind::Condition { .. } => true,
+            ErrorKind::S3(error) => {
+                matches!(error.kind(), S3::PreconditionFailed | S3::NotModified)
+            }
+            ErrorKind::LeftBehind { error, .. } | ErrorKind::Kept { error, .. } => {
+                error.is_condition()
+            }
+            _ => false,
         }
     }
 

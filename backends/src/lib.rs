@@ -34,6 +34,7 @@
 
 mod checksum;
 mod client;
+mod condition;
 mod error;
 mod file;
 pub mod http1;
@@ -50,6 +51,7 @@ pub mod uri;
 pub use bytes::Bytes;
 pub use checksum::{ChecksumAlgorithm, Crc64, Sum, compose};
 pub use client::{Hydrant, HydrantBuilder, Location, Store, Task};
+pub use condition::{ReadIf, ReadOptions, WriteIf};
 pub use error::{Class, Error, ErrorKind, Result};
 pub use file::{FileMode, FileStore};
 pub use hydrant_engine as engine;

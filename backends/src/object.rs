@@ -4,6 +4,7 @@ use std::fmt;
 use std::time::SystemTime;
 
 use crate::checksum::Crc64;
+use crate::condition::WriteIf;
 
 /// What is known of an object after a HEAD, a GET or a write.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -113,13 +114,15 @@ pub struct PutOptions {
     pub content_type: Option<String>,
     /// What else is said of it; stores of files ignore it.
     pub attributes: Option<Box<Attributes>>,
+    /// What has to hold of what stands under the key.
+    pub write_if: Option<WriteIf>,
 }
 
 impl PutOptions {
     /// How a copy of an object is written, so that what is known of it goes along.
     pub fn like(meta: &ObjectMeta) -> PutOptions {
         let (content_type, attributes) = (meta.content_type.clone(), meta.attributes.clone());
-        PutOptions { content_type, attributes }
+        PutOptions { content_type, attributes, write_if: None }
     }
 
     /// What is known of an object of `size_bytes` that was written so.
@@ -136,10 +139,19 @@ pub struct ListRequest {
     pub prefix: String,
     /// Keys are rolled up behind this character, usually `/`.
     pub delimiter: Option<char>,
-    /// Where the page before ended.
+    /// Only keys behind this one. Where it lies in what keys are rolled up to, that may come or not.
+    pub start_after: Option<String>,
+    /// Where the page before ended; then `start_after` says nothing more.
     pub continuation: Option<String>,
     /// Entries in a page at most; the store's own limit holds as well.
     pub entries_max: Option<u32>,
+}
+
+impl ListRequest {
+    /// Where the page begins, for stores that continue behind a key.
+    pub(crate) fn behind(&self) -> Option<&str> {
+        self.continuation.as_deref().or(self.start_after.as_deref())
+    }
 }
 
 /// One page of a listing.

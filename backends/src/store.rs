@@ -14,6 +14,7 @@ use std::time::Instant;
 use hydrant_engine::{Buf, Core};
 
 use crate::checksum::{Crc64, Sum};
+use crate::condition::ReadOptions;
 use crate::error::{ErrorKind, Result};
 use crate::object::{Etag, ListPage, ListRequest, ObjectMeta, PutOptions};
 use crate::pipeline::{PartRequest, Progress};
@@ -41,6 +42,18 @@ pub trait ObjectStore: Any + Send + Sync + fmt::Debug + 'static {
     /// Something that reads parts of one object, on any core. Nothing is asked of the store before
     /// the first read.
     fn reader(&self, key: &str) -> Arc<dyn Reader>;
+
+    /// The same with options, which the first read looks at.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::Unsupported`] for options that the store does not know.
+    fn reader_with(&self, key: &str, options: &ReadOptions) -> Result<Arc<dyn Reader>> {
+        if *options == ReadOptions::default() {
+            return Ok(self.reader(key));
+        }
+        let text = format!("{} cannot be read under conditions", self.uri_of(key));
+        Err(ErrorKind::Unsupported(text).into())
+    }
 
     /// Writes a whole object from one buffer; the buffer comes back.
     fn put<'a>(

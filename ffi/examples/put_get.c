@@ -62,7 +62,7 @@ static int put_and_get(const hyd_store *store, const char *key, const unsigned c
     }
     printf("%s: %llu bytes, tag %s\n", key, (unsigned long long)meta.size_bytes,
            meta.etag[0] != '\0' ? meta.etag : "unknown");
-    if (!good("get", hyd_get_range(store, key, key_len, RANGE_START, range, RANGE_BYTES, &got, &error),
+    if (!good("get", hyd_get_range(store, key, key_len, NULL, RANGE_START, range, RANGE_BYTES, &got, &error),
               &error)) {
         return 0;
     }

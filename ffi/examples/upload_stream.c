@@ -57,7 +57,7 @@ static int is_right(const hyd_store *store) {
     void *data = NULL;
     size_t len = 0, i = 0;
 
-    if (!good("get", hyd_get(store, "stream", 6, &buf, NULL, &error), &error)) {
+    if (!good("get", hyd_get(store, "stream", 6, NULL, &buf, NULL, &error), &error)) {
         return 0;
     }
     hyd_buf_view(buf, &data, &len, NULL);

@@ -27,7 +27,7 @@
  * - Functions return HYD_OK (0) or a negative status. Outputs are written on success only. `error`
  *   may be NULL; otherwise *error is written on failure only, with an object that the caller frees.
  * - Text comes in as pointer and length, in UTF-8, without a NUL at its end; a length of 0 allows a
- *   NULL pointer. URIs, options and content types alone end with a NUL.
+ *   NULL pointer. URIs, and the texts of options, alone end with a NUL.
  * - Configurations, requests and what is filled begin with `struct_size`, set by the caller to the
  *   size it was compiled with: HYD_*_INIT does that and sets the rest to 0, which means the default.
  *   Fields are only ever appended. What a library does not know, a tail or a flag, must be 0: else
@@ -60,9 +60,13 @@
 #define HYD_ENGINE_CONFIG_INIT {sizeof(hyd_engine_config), 0, 0, 0, 0, 0}
 #define HYD_CAPS_INIT {sizeof(hyd_caps), 0, 0, {0}}
 #define HYD_STATS_INIT {sizeof(hyd_stats), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}
-#define HYD_OBJECT_META_INIT {sizeof(hyd_object_meta), 0, 0, 0, {0}}
+#define HYD_OBJECT_META_INIT {sizeof(hyd_object_meta), 0, 0, 0, {0}, 0, {0}}
+#define HYD_PUT_OPTIONS_INIT \
+    {sizeof(hyd_put_options), 0, NULL, NULL, NULL, NULL, NULL, 0, NULL, 0, NULL, 0, 0, 0, 0}
+#define HYD_GET_OPTIONS_INIT {sizeof(hyd_get_options), 0, NULL, NULL, NULL}
 #define HYD_REQUEST_INIT \
-    {sizeof(hyd_request), 0, 0, NULL, 0, NULL, 0, 0, NULL, 0, NULL, NULL, NULL, NULL, 0, 0}
+    {sizeof(hyd_request), 0, 0, NULL, 0, NULL, 0, 0, NULL, 0, NULL, NULL, NULL, NULL, 0, 0, NULL, \
+     NULL, NULL, 0}
 
 
 /**
@@ -141,9 +145,20 @@
 #define HYD_MEM_REGISTERED 1
 
 /**
+ * A bit of hyd_object_meta.flags: the store keeps a checksum, and `crc64nvme` is it.
+ */
+#define HYD_META_CRC64NVME 1
+
+/**
  * hyd_object_meta.modified_unix_ns where the store does not tell.
  */
 #define HYD_TIME_UNKNOWN INT64_MIN
+
+/**
+ * A bit of hyd_put_options.flags: write only where there is no object of this key, which is looked at
+ * in one step with the object's becoming visible: of many that write so, one succeeds.
+ */
+#define HYD_PUT_IF_ABSENT 1
 
 /**
  * A method of hyd_presign(): read the object.
@@ -456,6 +471,32 @@ typedef hyd_status (*hyd_credentials_fn)(void *user, struct hyd_credentials *cre
 typedef void (*hyd_release_fn)(void *user);
 
 /**
+ * How an object is read; 0 is the default everywhere. Texts end with a NUL.
+ */
+typedef struct hyd_get_options {
+    /**
+     * Set by the caller.
+     */
+    uint32_t struct_size;
+    /**
+     * 0
+     */
+    uint32_t flags;
+    /**
+     * Read only the version with this tag, as hyd_object_meta has it.
+     */
+    const char *if_match;
+    /**
+     * Read only another version than the one with this tag. One of the two.
+     */
+    const char *if_none_match;
+    /**
+     * An earlier version, where a bucket of S3 keeps them.
+     */
+    const char *version_id;
+} hyd_get_options;
+
+/**
  * What is known of an object.
  */
 typedef struct hyd_object_meta {
@@ -464,9 +505,9 @@ typedef struct hyd_object_meta {
      */
     uint32_t struct_size;
     /**
-     * 0
+     * HYD_META_*
      */
-    uint32_t reserved;
+    uint32_t flags;
     uint64_t size_bytes;
     /**
      * Nanoseconds since 1970, UTC (S3 tells seconds); HYD_TIME_UNKNOWN.
@@ -476,6 +517,14 @@ typedef struct hyd_object_meta {
      * The tag of this version, with its quotes on S3; NUL-terminated, empty where there is none.
      */
     char etag[128];
+    /**
+     * The CRC-64/NVME of all bytes, with HYD_META_CRC64NVME.
+     */
+    uint64_t crc64nvme;
+    /**
+     * What it is said to contain, cut where it is longer; NUL-terminated.
+     */
+    char content_type[128];
 } hyd_object_meta;
 
 /**
@@ -504,6 +553,64 @@ typedef struct hyd_range {
      */
     uint32_t reserved;
 } hyd_range;
+
+/**
+ * A name and its value. Both end with a NUL.
+ */
+typedef struct hyd_pair {
+    const char *name;
+    const char *value;
+} hyd_pair;
+
+/**
+ * How an object is written; 0 is the default everywhere. Texts end with a NUL. Stores of files keep
+ * nothing of what is said of the content.
+ */
+typedef struct hyd_put_options {
+    /**
+     * Set by the caller.
+     */
+    uint32_t struct_size;
+    /**
+     * HYD_PUT_*
+     */
+    uint32_t flags;
+    const char *content_type;
+    const char *cache_control;
+    const char *content_disposition;
+    const char *content_encoding;
+    const char *content_language;
+    /**
+     * Seconds since 1970, UTC.
+     */
+    int64_t expires_unix_s;
+    /**
+     * The user's own names and values; S3 keeps the names in lower case.
+     */
+    const struct hyd_pair *metadata;
+    size_t metadata_count;
+    /**
+     * The tag of the object that is replaced, as hyd_object_meta has it: where there is another one,
+     * or none, nothing is written. Not for stores of files.
+     */
+    const char *if_match;
+    /**
+     * Of a stream: its length, where that is known. A stream of another length fails.
+     */
+    uint64_t size_bytes;
+    /**
+     * Of a stream: bytes of a part, instead of the store's.
+     */
+    uint64_t part_size_bytes;
+    /**
+     * Of a stream: full parts at most that are not with the store yet.
+     */
+    uint32_t parts_in_flight;
+    /**
+     * 0
+     */
+    uint32_t reserved;
+} hyd_put_options;
 
 /**
  * A text as pointer and length, where there are many.
@@ -650,6 +757,19 @@ typedef struct hyd_request {
      * Of a list: entries in the page at most; 0: 1000.
      */
     uint32_t entries_max;
+    /**
+     * Of PUT: how it is written, or NULL.
+     */
+    const struct hyd_put_options *put;
+    /**
+     * Of GET and GET_RANGE: how it is read, or NULL.
+     */
+    const struct hyd_get_options *get;
+    /**
+     * Of a list: only keys behind this one.
+     */
+    const char *start_after;
+    size_t start_after_len;
 } hyd_request;
 
 /**
@@ -733,6 +853,12 @@ typedef struct hyd_request {
 #define HYD_E_THREAD -15
 
 /**
+ * A condition of the call (if_match, if_none_match, HYD_PUT_IF_ABSENT) does not hold: nothing was read
+ * or written.
+ */
+#define HYD_E_CONDITION -16
+
+/**
  * Bytes of an object from `offset`: `data_len` of them, fewer only at its end. Into `data`, or where
  * that is NULL into a buffer of the pool, which the event carries.
  */
@@ -745,7 +871,7 @@ typedef struct hyd_request {
 
 /**
  * Writes an object from `data`, or where that is NULL from the first `data_len` bytes of `buf`;
- * `aux` is its content type, or empty. The bytes are sent from where they are.
+ * `put` may say how. The bytes are sent from where they are.
  */
 #define HYD_OP_PUT 3
 
@@ -1144,9 +1270,9 @@ hyd_status hyd_store_close(struct hyd_store *store);
 
 /**
  * Reads a whole object into a buffer of the pool, which the caller releases. One that fits a part
- * comes by one request. `meta` may be NULL.
+ * comes by one request. `options` and `meta` may be NULL.
  *
- * Errors: HYD_E_NOT_FOUND, HYD_E_TEMPORARY, HYD_E_INTEGRITY, HYD_E_DISK, HYD_E_CANCELLED;
+ * Errors: HYD_E_NOT_FOUND, HYD_E_CONDITION, HYD_E_TEMPORARY, HYD_E_INTEGRITY, HYD_E_DISK, HYD_E_CANCELLED;
  * HYD_E_CONFIG also where the pool has no room for the object.
  *
  * Threads: any, also many at once with one store.
@@ -1154,6 +1280,7 @@ hyd_status hyd_store_close(struct hyd_store *store);
 hyd_status hyd_get(const struct hyd_store *store,
                    const char *key,
                    size_t key_len,
+                   const struct hyd_get_options *options,
                    struct hyd_buf **buf,
                    struct hyd_object_meta *meta,
                    struct hyd_error **error);
@@ -1163,9 +1290,9 @@ hyd_status hyd_get(const struct hyd_store *store,
  * came: fewer than `dst_len` only at the object's end, 0 at or beyond it. The bytes are received
  * straight into `dst`, in several requests if it is large; all come from one version of the object.
  * `dst` belongs to the library until the call returns, which it does only when the kernel is done
- * with the memory. After a failure the content of `dst` is unspecified.
+ * with the memory. After a failure the content of `dst` is unspecified. `options` may be NULL.
  *
- * Errors: HYD_E_NOT_FOUND, HYD_E_TEMPORARY, HYD_E_INTEGRITY, HYD_E_CONFIG, HYD_E_DISK,
+ * Errors: HYD_E_NOT_FOUND, HYD_E_CONDITION, HYD_E_TEMPORARY, HYD_E_INTEGRITY, HYD_E_CONFIG, HYD_E_DISK,
  * HYD_E_CANCELLED.
  *
  * Threads: any, also many at once with one store.
@@ -1173,6 +1300,7 @@ hyd_status hyd_get(const struct hyd_store *store,
 hyd_status hyd_get_range(const struct hyd_store *store,
                          const char *key,
                          size_t key_len,
+                         const struct hyd_get_options *options,
                          uint64_t offset,
                          void *dst,
                          size_t dst_len,
@@ -1199,10 +1327,10 @@ hyd_status hyd_get_ranges(const struct hyd_store *store,
 /**
  * Writes an object, and waits until the store has acknowledged it. It becomes visible whole or not
  * at all; an object of that key is replaced. A large one goes in parts. The bytes are sent from where
- * they are, which the library reads during the call only. `content_type` ends with a NUL, or is
- * NULL. `meta` may be NULL; else it tells what the store said of the object.
+ * they are, which the library reads during the call only. `options` may be NULL. `meta` may be NULL;
+ * else it tells what the store said of the object.
  *
- * Errors: HYD_E_CONFIG, HYD_E_NOT_FOUND (no such bucket), HYD_E_TEMPORARY, HYD_E_DISK,
+ * Errors: HYD_E_CONDITION, HYD_E_CONFIG, HYD_E_NOT_FOUND (no such bucket), HYD_E_TEMPORARY, HYD_E_DISK,
  * HYD_E_CANCELLED.
  *
  * Threads: any, also many at once with one store; of two that write one key at once, the last wins.
@@ -1212,7 +1340,7 @@ hyd_status hyd_put(const struct hyd_store *store,
                    size_t key_len,
                    const void *data,
                    size_t data_len,
-                   const char *content_type,
+                   const struct hyd_put_options *options,
                    struct hyd_object_meta *meta,
                    struct hyd_error **error);
 
@@ -1321,6 +1449,8 @@ hyd_status hyd_presign(const struct hyd_store *store,
 
 /**
  * Lists the keys that begin with `prefix`, in the order of their bytes; the caller closes the list.
+ * Where `start_after` is not empty, only keys behind it: whether that which it is rolled up to comes
+ * once more is up to the store.
  * `delimiter_char` rolls up keys behind a character, usually '/'; 0 does not. `page_entries` are asked
  * for at a time; 0: 1000. Nothing is asked of the store yet.
  *
@@ -1331,6 +1461,8 @@ hyd_status hyd_presign(const struct hyd_store *store,
 hyd_status hyd_list_open(const struct hyd_store *store,
                          const char *prefix,
                          size_t prefix_len,
+                         const char *start_after,
+                         size_t start_after_len,
                          uint32_t delimiter_char,
                          uint32_t page_entries,
                          struct hyd_list **list,
@@ -1376,7 +1508,7 @@ hyd_status hyd_list_close(struct hyd_list *list);
 /**
  * Opens a stream for an object; the caller finishes or aborts it. Nothing is visible under the key
  * before it is finished. Parts go out while the stream is still written, a bounded number at a time.
- * `content_type` ends with a NUL, or is NULL.
+ * `options` may be NULL; conditions in them are looked at when the stream is finished.
  *
  * Errors: HYD_E_INVALID; HYD_E_CONFIG.
  *
@@ -1385,7 +1517,7 @@ hyd_status hyd_list_close(struct hyd_list *list);
 hyd_status hyd_writer_open(const struct hyd_store *store,
                            const char *key,
                            size_t key_len,
-                           const char *content_type,
+                           const struct hyd_put_options *options,
                            struct hyd_writer **writer,
                            struct hyd_error **error);
 
@@ -1446,8 +1578,8 @@ hyd_status hyd_writer_commit(struct hyd_writer *writer, size_t len, struct hyd_e
  * Completes the object, and ends the writer, also when it fails: what was uploaded is thrown away
  * then. `meta` may be NULL.
  *
- * Errors: the first failure of the upload; HYD_E_BUSY while another thread is in a call with the
- * writer, which stays then, as it does with HYD_E_INVALID.
+ * Errors: the first failure of the upload; HYD_E_CONDITION; HYD_E_BUSY while another thread is in a call
+ * with the writer, which stays then, as it does with HYD_E_INVALID.
  *
  * Threads: any, one at a time.
  */
@@ -1582,8 +1714,10 @@ typedef char hyd_assert_engine_config_size[sizeof(hyd_engine_config) == 32 ? 1 :
 typedef char hyd_assert_caps_size[sizeof(hyd_caps) == 80 ? 1 : -1];
 typedef char hyd_assert_stats_size[sizeof(hyd_stats) == 112 ? 1 : -1];
 typedef char hyd_assert_credentials_size[sizeof(hyd_credentials) == 40 ? 1 : -1];
-typedef char hyd_assert_object_meta_size[sizeof(hyd_object_meta) == 152 ? 1 : -1];
-typedef char hyd_assert_request_size[sizeof(hyd_request) == 112 ? 1 : -1];
+typedef char hyd_assert_object_meta_size[sizeof(hyd_object_meta) == 288 ? 1 : -1];
+typedef char hyd_assert_request_size[sizeof(hyd_request) == 144 ? 1 : -1];
+typedef char hyd_assert_put_options_size[sizeof(hyd_put_options) == 104 ? 1 : -1];
+typedef char hyd_assert_get_options_size[sizeof(hyd_get_options) == 32 ? 1 : -1];
 typedef char hyd_assert_event_size[sizeof(hyd_event) == 64 ? 1 : -1];
 typedef char hyd_assert_list_entry_size[sizeof(hyd_list_entry) == 56 ? 1 : -1];
 typedef char hyd_assert_range_size[sizeof(hyd_range) == 40 ? 1 : -1];

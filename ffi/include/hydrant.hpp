@@ -213,6 +213,14 @@ template <class T, class Call, class Wrap> result<T> call(Call &&make, Wrap &&wr
 
 using object_meta = hyd_object_meta;
 
+// How objects are written and read, by the fields of hydrant.h.
+inline hyd_put_options put_options(const char *content_type = nullptr) noexcept {
+    hyd_put_options made = HYD_PUT_OPTIONS_INIT;
+    made.content_type = content_type;
+    return made;
+}
+inline hyd_get_options get_options() noexcept { return HYD_GET_OPTIONS_INIT; }
+
 // A piece of the pool.
 class buffer : public detail::owner<hyd_buf, hyd_buf_release> {
   public:
@@ -316,30 +324,36 @@ class store : public detail::owner<hyd_store, hyd_store_close> {
   public:
     using owner::owner;
     // A whole object.
-    result<buffer> get(std::string_view key, object_meta *meta = nullptr) const {
+    result<buffer> get(std::string_view key, object_meta *meta = nullptr,
+                       const hyd_get_options &options = get_options()) const {
         hyd_buf *buf = nullptr;
         return detail::call<buffer>(
             [&](hyd_error **e) {
-                return hyd_get(handle(), key.data(), key.size(), &buf, meta, e);
+                return hyd_get(handle(), key.data(), key.size(), &options, &buf, meta, e);
             },
             [&] { return buffer(buf); });
     }
     // How many bytes came; fewer than asked for at the object's end only.
     result<std::size_t> get_range(std::string_view key, std::uint64_t offset,
-                                  mutable_bytes_view to) const {
+                                  mutable_bytes_view to,
+                                  const hyd_get_options &options = get_options()) const {
         std::size_t count = 0;
         return detail::call<std::size_t>(
             [&](hyd_error **e) {
-                return hyd_get_range(handle(), key.data(), key.size(), offset, to.data(), to.size(),
-                                     &count, e);
+                return hyd_get_range(handle(), key.data(), key.size(), &options, offset, to.data(),
+                                     to.size(), &count, e);
             },
             [&] { return count; });
     }
     result<object_meta> put(std::string_view key, bytes_view bytes,
                             const char *content_type = nullptr) const {
+        return put(key, bytes, put_options(content_type));
+    }
+    result<object_meta> put(std::string_view key, bytes_view bytes,
+                            const hyd_put_options &options) const {
         return with_meta([&](object_meta *meta, hyd_error **e) {
-            return hyd_put(handle(), key.data(), key.size(), bytes.data(), bytes.size(), content_type,
-                           meta, e);
+            return hyd_put(handle(), key.data(), key.size(), bytes.data(), bytes.size(), &options, meta,
+                           e);
         });
     }
     result<object_meta> stat(std::string_view key) const {
@@ -370,19 +384,24 @@ class store : public detail::owner<hyd_store, hyd_store_close> {
                                      e);
         });
     }
-    result<hydrant::list> list(std::string_view prefix, char32_t delimiter = 0) const {
+    result<hydrant::list> list(std::string_view prefix, char32_t delimiter = 0,
+                               std::string_view start_after = {}) const {
         hyd_list *opened = nullptr;
         return detail::call<hydrant::list>(
             [&](hyd_error **e) {
-                return hyd_list_open(handle(), prefix.data(), prefix.size(), delimiter, 0, &opened, e);
+                return hyd_list_open(handle(), prefix.data(), prefix.size(), start_after.data(),
+                                     start_after.size(), delimiter, 0, &opened, e);
             },
             [&] { return hydrant::list(opened); });
     }
     result<writer> write(std::string_view key, const char *content_type = nullptr) const {
+        return write(key, put_options(content_type));
+    }
+    result<writer> write(std::string_view key, const hyd_put_options &options) const {
         hyd_writer *opened = nullptr;
         return detail::call<writer>(
             [&](hyd_error **e) {
-                return hyd_writer_open(handle(), key.data(), key.size(), content_type, &opened, e);
+                return hyd_writer_open(handle(), key.data(), key.size(), &options, &opened, e);
             },
             [&] { return writer(opened); });
     }
@@ -450,7 +469,8 @@ class queue : public detail::owner<hyd_cq, hyd_cq_destroy> {
             return hyd_submit(store.handle(), get(), &request, 1, id, nullptr, e);
         });
     }
-    // Calls `each` with every completion that is reaped, 64 at most; tells how many they were.
+    // Calls `each` with every completion that is reaped, 64 at most; tells how many they were. Where
+    // `each` throws, the others that were reaped are dropped.
     template <class Each>
     result<std::size_t> wait(Each &&each, std::size_t min = 1, std::int32_t timeout_ms = -1) {
         hyd_event events[64];
@@ -461,8 +481,10 @@ class queue : public detail::owner<hyd_cq, hyd_cq_destroy> {
         if (!waited) {
             return unexpected(error(waited.error().status(), nullptr));
         }
-        for (std::size_t index = 0; index < count; index++) {
-            completion done(events[index]);
+        // What `each` leaves by throwing is let go all the same.
+        reaped left{events, events + count};
+        while (left.next != left.end) {
+            completion done(*left.next++);
             each(done);
         }
         return count;
@@ -476,6 +498,18 @@ class queue : public detail::owner<hyd_cq, hyd_cq_destroy> {
     // Whether such a request was under way.
     bool cancel(std::uint64_t id) noexcept { return hyd_cancel(get(), id) == HYD_OK; }
     void wake() noexcept { (void)hyd_cq_wake(get()); }
+
+  private:
+    // Events that nobody has yet; what they carry goes with this.
+    struct reaped {
+        hyd_event *next;
+        hyd_event *end;
+        ~reaped() {
+            while (next != end) {
+                completion dropped(*next++);
+            }
+        }
+    };
 };
 
 class engine : public detail::owner<hyd_engine, hyd_engine_destroy> {

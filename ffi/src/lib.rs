@@ -25,6 +25,7 @@ mod log;
 mod mem;
 mod meta;
 mod object;
+mod object_options;
 mod options;
 mod presign;
 mod probe;

@@ -107,6 +107,8 @@ impl hyd_list_entry {
 }
 
 /// Lists the keys that begin with `prefix`, in the order of their bytes; the caller closes the list.
+/// Where `start_after` is not empty, only keys behind it: whether that which it is rolled up to comes
+/// once more is up to the store.
 /// `delimiter_char` rolls up keys behind a character, usually '/'; 0 does not. `page_entries` are asked
 /// for at a time; 0: 1000. Nothing is asked of the store yet.
 ///
@@ -118,6 +120,8 @@ pub unsafe extern "C" fn hyd_list_open(
     store: *const hyd_store,
     prefix: *const c_char,
     prefix_len: usize,
+    start_after: *const c_char,
+    start_after_len: usize,
     delimiter_char: u32,
     page_entries: u32,
     list: *mut *mut hyd_list,
@@ -126,11 +130,17 @@ pub unsafe extern "C" fn hyd_list_open(
     guard::entry(ErrorOut::new(error), |entry| {
         let store = use_store(entry, store)?;
         // SAFETY: OWN-3. The caller lends what the pointers name for the time of the call.
-        let (prefix, list) =
-            unsafe { (args::text(prefix, prefix_len, "prefix")?, Out::new(list, "list")?) };
+        let (prefix, behind, list) = unsafe {
+            (
+                args::text(prefix, prefix_len, "prefix")?,
+                args::text(start_after, start_after_len, "start_after")?,
+                Out::new(list, "list")?,
+            )
+        };
         let request = ListRequest {
             prefix: prefix.to_owned(),
             delimiter: delimiter(delimiter_char)?,
+            start_after: (!behind.is_empty()).then(|| behind.to_owned()),
             continuation: None,
             entries_max: (page_entries != 0).then_some(page_entries),
         };

@@ -8,6 +8,8 @@ use hydrant::{Etag, ObjectMeta};
 use crate::args::fixed_text;
 use crate::sized::{self, SizedStruct};
 
+/// A bit of hyd_object_meta.flags: the store keeps a checksum, and `crc64nvme` is it.
+pub const HYD_META_CRC64NVME: u32 = 1;
 /// hyd_object_meta.modified_unix_ns where the store does not tell.
 pub const HYD_TIME_UNKNOWN: i64 = i64::MIN;
 
@@ -21,13 +23,17 @@ const _: () = assert!(Etag::BYTES_MAX < ETAG_BYTES);
 pub struct hyd_object_meta {
     /// Set by the caller.
     pub struct_size: u32,
-    /// 0
-    pub reserved: u32,
+    /// HYD_META_*
+    pub flags: u32,
     pub size_bytes: u64,
     /// Nanoseconds since 1970, UTC (S3 tells seconds); HYD_TIME_UNKNOWN.
     pub modified_unix_ns: i64,
     /// The tag of this version, with its quotes on S3; NUL-terminated, empty where there is none.
     pub etag: [c_char; 128],
+    /// The CRC-64/NVME of all bytes, with HYD_META_CRC64NVME.
+    pub crc64nvme: u64,
+    /// What it is said to contain, cut where it is longer; NUL-terminated.
+    pub content_type: [c_char; 128],
 }
 
 // SAFETY: `repr(C)`, integers alone, no padding, the size first.
@@ -40,10 +46,12 @@ impl hyd_object_meta {
     pub fn of(meta: &ObjectMeta) -> hyd_object_meta {
         hyd_object_meta {
             struct_size: sized::size_of::<hyd_object_meta>(),
-            reserved: 0,
+            flags: if meta.crc64nvme.is_some() { HYD_META_CRC64NVME } else { 0 },
             size_bytes: meta.size_bytes,
             modified_unix_ns: modified(meta),
             etag: fixed_text(meta.etag.as_ref().map_or("", Etag::as_str)),
+            crc64nvme: meta.crc64nvme.map_or(0, |sum| sum.0),
+            content_type: fixed_text(meta.content_type.as_deref().unwrap_or_default()),
         }
     }
 }

@@ -7,9 +7,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use hydrant::engine::{Region, RegionOwner, block_on};
-use hydrant::{
-    CopyOptions, Error, Location, ObjectMeta, PutOptions, RangeInto, RangesOptions, Task, copy,
-};
+use hydrant::{CopyOptions, Error, Location, ObjectMeta, RangeInto, RangesOptions, Task, copy};
 
 use crate::args::{self, Out};
 use crate::buf::{Buf, Lent, hyd_buf};
@@ -17,6 +15,7 @@ use crate::error::{ErrorOut, Failure, hyd_error};
 use crate::guard;
 use crate::handle;
 use crate::meta::hyd_object_meta;
+use crate::object_options::{self, hyd_get_options, hyd_put_options};
 use crate::sized::SizedOut;
 use crate::status::{HYD_OK, hyd_status};
 use crate::store::{hyd_store, use_store};
@@ -50,9 +49,9 @@ pub struct hyd_range {
 }
 
 /// Reads a whole object into a buffer of the pool, which the caller releases. One that fits a part
-/// comes by one request. `meta` may be NULL.
+/// comes by one request. `options` and `meta` may be NULL.
 ///
-/// Errors: HYD_E_NOT_FOUND, HYD_E_TEMPORARY, HYD_E_INTEGRITY, HYD_E_DISK, HYD_E_CANCELLED;
+/// Errors: HYD_E_NOT_FOUND, HYD_E_CONDITION, HYD_E_TEMPORARY, HYD_E_INTEGRITY, HYD_E_DISK, HYD_E_CANCELLED;
 /// HYD_E_CONFIG also where the pool has no room for the object.
 ///
 /// Threads: any, also many at once with one store.
@@ -61,6 +60,7 @@ pub unsafe extern "C" fn hyd_get(
     store: *const hyd_store,
     key: *const c_char,
     key_len: usize,
+    options: *const hyd_get_options,
     buf: *mut *mut hyd_buf,
     meta: *mut hyd_object_meta,
     error: *mut *mut hyd_error,
@@ -68,14 +68,15 @@ pub unsafe extern "C" fn hyd_get(
     guard::entry(ErrorOut::new(error), |entry| {
         let store = use_store(entry, store)?;
         // SAFETY: OWN-3. The caller lends what the pointers name for the time of the call.
-        let (key, buf, meta) = unsafe {
+        let (key, options, buf, meta) = unsafe {
             (
                 args::text(key, key_len, "key")?,
+                object_options::get(options)?,
                 Out::new(buf, "buf")?,
                 SizedOut::optional(meta, "meta")?,
             )
         };
-        let (bytes, found) = store.calls().get_whole(key).wait()?;
+        let (bytes, found) = store.calls().get_whole_with(key, &options).wait()?;
         buf.write(handle::give(Arc::new(Buf::of_bytes(bytes)))?);
         tell(meta, &found);
         Ok(())
@@ -86,9 +87,9 @@ pub unsafe extern "C" fn hyd_get(
 /// came: fewer than `dst_len` only at the object's end, 0 at or beyond it. The bytes are received
 /// straight into `dst`, in several requests if it is large; all come from one version of the object.
 /// `dst` belongs to the library until the call returns, which it does only when the kernel is done
-/// with the memory. After a failure the content of `dst` is unspecified.
+/// with the memory. After a failure the content of `dst` is unspecified. `options` may be NULL.
 ///
-/// Errors: HYD_E_NOT_FOUND, HYD_E_TEMPORARY, HYD_E_INTEGRITY, HYD_E_CONFIG, HYD_E_DISK,
+/// Errors: HYD_E_NOT_FOUND, HYD_E_CONDITION, HYD_E_TEMPORARY, HYD_E_INTEGRITY, HYD_E_CONFIG, HYD_E_DISK,
 /// HYD_E_CANCELLED.
 ///
 /// Threads: any, also many at once with one store.
@@ -97,6 +98,7 @@ pub unsafe extern "C" fn hyd_get_range(
     store: *const hyd_store,
     key: *const c_char,
     key_len: usize,
+    options: *const hyd_get_options,
     offset: u64,
     dst: *mut c_void,
     dst_len: usize,
@@ -107,14 +109,15 @@ pub unsafe extern "C" fn hyd_get_range(
         let store = use_store(entry, store)?;
         // SAFETY: OWN-3. The caller lends what the pointers name for the time of the call; `get_into`
         // returns only when the kernel is done with the memory, on unwinding too.
-        let (key, dst, read_len) = unsafe {
+        let (key, options, dst, read_len) = unsafe {
             (
                 args::text(key, key_len, "key")?,
+                object_options::get(options)?,
                 args::bytes_mut(dst, dst_len, "dst")?,
                 Out::new(read_len, "read_len")?,
             )
         };
-        read_len.write(store.calls().get_into(key, offset, dst)?);
+        read_len.write(store.calls().get_into_with(key, offset, dst, &options)?);
         Ok(())
     })
 }
@@ -167,10 +170,10 @@ pub unsafe extern "C" fn hyd_get_ranges(
 
 /// Writes an object, and waits until the store has acknowledged it. It becomes visible whole or not
 /// at all; an object of that key is replaced. A large one goes in parts. The bytes are sent from where
-/// they are, which the library reads during the call only. `content_type` ends with a NUL, or is
-/// NULL. `meta` may be NULL; else it tells what the store said of the object.
+/// they are, which the library reads during the call only. `options` may be NULL. `meta` may be NULL;
+/// else it tells what the store said of the object.
 ///
-/// Errors: HYD_E_CONFIG, HYD_E_NOT_FOUND (no such bucket), HYD_E_TEMPORARY, HYD_E_DISK,
+/// Errors: HYD_E_CONDITION, HYD_E_CONFIG, HYD_E_NOT_FOUND (no such bucket), HYD_E_TEMPORARY, HYD_E_DISK,
 /// HYD_E_CANCELLED.
 ///
 /// Threads: any, also many at once with one store; of two that write one key at once, the last wins.
@@ -181,7 +184,7 @@ pub unsafe extern "C" fn hyd_put(
     key_len: usize,
     data: *const c_void,
     data_len: usize,
-    content_type: *const c_char,
+    options: *const hyd_put_options,
     meta: *mut hyd_object_meta,
     error: *mut *mut hyd_error,
 ) -> hyd_status {
@@ -192,7 +195,7 @@ pub unsafe extern "C" fn hyd_put(
         let (key, options, meta) = unsafe {
             (
                 args::text(key, key_len, "key")?,
-                put_options(content_type)?,
+                object_options::put(options)?,
                 SizedOut::optional(meta, "meta")?,
             )
         };
@@ -359,20 +362,6 @@ pub unsafe extern "C" fn hyd_put_from_file(
         };
         copied(meta, &store.file(path)?, &store.root.with_key(key)?)
     })
-}
-
-/// How an object is written.
-///
-/// # Safety
-/// `content_type` is NULL, or readable to its NUL.
-pub unsafe fn put_options(content_type: *const c_char) -> Result<PutOptions, Failure> {
-    let mut options = PutOptions::default();
-    if !content_type.is_null() {
-        // SAFETY: OWN-3, by the contract of this function.
-        let text = unsafe { args::c_text(content_type, "content_type")? };
-        options.content_type = Some(text.to_owned());
-    }
-    Ok(options)
 }
 
 /// Tells a caller who wants to know what an object is.

@@ -42,6 +42,10 @@ pub const HYD_E_BUSY: hyd_status = -14;
 /// This thread may not make this call.
 pub const HYD_E_THREAD: hyd_status = -15;
 
+/// A condition of the call (if_match, if_none_match, HYD_PUT_IF_ABSENT) does not hold: nothing was read
+/// or written.
+pub const HYD_E_CONDITION: hyd_status = -16;
+
 /// Every status with its text. The short name before the colon is that of the header's constant.
 pub const TEXTS: &[(hyd_status, &CStr)] = &[
     (HYD_OK, c"OK: done"),
@@ -60,6 +64,7 @@ pub const TEXTS: &[(hyd_status, &CStr)] = &[
     (HYD_E_AGAIN, c"AGAIN: a limit is reached; it works once something was given back"),
     (HYD_E_BUSY, c"BUSY: something still uses it"),
     (HYD_E_THREAD, c"THREAD: this thread may not make this call"),
+    (HYD_E_CONDITION, c"CONDITION: a condition of the call does not hold"),
 ];
 
 /// Static English text for a status: a short name that stays, a colon, an explanation. A value that
@@ -74,6 +79,9 @@ pub extern "C" fn hyd_status_str(status: hyd_status) -> *const c_char {
 
 /// What a C program is told of an error.
 pub fn of(error: &Error) -> hyd_status {
+    if error.is_condition() {
+        return HYD_E_CONDITION;
+    }
     match error.kind() {
         ErrorKind::Engine(EngineError::Forked | EngineError::Pool(PoolError::Forked)) => {
             HYD_E_FORKED
@@ -120,6 +128,8 @@ mod tests {
         assert_eq!(of(&EngineError::Stopped.into()), HYD_E_CANCELLED);
         assert_eq!(of(&EngineError::WouldDeadlock.into()), HYD_E_THREAD);
         assert_eq!(of(&ErrorKind::Unsupported("no".into()).into()), HYD_E_UNSUPPORTED);
+        let other = ErrorKind::Condition { object: "mem://a/b".into(), detail: "no".into() };
+        assert_eq!(of(&other.into()), HYD_E_CONDITION);
         let missing = ErrorKind::NotFound { object: "mem://a/b".into() };
         assert_eq!(of(&missing.into()), HYD_E_NOT_FOUND);
     }

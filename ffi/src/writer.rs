@@ -11,7 +11,8 @@ use crate::error::{ErrorOut, Failure, hyd_error};
 use crate::guard::{self, Entry};
 use crate::handle::{self, kind};
 use crate::meta::hyd_object_meta;
-use crate::object::{lend, put_options, tell};
+use crate::object::{lend, tell};
+use crate::object_options::{self, hyd_put_options};
 use crate::sized::SizedOut;
 use crate::status::{HYD_E_BUSY, HYD_E_HANDLE, hyd_status};
 use crate::store::{Store, hyd_store, use_store};
@@ -65,7 +66,7 @@ fn open(state: &mut Option<State>) -> Result<&mut State, Failure> {
 
 /// Opens a stream for an object; the caller finishes or aborts it. Nothing is visible under the key
 /// before it is finished. Parts go out while the stream is still written, a bounded number at a time.
-/// `content_type` ends with a NUL, or is NULL.
+/// `options` may be NULL; conditions in them are looked at when the stream is finished.
 ///
 /// Errors: HYD_E_INVALID; HYD_E_CONFIG.
 ///
@@ -75,7 +76,7 @@ pub unsafe extern "C" fn hyd_writer_open(
     store: *const hyd_store,
     key: *const c_char,
     key_len: usize,
-    content_type: *const c_char,
+    options: *const hyd_put_options,
     writer: *mut *mut hyd_writer,
     error: *mut *mut hyd_error,
 ) -> hyd_status {
@@ -85,11 +86,11 @@ pub unsafe extern "C" fn hyd_writer_open(
         let (key, options, out) = unsafe {
             (
                 args::text(key, key_len, "key")?,
-                put_options(content_type)?,
+                object_options::stream(options)?,
                 Out::new(writer, "writer")?,
             )
         };
-        let writer = store.calls().writer(key, options)?;
+        let writer = store.calls().writer_with(key, options)?;
         let state = Mutex::new(Some(State { writer, reserved_bytes: 0 }));
         out.write(handle::give(Arc::new(Stream { store, state }))?);
         Ok(())
@@ -220,8 +221,8 @@ pub unsafe extern "C" fn hyd_writer_commit(
 /// Completes the object, and ends the writer, also when it fails: what was uploaded is thrown away
 /// then. `meta` may be NULL.
 ///
-/// Errors: the first failure of the upload; HYD_E_BUSY while another thread is in a call with the
-/// writer, which stays then, as it does with HYD_E_INVALID.
+/// Errors: the first failure of the upload; HYD_E_CONDITION; HYD_E_BUSY while another thread is in a call
+/// with the writer, which stays then, as it does with HYD_E_INVALID.
 ///
 /// Threads: any, one at a time.
 #[unsafe(no_mangle)]

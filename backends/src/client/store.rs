@@ -9,6 +9,7 @@ use bytes::Bytes;
 use hydrant_engine::{Engine, Region, borrow_all_blocking, borrow_blocking};
 
 use super::{Hydrant, Task};
+use crate::condition::ReadOptions;
 use crate::error::Result;
 use crate::object::{ListRequest, ObjectMeta, PutOptions};
 use crate::pipeline::plan::WantedRange;
@@ -54,7 +55,8 @@ impl Store {
     /// A plan that makes no sense, or an engine that has stopped; the rest comes with the stream.
     pub fn get(&self, key: &str, options: GetOptions) -> Result<GetStream> {
         let limits = self.limits().with(options.part_size_bytes, options.connections);
-        let (reader, object) = (self.inner.reader(key), self.inner.uri_of(key));
+        let reader = self.inner.reader_with(key, &options.read)?;
+        let object = self.inner.uri_of(key);
         pipeline::start_get(self.engine(), reader, object, options.range, limits)
     }
 
@@ -65,16 +67,27 @@ impl Store {
     /// As [`Store::get`].
     pub fn get_pieces(&self, key: &str, options: GetOptions) -> Result<PieceStream> {
         let limits = self.limits().with(options.part_size_bytes, options.connections);
-        let (reader, object) = (self.inner.reader(key), self.inner.uri_of(key));
+        let reader = self.inner.reader_with(key, &options.read)?;
+        let object = self.inner.uri_of(key);
         pipeline::start_pieces(self.engine(), reader, object, options.range, limits)
     }
 
     /// Reads a range into one buffer of the pool; shorter only where the object ends.
     pub fn get_range(&self, key: &str, range: Range<u64>) -> Task<Bytes> {
+        self.get_range_with(key, range, &ReadOptions::default())
+    }
+
+    /// The same with options.
+    pub fn get_range_with(
+        &self,
+        key: &str,
+        range: Range<u64>,
+        options: &ReadOptions,
+    ) -> Task<Bytes> {
         let limits = self.limits();
-        let (reader, object) = (self.inner.reader(key), self.inner.uri_of(key));
+        let (reader, object) = (self.inner.reader_with(key, options), self.inner.uri_of(key));
         Task::run(self.engine(), move |core| async move {
-            pipeline::read_range(&core, reader, object, range, limits).await
+            pipeline::read_range(&core, reader?, object, range, limits).await
         })
     }
 
@@ -85,32 +98,55 @@ impl Store {
     /// # Errors
     /// The failure of any part; [`hydrant_engine::Error::WouldDeadlock`] on a core.
     pub fn get_into(&self, key: &str, offset: u64, into: &mut [u8]) -> Result<usize> {
-        let limits = self.limits();
-        let (reader, object) = (self.inner.reader(key), self.inner.uri_of(key));
-        borrow_blocking(into, |region| {
-            Task::run(self.engine(), move |core| async move {
-                pipeline::read_into(&core, reader, object, offset, region, limits).await
-            })
-            .wait()
-        })
+        self.get_into_with(key, offset, into, &ReadOptions::default())
+    }
+
+    /// The same with options.
+    ///
+    /// # Errors
+    /// As [`Store::get_into`]; one of a condition that does not hold.
+    pub fn get_into_with(
+        &self,
+        key: &str,
+        offset: u64,
+        into: &mut [u8],
+        options: &ReadOptions,
+    ) -> Result<usize> {
+        borrow_blocking(into, |region| self.get_region_with(key, offset, region, options).wait())
     }
 
     /// Fills lent memory from `offset`, as [`Store::get_into`] does, without blocking. The count is
     /// short only where the object ends; the memory is free once its owner has it back.
     pub fn get_region(&self, key: &str, offset: u64, region: Region) -> Task<usize> {
+        self.get_region_with(key, offset, region, &ReadOptions::default())
+    }
+
+    /// The same with options.
+    pub fn get_region_with(
+        &self,
+        key: &str,
+        offset: u64,
+        region: Region,
+        options: &ReadOptions,
+    ) -> Task<usize> {
         let limits = self.limits();
-        let (reader, object) = (self.inner.reader(key), self.inner.uri_of(key));
+        let (reader, object) = (self.inner.reader_with(key, options), self.inner.uri_of(key));
         Task::run(self.engine(), move |core| async move {
-            pipeline::read_into(&core, reader, object, offset, region, limits).await
+            pipeline::read_into(&core, reader?, object, offset, region, limits).await
         })
     }
 
     /// Reads a whole object into one buffer of the pool. One that fits a part comes by one request.
     pub fn get_whole(&self, key: &str) -> Task<(Bytes, ObjectMeta)> {
+        self.get_whole_with(key, &ReadOptions::default())
+    }
+
+    /// The same with options.
+    pub fn get_whole_with(&self, key: &str, options: &ReadOptions) -> Task<(Bytes, ObjectMeta)> {
         let limits = self.limits();
-        let (reader, object) = (self.inner.reader(key), self.inner.uri_of(key));
+        let (reader, object) = (self.inner.reader_with(key, options), self.inner.uri_of(key));
         Task::run(self.engine(), move |core| async move {
-            pipeline::read_whole(&core, reader, object, limits).await
+            pipeline::read_whole(&core, reader?, object, limits).await
         })
     }
 

@@ -115,7 +115,7 @@ enum Kind {
 
 impl Level {
     fn new(dir: Dir, key: String, begin: String, request: &ListRequest) -> Level {
-        let continuation = request.continuation.as_deref();
+        let continuation = request.behind();
         let resumed = continuation.and_then(|last| last.strip_prefix(&*key)).map(str::to_owned);
         // A page that ended before this directory has nothing to say of its names; one that ended
         // behind it shuts it out.

@@ -7,6 +7,7 @@ use hydrant_engine::{Buf, Core, File};
 
 use super::tree::Tree;
 use super::version::Version;
+use crate::condition::ReadIf;
 use crate::error::{ErrorKind, Result};
 use crate::object::ObjectMeta;
 use crate::store::{LocalFuture, PartRead, ReadInfo, Reader};
@@ -17,6 +18,7 @@ use crate::store::{LocalFuture, PartRead, ReadInfo, Reader};
 pub(super) struct FileReader {
     tree: Arc<Tree>,
     key: String,
+    read_if: Option<ReadIf>,
     opened: OnceLock<Opened>,
 }
 
@@ -27,8 +29,8 @@ struct Opened {
 }
 
 impl FileReader {
-    pub(super) fn new(tree: Arc<Tree>, key: String) -> FileReader {
-        FileReader { tree, key, opened: OnceLock::new() }
+    pub(super) fn new(tree: Arc<Tree>, key: String, read_if: Option<ReadIf>) -> FileReader {
+        FileReader { tree, key, read_if, opened: OnceLock::new() }
     }
 
     async fn open(&self, core: &Core) -> Result<&Opened> {
@@ -46,9 +48,13 @@ impl FileReader {
             let text = format!("{} is a pipe, a socket or a device, not a regular file", uri());
             return Err(ErrorKind::InvalidInput(text).into());
         }
+        let version = Version::from(&metadata);
+        if let Some(read_if) = &self.read_if {
+            read_if.check(&uri(), version.meta().etag.as_ref())?;
+        }
         // Several cores may come here at once, even with different files where one was replaced in
         // between: the first one is what all of them read.
-        Ok(self.opened.get_or_init(|| Opened { file, version: Version::from(&metadata) }))
+        Ok(self.opened.get_or_init(|| Opened { file, version }))
     }
 
     /// The open file and its version.

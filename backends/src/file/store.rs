@@ -15,6 +15,7 @@ use super::spot::Spot;
 use super::tree::{FileMode, Tree};
 use super::upload;
 use super::version::Version;
+use crate::condition::ReadOptions;
 use crate::error::{Error, ErrorKind, Result};
 use crate::object::{ListPage, ListRequest, ObjectMeta, PutOptions};
 use crate::store::{
@@ -119,7 +120,12 @@ impl ObjectStore for FileStore {
     }
 
     fn reader(&self, key: &str) -> Arc<dyn Reader> {
-        Arc::new(FileReader::new(Arc::clone(&self.tree), key.to_owned()))
+        Arc::new(FileReader::new(Arc::clone(&self.tree), key.to_owned(), None))
+    }
+
+    fn reader_with(&self, key: &str, options: &ReadOptions) -> Result<Arc<dyn Reader>> {
+        let read_if = options.without_versions(&self.uri_of(key))?;
+        Ok(Arc::new(FileReader::new(Arc::clone(&self.tree), key.to_owned(), read_if)))
     }
 
     fn put<'a>(
@@ -128,9 +134,9 @@ impl ObjectStore for FileStore {
         key: &'a str,
         buf: Buf,
         span: Range<usize>,
-        _options: &'a PutOptions,
+        options: &'a PutOptions,
     ) -> LocalFuture<'a, (Result<ObjectMeta>, Buf)> {
-        Box::pin(upload::put(core, &self.tree, key, buf, span))
+        Box::pin(upload::put(core, &self.tree, key, buf, span, options))
     }
 
     fn begin_upload<'a>(
@@ -138,9 +144,9 @@ impl ObjectStore for FileStore {
         core: &'a Core,
         key: &'a str,
         size_bytes: Option<u64>,
-        _options: &'a PutOptions,
+        options: &'a PutOptions,
     ) -> LocalFuture<'a, Result<Arc<dyn Upload>>> {
-        Box::pin(upload::begin(core, &self.tree, key, size_bytes))
+        Box::pin(upload::begin(core, &self.tree, key, size_bytes, options))
     }
 
     fn resume_upload<'a>(
@@ -168,7 +174,7 @@ impl ObjectStore for FileStore {
             let Some(from_tree) = both.filter(|_| !how.keep) else {
                 return Ok(CopiedWithin::No(None));
             };
-            let reader = FileReader::new(Arc::clone(from_tree), from.key.clone());
+            let reader = FileReader::new(Arc::clone(from_tree), from.key.clone(), None);
             kernel_copy::copy(core, &self.tree, &reader, key, how.progress).await
         })
     }

@@ -13,6 +13,7 @@ use super::key;
 use super::spot::Spot;
 use super::tree::{Tree, relabel};
 use super::version::Version;
+use crate::condition::broken;
 use crate::error::{Error, ErrorKind, Result};
 use crate::object::ObjectMeta;
 
@@ -21,6 +22,8 @@ use crate::object::ObjectMeta;
 pub(super) struct Temporary {
     spot: Spot,
     name: String,
+    /// What has the name already is replaced, or else left as it is.
+    replaces: bool,
     pub(super) file: File,
 }
 
@@ -30,6 +33,8 @@ pub(super) struct Guard {
     spot: Spot,
     name: String,
     phase: Phase,
+    /// As [`Temporary`] has it.
+    pub(super) replaces: bool,
 }
 
 type Opening = Pin<Box<dyn Future<Output = EngineResult<File>>>>;
@@ -55,7 +60,7 @@ impl Guard {
             async move { tree.create(&core, &dir, &name).await }
         });
         let phase = Phase::Opening(opening);
-        let mut guard = Guard { core: core.clone(), spot, name, phase };
+        let mut guard = Guard { core: core.clone(), spot, name, phase, replaces: true };
         let Phase::Opening(opening) = &mut guard.phase else { unreachable!("set a line ago") };
         match opening.await {
             Ok(file) => {
@@ -68,7 +73,8 @@ impl Guard {
 
     pub(super) fn temporary(&self) -> Temporary {
         let Phase::Open(file) = &self.phase else { unreachable!("guards are given out open") };
-        Temporary { spot: self.spot.clone(), name: self.name.clone(), file: file.clone() }
+        let (spot, name, replaces) = (self.spot.clone(), self.name.clone(), self.replaces);
+        Temporary { spot, name, replaces, file: file.clone() }
     }
 
     /// Hands the temporary over: whoever has it answers for it from now on.
@@ -150,7 +156,7 @@ impl Temporary {
     ) -> EngineResult<Temporary> {
         let opened = tree.open_kept(core, &spot.dir, name, anew).await;
         let file = opened.map_err(|error| relabel(error, &spot.path_of(name)))?;
-        Ok(Temporary { spot: spot.clone(), name: name.to_owned(), file })
+        Ok(Temporary { spot: spot.clone(), name: name.to_owned(), replaces: true, file })
     }
 
     /// Makes the file an object of `size_bytes`: [`Temporary::cut`], [`Temporary::sync`] and
@@ -199,8 +205,14 @@ impl Temporary {
         }
         let Spot { dir, name, .. } = &self.spot;
         let from = self.name.as_ref();
-        let renamed = rename(core, Some(dir), from, Some(dir), name.as_ref(), false).await;
-        renamed.map_err(|error| relabel(error, &self.spot.path_of(name)))?;
+        let no_replace = !self.replaces;
+        let renamed = rename(core, Some(dir), from, Some(dir), name.as_ref(), no_replace).await;
+        renamed.map_err(|error| match error.errno() {
+            Some(libc::EEXIST) if no_replace => {
+                broken(&self.spot.path_of(name), "there is one already".into())
+            }
+            _ => relabel(error, &self.spot.path_of(name)).into(),
+        })?;
         match dir.sync_all(core).await {
             Ok(()) => Ok(version.meta()),
             // Taking the name away again would lose what it replaced, so it stays and is told.

@@ -12,8 +12,9 @@ use super::spot::Spot;
 use super::temporary::{Guard, Temporary, or_left_behind};
 use super::tree::Tree;
 use crate::checksum::Crc64;
+use crate::condition::WriteIf;
 use crate::error::{Error, ErrorKind, Result};
-use crate::object::ObjectMeta;
+use crate::object::{ObjectMeta, PutOptions};
 use crate::pipeline::PartRequest;
 use crate::store::{KeptPart, LocalFuture, PartTag, Resumed, Upload, UploadSource};
 use crate::upload::{Life, size_of_parts};
@@ -25,8 +26,9 @@ pub(super) async fn put(
     key: &str,
     buf: Buf,
     span: Range<usize>,
+    options: &PutOptions,
 ) -> (Result<ObjectMeta>, Buf) {
-    let guard = match create(core, tree, key).await {
+    let guard = match create_if(core, tree, key, options).await {
         Ok(guard) => guard,
         Err(error) => return (Err(error), buf),
     };
@@ -51,8 +53,9 @@ pub(super) async fn begin(
     tree: &Arc<Tree>,
     key: &str,
     size_bytes: Option<u64>,
+    options: &PutOptions,
 ) -> Result<Arc<dyn Upload>> {
-    let guard = create(core, tree, key).await?;
+    let guard = create_if(core, tree, key, options).await?;
     let temporary = guard.temporary();
     if let Some(size_bytes) = size_bytes
         && let Err(error) = temporary.told(temporary.file.allocate(core, size_bytes).await)
@@ -321,6 +324,23 @@ impl Upload for FileUpload {
 pub(super) async fn create(core: &Core, tree: &Arc<Tree>, key: &str) -> Result<Guard> {
     let spot = Spot::for_writing(core, tree, key).await?;
     Guard::create(core, tree, spot).await
+}
+
+/// The same under a condition.
+async fn create_if(
+    core: &Core,
+    tree: &Arc<Tree>,
+    key: &str,
+    options: &PutOptions,
+) -> Result<Guard> {
+    if let Some(WriteIf::Is(_)) = options.write_if {
+        let uri = tree.uri_of(key);
+        let text = format!("{uri} cannot be compared and replaced in one step, as no file can");
+        return Err(ErrorKind::Unsupported(text).into());
+    }
+    let mut guard = create(core, tree, key).await?;
+    guard.replaces = options.write_if.is_none();
+    Ok(guard)
 }
 
 /// Writes all of `span`.

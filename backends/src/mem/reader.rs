@@ -7,6 +7,7 @@ use hydrant_engine::{Buf, Core};
 
 use super::object::Object;
 use super::store::Shared;
+use crate::condition::ReadIf;
 use crate::error::{ErrorKind, Result};
 use crate::object::ObjectMeta;
 use crate::store::{LocalFuture, PartRead, ReadInfo, Reader};
@@ -17,12 +18,13 @@ use crate::store::{LocalFuture, PartRead, ReadInfo, Reader};
 pub(super) struct MemReader {
     shared: Arc<Shared>,
     key: String,
+    read_if: Option<ReadIf>,
     pinned: OnceLock<Arc<Object>>,
 }
 
 impl MemReader {
-    pub(super) fn new(shared: Arc<Shared>, key: String) -> MemReader {
-        MemReader { shared, key, pinned: OnceLock::new() }
+    pub(super) fn new(shared: Arc<Shared>, key: String, read_if: Option<ReadIf>) -> MemReader {
+        MemReader { shared, key, read_if, pinned: OnceLock::new() }
     }
 
     fn object(&self) -> Result<&Arc<Object>> {
@@ -30,6 +32,9 @@ impl MemReader {
             return Ok(object);
         }
         let object = self.shared.find(&self.key)?;
+        if let Some(read_if) = &self.read_if {
+            read_if.check(&self.shared.uri_of(&self.key), object.meta.etag.as_ref())?;
+        }
         Ok(self.pinned.get_or_init(|| object))
     }
 

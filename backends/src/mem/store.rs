@@ -12,6 +12,7 @@ use super::budget::Budget;
 use super::object::{Object, Piece, charge};
 use super::reader::MemReader;
 use super::upload::MemUpload;
+use crate::condition::ReadOptions;
 use crate::error::{ErrorKind, Result};
 use crate::object::{Etag, ListEntry, ListPage, ListRequest, ObjectMeta, PutOptions};
 use crate::page::{PageBuilder, rolled_up};
@@ -96,7 +97,13 @@ impl Shared {
         let entry_bytes = ENTRY_BYTES + key.len() as u64;
         let charge = charge(&self.uri_of(key), &self.budget, entry_bytes)?;
         let object = Arc::new(Object { meta: meta.clone(), pieces, _charge: charge });
-        let replaced = self.objects().insert(key.to_owned(), object);
+        let mut objects = self.objects();
+        if let Some(write_if) = &options.write_if {
+            let there = objects.get(key).map(|object| object.meta.etag.as_ref());
+            write_if.check(&self.uri_of(key), there)?;
+        }
+        let replaced = objects.insert(key.to_owned(), object);
+        drop(objects);
         // Freeing an object takes time; nobody has to wait for the lock meanwhile.
         drop(replaced);
         Ok(meta)
@@ -113,7 +120,7 @@ impl Shared {
         let mut page = PageBuilder::new(request)?;
         let prefix = request.prefix.as_str();
         let roll_up = |key: &str| rolled_up(key, prefix.len(), request.delimiter);
-        let mut from = match request.continuation.as_deref() {
+        let mut from = match request.behind() {
             Some(last) if last >= prefix => match roll_up(last) {
                 Some(end) if end == last.len() => behind(last),
                 _ => Some(Bound::Excluded(last.to_owned())),
@@ -173,7 +180,12 @@ impl ObjectStore for MemStore {
     }
 
     fn reader(&self, key: &str) -> Arc<dyn Reader> {
-        Arc::new(MemReader::new(Arc::clone(&self.shared), key.to_owned()))
+        Arc::new(MemReader::new(Arc::clone(&self.shared), key.to_owned(), None))
+    }
+
+    fn reader_with(&self, key: &str, options: &ReadOptions) -> Result<Arc<dyn Reader>> {
+        let read_if = options.without_versions(&self.uri_of(key))?;
+        Ok(Arc::new(MemReader::new(Arc::clone(&self.shared), key.to_owned(), read_if)))
     }
 
     fn put<'a>(

@@ -15,6 +15,7 @@ use hydrant_engine::{Engine, Task};
 use super::board::Board;
 use super::fetch::{Order, State, Worker};
 use super::limits::TransferLimits;
+use crate::condition::ReadOptions;
 use crate::error::Result;
 use crate::object::ObjectMeta;
 use crate::store::Reader;
@@ -28,6 +29,8 @@ pub struct GetOptions {
     pub part_size_bytes: Option<u64>,
     /// Parts under way at once instead of the default.
     pub connections: Option<usize>,
+    /// Which object it is.
+    pub read: ReadOptions,
 }
 
 /// Some bytes of an object, and where they lie in it.

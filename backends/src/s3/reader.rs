@@ -26,6 +26,7 @@ use super::request::BodyInfo;
 use super::store::Shared;
 use super::time::{HttpDate, Timestamp};
 use crate::checksum::Sum;
+use crate::condition::{ReadIf, ReadOptions, broken};
 use crate::error::{Error, ErrorKind, Result};
 use crate::http1::response::{ContentRange, ResponseHead};
 use crate::http1::{Connection, HttpError};
@@ -37,6 +38,7 @@ use crate::store::{LocalFuture, PartRead, ReadInfo, Reader};
 pub(super) struct S3Reader {
     shared: Arc<Shared>,
     object: GetObject,
+    read_if: Option<ReadIf>,
     /// What the first answer with bytes told.
     meta: OnceLock<ObjectMeta>,
     /// What the first answer without bytes told: a 416 names the size, and neither tag nor date.
@@ -64,6 +66,8 @@ impl Operation for RangedGet<'_> {
         request.header("range", self.range);
         let Some(known) = self.known else { return Ok(()) };
         match known.etag.as_ref().filter(|etag| is_strong(etag)) {
+            // Said already, and of this very tag.
+            Some(_) if self.object.conditions.if_match.is_some() => {}
             Some(etag) => request.header("if-match", etag),
             None => {
                 let modified = known.modified.map(|at| HttpDate(Timestamp::from(at)));
@@ -104,12 +108,15 @@ struct Attempted {
 }
 
 impl S3Reader {
-    pub(super) fn new(shared: &Arc<Shared>, key: &str) -> S3Reader {
+    pub(super) fn new(shared: &Arc<Shared>, key: &str, options: &ReadOptions) -> S3Reader {
         let mut object = GetObject::new(key);
+        object.conditions = options.read_if.into();
+        object.version_id = options.version_id.clone();
         object.checksum_mode = shared.checks.answers();
         S3Reader {
             shared: Arc::clone(shared),
             object,
+            read_if: options.read_if,
             meta: OnceLock::new(),
             size_bytes: OnceLock::new(),
             first_byte_at: OnceLock::new(),
@@ -301,6 +308,8 @@ impl S3Reader {
     async fn kept_sum(&self, core: &Core, algorithm: ChecksumAlgorithm) -> Option<Sum> {
         let mut head = HeadObject(self.object.clone());
         let etag = self.meta.get().and_then(|meta| meta.etag).filter(is_strong);
+        // What was read met its condition; this asks for the checksum of that.
+        head.0.conditions = Default::default();
         head.0.conditions.if_match = etag.map(|etag| etag.to_string());
         let name = algorithm.name();
         match send(core, &self.shared, &head).await {
@@ -347,6 +356,11 @@ impl S3Reader {
             Some(known) => known,
             None => {
                 let info = ObjectInfo::of_head(head).map_err(field)?;
+                // A server may not know conditions.
+                if let Some(read_if) = &self.read_if {
+                    let uri = self.shared.uri_of(&self.object.key);
+                    read_if.check(&uri, info.etag.as_ref()).map_err(Failed::Final)?;
+                }
                 // Another core may be first.
                 self.meta.get_or_init(|| ObjectMeta { size_bytes, ..info.into() })
             }
@@ -375,6 +389,12 @@ impl S3Reader {
             && self.ends_at(size)
         {
             return Ok(Told { range: 0..0, size_bytes: size, sum: None });
+        }
+        // A later answer is about the version of the first one, for which the condition held.
+        let is_condition = self.object.conditions.any() && self.meta.get().is_none();
+        if is_condition && matches!(refusal.status, 304 | 412) {
+            let detail = format!("the server answered {}", refusal.status);
+            return Err(Failed::Final(broken(&self.shared.uri_of(&self.object.key), detail)));
         }
         if refusal.status == 412 {
             return Err(Failed::Final(self.changed("the server answered 412".into())));

@@ -23,6 +23,7 @@ use super::reader::S3Reader;
 use super::retry::RetryPolicy;
 use super::settings::{Settings, Sources};
 use super::upload;
+use crate::condition::ReadOptions;
 use crate::error::{Error, ErrorKind, Result};
 use crate::http1::HttpLimits;
 use crate::object::{Etag, ListEntry, ListPage, ListRequest, ObjectMeta, PutOptions};
@@ -200,7 +201,11 @@ impl ObjectStore for S3Store {
     }
 
     fn reader(&self, key: &str) -> Arc<dyn Reader> {
-        Arc::new(S3Reader::new(&self.shared, key))
+        Arc::new(S3Reader::new(&self.shared, key, &ReadOptions::default()))
+    }
+
+    fn reader_with(&self, key: &str, options: &ReadOptions) -> Result<Arc<dyn Reader>> {
+        Ok(Arc::new(S3Reader::new(&self.shared, key, options)))
     }
 
     fn put<'a>(
@@ -215,6 +220,7 @@ impl ObjectStore for S3Store {
             let size_bytes = span.len() as u64;
             let mut operation = PutObject::new(key, Bytes::new());
             operation.object = options.into();
+            operation.conditions = options.write_if.into();
             let bytes = bytes_of(&mut buf, span.clone());
             let sent = self.shared.checks.of_object(operation.body_check(), bytes);
             let crc64nvme = sent.sum.and_then(|sum| sum.crc64nvme());
@@ -307,6 +313,7 @@ async fn list_page(core: &Core, shared: &Arc<Shared>, list: &ListRequest) -> Res
     let operation = ListObjectsV2 {
         prefix: Some(list.prefix.clone()),
         delimiter: list.delimiter.map(String::from),
+        start_after: list.start_after.clone(),
         continuation_token: list.continuation.clone(),
         max_keys: list.entries_max,
         ..ListObjectsV2::default()

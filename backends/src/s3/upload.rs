@@ -217,6 +217,7 @@ impl S3Upload {
         });
         let UploadPart { key, upload_id, .. } = &self.part;
         let mut operation = CompleteMultipartUpload::new(key, upload_id, parts.collect());
+        operation.conditions = self.options.write_if.into();
         let Some((_, kind)) = self.named else { return (operation, None) };
         let whole = sum_of_parts(tags);
         operation.checksum = whole.map(|sum| Checksum::from(&sum));

@@ -4,7 +4,10 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use hydrant::engine::{Buf as EngineBuf, Core, RegionOwner, TicketRequest};
-use hydrant::{CopyOptions, Error, ListRequest, Location, ObjectMeta, PutOptions, Result, copy};
+use hydrant::{
+    CopyOptions, Error, ListRequest, Location, ObjectMeta, PutOptions, ReadOptions, Reader, Result,
+    copy,
+};
 
 use super::request::{Memory, Op, Request};
 use super::slots::{Finish, Outcome, Queue};
@@ -29,11 +32,14 @@ pub struct Job {
     delimiter: Option<char>,
     entries_max: Option<u32>,
     mem: Option<Arc<Mem>>,
+    put: Option<Box<PutOptions>>,
+    get: Option<Box<ReadOptions>>,
+    start_after: Option<String>,
 }
 
 impl Job {
     /// `texts` lend their room.
-    pub fn new(store: &Arc<Store>, request: &Request<'_>, mut texts: (String, String)) -> Job {
+    pub fn new(store: &Arc<Store>, request: &mut Request<'_>, mut texts: (String, String)) -> Job {
         texts.0.clear();
         texts.0.push_str(request.key);
         texts.1.clear();
@@ -52,7 +58,24 @@ impl Job {
             delimiter: request.delimiter,
             entries_max: request.entries_max,
             mem: request.mem.clone(),
+            put: request.put.take(),
+            get: request.get.take(),
+            start_after: request.start_after.take(),
         }
+    }
+
+    /// What reads the object.
+    fn reader(&self) -> Result<Arc<dyn Reader>> {
+        let store = self.store.calls().inner();
+        match &self.get {
+            None => Ok(store.reader(&self.key)),
+            Some(options) => store.reader_with(&self.key, options),
+        }
+    }
+
+    /// How the object is read, for calls that make a reader of their own.
+    fn read_options(&self) -> ReadOptions {
+        self.get.as_deref().cloned().unwrap_or_default()
     }
 
     /// The caller's memory, for an operation. The request completes, and registered memory can go,
@@ -92,10 +115,11 @@ async fn get_range(core: &Core, job: &Job, finish: &Finish) -> Result<Outcome, F
     }
     let (_owner, region) = RegionOwner::new(lent);
     if memory.len as u64 > calls.limits().part_size_bytes {
-        let count = calls.get_region(&job.key, job.offset, region).await?;
+        let options = job.read_options();
+        let count = calls.get_region_with(&job.key, job.offset, region, &options).await?;
         return Ok(Outcome { bytes: count as u64, ..Outcome::default() });
     }
-    let reader = calls.inner().reader(&job.key);
+    let reader = job.reader()?;
     let read = reader.read(core, job.offset, region.into(), 0..memory.len).await;
     drop(read.buf);
     let info = read.result?;
@@ -113,13 +137,13 @@ async fn get_lent(core: &Core, job: &Job) -> Result<Outcome, Failure> {
     let len = job.len;
     if len as u64 > calls.limits().part_size_bytes {
         let range = job.offset..job.offset.saturating_add(len as u64);
-        let bytes = calls.get_range(&job.key, range).await?;
+        let bytes = calls.get_range_with(&job.key, range, &job.read_options()).await?;
         return Ok(Outcome::of_bytes(bytes, None));
     }
     let request = TicketRequest { bytes_each: len, count: 1, label: "lent to C" };
     let mut ticket = core.ticket(request).await.map_err(Error::from)?;
     let lease = ticket.take().expect("a ticket of one grants one");
-    let reader = calls.inner().reader(&job.key);
+    let reader = job.reader()?;
     let read = reader.read(core, job.offset, lease.into(), 0..len).await;
     let info = read.result?;
     let mut lease = read.buf.into_lease().expect("a lease was lent and comes back");
@@ -141,13 +165,13 @@ async fn put(core: &Core, job: &Job, finish: &Finish) -> Result<Outcome, Failure
     };
     let len = bytes.len();
     let calls = job.store.calls();
-    let mut options = PutOptions::default();
-    options.content_type = (!job.aux.is_empty()).then(|| job.aux.clone());
+    let default = PutOptions::default();
+    let options = job.put.as_deref().unwrap_or(&default);
     let meta = if len as u64 > calls.limits().part_size_bytes {
-        calls.put_with(&job.key, bytes, options).await?
+        calls.put_with(&job.key, bytes, options.clone()).await?
     } else {
         let buf = EngineBuf::from(bytes);
-        let (put, buf) = calls.inner().put(core, &job.key, buf, 0..len, &options).await;
+        let (put, buf) = calls.inner().put(core, &job.key, buf, 0..len, options).await;
         drop(buf);
         put?
     };
@@ -158,7 +182,7 @@ async fn other(core: &Core, job: &Job) -> Result<Outcome, Failure> {
     let calls = job.store.calls();
     match job.op {
         Op::Get => {
-            let (bytes, meta) = calls.get_whole(&job.key).await?;
+            let (bytes, meta) = calls.get_whole_with(&job.key, &job.read_options()).await?;
             Ok(Outcome::of_bytes(bytes, Some(meta)))
         }
         Op::Head => {
@@ -197,6 +221,7 @@ async fn list_page(core: &Core, job: &Job) -> Result<Outcome, Failure> {
     let request = ListRequest {
         prefix: job.key.clone(),
         delimiter: job.delimiter,
+        start_after: job.start_after.clone(),
         continuation: (!job.aux.is_empty()).then(|| job.aux.clone()),
         entries_max: job.entries_max,
     };

@@ -195,8 +195,8 @@ pub unsafe extern "C" fn hyd_submit(
         for index in 0..count {
             // SAFETY: OWN-3. The caller says that so many requests lie there, and lends them and what
             // they name for the time of the call.
-            let request = unsafe { request::read(requests, index)? };
-            let id = queue.submit(&store, &request)?;
+            let mut request = unsafe { request::read(requests, index)? };
+            let id = queue.submit(&store, &mut request)?;
             done += 1;
             if let Some(ids) = ids {
                 // SAFETY: OWN-3. Room for `count` of them, by the check above.

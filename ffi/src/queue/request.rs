@@ -3,12 +3,15 @@
 use std::ffi::{c_char, c_void};
 use std::sync::Arc;
 
+use hydrant::{PutOptions, ReadOptions};
+
 use crate::args;
 use crate::buf::{Buf, hyd_buf};
 use crate::error::Failure;
 use crate::handle;
 use crate::mem::{Mem, hyd_mem};
 use crate::meta::hyd_object_meta;
+use crate::object_options::{self, hyd_get_options, hyd_put_options};
 use crate::sized::{self, SizedOut, SizedStruct};
 use crate::store::{Store, hyd_store};
 
@@ -21,7 +24,7 @@ pub const HYD_OP_GET_RANGE: hyd_op = 1;
 /// A whole object into a buffer of the pool, which the event carries.
 pub const HYD_OP_GET: hyd_op = 2;
 /// Writes an object from `data`, or where that is NULL from the first `data_len` bytes of `buf`;
-/// `aux` is its content type, or empty. The bytes are sent from where they are.
+/// `put` may say how. The bytes are sent from where they are.
 pub const HYD_OP_PUT: hyd_op = 3;
 /// What is known of an object, into `meta`.
 pub const HYD_OP_HEAD: hyd_op = 4;
@@ -72,6 +75,13 @@ pub struct hyd_request {
     pub delimiter: u32,
     /// Of a list: entries in the page at most; 0: 1000.
     pub entries_max: u32,
+    /// Of PUT: how it is written, or NULL.
+    pub put: *const hyd_put_options,
+    /// Of GET and GET_RANGE: how it is read, or NULL.
+    pub get: *const hyd_get_options,
+    /// Of a list: only keys behind this one.
+    pub start_after: *const c_char,
+    pub start_after_len: usize,
 }
 
 // SAFETY: `repr(C)`, integers and raw pointers alone, no padding, the size first.
@@ -109,6 +119,10 @@ pub struct Request<'a> {
     pub meta: Option<SizedOut<hyd_object_meta>>,
     pub delimiter: Option<char>,
     pub entries_max: Option<u32>,
+    /// Boxed, as most requests have none.
+    pub put: Option<Box<PutOptions>>,
+    pub get: Option<Box<ReadOptions>>,
+    pub start_after: Option<String>,
 }
 
 /// Memory of the caller, the library's from acceptance to being reaped.
@@ -155,9 +169,9 @@ impl Op {
     /// The fields that an op names, beside `key`: any other one that is set is a mistake.
     fn names(self) -> &'static [&'static str] {
         match self {
-            Op::GetRange => &["offset", "data", "mem", "meta"],
-            Op::Get => &["meta"],
-            Op::Put => &["aux", "data", "buf", "mem", "meta"],
+            Op::GetRange => &["offset", "data", "mem", "meta", "get"],
+            Op::Get => &["meta", "get"],
+            Op::Put => &["data", "buf", "mem", "meta", "put"],
             Op::Head => &["meta"],
             Op::Delete => &[],
             Op::Copy => &["aux", "target", "meta"],
@@ -196,11 +210,14 @@ pub unsafe fn read<'a>(first: *const hyd_request, index: usize) -> Result<Reques
         .transpose()?
         .map(|()| Memory { start: raw.data.cast(), len: raw.data_len });
     // SAFETY: OWN-3, by the contract of this function.
-    let (key, aux, meta) = unsafe {
+    let (key, aux, start_after, meta, put, get) = unsafe {
         (
             args::text(raw.key, raw.key_len, "request->key")?,
             args::text(raw.aux, raw.aux_len, "request->aux")?,
+            args::text(raw.start_after, raw.start_after_len, "request->start_after")?,
             SizedOut::optional(raw.meta, "request->meta")?,
+            (!raw.put.is_null()).then(|| object_options::put(raw.put)).transpose()?,
+            (!raw.get.is_null()).then(|| object_options::get(raw.get)).transpose()?,
         )
     };
     Ok(Request {
@@ -217,6 +234,9 @@ pub unsafe fn read<'a>(first: *const hyd_request, index: usize) -> Result<Reques
         meta,
         delimiter: delimiter(raw.delimiter)?,
         entries_max: (raw.entries_max != 0).then_some(raw.entries_max),
+        put: put.map(Box::new),
+        get: get.map(Box::new),
+        start_after: (!start_after.is_empty()).then(|| start_after.to_owned()),
     })
 }
 
@@ -238,7 +258,9 @@ fn check_names(op: Op, raw: &hyd_request) -> Result<(), Failure> {
         ("mem", !raw.mem.is_null()),
         ("target", !raw.target.is_null()),
         ("meta", !raw.meta.is_null()),
-        ("list", raw.delimiter != 0 || raw.entries_max != 0),
+        ("list", raw.delimiter != 0 || raw.entries_max != 0 || raw.start_after_len != 0),
+        ("put", !raw.put.is_null()),
+        ("get", !raw.get.is_null()),
     ];
     let foreign = set.iter().find(|(name, is_set)| *is_set && !op.names().contains(name));
     if let Some((name, _)) = foreign {

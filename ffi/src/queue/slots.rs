@@ -156,7 +156,7 @@ impl Queue {
     pub fn submit(
         self: &Arc<Self>,
         store: &Arc<Store>,
-        request: &Request<'_>,
+        request: &mut Request<'_>,
     ) -> Result<u64, Failure> {
         let lane = self.next_lane.fetch_add(1, Ordering::Relaxed) % self.lanes.len();
         let id = self.lock().accept(lane, store, request)?;
@@ -361,7 +361,7 @@ impl State {
         &mut self,
         lane: usize,
         store: &Arc<Store>,
-        request: &Request<'_>,
+        request: &mut Request<'_>,
     ) -> Result<u64, Failure> {
         let Some(index) = self.free.pop() else {
             let message =

@@ -23,10 +23,10 @@ static void null_pointers(const hyd_engine *engine, const hyd_store *store) {
     CHECK_STATUS(HYD_E_INVALID, hyd_store_open(NULL, "mem://a", NULL, &opened, &error));
     CHECK_STATUS(HYD_E_INVALID, hyd_store_open(engine, NULL, NULL, &opened, &error));
     CHECK_STATUS(HYD_E_INVALID, hyd_store_open(engine, "mem://a", NULL, NULL, &error));
-    CHECK_STATUS(HYD_E_INVALID, hyd_get_range(NULL, "k", 1, 0, &byte, 1, &got, &error));
-    CHECK_STATUS(HYD_E_INVALID, hyd_get_range(store, NULL, 1, 0, &byte, 1, &got, &error));
-    CHECK_STATUS(HYD_E_INVALID, hyd_get_range(store, "k", 1, 0, NULL, 1, &got, &error));
-    CHECK_STATUS(HYD_E_INVALID, hyd_get_range(store, "k", 1, 0, &byte, 1, NULL, &error));
+    CHECK_STATUS(HYD_E_INVALID, hyd_get_range(NULL, "k", 1, NULL, 0, &byte, 1, &got, &error));
+    CHECK_STATUS(HYD_E_INVALID, hyd_get_range(store, NULL, 1, NULL, 0, &byte, 1, &got, &error));
+    CHECK_STATUS(HYD_E_INVALID, hyd_get_range(store, "k", 1, NULL, 0, NULL, 1, &got, &error));
+    CHECK_STATUS(HYD_E_INVALID, hyd_get_range(store, "k", 1, NULL, 0, &byte, 1, NULL, &error));
     CHECK_STATUS(HYD_E_INVALID, hyd_put(store, "k", 1, NULL, 1, NULL, NULL, &error));
     CHECK_STATUS(HYD_E_INVALID, hyd_put(NULL, "k", 1, &byte, 1, NULL, NULL, &error));
     CHECK_STATUS(HYD_E_INVALID, hyd_stat(store, "k", 1, NULL, &error));
@@ -58,7 +58,7 @@ static void bad_texts_and_lengths(const hyd_engine *engine, const hyd_store *sto
     }
     CHECK(opened == NULL);
     CHECK_STATUS(HYD_E_INVALID, hyd_stat(store, "\xff", 1, &meta, &error));
-    CHECK_STATUS(HYD_E_INVALID, hyd_get_range(store, "k", 1, 0, &byte, SIZE_MAX, &got, &error));
+    CHECK_STATUS(HYD_E_INVALID, hyd_get_range(store, "k", 1, NULL, 0, &byte, SIZE_MAX, &got, &error));
     CHECK_STATUS(HYD_E_INVALID, hyd_put(store, "k", 1, &byte, SIZE_MAX, NULL, NULL, &error));
 }
 
@@ -101,7 +101,7 @@ static void missing_object(const hyd_store *store, int is_s3) {
     unsigned char byte = 42;
     size_t got = 77;
 
-    CHECK(hyd_get_range(store, TEXT("missing"), 0, &byte, 1, &got, &error) == HYD_E_NOT_FOUND);
+    CHECK(hyd_get_range(store, TEXT("missing"), NULL, 0, &byte, 1, &got, &error) == HYD_E_NOT_FOUND);
     CHECK(got == 77 && error != NULL);
     CHECK(hyd_error_info(error, &view) == HYD_OK);
     CHECK(view.status == HYD_E_NOT_FOUND && view.flags == 0);
@@ -130,20 +130,20 @@ static void edges(const hyd_store *store) {
 
     CHECK_STATUS(HYD_OK, hyd_put(store, TEXT("edges"), "0123456789", 10, NULL, &meta, &error));
     CHECK(meta.size_bytes == 10 && meta.struct_size == sizeof meta);
-    CHECK_STATUS(HYD_OK, hyd_get_range(store, TEXT("edges"), 4, memory, 8, &got, &error));
+    CHECK_STATUS(HYD_OK, hyd_get_range(store, TEXT("edges"), NULL, 4, memory, 8, &got, &error));
     CHECK(got == 6 && memcmp(memory, "456789", 6) == 0);
-    CHECK_STATUS(HYD_OK, hyd_get_range(store, TEXT("edges"), 2, memory, 8, &got, &error));
+    CHECK_STATUS(HYD_OK, hyd_get_range(store, TEXT("edges"), NULL, 2, memory, 8, &got, &error));
     CHECK(got == 8 && memcmp(memory, "23456789", 8) == 0);
-    CHECK_STATUS(HYD_OK, hyd_get_range(store, TEXT("edges"), 10, memory, 8, &got, &error));
+    CHECK_STATUS(HYD_OK, hyd_get_range(store, TEXT("edges"), NULL, 10, memory, 8, &got, &error));
     CHECK(got == 0);
-    CHECK_STATUS(HYD_OK, hyd_get_range(store, TEXT("edges"), far, memory, 8, &got, &error));
+    CHECK_STATUS(HYD_OK, hyd_get_range(store, TEXT("edges"), NULL, far, memory, 8, &got, &error));
     CHECK(got == 0);
-    CHECK_STATUS(HYD_OK, hyd_get_range(store, TEXT("edges"), 3, NULL, 0, &got, &error));
+    CHECK_STATUS(HYD_OK, hyd_get_range(store, TEXT("edges"), NULL, 3, NULL, 0, &got, &error));
     CHECK(got == 0);
     CHECK_STATUS(HYD_OK, hyd_put(store, TEXT("edges"), NULL, 0, NULL, NULL, &error));
     CHECK_STATUS(HYD_OK, hyd_stat(store, TEXT("edges"), &meta, &error));
     CHECK(meta.size_bytes == 0);
-    CHECK_STATUS(HYD_OK, hyd_get_range(store, TEXT("edges"), 0, memory, 8, &got, &error));
+    CHECK_STATUS(HYD_OK, hyd_get_range(store, TEXT("edges"), NULL, 0, memory, 8, &got, &error));
     CHECK(got == 0);
     CHECK_STATUS(HYD_OK, delete_one(store, "edges", &error));
     CHECK_STATUS(HYD_E_NOT_FOUND, hyd_stat(store, TEXT("edges"), &meta, &error));
@@ -185,12 +185,12 @@ static void everything_forked(hyd_engine *engine, hyd_store *store) {
     size_t need = 0;
     int fd = -1;
 
-    CHECK_STATUS(HYD_E_FORKED, hyd_get(store, "k", 1, &buf, NULL, &error));
+    CHECK_STATUS(HYD_E_FORKED, hyd_get(store, "k", 1, NULL, &buf, NULL, &error));
     CHECK_STATUS(HYD_E_FORKED, hyd_get_ranges(store, "k", 1, &range, 1, &error));
     CHECK_STATUS(HYD_E_FORKED, hyd_copy(store, "k", 1, store, "l", 1, NULL, &error));
     CHECK_STATUS(HYD_E_FORKED, hyd_get_to_file(store, "k", 1, "l", 1, NULL, &error));
     CHECK_STATUS(HYD_E_FORKED, hyd_put_from_file(store, "k", 1, "l", 1, NULL, &error));
-    CHECK_STATUS(HYD_E_FORKED, hyd_list_open(store, "k", 1, 0, 0, &list, &error));
+    CHECK_STATUS(HYD_E_FORKED, hyd_list_open(store, "k", 1, NULL, 0, 0, 0, &list, &error));
     CHECK_STATUS(HYD_E_FORKED, hyd_writer_open(store, "k", 1, NULL, &writer, &error));
     CHECK_STATUS(HYD_E_FORKED, hyd_buf_lend(engine, 1, &buf, &error));
     CHECK_STATUS(HYD_E_FORKED, hyd_mem_register(engine, &fd, 1, &mem, NULL, &error));
@@ -212,7 +212,7 @@ static void in_child(hyd_engine *engine, hyd_store *store) {
     hyd_store *own_store;
 
     CHECK_STATUS(HYD_E_FORKED, hyd_stat(store, "k", 1, &meta, &error));
-    CHECK_STATUS(HYD_E_FORKED, hyd_get_range(store, "k", 1, 0, memory, 4, &got, &error));
+    CHECK_STATUS(HYD_E_FORKED, hyd_get_range(store, "k", 1, NULL, 0, memory, 4, &got, &error));
     CHECK_STATUS(HYD_E_FORKED, hyd_put(store, "k", 1, "x", 1, NULL, NULL, &error));
     CHECK_STATUS(HYD_E_FORKED, delete_one(store, "k", &error));
     CHECK_STATUS(HYD_E_FORKED, hyd_store_open(engine, "mem://child", NULL, &opened, &error));
@@ -223,7 +223,7 @@ static void in_child(hyd_engine *engine, hyd_store *store) {
     own = small_engine(0);
     own_store = open_store(own, "mem://child");
     CHECK_STATUS(HYD_OK, hyd_put(own_store, TEXT("k"), "abcd", 4, NULL, NULL, &error));
-    CHECK_STATUS(HYD_OK, hyd_get_range(own_store, TEXT("k"), 0, memory, 4, &got, &error));
+    CHECK_STATUS(HYD_OK, hyd_get_range(own_store, TEXT("k"), NULL, 0, memory, 4, &got, &error));
     CHECK(got == 4 && memcmp(memory, "abcd", 4) == 0);
     CHECK(hyd_store_close(own_store) == HYD_OK);
     CHECK(hyd_engine_destroy(own) == HYD_OK);

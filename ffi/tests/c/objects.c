@@ -25,7 +25,7 @@ static void check_object(const hyd_store *store, const char *key, const unsigned
     void *data = NULL;
     size_t len = 0;
 
-    CHECK_STATUS(HYD_OK, hyd_get(store, TEXT(key), &buf, &meta, &error));
+    CHECK_STATUS(HYD_OK, hyd_get(store, TEXT(key), NULL, &buf, &meta, &error));
     CHECK(hyd_buf_view(buf, &data, &len, NULL) == HYD_OK);
     CHECK(len == expected_len && meta.size_bytes == expected_len);
     CHECK(memcmp(data, expected, len) == 0);
@@ -33,6 +33,7 @@ static void check_object(const hyd_store *store, const char *key, const unsigned
 }
 
 static void whole_objects(const hyd_store *store) {
+    hyd_put_options text = HYD_PUT_OPTIONS_INIT;
     hyd_object_meta meta = HYD_OBJECT_META_INIT;
     hyd_buf *buf = NULL;
 
@@ -41,11 +42,11 @@ static void whole_objects(const hyd_store *store) {
     put(store, "empty", NULL, 0);
     check_object(store, "empty", large, 0);
     /* In parts, both ways. */
-    CHECK_STATUS(HYD_OK, hyd_put(store, TEXT("large"), large, LARGE_BYTES, "text/plain", &meta,
-                                 &error));
+    text.content_type = "text/plain";
+    CHECK_STATUS(HYD_OK, hyd_put(store, TEXT("large"), large, LARGE_BYTES, &text, &meta, &error));
     CHECK(meta.size_bytes == LARGE_BYTES);
     check_object(store, "large", large, LARGE_BYTES);
-    CHECK_STATUS(HYD_E_NOT_FOUND, hyd_get(store, TEXT("missing"), &buf, NULL, &error));
+    CHECK_STATUS(HYD_E_NOT_FOUND, hyd_get(store, TEXT("missing"), NULL, &buf, NULL, &error));
     CHECK(buf == NULL);
 }
 
@@ -194,7 +195,7 @@ static void listings(const hyd_store *store) {
     }
     put(store, "list/sub/x", large, 1);
     /* Pages that are smaller than what is asked for, and larger. */
-    CHECK_STATUS(HYD_OK, hyd_list_open(store, TEXT("list/"), '/', 7, &list, &error));
+    CHECK_STATUS(HYD_OK, hyd_list_open(store, TEXT("list/"), NULL, 0, '/', 7, &list, &error));
     do {
         CHECK_STATUS(HYD_OK, hyd_list_next(list, entries, 10, &count, &error));
         for (i = 0; i < count; i++, seen++) {
@@ -221,11 +222,123 @@ static void listings(const hyd_store *store) {
     CHECK(hyd_list_close(NULL) == HYD_OK);
     CHECK_STATUS(HYD_E_HANDLE, hyd_list_next(list, entries, 1, &count, &error));
     CHECK_STATUS(HYD_E_HANDLE, hyd_list_token(list, &token, &token_len, &error));
-    CHECK_STATUS(HYD_E_INVALID, hyd_list_open(store, NULL, 3, 0, 0, &list, &error));
-    CHECK_STATUS(HYD_E_INVALID, hyd_list_open(store, TEXT("x"), 0xd800, 0, &list, &error));
+    /* From a key on, which need not be there. */
+    CHECK_STATUS(HYD_OK, hyd_list_open(store, TEXT("list/"), TEXT("list/02x"), 0, 0, &list, &error));
+    CHECK_STATUS(HYD_OK, hyd_list_next(list, entries, 1, &count, &error));
+    CHECK(count == 1 && entries[0].key_len == 7 && memcmp(entries[0].key, "list/03", 7) == 0);
+    CHECK(hyd_list_close(list) == HYD_OK);
+    CHECK_STATUS(HYD_E_INVALID, hyd_list_open(store, NULL, 0, NULL, 3, 0, 0, &list, &error));
+    CHECK_STATUS(HYD_E_INVALID, hyd_list_open(store, NULL, 3, NULL, 0, 0, 0, &list, &error));
+    CHECK_STATUS(HYD_E_INVALID, hyd_list_open(store, TEXT("x"), NULL, 0, 0xd800, 0, &list, &error));
+}
+
+static void conditions(const hyd_store *store) {
+    hyd_put_options put = HYD_PUT_OPTIONS_INIT;
+    hyd_get_options get = HYD_GET_OPTIONS_INIT;
+    hyd_object_meta meta = HYD_OBJECT_META_INIT, second = HYD_OBJECT_META_INIT;
+    hyd_pair pairs[] = {{"made-by", "a test"}, {"other", "1"}};
+    hyd_writer *writer = NULL;
+    hyd_buf *buf = NULL;
+    unsigned char memory[8];
+    size_t got = 0;
+
+    /* Created once, whoever else wants to. */
+    put.flags = HYD_PUT_IF_ABSENT;
+    put.content_type = "text/x-test";
+    put.cache_control = "no-store";
+    put.expires_unix_s = 2000000000;
+    put.metadata = pairs;
+    put.metadata_count = 2;
+    CHECK_STATUS(HYD_OK, hyd_put(store, TEXT("once"), "first", 5, &put, &meta, &error));
+    CHECK_STATUS(HYD_E_CONDITION, hyd_put(store, TEXT("once"), "second", 6, &put, &meta, &error));
+    CHECK_STATUS(HYD_E_CONDITION, hyd_put(store, TEXT("once"), large, LARGE_BYTES, &put, &meta,
+                                          &error));
+    CHECK_STATUS(HYD_OK, hyd_writer_open(store, TEXT("once"), &put, &writer, &error));
+    CHECK_STATUS(HYD_OK, hyd_writer_write(writer, "third", 5, HYD_WRITE_COPY, &error));
+    CHECK_STATUS(HYD_E_CONDITION, hyd_writer_finish(writer, NULL, &error));
+    CHECK_STATUS(HYD_OK, hyd_stat(store, TEXT("once"), &meta, &error));
+    CHECK(meta.size_bytes == 5 && strcmp(meta.content_type, "text/x-test") == 0);
+
+    /* Replaced by whoever knows what was there. */
+    put.flags = 0;
+    put.if_match = meta.etag;
+    CHECK_STATUS(HYD_OK, hyd_put(store, TEXT("once"), "second", 6, &put, &second, &error));
+    CHECK(strcmp(meta.etag, second.etag) != 0);
+    CHECK_STATUS(HYD_E_CONDITION, hyd_put(store, TEXT("once"), "third", 5, &put, NULL, &error));
+    CHECK(hyd_put(store, TEXT("never"), "x", 1, &put, NULL, NULL) != HYD_OK);
+    CHECK_STATUS(HYD_E_NOT_FOUND, hyd_stat(store, TEXT("never"), &second, &error));
+
+    /* Read if it is that version, or if it is another one. */
+    get.if_match = second.etag;
+    CHECK_STATUS(HYD_OK, hyd_stat(store, TEXT("once"), &second, &error));
+    CHECK_STATUS(HYD_OK, hyd_get_range(store, TEXT("once"), &get, 1, memory, 8, &got, &error));
+    CHECK(got == 5 && memcmp(memory, "econd", 5) == 0);
+    CHECK_STATUS(HYD_OK, hyd_get(store, TEXT("once"), &get, &buf, NULL, &error));
+    CHECK(hyd_buf_release(buf) == HYD_OK);
+    get.if_match = meta.etag;
+    CHECK_STATUS(HYD_E_CONDITION, hyd_get(store, TEXT("once"), &get, &buf, NULL, &error));
+    CHECK_STATUS(HYD_E_CONDITION, hyd_get_range(store, TEXT("once"), &get, 1, memory, 8, &got,
+                                                &error));
+    get.if_match = NULL;
+    get.if_none_match = meta.etag;
+    CHECK_STATUS(HYD_OK, hyd_get_range(store, TEXT("once"), &get, 0, memory, 8, &got, &error));
+    get.if_none_match = second.etag;
+    CHECK_STATUS(HYD_E_CONDITION, hyd_get_range(store, TEXT("once"), &get, 0, memory, 8, &got,
+                                                &error));
+
+    /* What makes no sense. */
+    get.if_match = second.etag;
+    CHECK_STATUS(HYD_E_INVALID, hyd_get(store, TEXT("once"), &get, &buf, NULL, &error));
+    get.if_none_match = NULL;
+    get.if_match = "a tag with spaces";
+    CHECK_STATUS(HYD_E_INVALID, hyd_get(store, TEXT("once"), &get, &buf, NULL, &error));
+    get.if_match = NULL;
+    get.flags = 1;
+    CHECK_STATUS(HYD_E_INVALID, hyd_get(store, TEXT("once"), &get, &buf, NULL, &error));
+    get.flags = 0;
+    get.struct_size = 7;
+    CHECK_STATUS(HYD_E_INVALID, hyd_get(store, TEXT("once"), &get, &buf, NULL, &error));
+    put.flags = HYD_PUT_IF_ABSENT;
+    CHECK_STATUS(HYD_E_INVALID, hyd_put(store, TEXT("once"), "x", 1, &put, NULL, &error));
+    put.if_match = NULL;
+    put.flags = 2;
+    CHECK_STATUS(HYD_E_INVALID, hyd_put(store, TEXT("once"), "x", 1, &put, NULL, &error));
+    put.flags = 0;
+    put.size_bytes = 1;
+    CHECK_STATUS(HYD_E_INVALID, hyd_put(store, TEXT("once"), "x", 1, &put, NULL, &error));
+    put.size_bytes = 0;
+    pairs[1].value = NULL;
+    CHECK_STATUS(HYD_E_INVALID, hyd_put(store, TEXT("once"), "x", 1, &put, NULL, &error));
+}
+
+/* Files are created once, and not compared. */
+static void conditions_of_files(const hyd_engine *engine, const char *folder) {
+    hyd_store *files = open_store(engine, "file:///");
+    hyd_put_options put = HYD_PUT_OPTIONS_INIT;
+    hyd_get_options get = HYD_GET_OPTIONS_INIT;
+    hyd_object_meta meta = HYD_OBJECT_META_INIT;
+    hyd_buf *buf = NULL;
+    char path[4096];
+
+    CHECK(snprintf(path, sizeof path, "%sonce", folder) < (int)sizeof path);
+    put.flags = HYD_PUT_IF_ABSENT;
+    CHECK_STATUS(HYD_OK, hyd_put(files, TEXT(path), "first", 5, &put, &meta, &error));
+    CHECK_STATUS(HYD_E_CONDITION, hyd_put(files, TEXT(path), "second", 6, &put, NULL, &error));
+    CHECK_STATUS(HYD_E_CONDITION, hyd_put(files, TEXT(path), large, LARGE_BYTES, &put, NULL, &error));
+    get.if_none_match = meta.etag;
+    CHECK_STATUS(HYD_E_CONDITION, hyd_get(files, TEXT(path), &get, &buf, NULL, &error));
+    get.if_none_match = NULL;
+    get.version_id = "1";
+    CHECK_STATUS(HYD_E_UNSUPPORTED, hyd_get(files, TEXT(path), &get, &buf, NULL, &error));
+    put.flags = 0;
+    put.if_match = meta.etag;
+    CHECK_STATUS(HYD_E_UNSUPPORTED, hyd_put(files, TEXT(path), "x", 1, &put, NULL, &error));
+    check_object(files, path, (const unsigned char *)"first", 5);
+    CHECK(hyd_store_close(files) == HYD_OK);
 }
 
 static void writers(const hyd_engine *engine, const hyd_store *store) {
+    hyd_put_options text = HYD_PUT_OPTIONS_INIT;
     hyd_object_meta meta = HYD_OBJECT_META_INIT;
     hyd_writer *writer = NULL;
     hyd_buf *buf = NULL;
@@ -233,7 +346,10 @@ static void writers(const hyd_engine *engine, const hyd_store *store) {
     size_t done = 0, capacity = 0;
 
     /* All ways to write into one object. */
-    CHECK_STATUS(HYD_OK, hyd_writer_open(store, TEXT("stream"), "text/plain", &writer, &error));
+    text.content_type = "text/plain";
+    text.size_bytes = LARGE_BYTES;
+    text.parts_in_flight = 3;
+    CHECK_STATUS(HYD_OK, hyd_writer_open(store, TEXT("stream"), &text, &writer, &error));
     CHECK_STATUS(HYD_OK, hyd_writer_write(writer, large, 1000, HYD_WRITE_COPY, &error));
     done += 1000;
     CHECK_STATUS(HYD_OK, hyd_writer_write(writer, large + done, PART_BYTES, HYD_WRITE_BORROW,
@@ -420,6 +536,8 @@ int main(int argc, char **argv) {
     copies_and_files(engine, store, argv[2]);
     deletes(store, strncmp(argv[1], "s3:", 3) != 0);
     listings(store);
+    conditions(store);
+    conditions_of_files(engine, argv[2]);
     writers(engine, store);
     /* A call that hangs ends the program. */
     alarm(60);

@@ -57,10 +57,70 @@ static hyd_event do_one(const hyd_store *store, const hyd_cq *cq, hyd_request *r
     return event;
 }
 
+/* The same conditions as in objects.c, by requests. */
+static void conditions(const hyd_store *store, const hyd_cq *cq) {
+    hyd_object_meta meta = HYD_OBJECT_META_INIT;
+    hyd_put_options put = HYD_PUT_OPTIONS_INIT;
+    hyd_get_options get = HYD_GET_OPTIONS_INIT;
+    hyd_request request = request_of(HYD_OP_PUT, "conditions");
+    hyd_event event;
+    hyd_list_entry entry;
+    unsigned char memory[4];
+    size_t count = 0;
+
+    put.flags = HYD_PUT_IF_ABSENT;
+    request.data = object;
+    request.data_len = 4;
+    request.put = &put;
+    request.meta = &meta;
+    do_one(store, cq, &request, HYD_OK);
+    do_one(store, cq, &request, HYD_E_CONDITION);
+    /* A large one fails when its parts are put together. */
+    request.data_len = OBJECT_BYTES;
+    do_one(store, cq, &request, HYD_E_CONDITION);
+
+    get.if_match = meta.etag;
+    request = request_of(HYD_OP_GET_RANGE, "conditions");
+    request.data = memory;
+    request.data_len = sizeof memory;
+    request.get = &get;
+    event = do_one(store, cq, &request, HYD_OK);
+    CHECK(event.bytes == 4 && memcmp(memory, object, 4) == 0);
+    get.if_match = "\"other\"";
+    do_one(store, cq, &request, HYD_E_CONDITION);
+    get.if_match = NULL;
+    get.if_none_match = meta.etag;
+    do_one(store, cq, &request, HYD_E_CONDITION);
+    request.data = NULL;
+    do_one(store, cq, &request, HYD_E_CONDITION);
+    request = request_of(HYD_OP_GET, "conditions");
+    request.get = &get;
+    do_one(store, cq, &request, HYD_E_CONDITION);
+    /* Options of a write are none of a read. */
+    request.put = &put;
+    CHECK_STATUS(HYD_E_INVALID, hyd_submit(store, cq, &request, 1, NULL, NULL, &error));
+
+    request = request_of(HYD_OP_LIST_PAGE, "cond");
+    request.start_after = "conditionr";
+    request.start_after_len = 10;
+    event = do_one(store, cq, &request, HYD_OK);
+    CHECK_STATUS(HYD_OK, hyd_list_next(event.list, &entry, 1, &count, &error));
+    CHECK(count == 1 && entry.key_len == 10 && memcmp(entry.key, "conditions", 10) == 0);
+    CHECK(hyd_list_close(event.list) == HYD_OK);
+    request.start_after = "conditions";
+    event = do_one(store, cq, &request, HYD_OK);
+    CHECK_STATUS(HYD_OK, hyd_list_next(event.list, &entry, 1, &count, &error));
+    CHECK(count == 0);
+    CHECK(hyd_list_close(event.list) == HYD_OK);
+    request = request_of(HYD_OP_DELETE, "conditions");
+    do_one(store, cq, &request, HYD_OK);
+}
+
 static void every_op(const hyd_engine *engine, const hyd_store *store, const hyd_cq *cq,
                      const char *folder) {
     unsigned char *memory = malloc(OBJECT_BYTES);
     hyd_object_meta meta = HYD_OBJECT_META_INIT;
+    hyd_put_options put = HYD_PUT_OPTIONS_INIT;
     hyd_request request;
     hyd_event event;
     hyd_list_entry entry;
@@ -77,11 +137,12 @@ static void every_op(const hyd_engine *engine, const hyd_store *store, const hyd
     request = request_of(HYD_OP_PUT, "object");
     request.data = object;
     request.data_len = OBJECT_BYTES;
-    request.aux = "text/plain";
-    request.aux_len = 10;
     request.meta = &meta;
+    put.content_type = "text/plain";
+    request.put = &put;
     event = do_one(store, cq, &request, HYD_OK);
     CHECK(event.bytes == OBJECT_BYTES && meta.size_bytes == OBJECT_BYTES);
+    CHECK(strcmp(meta.content_type, "text/plain") == 0);
 
     request = request_of(HYD_OP_HEAD, "object");
     meta.size_bytes = 0;
@@ -575,6 +636,7 @@ int main(int argc, char **argv) {
     slow = open_store(engine, argv[2]);
     cq = new_queue(engine, 0);
     every_op(engine, store, cq, argv[3]);
+    conditions(store, cq);
     bad_requests(engine, store, cq);
     registered(engine, cq, argv[3]);
     full_queue(engine, store);

@@ -39,7 +39,7 @@ static void put_get_delete(const struct worker *worker, const char *key, unsigne
     free(object);
     CHECK_STATUS(HYD_OK, hyd_stat(worker->store, TEXT(key), &meta, &error));
     CHECK(meta.size_bytes == OBJECT_BYTES);
-    CHECK_STATUS(HYD_OK, hyd_get_range(worker->store, TEXT(key), middle, back, sizeof back, &got,
+    CHECK_STATUS(HYD_OK, hyd_get_range(worker->store, TEXT(key), NULL, middle, back, sizeof back, &got,
                                        &error));
     CHECK(got == sizeof back && memcmp(back, data, sizeof back) == 0);
     CHECK_STATUS(HYD_OK, delete_one(worker->store, key, &error));
@@ -83,7 +83,7 @@ static void *wait_for_slow(void *argument) {
     size_t got = 77;
 
     CHECK(memory != NULL);
-    CHECK_STATUS(HYD_E_CANCELLED, hyd_get_range(argument, TEXT("slow"), 0, memory, SLOW_BYTES, &got,
+    CHECK_STATUS(HYD_E_CANCELLED, hyd_get_range(argument, TEXT("slow"), NULL, 0, memory, SLOW_BYTES, &got,
                                                 &error));
     CHECK(got == 77);
     /* Were the kernel not done with it, this would be written to after it was freed. */

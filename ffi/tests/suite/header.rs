@@ -18,6 +18,7 @@ const SOURCES: &[&str] = &[
     "credentials.rs",
     "store.rs",
     "meta.rs",
+    "object_options.rs",
     "object.rs",
     "presign.rs",
     "list.rs",

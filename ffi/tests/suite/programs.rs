@@ -15,6 +15,8 @@ fn the_headers_compile_alone_and_twice_in_every_standard() {
                 hyd_error_view view = HYD_ERROR_VIEW_INIT;\n\
                 hyd_caps caps = HYD_CAPS_INIT;\n\
                 hyd_stats stats = HYD_STATS_INIT;\n\
+                hyd_put_options put = HYD_PUT_OPTIONS_INIT;\n\
+                hyd_get_options get = HYD_GET_OPTIONS_INIT;\n\
                 hyd_request request = HYD_REQUEST_INIT;\n";
     let twice = |name: &str| format!("#include <{name}>\n#include <{name}>\n");
     for (index, text) in [twice("hydrant.h"), used.to_owned()].iter().enumerate() {
@@ -116,6 +118,19 @@ fn the_other_examples_run_in_memory_and_on_s3() {
         let said = String::from_utf8_lossy(&output.stdout);
         assert!(said.starts_with("100 of 100 lines are as they were written\n"), "{uri}: {said}");
     }
+}
+
+/// What was reaped and not handed on is let go.
+#[test]
+fn a_function_that_throws_out_of_a_wait_leaves_nothing() {
+    let library = Library::get();
+    let folder = Folder::new();
+    let source = common::crate_path("tests/c/throwing.cpp");
+    let program = folder.path("throwing");
+    let inputs = [&*source, &*library.archive];
+    compile("g++", "-std=c++17", &inputs, &program, common::NATIVE_LIBRARIES);
+    let output = run(&mut library.command(&program, &Bucket::new()));
+    assert_eq!(String::from_utf8_lossy(&output.stdout), "nothing is left\n");
 }
 
 #[test]

@@ -13,6 +13,7 @@ use zeroize::Zeroizing;
 use super::parts::{InvalidRequest, RequestParts};
 pub use crate::checksum::ChecksumAlgorithm;
 use crate::checksum::Sum;
+use crate::condition::{ReadIf, WriteIf};
 use crate::http1::response::ResponseHead;
 use crate::object::PutOptions;
 use crate::s3::encode::encode_query;
@@ -256,10 +257,34 @@ pub struct Conditions {
     pub if_unmodified_since: Option<SystemTime>,
 }
 
+impl From<Option<WriteIf>> for Conditions {
+    fn from(condition: Option<WriteIf>) -> Conditions {
+        let mut conditions = Conditions::default();
+        match condition {
+            Some(WriteIf::Absent) => conditions.if_none_match = Some("*".to_owned()),
+            Some(WriteIf::Is(etag)) => conditions.if_match = Some(etag.to_string()),
+            None => {}
+        }
+        conditions
+    }
+}
+
+impl From<Option<ReadIf>> for Conditions {
+    fn from(condition: Option<ReadIf>) -> Conditions {
+        let mut conditions = Conditions::default();
+        match condition {
+            Some(ReadIf::Is(etag)) => conditions.if_match = Some(etag.to_string()),
+            Some(ReadIf::IsNot(etag)) => conditions.if_none_match = Some(etag.to_string()),
+            None => {}
+        }
+        conditions
+    }
+}
+
 impl Conditions {
     /// Whether there is one: a write with one is not sent twice where the first may have been
     /// carried out, as that would fail because of it.
-    pub(super) fn any(&self) -> bool {
+    pub(in crate::s3) fn any(&self) -> bool {
         *self != Conditions::default()
     }
 

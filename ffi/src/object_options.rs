@@ -1,0 +1,226 @@
+//! How an object is read and written, where that is not said by default.
+
+use std::ffi::c_char;
+use std::time::{Duration, SystemTime};
+
+use hydrant::{Attributes, Etag, PutOptions, ReadIf, ReadOptions, WriteIf, WriterOptions};
+
+use crate::args;
+use crate::error::Failure;
+use crate::sized::{self, SizedStruct};
+
+/// A bit of hyd_put_options.flags: write only where there is no object of this key, which is looked at
+/// in one step with the object's becoming visible: of many that write so, one succeeds.
+pub const HYD_PUT_IF_ABSENT: u32 = 1;
+
+/// Names and values of one object at most (LIMIT-1); S3 takes 2 KiB of them.
+const METADATA_MAX: usize = 2048;
+
+/// A name and its value. Both end with a NUL.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct hyd_pair {
+    pub name: *const c_char,
+    pub value: *const c_char,
+}
+
+/// How an object is written; 0 is the default everywhere. Texts end with a NUL. Stores of files keep
+/// nothing of what is said of the content.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct hyd_put_options {
+    /// Set by the caller.
+    pub struct_size: u32,
+    /// HYD_PUT_*
+    pub flags: u32,
+    pub content_type: *const c_char,
+    pub cache_control: *const c_char,
+    pub content_disposition: *const c_char,
+    pub content_encoding: *const c_char,
+    pub content_language: *const c_char,
+    /// Seconds since 1970, UTC.
+    pub expires_unix_s: i64,
+    /// The user's own names and values; S3 keeps the names in lower case.
+    pub metadata: *const hyd_pair,
+    pub metadata_count: usize,
+    /// The tag of the object that is replaced, as hyd_object_meta has it: where there is another one,
+    /// or none, nothing is written. Not for stores of files.
+    pub if_match: *const c_char,
+    /// Of a stream: its length, where that is known. A stream of another length fails.
+    pub size_bytes: u64,
+    /// Of a stream: bytes of a part, instead of the store's.
+    pub part_size_bytes: u64,
+    /// Of a stream: full parts at most that are not with the store yet.
+    pub parts_in_flight: u32,
+    /// 0
+    pub reserved: u32,
+}
+
+/// How an object is read; 0 is the default everywhere. Texts end with a NUL.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct hyd_get_options {
+    /// Set by the caller.
+    pub struct_size: u32,
+    /// 0
+    pub flags: u32,
+    /// Read only the version with this tag, as hyd_object_meta has it.
+    pub if_match: *const c_char,
+    /// Read only another version than the one with this tag. One of the two.
+    pub if_none_match: *const c_char,
+    /// An earlier version, where a bucket of S3 keeps them.
+    pub version_id: *const c_char,
+}
+
+// SAFETY: `repr(C)`, integers and raw pointers alone, no padding, the size first.
+unsafe impl SizedStruct for hyd_put_options {
+    const NAME: &'static str = "hyd_put_options";
+    const BYTES_MIN: usize = 104;
+}
+
+// SAFETY: as above.
+unsafe impl SizedStruct for hyd_get_options {
+    const NAME: &'static str = "hyd_get_options";
+    const BYTES_MIN: usize = 32;
+}
+
+/// How a stream is written; NULL is the default.
+///
+/// # Safety
+/// `from` is NULL, or readable as far as it says, and so is what it names.
+pub unsafe fn stream(from: *const hyd_put_options) -> Result<WriterOptions, Failure> {
+    let mut options = WriterOptions::default();
+    if from.is_null() {
+        return Ok(options);
+    }
+    // SAFETY: OWN-3, by the contract of this function.
+    let raw = unsafe { sized::read(from, "options")? };
+    // SAFETY: as above.
+    options.put = unsafe { said(&raw)? };
+    options.size_bytes = (raw.size_bytes != 0).then_some(raw.size_bytes);
+    options.part_size_bytes = (raw.part_size_bytes != 0).then_some(raw.part_size_bytes);
+    options.max_in_flight = (raw.parts_in_flight != 0).then_some(raw.parts_in_flight as usize);
+    Ok(options)
+}
+
+/// How an object is written in one call; NULL is the default.
+///
+/// # Safety
+/// As for [`stream`].
+pub unsafe fn put(from: *const hyd_put_options) -> Result<PutOptions, Failure> {
+    // SAFETY: OWN-3, by the contract of this function.
+    let options = unsafe { stream(from)? };
+    let WriterOptions { put, size_bytes, part_size_bytes, max_in_flight } = options;
+    if size_bytes.is_some() || part_size_bytes.is_some() || max_in_flight.is_some() {
+        let message = "options: size_bytes, part_size_bytes and parts_in_flight are for streams";
+        return Err(Failure::invalid(message));
+    }
+    Ok(put)
+}
+
+/// How an object is read; NULL is the default.
+///
+/// # Safety
+/// As for [`stream`].
+pub unsafe fn get(from: *const hyd_get_options) -> Result<ReadOptions, Failure> {
+    let mut options = ReadOptions::default();
+    if from.is_null() {
+        return Ok(options);
+    }
+    // SAFETY: OWN-3, by the contract of this function.
+    let (raw, is, is_not) = unsafe {
+        let raw = sized::read(from, "options")?;
+        (raw, tag(raw.if_match, "if_match")?, tag(raw.if_none_match, "if_none_match")?)
+    };
+    if raw.flags != 0 {
+        return Err(Failure::invalid("options->flags has bits, which nothing is known of"));
+    }
+    options.read_if = match (is, is_not) {
+        (Some(_), Some(_)) => {
+            return Err(Failure::invalid("options: if_match or if_none_match, not both"));
+        }
+        (Some(etag), None) => Some(ReadIf::Is(etag)),
+        (None, Some(etag)) => Some(ReadIf::IsNot(etag)),
+        (None, None) => None,
+    };
+    // SAFETY: as above.
+    options.version_id = unsafe { text(raw.version_id, "version_id")? };
+    Ok(options)
+}
+
+/// # Safety
+/// What `raw` names is readable.
+unsafe fn said(raw: &hyd_put_options) -> Result<PutOptions, Failure> {
+    let unknown = raw.flags & !HYD_PUT_IF_ABSENT;
+    if unknown != 0 || raw.reserved != 0 {
+        let message = format!("options->flags has bits {unknown:#x}, which nothing is known of");
+        return Err(Failure::invalid(message));
+    }
+    let mut attributes = Attributes::default();
+    let mut put = PutOptions::default();
+    // SAFETY: OWN-3, by the contract of this function.
+    let replaced = unsafe {
+        put.content_type = text(raw.content_type, "content_type")?;
+        attributes.cache_control = text(raw.cache_control, "cache_control")?;
+        attributes.content_disposition = text(raw.content_disposition, "content_disposition")?;
+        attributes.content_encoding = text(raw.content_encoding, "content_encoding")?;
+        attributes.content_language = text(raw.content_language, "content_language")?;
+        attributes.metadata = metadata(raw)?;
+        tag(raw.if_match, "if_match")?
+    };
+    if raw.expires_unix_s != 0 {
+        let seconds = u64::try_from(raw.expires_unix_s).map(Duration::from_secs).ok();
+        let at = seconds.and_then(|seconds| SystemTime::UNIX_EPOCH.checked_add(seconds));
+        let at = at.ok_or_else(|| Failure::invalid("options->expires_unix_s is no time"))?;
+        attributes.expires = Some(at);
+    }
+    put.attributes = (attributes != Attributes::default()).then(|| Box::new(attributes));
+    put.write_if = match (raw.flags & HYD_PUT_IF_ABSENT != 0, replaced) {
+        (true, Some(_)) => {
+            let message = "options: an object cannot be absent and have the tag if_match";
+            return Err(Failure::invalid(message));
+        }
+        (true, None) => Some(WriteIf::Absent),
+        (false, replaced) => replaced.map(WriteIf::Is),
+    };
+    Ok(put)
+}
+
+/// # Safety
+/// As for [`said`].
+unsafe fn metadata(raw: &hyd_put_options) -> Result<Vec<(String, String)>, Failure> {
+    if raw.metadata_count > METADATA_MAX {
+        return Err(Failure::invalid(format!("options: {METADATA_MAX} pairs of metadata at most")));
+    }
+    // SAFETY: OWN-3, by the contract of this function.
+    let pairs = unsafe { args::array(raw.metadata, raw.metadata_count, "options->metadata")? };
+    let owned = pairs.iter().map(|pair| {
+        // SAFETY: as above.
+        let (name, value) =
+            unsafe { (args::c_text(pair.name, "a name")?, args::c_text(pair.value, "a value")?) };
+        Ok((name.to_owned(), value.to_owned()))
+    });
+    owned.collect()
+}
+
+/// # Safety
+/// `from` is NULL, or readable to its NUL.
+unsafe fn text(from: *const c_char, argument: &str) -> Result<Option<String>, Failure> {
+    if from.is_null() {
+        return Ok(None);
+    }
+    // SAFETY: OWN-3, by the contract of this function.
+    Ok(Some(unsafe { args::c_text(from, argument)? }.to_owned()))
+}
+
+/// # Safety
+/// As for [`text`].
+unsafe fn tag(from: *const c_char, argument: &str) -> Result<Option<Etag>, Failure> {
+    if from.is_null() {
+        return Ok(None);
+    }
+    // SAFETY: OWN-3, by the contract of this function.
+    let text = unsafe { args::c_text(from, argument)? };
+    let tag = Etag::new(text).map(Some);
+    tag.ok_or_else(|| Failure::invalid(format!("options->{argument} is no tag of an object")))
+}
