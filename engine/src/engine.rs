@@ -4,6 +4,7 @@ use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::*};
 use std::sync::{Arc, OnceLock, PoisonError, mpsc};
+use std::time::Duration;
 
 use crate::config::{Config, DriverChoice};
 use crate::cores::{
@@ -17,6 +18,9 @@ use crate::ring::{Capabilities, Carrier, FeatureState};
 use crate::sync::Mutex;
 use crate::sync::thread::{Builder, JoinHandle};
 use crate::trace::event;
+use running::{Running, Runs};
+
+mod running;
 
 /// A running engine. Clones share it; the last one stops it.
 ///
@@ -48,6 +52,7 @@ pub(crate) struct Shared {
 struct Owner {
     shared: Arc<Shared>,
     threads: Mutex<Vec<JoinHandle<()>>>,
+    running: Arc<Running>,
 }
 
 /// Configures and starts an [`Engine`].
@@ -181,10 +186,30 @@ impl Engine {
         Ok(())
     }
 
+    /// The same for at most so long: how many cores have not ended by then. They end by themselves, and
+    /// whoever asks again waits on.
+    ///
+    /// # Errors
+    /// As [`Engine::stop`].
+    pub fn stop_within(&self, limit: Duration) -> Result<usize> {
+        self.check_fork()?;
+        if on_a_core() {
+            return Err(Error::WouldDeadlock);
+        }
+        let Some(owner) = &self._owner else { return Ok(0) };
+        self.shared.inboxes.iter().for_each(|inbox| inbox.stop());
+        let left = owner.running.wait(limit);
+        if left == 0 {
+            owner.stop();
+        }
+        Ok(left)
+    }
+
     /// An engine of a model, whose cores are the model's threads.
     #[cfg(all(test, hydrant_model))]
     pub(crate) fn of_threads(shared: &Arc<Shared>, threads: Vec<JoinHandle<()>>) -> Engine {
-        let owner = Owner { shared: Arc::clone(shared), threads: Mutex::new(threads) };
+        let (threads, running) = (Mutex::new(threads), Arc::default());
+        let owner = Owner { shared: Arc::clone(shared), threads, running };
         Engine { shared: Arc::clone(shared), _owner: Some(Arc::new(owner)) }
     }
 
@@ -252,7 +277,7 @@ impl EngineBuilder {
         }
         let shared = Shared::new(self.config, Control::new)?;
         let carrier = Arc::new(Carrier::choose(&shared.config, &shared.pool)?);
-        let owner = Owner { shared: Arc::clone(&shared), threads: Mutex::default() };
+        let owner = Owner::new(&shared);
         let mut reports = Vec::new();
         for index in 0..shared.config.cores {
             let cpu = shared.config.pin_cores.then(|| cpus[index % cpus.len()]);
@@ -288,7 +313,7 @@ impl EngineBuilder {
         tell(&capabilities);
         shared.capabilities.set(capabilities).expect("set once, here");
         let inbox = Arc::clone(&shared.inboxes[0]);
-        let owner = Owner { shared: Arc::clone(&shared), threads: Mutex::default() };
+        let owner = Owner::new(&shared);
         let engine = Engine { shared, _owner: Some(Arc::new(owner)) };
         Driven::new(engine, inbox, runtime)
     }
@@ -333,6 +358,11 @@ impl Shared {
 }
 
 impl Owner {
+    fn new(shared: &Arc<Shared>) -> Owner {
+        let (threads, running) = (Mutex::default(), Arc::default());
+        Owner { shared: Arc::clone(shared), threads, running }
+    }
+
     /// Starts the thread of one core; the receiver tells how that went.
     fn start_core(
         &self,
@@ -343,9 +373,13 @@ impl Owner {
         let (report, answer) = mpsc::sync_channel(1);
         let shared = Arc::clone(&self.shared);
         let carrier = Arc::clone(carrier);
+        let runs = Runs::new(&self.running);
         let thread = Builder::new()
             .name(format!("hydrant-{index}"))
-            .spawn(move || run_core(index, cpu, &shared, &carrier, &report))
+            .spawn(move || {
+                let _runs = runs;
+                run_core(index, cpu, &shared, &carrier, &report);
+            })
             .map_err(|error| crate::OsError::from_io("start thread", "core", &error))?;
         self.threads.lock().unwrap_or_else(PoisonError::into_inner).push(thread);
         Ok(answer)

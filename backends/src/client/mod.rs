@@ -6,6 +6,7 @@ mod task;
 
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::time::Duration;
 
 pub use builder::HydrantBuilder;
 pub use store::Store;
@@ -131,6 +132,14 @@ impl Hydrant {
     /// [`hydrant_engine::Error::WouldDeadlock`] on a core.
     pub fn stop(&self) -> Result<()> {
         Ok(self.inner.engine.stop()?)
+    }
+
+    /// The same for at most so long: how many cores have not ended by then. Whoever asks again waits on.
+    ///
+    /// # Errors
+    /// As [`Hydrant::stop`].
+    pub fn stop_within(&self, limit: Duration) -> Result<usize> {
+        Ok(self.inner.engine.stop_within(limit)?)
     }
 
     fn open_s3(&self, uri: &Uri) -> Result<Arc<S3Store>> {

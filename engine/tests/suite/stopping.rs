@@ -143,6 +143,29 @@ fn whoever_stops_at_the_same_time_waits_for_the_same_end() {
     }
 }
 
+/// A core that does not end keeps nobody waiting who does not want to.
+#[test]
+fn who_waits_for_a_while_is_told_how_many_cores_have_not_ended() {
+    for host in kernels(&config()) {
+        let engine = host.engine();
+        let (tell, told) = std::sync::mpsc::channel();
+        let (end, ended) = std::sync::mpsc::channel::<()>();
+        let blocked = engine.on_core(0, move |_| async move {
+            tell.send(()).expect("the test listens");
+            // The core is stuck until the other end goes.
+            assert!(ended.recv().is_err());
+        });
+        told.recv().expect("the core runs");
+        let left = engine.stop_within(Duration::from_millis(1)).expect("from outside");
+        assert!((1..=engine.cores()).contains(&left), "{left} cores have not ended");
+        drop(end);
+        while engine.stop_within(LIMIT).expect("from outside") > 0 {}
+        assert_eq!(engine.stop_within(Duration::ZERO).expect("from outside"), 0);
+        drop((blocked, engine));
+        host.finish();
+    }
+}
+
 /// A task refused at the limit is dropped where its destructor may start a clean-up.
 #[test]
 fn a_refused_task_may_start_a_clean_up_as_it_is_dropped() {
