@@ -58,6 +58,7 @@
 
 #define HYD_ERROR_VIEW_INIT {sizeof(hyd_error_view), 0, 0, 0, 0, 0, NULL, 0, NULL, 0, NULL, 0}
 #define HYD_ENGINE_CONFIG_INIT {sizeof(hyd_engine_config), 0, 0, 0, 0, 0}
+#define HYD_ENGINE_LEFT_INIT {sizeof(hyd_engine_left), 0, 0}
 #define HYD_CAPS_INIT {sizeof(hyd_caps), 0, 0, {0}}
 #define HYD_STATS_INIT {sizeof(hyd_stats), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}
 #define HYD_OBJECT_META_INIT {sizeof(hyd_object_meta), 0, 0, 0, {0}, 0, {0}}
@@ -66,7 +67,7 @@
 #define HYD_GET_OPTIONS_INIT {sizeof(hyd_get_options), 0, NULL, NULL, NULL}
 #define HYD_REQUEST_INIT \
     {sizeof(hyd_request), 0, 0, NULL, 0, NULL, 0, 0, NULL, 0, NULL, NULL, NULL, NULL, 0, 0, NULL, \
-     NULL, NULL, 0}
+     NULL, NULL, 0, NULL}
 
 
 /**
@@ -343,6 +344,24 @@ typedef struct hyd_engine_config {
      */
     uint64_t part_size_bytes;
 } hyd_engine_config;
+
+/**
+ * What of an engine has not ended.
+ */
+typedef struct hyd_engine_left {
+    /**
+     * Set by the caller.
+     */
+    uint32_t struct_size;
+    /**
+     * Threads that run: they cancel, clean up, or wait for the kernel.
+     */
+    uint32_t cores;
+    /**
+     * Bytes of the pool that somebody has: requests, or the caller in buffers and writers.
+     */
+    uint64_t pool_bytes_lent;
+} hyd_engine_left;
 
 /**
  * What the kernel and its limits allow.
@@ -744,7 +763,7 @@ typedef struct hyd_request {
      */
     const struct hyd_store *target;
     /**
-     * Filled when the completion is reaped with HYD_OK, of GET, PUT, HEAD, COPY and the ops with
+     * Filled when the completion is reaped with HYD_OK, of GET, PUT, HEAD, COPY, FINISH and the ops with
      * files; or NULL. Of GET_RANGE only where `data_len` is not 0 and at most the size of a part:
      * else it is left as it is.
      */
@@ -770,6 +789,10 @@ typedef struct hyd_request {
      */
     const char *start_after;
     size_t start_after_len;
+    /**
+     * Of WRITE and FINISH: the stream. They name no key.
+     */
+    struct hyd_writer *writer;
 } hyd_request;
 
 /**
@@ -906,6 +929,21 @@ typedef struct hyd_request {
  */
 #define HYD_OP_PUT_FROM_FILE 9
 
+/**
+ * Appends bytes to the stream `writer`: `data`, or where that is NULL the first `data_len` bytes of
+ * `buf`. Of `data`, whole parts are sent from where they are, and the request completes when they have
+ * been. Of `buf`, it completes when they stand in line: the content stays as it is until the caller has
+ * released the buffer. One request of a stream at a time: HYD_E_BUSY. Cancelled, it ends the stream,
+ * which the caller aborts. The store that hyd_submit() is given is any of the engine.
+ */
+#define HYD_OP_WRITE 10
+
+/**
+ * Completes the object of the stream `writer`, whose handle ends when the request is accepted.
+ * Cancelled, what was uploaded is thrown away, or the object is there, whole.
+ */
+#define HYD_OP_FINISH 11
+
 #ifdef __cplusplus
 extern "C" {
 #endif // __cplusplus
@@ -991,6 +1029,22 @@ hyd_status hyd_engine_config_init(struct hyd_engine_config *config, size_t size)
 hyd_status hyd_engine_create(const struct hyd_engine_config *config,
                              struct hyd_engine **engine,
                              struct hyd_error **error);
+
+/**
+ * Does the first part of hyd_engine_destroy(), and waits for its end for at most `timeout_ms` (below
+ * 0: no limit). The engine takes no more work from here on, and what ran ends with HYD_E_CANCELLED;
+ * the handle stays until hyd_engine_destroy(), which waits for what is left. `left`, which may be
+ * NULL, is written with HYD_OK and with HYD_E_AGAIN.
+ *
+ * Errors: HYD_E_AGAIN when threads still run after the time: they end by themselves, and the same call
+ * waits on; HYD_E_INVALID for an engine that a thread drives, which hyd_engine_destroy() ends.
+ *
+ * Threads: any, also several at once.
+ */
+hyd_status hyd_engine_stop(const struct hyd_engine *engine,
+                           int32_t timeout_ms,
+                           struct hyd_engine_left *left,
+                           struct hyd_error **error);
 
 /**
  * Cancels what runs, gives clean-up its time (some 15 s at most, usually none), ends the threads and
@@ -1508,6 +1562,8 @@ hyd_status hyd_list_close(struct hyd_list *list);
 /**
  * Opens a stream for an object; the caller finishes or aborts it. Nothing is visible under the key
  * before it is finished. Parts go out while the stream is still written, a bounded number at a time.
+ * The functions for writers wait; HYD_OP_WRITE and HYD_OP_FINISH are requests that do not. While such
+ * a request is under way, the functions give HYD_E_BUSY; where it was cancelled, HYD_E_CANCELLED.
  * `options` may be NULL; conditions in them are looked at when the stream is finished.
  *
  * Errors: HYD_E_INVALID; HYD_E_CONFIG.
@@ -1674,7 +1730,8 @@ hyd_status hyd_cq_destroy(struct hyd_cq *cq);
  * hyd_object_meta are the library's until the completion has been reaped, cancelled or not. Requests
  * run at the same time and complete in any order.
  *
- * Errors, of the first that is refused: HYD_E_INVALID, HYD_E_HANDLE; HYD_E_AGAIN when the queue has
+ * Errors, of the first that is refused: HYD_E_INVALID, HYD_E_HANDLE; HYD_E_BUSY while somebody else uses
+ * the writer; HYD_E_AGAIN when the queue has
  * no room: reap, and submit the rest; HYD_E_CANCELLED once the engine was destroyed.
  *
  * Threads: any, also many at once with one queue.
@@ -1711,11 +1768,12 @@ hyd_status hyd_cancel(const struct hyd_cq *cq, uint64_t id);
 typedef char hyd_assert_pointer_size[sizeof(void *) == 8 && sizeof(size_t) == 8 ? 1 : -1];
 typedef char hyd_assert_error_view_size[sizeof(hyd_error_view) == 72 ? 1 : -1];
 typedef char hyd_assert_engine_config_size[sizeof(hyd_engine_config) == 32 ? 1 : -1];
+typedef char hyd_assert_engine_left_size[sizeof(hyd_engine_left) == 16 ? 1 : -1];
 typedef char hyd_assert_caps_size[sizeof(hyd_caps) == 80 ? 1 : -1];
 typedef char hyd_assert_stats_size[sizeof(hyd_stats) == 112 ? 1 : -1];
 typedef char hyd_assert_credentials_size[sizeof(hyd_credentials) == 40 ? 1 : -1];
 typedef char hyd_assert_object_meta_size[sizeof(hyd_object_meta) == 288 ? 1 : -1];
-typedef char hyd_assert_request_size[sizeof(hyd_request) == 144 ? 1 : -1];
+typedef char hyd_assert_request_size[sizeof(hyd_request) == 152 ? 1 : -1];
 typedef char hyd_assert_put_options_size[sizeof(hyd_put_options) == 104 ? 1 : -1];
 typedef char hyd_assert_get_options_size[sizeof(hyd_get_options) == 32 ? 1 : -1];
 typedef char hyd_assert_event_size[sizeof(hyd_event) == 64 ? 1 : -1];

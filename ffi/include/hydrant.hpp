@@ -447,6 +447,26 @@ inline hyd_request request(hyd_op op, std::string_view key, std::uint64_t user_d
     return made;
 }
 
+// Requests for a stream, one of them under way at a time. The bytes are lent until it was reaped; a
+// writer that is finished has gone, if the request is accepted.
+inline hyd_request write_request(const writer &to, bytes_view bytes,
+                                 std::uint64_t user_data = 0) noexcept {
+    hyd_request made = HYD_REQUEST_INIT;
+    made.op = HYD_OP_WRITE;
+    made.user_data = user_data;
+    made.writer = to.get();
+    made.data = const_cast<std::byte *>(bytes.data());
+    made.data_len = bytes.size();
+    return made;
+}
+inline hyd_request finish_request(const writer &of, std::uint64_t user_data = 0) noexcept {
+    hyd_request made = HYD_REQUEST_INIT;
+    made.op = HYD_OP_FINISH;
+    made.user_data = user_data;
+    made.writer = of.get();
+    return made;
+}
+
 // A completion queue. Nothing may be under way when it goes: cancel and reap before.
 class queue : public detail::owner<hyd_cq, hyd_cq_destroy> {
   public:

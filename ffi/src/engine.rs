@@ -6,13 +6,13 @@ use hydrant::engine::DriverChoice;
 use hydrant::{Hydrant, HydrantBuilder, TransferLimits};
 
 use crate::args::Out;
-use crate::driven::{Driving, drive_here};
+use crate::driven::{Driving, drive_here, wait_limit};
 use crate::error::{ErrorOut, Failure, hyd_error};
 use crate::guard::{self, Entry, Poison};
 use crate::handle::{self, kind};
 use crate::log;
-use crate::sized::{self, SizedStruct};
-use crate::status::hyd_status;
+use crate::sized::{self, SizedOut, SizedStruct};
+use crate::status::{HYD_E_AGAIN, hyd_status};
 
 /// Threads, rings and the one pool that all payload memory of the library comes from.
 pub struct hyd_engine(());
@@ -173,6 +173,67 @@ pub unsafe extern "C" fn hyd_engine_create(
             (Out::new(engine, "engine")?, config)
         };
         engine.write(handle::give(Arc::new(config.start()?))?);
+        Ok(())
+    })
+}
+
+/// What of an engine has not ended.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct hyd_engine_left {
+    /// Set by the caller.
+    pub struct_size: u32,
+    /// Threads that run: they cancel, clean up, or wait for the kernel.
+    pub cores: u32,
+    /// Bytes of the pool that somebody has: requests, or the caller in buffers and writers.
+    pub pool_bytes_lent: u64,
+}
+
+// SAFETY: `repr(C)`, integers alone, no padding, the size first.
+unsafe impl SizedStruct for hyd_engine_left {
+    const NAME: &'static str = "hyd_engine_left";
+    const BYTES_MIN: usize = 16;
+}
+
+/// Does the first part of hyd_engine_destroy(), and waits for its end for at most `timeout_ms` (below
+/// 0: no limit). The engine takes no more work from here on, and what ran ends with HYD_E_CANCELLED;
+/// the handle stays until hyd_engine_destroy(), which waits for what is left. `left`, which may be
+/// NULL, is written with HYD_OK and with HYD_E_AGAIN.
+///
+/// Errors: HYD_E_AGAIN when threads still run after the time: they end by themselves, and the same call
+/// waits on; HYD_E_INVALID for an engine that a thread drives, which hyd_engine_destroy() ends.
+///
+/// Threads: any, also several at once.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn hyd_engine_stop(
+    engine: *const hyd_engine,
+    timeout_ms: i32,
+    left: *mut hyd_engine_left,
+    error: *mut *mut hyd_error,
+) -> hyd_status {
+    guard::entry(ErrorOut::new(error), |_| {
+        let engine = handle::get::<Engine>(engine)?;
+        // SAFETY: OWN-3. The caller lends what the pointer names for the time of the call.
+        let left = unsafe { SizedOut::optional(left, "left")? };
+        if engine.driving.is_some() {
+            return Err(Failure::invalid("a driven engine is ended by hyd_engine_destroy()"));
+        }
+        let cores = match wait_limit(timeout_ms) {
+            Some(limit) => engine.hydrant.stop_within(limit)?,
+            None => engine.hydrant.stop().map(|()| 0)?,
+        };
+        let lent_bytes = engine.hydrant.engine().pool().stats().lent_bytes;
+        if let Some(left) = left {
+            left.write(hyd_engine_left {
+                struct_size: sized::size_of::<hyd_engine_left>(),
+                cores: cores as u32,
+                pool_bytes_lent: lent_bytes as u64,
+            });
+        }
+        if cores > 0 {
+            let message = format!("{cores} threads have not ended, {lent_bytes} bytes are lent");
+            return Err(Failure::new(HYD_E_AGAIN, message));
+        }
         Ok(())
     })
 }

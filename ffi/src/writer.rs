@@ -1,12 +1,14 @@
 //! `hyd_writer`: an object written as a stream of unknown length.
 
 use std::ffi::{c_char, c_void};
-use std::sync::{Arc, Mutex, MutexGuard, TryLockError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 
-use hydrant::Writer;
+use bytes::Bytes;
+use hydrant::{ObjectMeta, Writer};
 
 use crate::args::{self, Out};
 use crate::buf::{hyd_buf, take_given};
+use crate::engine::Engine;
 use crate::error::{ErrorOut, Failure, hyd_error};
 use crate::guard::{self, Entry};
 use crate::handle::{self, kind};
@@ -14,7 +16,7 @@ use crate::meta::hyd_object_meta;
 use crate::object::{lend, tell};
 use crate::object_options::{self, hyd_put_options};
 use crate::sized::SizedOut;
-use crate::status::{HYD_E_BUSY, HYD_E_HANDLE, hyd_status};
+use crate::status::{HYD_E_BUSY, HYD_E_CANCELLED, HYD_E_HANDLE, hyd_status};
 use crate::store::{Store, hyd_store, use_store};
 
 /// A stream that becomes an object.
@@ -30,8 +32,18 @@ pub const HYD_WRITE_BORROW: u32 = 1;
 /// What a writer handle holds.
 pub struct Stream {
     store: Arc<Store>,
-    /// `None` once it was finished or aborted.
-    state: Mutex<Option<State>>,
+    place: Mutex<Place>,
+}
+
+/// Where what writes is.
+enum Place {
+    Here(State),
+    /// A request of a queue has it.
+    AtWork,
+    /// A request was cancelled, so bytes are missing.
+    Torn,
+    /// It was finished or aborted.
+    Ended,
 }
 
 struct State {
@@ -40,16 +52,92 @@ struct State {
     reserved_bytes: usize,
 }
 
+/// A stream that a request has, one at a time. Dropped, it is put back; where the request was accepted,
+/// it was cancelled, and the stream is torn.
+pub struct Taken {
+    stream: Arc<Stream>,
+    state: Option<State>,
+    accepted: bool,
+}
+
 kind!(Stream, hyd_writer, 9, "writer");
 
 impl Stream {
-    fn lock(&self) -> Result<MutexGuard<'_, Option<State>>, Failure> {
-        match self.state.try_lock() {
-            Ok(state) => Ok(state),
-            Err(TryLockError::Poisoned(state)) => Ok(state.into_inner()),
+    fn lock(&self) -> Result<MutexGuard<'_, Place>, Failure> {
+        match self.place.try_lock() {
+            Ok(place) => Ok(place),
+            Err(TryLockError::Poisoned(place)) => Ok(place.into_inner()),
             Err(TryLockError::WouldBlock) => {
                 Err(Failure::new(HYD_E_BUSY, "another thread is using this writer"))
             }
+        }
+    }
+
+    /// For a request; refused while somebody else has it.
+    pub fn take(self: Arc<Self>) -> Result<Taken, Failure> {
+        let mut place = self.lock()?;
+        open(&mut place)?;
+        let Place::Here(mut state) = std::mem::replace(&mut *place, Place::AtWork) else {
+            unreachable!("open, a line ago")
+        };
+        drop(place);
+        state.reserved_bytes = 0;
+        Ok(Taken { stream: self, state: Some(state), accepted: false })
+    }
+
+    /// The engine beneath.
+    pub fn engine(&self) -> &Arc<Engine> {
+        &self.store.engine
+    }
+}
+
+impl Taken {
+    /// The stream that it was taken of.
+    pub fn stream(&self) -> &Stream {
+        &self.stream
+    }
+
+    /// From here on it is under way.
+    pub fn accept(&mut self) {
+        self.accepted = true;
+    }
+
+    /// Appends bytes, and with `until_sent` waits until the whole parts among them have been.
+    pub async fn write(mut self, bytes: Bytes, until_sent: bool) -> Result<(), Failure> {
+        let writer = &mut self.state.as_mut().expect("taken, and put back by the drop").writer;
+        let fills_a_part = bytes.len() as u64 >= writer.next_part_bytes();
+        let mut written = writer.write_owned(bytes).await;
+        if written.is_ok() && until_sent && fills_a_part {
+            written = writer.flush().await;
+        }
+        // Not cancelled: what failed is told by every later call.
+        self.accepted = false;
+        Ok(written?)
+    }
+
+    /// Completes the object.
+    pub async fn finish(mut self) -> Result<ObjectMeta, Failure> {
+        let state = self.state.take().expect("taken, and put back by the drop");
+        self.put(Place::Ended);
+        Ok(state.writer.finish().await?)
+    }
+
+    fn put(&self, place: Place) {
+        // Those who find it at work let go at once.
+        let mut there = self.stream.place.lock().unwrap_or_else(PoisonError::into_inner);
+        *there = place;
+    }
+}
+
+impl Drop for Taken {
+    fn drop(&mut self) {
+        match self.state.take() {
+            Some(state) if self.accepted => {
+                state.writer.cancel();
+                self.put(Place::Torn);
+            }
+            Some(state) => self.put(Place::Here(state)),
+            None => {}
         }
     }
 }
@@ -60,12 +148,23 @@ fn use_writer(entry: &mut Entry, handle: *const hyd_writer) -> Result<Arc<Stream
     Ok(stream)
 }
 
-fn open(state: &mut Option<State>) -> Result<&mut State, Failure> {
-    state.as_mut().ok_or_else(|| Failure::new(HYD_E_HANDLE, "this writer was finished before"))
+fn open(place: &mut Place) -> Result<&mut State, Failure> {
+    match place {
+        Place::Here(state) => Ok(state),
+        Place::AtWork => Err(Failure::new(HYD_E_BUSY, "a request has this writer; reap it")),
+        Place::Torn => Err(torn()),
+        Place::Ended => Err(Failure::new(HYD_E_HANDLE, "this writer was finished before")),
+    }
+}
+
+fn torn() -> Failure {
+    Failure::new(HYD_E_CANCELLED, "a request of this stream was cancelled, so bytes are missing")
 }
 
 /// Opens a stream for an object; the caller finishes or aborts it. Nothing is visible under the key
 /// before it is finished. Parts go out while the stream is still written, a bounded number at a time.
+/// The functions for writers wait; HYD_OP_WRITE and HYD_OP_FINISH are requests that do not. While such
+/// a request is under way, the functions give HYD_E_BUSY; where it was cancelled, HYD_E_CANCELLED.
 /// `options` may be NULL; conditions in them are looked at when the stream is finished.
 ///
 /// Errors: HYD_E_INVALID; HYD_E_CONFIG.
@@ -91,8 +190,8 @@ pub unsafe extern "C" fn hyd_writer_open(
             )
         };
         let writer = store.calls().writer_with(key, options)?;
-        let state = Mutex::new(Some(State { writer, reserved_bytes: 0 }));
-        out.write(handle::give(Arc::new(Stream { store, state }))?);
+        let place = Mutex::new(Place::Here(State { writer, reserved_bytes: 0 }));
+        out.write(handle::give(Arc::new(Stream { store, place }))?);
         Ok(())
     })
 }
@@ -237,7 +336,7 @@ pub unsafe extern "C" fn hyd_writer_finish(
         let meta = unsafe { SizedOut::optional(meta, "meta")? };
         let state = take(&stream)?;
         handle::retire::<Stream>(writer)?;
-        tell(meta, &state.writer.finish_wait()?);
+        tell(meta, &state.ok_or_else(torn)?.writer.finish_wait()?);
         Ok(())
     })
 }
@@ -258,12 +357,21 @@ pub extern "C" fn hyd_writer_abort(writer: *mut hyd_writer) -> hyd_status {
         let stream = handle::get::<Stream>(writer)?;
         let state = take(&stream)?;
         handle::retire::<Stream>(writer)?;
-        state.writer.cancel();
+        if let Some(state) = state {
+            state.writer.cancel();
+        }
         Ok(())
     })
 }
 
-fn take(stream: &Stream) -> Result<State, Failure> {
-    let taken = stream.lock()?.take();
-    taken.ok_or_else(|| Failure::new(HYD_E_HANDLE, "this writer was finished before"))
+/// Takes a stream to its end; `None` for one that is torn.
+fn take(stream: &Stream) -> Result<Option<State>, Failure> {
+    let mut place = stream.lock()?;
+    if !matches!(*place, Place::Torn) {
+        open(&mut place)?;
+    }
+    match std::mem::replace(&mut *place, Place::Ended) {
+        Place::Here(state) => Ok(Some(state)),
+        _ => Ok(None),
+    }
 }

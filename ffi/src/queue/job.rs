@@ -16,6 +16,7 @@ use crate::error::Failure;
 use crate::list::List;
 use crate::mem::Mem;
 use crate::store::Store;
+use crate::writer::Taken;
 
 /// A request that was accepted. It owns whatever it needs, but for the caller's memory.
 pub struct Job {
@@ -35,6 +36,7 @@ pub struct Job {
     put: Option<Box<PutOptions>>,
     get: Option<Box<ReadOptions>>,
     start_after: Option<String>,
+    writer: Option<Taken>,
 }
 
 impl Job {
@@ -61,7 +63,20 @@ impl Job {
             put: request.put.take(),
             get: request.get.take(),
             start_after: request.start_after.take(),
+            writer: request.writer.take().map(|mut taken| {
+                taken.accept();
+                taken
+            }),
         }
+    }
+
+    /// What is to be written.
+    fn bytes(&self, finish: &Finish) -> Result<Bytes, Failure> {
+        Ok(match (&self.buf, self.memory) {
+            (Some(buf), _) => buf.read_only(self.len)?,
+            (None, Some(memory)) if memory.len > 0 => Bytes::from_owner(self.lend(memory, finish)),
+            (None, _) => Bytes::new(),
+        })
     }
 
     /// What reads the object.
@@ -93,6 +108,8 @@ pub async fn run(core: Core, queue: Arc<Queue>, id: u64, finish: Finish, mut job
     let outcome = match job.op {
         Op::GetRange => get_range(&core, &job, &finish).await,
         Op::Put => put(&core, &job, &finish).await,
+        Op::Write => Box::pin(write(&mut job, &finish)).await,
+        Op::Finish => Box::pin(finish_stream(&mut job)).await,
         // Rare or long enough for an allocation, which keeps the seats of the others small.
         _ => Box::pin(other(&core, &job)).await,
     };
@@ -158,11 +175,7 @@ async fn get_lent(core: &Core, job: &Job) -> Result<Outcome, Failure> {
 }
 
 async fn put(core: &Core, job: &Job, finish: &Finish) -> Result<Outcome, Failure> {
-    let bytes = match (&job.buf, job.memory) {
-        (Some(buf), _) => buf.read_only(job.len)?,
-        (None, Some(memory)) => Bytes::from_owner(job.lend(memory, finish)),
-        (None, None) => Bytes::new(),
-    };
+    let bytes = job.bytes(finish)?;
     let len = bytes.len();
     let calls = job.store.calls();
     let default = PutOptions::default();
@@ -176,6 +189,20 @@ async fn put(core: &Core, job: &Job, finish: &Finish) -> Result<Outcome, Failure
         put?
     };
     Ok(Outcome::of_meta(len as u64, meta))
+}
+
+async fn write(job: &mut Job, finish: &Finish) -> Result<Outcome, Failure> {
+    let bytes = job.bytes(finish)?;
+    let len = bytes.len() as u64;
+    let taken = job.writer.take().expect("a write names a stream");
+    taken.write(bytes, job.buf.is_none()).await?;
+    Ok(Outcome { bytes: len, ..Outcome::default() })
+}
+
+async fn finish_stream(job: &mut Job) -> Result<Outcome, Failure> {
+    let taken = job.writer.take().expect("a finish names a stream");
+    let meta = taken.finish().await?;
+    Ok(Outcome::of_meta(meta.size_bytes, meta))
 }
 
 async fn other(core: &Core, job: &Job) -> Result<Outcome, Failure> {
@@ -208,7 +235,7 @@ async fn other(core: &Core, job: &Job) -> Result<Outcome, Failure> {
         Op::PutFromFile => {
             copied(&job.store.file(&job.aux)?, &job.store.root.with_key(&job.key)?).await
         }
-        Op::GetRange | Op::Put => unreachable!("done by the caller"),
+        Op::GetRange | Op::Put | Op::Write | Op::Finish => unreachable!("done by the caller"),
     }
 }
 

@@ -30,6 +30,7 @@ use crate::guard::{self, Entry};
 use crate::handle::{self, kind};
 use crate::status::{HYD_E_NOT_FOUND, hyd_status};
 use crate::store::{hyd_store, use_store};
+use crate::writer::Stream;
 
 /// A completion queue.
 pub struct hyd_cq(());
@@ -170,7 +171,8 @@ pub extern "C" fn hyd_cq_destroy(cq: *mut hyd_cq) -> hyd_status {
 /// hyd_object_meta are the library's until the completion has been reaped, cancelled or not. Requests
 /// run at the same time and complete in any order.
 ///
-/// Errors, of the first that is refused: HYD_E_INVALID, HYD_E_HANDLE; HYD_E_AGAIN when the queue has
+/// Errors, of the first that is refused: HYD_E_INVALID, HYD_E_HANDLE; HYD_E_BUSY while somebody else uses
+/// the writer; HYD_E_AGAIN when the queue has
 /// no room: reap, and submit the rest; HYD_E_CANCELLED once the engine was destroyed.
 ///
 /// Threads: any, also many at once with one queue.
@@ -196,7 +198,12 @@ pub unsafe extern "C" fn hyd_submit(
             // SAFETY: OWN-3. The caller says that so many requests lie there, and lends them and what
             // they name for the time of the call.
             let mut request = unsafe { request::read(requests, index)? };
+            let of_writer = request.writer.as_ref().map(|taken| taken.stream().engine());
+            if of_writer.is_some_and(|engine| !Arc::ptr_eq(engine, queue.engine())) {
+                return Err(Failure::invalid("writer and queue belong to different engines"));
+            }
             let id = queue.submit(&store, &mut request)?;
+            handle::retire::<Stream>(request.ends)?;
             done += 1;
             if let Some(ids) = ids {
                 // SAFETY: OWN-3. Room for `count` of them, by the check above.

@@ -1,6 +1,7 @@
 //! `hyd_request`: what C submits, read once.
 
 use std::ffi::{c_char, c_void};
+use std::ptr::null_mut;
 use std::sync::Arc;
 
 use hydrant::{PutOptions, ReadOptions};
@@ -14,6 +15,7 @@ use crate::meta::hyd_object_meta;
 use crate::object_options::{self, hyd_get_options, hyd_put_options};
 use crate::sized::{self, SizedOut, SizedStruct};
 use crate::store::{Store, hyd_store};
+use crate::writer::{Stream, Taken, hyd_writer};
 
 /// What a request asks for.
 pub type hyd_op = u32;
@@ -39,6 +41,15 @@ pub const HYD_OP_LIST_PAGE: hyd_op = 7;
 pub const HYD_OP_GET_TO_FILE: hyd_op = 8;
 /// Writes an object from the file `aux`.
 pub const HYD_OP_PUT_FROM_FILE: hyd_op = 9;
+/// Appends bytes to the stream `writer`: `data`, or where that is NULL the first `data_len` bytes of
+/// `buf`. Of `data`, whole parts are sent from where they are, and the request completes when they have
+/// been. Of `buf`, it completes when they stand in line: the content stays as it is until the caller has
+/// released the buffer. One request of a stream at a time: HYD_E_BUSY. Cancelled, it ends the stream,
+/// which the caller aborts. The store that hyd_submit() is given is any of the engine.
+pub const HYD_OP_WRITE: hyd_op = 10;
+/// Completes the object of the stream `writer`, whose handle ends when the request is accepted.
+/// Cancelled, what was uploaded is thrown away, or the object is there, whole.
+pub const HYD_OP_FINISH: hyd_op = 11;
 
 /// One request. What an op does not name has to be 0.
 #[repr(C)]
@@ -67,7 +78,7 @@ pub struct hyd_request {
     pub mem: *const hyd_mem,
     /// Where to copy to, or NULL.
     pub target: *const hyd_store,
-    /// Filled when the completion is reaped with HYD_OK, of GET, PUT, HEAD, COPY and the ops with
+    /// Filled when the completion is reaped with HYD_OK, of GET, PUT, HEAD, COPY, FINISH and the ops with
     /// files; or NULL. Of GET_RANGE only where `data_len` is not 0 and at most the size of a part:
     /// else it is left as it is.
     pub meta: *mut hyd_object_meta,
@@ -82,6 +93,8 @@ pub struct hyd_request {
     /// Of a list: only keys behind this one.
     pub start_after: *const c_char,
     pub start_after_len: usize,
+    /// Of WRITE and FINISH: the stream. They name no key.
+    pub writer: *mut hyd_writer,
 }
 
 // SAFETY: `repr(C)`, integers and raw pointers alone, no padding, the size first.
@@ -102,6 +115,8 @@ pub enum Op {
     ListPage,
     GetToFile,
     PutFromFile,
+    Write,
+    Finish,
 }
 
 /// A request that makes sense.
@@ -123,6 +138,9 @@ pub struct Request<'a> {
     pub put: Option<Box<PutOptions>>,
     pub get: Option<Box<ReadOptions>>,
     pub start_after: Option<String>,
+    pub writer: Option<Taken>,
+    /// A handle that ends when the request is accepted.
+    pub ends: *mut hyd_writer,
 }
 
 /// Memory of the caller, the library's from acceptance to being reaped.
@@ -147,6 +165,8 @@ impl Op {
             HYD_OP_LIST_PAGE => Op::ListPage,
             HYD_OP_GET_TO_FILE => Op::GetToFile,
             HYD_OP_PUT_FROM_FILE => Op::PutFromFile,
+            HYD_OP_WRITE => Op::Write,
+            HYD_OP_FINISH => Op::Finish,
             _ => return None,
         })
     }
@@ -163,6 +183,8 @@ impl Op {
             Op::ListPage => HYD_OP_LIST_PAGE,
             Op::GetToFile => HYD_OP_GET_TO_FILE,
             Op::PutFromFile => HYD_OP_PUT_FROM_FILE,
+            Op::Write => HYD_OP_WRITE,
+            Op::Finish => HYD_OP_FINISH,
         }
     }
 
@@ -177,6 +199,8 @@ impl Op {
             Op::Copy => &["aux", "target", "meta"],
             Op::ListPage => &["aux", "list"],
             Op::GetToFile | Op::PutFromFile => &["aux", "meta"],
+            Op::Write => &["data", "buf", "mem", "writer"],
+            Op::Finish => &["meta", "writer"],
         }
     }
 }
@@ -237,6 +261,9 @@ pub unsafe fn read<'a>(first: *const hyd_request, index: usize) -> Result<Reques
         put: put.map(Box::new),
         get: get.map(Box::new),
         start_after: (!start_after.is_empty()).then(|| start_after.to_owned()),
+        ends: if op == Op::Finish { raw.writer } else { null_mut() },
+        // Last: it is put back where the request is refused.
+        writer: handle::get_optional::<Stream>(raw.writer)?.map(Stream::take).transpose()?,
     })
 }
 
@@ -261,6 +288,7 @@ fn check_names(op: Op, raw: &hyd_request) -> Result<(), Failure> {
         ("list", raw.delimiter != 0 || raw.entries_max != 0 || raw.start_after_len != 0),
         ("put", !raw.put.is_null()),
         ("get", !raw.get.is_null()),
+        ("writer", !raw.writer.is_null()),
     ];
     let foreign = set.iter().find(|(name, is_set)| *is_set && !op.names().contains(name));
     if let Some((name, _)) = foreign {
@@ -269,9 +297,15 @@ fn check_names(op: Op, raw: &hyd_request) -> Result<(), Failure> {
         )));
     }
     let missing = match op {
-        Op::Put if raw.data.is_null() && raw.data_len != 0 && raw.buf.is_null() => "data or buf",
-        Op::Put if !raw.data.is_null() && !raw.buf.is_null() => "one of data and buf alone",
+        Op::Put | Op::Write if raw.data.is_null() && raw.data_len != 0 && raw.buf.is_null() => {
+            "data or buf"
+        }
+        Op::Put | Op::Write if !raw.data.is_null() && !raw.buf.is_null() => {
+            "one of data and buf alone"
+        }
         Op::Head if raw.meta.is_null() => "meta",
+        Op::Write | Op::Finish if raw.writer.is_null() => "writer",
+        Op::Write | Op::Finish if raw.key_len != 0 => "no key",
         Op::Copy | Op::GetToFile | Op::PutFromFile if raw.aux_len == 0 => "aux",
         _ => return Ok(()),
     };

@@ -106,11 +106,43 @@ static void destroyed_under_a_call(const char *uri) {
     CHECK(hyd_store_close(store) == HYD_OK);
 }
 
+/* Stopped for no longer than wanted, as often as it takes. */
+static void stopped_within_a_time(const char *uri) {
+    hyd_engine_left left = HYD_ENGINE_LEFT_INIT;
+    hyd_engine *engine = small_engine(0), *driven;
+    hyd_store *store = open_store(engine, uri);
+    hyd_buf *buf = NULL;
+    hyd_status status;
+
+    CHECK_STATUS(HYD_OK, hyd_buf_lend(engine, 4096, &buf, &error));
+    CHECK_STATUS(HYD_E_INVALID, hyd_engine_stop(NULL, 0, &left, &error));
+    left.struct_size = 3;
+    CHECK_STATUS(HYD_E_INVALID, hyd_engine_stop(engine, 0, &left, &error));
+    left.struct_size = sizeof left;
+    do {
+        status = hyd_engine_stop(engine, 0, &left, NULL);
+        CHECK(status == HYD_OK || status == HYD_E_AGAIN);
+        CHECK((status == HYD_OK) == (left.cores == 0) && left.pool_bytes_lent >= 4096);
+    } while (status != HYD_OK);
+    CHECK(hyd_buf_release(buf) == HYD_OK);
+    CHECK_STATUS(HYD_OK, hyd_engine_stop(engine, -1, &left, &error));
+    CHECK(left.cores == 0 && left.pool_bytes_lent == 0);
+    CHECK_STATUS(HYD_E_CANCELLED, hyd_put(store, TEXT("late"), "x", 1, NULL, NULL, &error));
+    CHECK(hyd_store_close(store) == HYD_OK);
+    CHECK(hyd_engine_destroy(engine) == HYD_OK);
+    CHECK_STATUS(HYD_E_HANDLE, hyd_engine_stop(engine, 0, NULL, &error));
+
+    driven = small_engine(HYD_ENGINE_DRIVEN);
+    CHECK_STATUS(HYD_E_INVALID, hyd_engine_stop(driven, 0, &left, &error));
+    CHECK(hyd_engine_destroy(driven) == HYD_OK);
+}
+
 int main(int argc, char **argv) {
     CHECK(argc == 3);
     alarm(SECONDS_MAX);
     many_threads(argv[1]);
     destroyed_under_a_call(argv[2]);
+    stopped_within_a_time(argv[1]);
     puts("threads agree");
     return EXIT_SUCCESS;
 }

@@ -13,6 +13,7 @@ fn the_headers_compile_alone_and_twice_in_every_standard() {
                 hyd_engine_config config = HYD_ENGINE_CONFIG_INIT;\n\
                 hyd_object_meta meta = HYD_OBJECT_META_INIT;\n\
                 hyd_error_view view = HYD_ERROR_VIEW_INIT;\n\
+                hyd_engine_left left = HYD_ENGINE_LEFT_INIT;\n\
                 hyd_caps caps = HYD_CAPS_INIT;\n\
                 hyd_stats stats = HYD_STATS_INIT;\n\
                 hyd_put_options put = HYD_PUT_OPTIONS_INIT;\n\
