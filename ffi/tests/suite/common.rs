@@ -179,12 +179,19 @@ pub fn symbols(flags: &[&str], library: &Path) -> BTreeSet<String> {
     String::from_utf8_lossy(&listed.stdout).lines().map(str::to_owned).collect()
 }
 
-/// The functions that the header declares: each `hyd_` word before a parenthesis, outside comments.
+/// The functions that the header declares.
 pub fn functions_of_the_header() -> BTreeSet<String> {
-    let header = std::fs::read_to_string(crate_path("include/hydrant.h")).expect("the header");
-    let code =
-        header.split("/*").map(|piece| piece.split_once("*/").map_or(piece, |split| split.1));
-    let code: String = code.collect();
+    functions_of(&std::fs::read_to_string(crate_path("include/hydrant.h")).expect("the header"))
+}
+
+/// A header without its comments.
+pub fn code_of(header: &str) -> String {
+    header.split("/*").map(|piece| piece.split_once("*/").map_or(piece, |split| split.1)).collect()
+}
+
+/// The functions that a header declares: each `hyd_` word before a parenthesis, outside comments.
+pub fn functions_of(header: &str) -> BTreeSet<String> {
+    let code = code_of(header);
     let calls = code.match_indices('(').filter_map(|(at, _)| {
         let word = code[..at].rsplit(|c: char| !c.is_ascii_alphanumeric() && c != '_').next();
         word.filter(|word| word.starts_with("hyd_"))

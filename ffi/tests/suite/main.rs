@@ -1,6 +1,7 @@
 //! The library as C and C++ programs meet it: its header, compiled and linked programs, an installed
 //! tree, and what a request allocates.
 
+mod abi;
 mod allocations;
 mod common;
 mod header;
