@@ -1,7 +1,8 @@
 /*
- * Counts what a request on a queue allocates once everything is warm, by a malloc of its own.
+ * Counts what a call and a request on a queue allocate once everything is warm, by a malloc of its
+ * own.
  *
- *     allocations mem://name
+ *     allocations mem://name ALLOCATIONS-OF-THE-SAME-CALL-IN-RUST
  */
 #define _GNU_SOURCE
 #include "check.h"
@@ -26,7 +27,7 @@ int posix_memalign(void **place, size_t align, size_t size) {
 
 /* What the store itself allocates for a ranged read into caller memory: the reader, its key, the
  * future of the read, and the loan of the memory. The queue adds nothing. */
-enum { OF_THE_STORE = 4, BATCH = 64, ROUNDS = 50 };
+enum { OF_THE_STORE = 4, BATCH = 64, ROUNDS = 50, CALLS = 1000 };
 
 static unsigned char memory[BATCH][64];
 
@@ -51,6 +52,25 @@ static void read_batch(const hyd_store *store, const hyd_cq *cq) {
     }
 }
 
+/* A call that blocks, on an engine that this thread drives: exactly what the Rust call allocates. */
+static void calls(const char *uri, unsigned long of_the_crate) {
+    hyd_engine *engine = small_engine(HYD_ENGINE_DRIVEN);
+    hyd_store *store = open_store(engine, uri);
+    unsigned long before = 0, count;
+    size_t got = 0, i;
+
+    CHECK_STATUS(HYD_OK, hyd_put(store, TEXT("object"), memory, 64, NULL, NULL, &error));
+    for (i = 0; i < 2 * CALLS; i++) {
+        before = i == CALLS ? allocations : before;
+        CHECK(hyd_get_range(store, "object", 6, NULL, 0, memory, 64, &got, NULL) == HYD_OK);
+    }
+    count = (allocations - before) / CALLS;
+    printf("%lu allocations a call, and %lu of the Rust call\n", count, of_the_crate);
+    CHECK(count > 0 && count <= of_the_crate);
+    CHECK(hyd_store_close(store) == HYD_OK);
+    CHECK(hyd_engine_destroy(engine) == HYD_OK);
+}
+
 static double seconds(void) {
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);
@@ -64,7 +84,8 @@ int main(int argc, char **argv) {
     unsigned long before, round;
     double start, each;
 
-    CHECK(argc == 2);
+    CHECK(argc == 3);
+    calls(argv[1], strtoul(argv[2], NULL, 10));
     engine = small_engine(0);
     store = open_store(engine, argv[1]);
     CHECK_STATUS(HYD_OK, hyd_cq_create(engine, BATCH, &cq, &error));
