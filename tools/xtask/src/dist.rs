@@ -13,7 +13,7 @@ use crate::failure::{Failure, Result};
 use crate::shell::{self, cargo};
 
 /// What a program needs beside the archive; `--print native-static-libs` of rustc says so.
-const NATIVE: &str = "-lgcc_s -lutil -lrt -lpthread -lm -ldl -lc";
+pub const NATIVE: &str = "-lgcc_s -lutil -lrt -lpthread -lm -ldl -lc";
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 const SONAME: &str = "libhydrant.so.0";
 

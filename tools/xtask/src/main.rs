@@ -20,6 +20,7 @@ mod debian;
 mod deny;
 mod dist;
 mod failure;
+mod footprint;
 mod rules;
 mod shell;
 mod sizes;

@@ -5,7 +5,7 @@ use std::path::Path;
 use crate::failure::Result;
 use crate::shell::{self, cargo};
 use crate::steps::{self, Outcome, Selection, Step};
-use crate::{asan, check, debian, storm};
+use crate::{asan, check, debian, footprint, storm};
 
 #[derive(clap::Args)]
 pub struct Args {
@@ -90,6 +90,7 @@ fn programs(root: &Path) -> Result<Outcome> {
         root,
         &["build", "--quiet", "--release", "-p", "hydrant-cli", "-p", "hydrant-ffi"],
     ))?;
+    footprint::check(root, &shell::target_folder(root).join("release/libhydrant.a"))?;
     Ok(Outcome::Passed)
 }
 
