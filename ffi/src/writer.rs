@@ -37,7 +37,7 @@ pub struct Stream {
 
 /// Where what writes is.
 enum Place {
-    Here(State),
+    Here(Box<State>),
     /// A request of a queue has it.
     AtWork,
     /// A request was cancelled, so bytes are missing.
@@ -56,7 +56,7 @@ struct State {
 /// it was cancelled, and the stream is torn.
 pub struct Taken {
     stream: Arc<Stream>,
-    state: Option<State>,
+    state: Option<Box<State>>,
     accepted: bool,
 }
 
@@ -190,7 +190,7 @@ pub unsafe extern "C" fn hyd_writer_open(
             )
         };
         let writer = store.calls().writer_with(key, options)?;
-        let place = Mutex::new(Place::Here(State { writer, reserved_bytes: 0 }));
+        let place = Mutex::new(Place::Here(Box::new(State { writer, reserved_bytes: 0 })));
         out.write(handle::give(Arc::new(Stream { store, place }))?);
         Ok(())
     })
@@ -365,7 +365,7 @@ pub extern "C" fn hyd_writer_abort(writer: *mut hyd_writer) -> hyd_status {
 }
 
 /// Takes a stream to its end; `None` for one that is torn.
-fn take(stream: &Stream) -> Result<Option<State>, Failure> {
+fn take(stream: &Stream) -> Result<Option<Box<State>>, Failure> {
     let mut place = stream.lock()?;
     if !matches!(*place, Place::Torn) {
         open(&mut place)?;

@@ -197,7 +197,8 @@ proptest! {
             model.insert(key, size as u64);
         }
         let mut request = ListRequest {
-            prefix: prefix.clone(), delimiter, entries_max: Some(entries_max), continuation: None,
+            prefix: prefix.clone(), delimiter, entries_max: Some(entries_max),
+            ..ListRequest::default()
         };
         let mut listed = Vec::new();
         loop {

@@ -474,7 +474,7 @@ mod tests {
         let mut config = S3Config::default();
         config.endpoint.url = Some("http://127.0.0.1:1".into());
         let store = S3Store::open("bucket", config, &|_| None).expect("a store");
-        S3Reader::new(store.shared(), "key")
+        S3Reader::new(store.shared(), "key", &ReadOptions::default())
     }
 
     /// What an answer with 4 bytes from the start comes to: the size it told.
