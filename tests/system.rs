@@ -15,6 +15,7 @@
 //! - [`deletes`], [`verify`]: what goes is gone, what is the same is the same.
 //! - [`simulated`]: whole pipelines in the simulator, from thousands of seeds.
 //! - [`tls`]: the same over TLS, and certificates that are refused.
+//! - [`urls`]: objects behind plain URLs, to be read.
 //! - [`boto3`]: a client of another make.
 
 #![cfg(test)]
@@ -39,5 +40,6 @@ mod s3_client;
 mod simulated;
 mod streams;
 mod tls;
+mod urls;
 mod verify;
 mod writer;

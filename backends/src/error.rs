@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use hydrant_engine::TlsProblem;
 
+use crate::http::RedirectError;
 use crate::http1::HttpError;
 use crate::pipeline::PlanError;
 use crate::s3::S3Error;
@@ -51,7 +52,7 @@ pub enum ErrorKind {
     /// The conversation with a server broke.
     #[error("{operation} {object}: {source}{} (tried {attempts} times)", hint_of(source))]
     Http {
-        /// The S3 operation.
+        /// The S3 operation; for URLs the method.
         operation: &'static str,
         /// The object or bucket, as a URI.
         object: String,
@@ -59,6 +60,26 @@ pub enum ErrorKind {
         source: HttpError,
         /// Tries made.
         attempts: u32,
+    },
+
+    /// The server of a URL answered with an error.
+    #[error("{object}: the server answered {status}{}{}", tries(*attempts), advice_on(*status))]
+    Refused {
+        /// The URL, without its query.
+        object: String,
+        /// The HTTP status.
+        status: u16,
+        /// Tries made.
+        attempts: u32,
+    },
+
+    /// A redirect that is not followed.
+    #[error("{object}: {source}")]
+    Redirect {
+        /// The URL that was asked, without its query.
+        object: String,
+        /// Why.
+        source: RedirectError,
     },
 
     /// A transfer that cannot be planned.
@@ -199,7 +220,14 @@ impl Error {
             ErrorKind::NotDurable { source, .. } | ErrorKind::Lost { source, .. } => {
                 class_of_engine(source)
             }
-            ErrorKind::Plan(_) | ErrorKind::Condition { .. } => Class::Other,
+            ErrorKind::Plan(_) | ErrorKind::Condition { .. } | ErrorKind::Redirect { .. } => {
+                Class::Other
+            }
+            ErrorKind::Refused { status, .. } => match status {
+                401 | 403 | 407 => Class::Config,
+                408 | 429 | 500..=599 => Class::Temporary,
+                _ => Class::Other,
+            },
             ErrorKind::S3(error) => match error.kind() {
                 S3::NotFound | S3::NoSuchBucket | S3::NoSuchUpload => Class::NotFound,
                 S3::AccessDenied | S3::Authentication | S3::ExpiredCredentials => Class::Config,
@@ -251,6 +279,21 @@ fn class_of_engine(error: &hydrant_engine::Error) -> Class {
             _ => Class::Other,
         },
         _ => Class::Other,
+    }
+}
+
+fn tries(attempts: u32) -> String {
+    if attempts == 1 { String::new() } else { format!(" (tried {attempts} times)") }
+}
+
+fn advice_on(status: u16) -> &'static str {
+    match status {
+        401 | 403 | 407 => {
+            "; nothing is signed for URLs: one that carries a signature may have ended, and what S3 \
+             keeps for itself is read as s3://"
+        }
+        429 | 503 => "; the server is overloaded: try later, or with fewer connections",
+        _ => "",
     }
 }
 

@@ -6,7 +6,7 @@
 //!
 //! - [`Hydrant`] is an engine with stores on top. It is made once and shared.
 //! - [`Store`] is one place for objects, opened from a URI: `s3://`, `file://`, `direct://`,
-//!   `mem://`.
+//!   `mem://`, and `http://` and `https://` to read from.
 //! - [`Store::get`] streams an object in order by ranged GETs; [`Store::get_into`] fills memory of
 //!   the caller; [`Store::writer`] uploads a stream in parts; [`copy`] moves an object between any
 //!   two stores.
@@ -37,6 +37,7 @@ mod client;
 mod condition;
 mod error;
 mod file;
+mod http;
 pub mod http1;
 mod mem;
 mod object;
@@ -54,6 +55,7 @@ pub use client::{Hydrant, HydrantBuilder, Location, Store, Task};
 pub use condition::{ReadIf, ReadOptions, WriteIf};
 pub use error::{Class, Error, ErrorKind, Result};
 pub use file::{FileMode, FileStore};
+pub use http::RedirectError;
 pub use hydrant_engine as engine;
 pub use mem::MemConfig;
 pub use object::{Attributes, Etag, ListEntry, ListPage, ListRequest, ObjectMeta, PutOptions};

@@ -160,6 +160,12 @@ pub trait Reader: Send + Sync + fmt::Debug + 'static {
     /// What the first read told.
     fn meta(&self) -> Option<ObjectMeta>;
 
+    /// Whether the server gives the bytes in their order only, so that reads of several parts at once
+    /// would only wait for each other. Known after the first read.
+    fn is_in_order(&self) -> bool {
+        false
+    }
+
     /// When the head of the first answer had come, from a server.
     fn first_byte_at(&self) -> Option<Instant> {
         None

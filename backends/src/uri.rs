@@ -6,12 +6,14 @@
 //! file:///abs/path              a file through the page cache
 //! direct:///abs/path            a file with O_DIRECT
 //! mem://name/key                memory of this process
+//! https://host/path?query       what a server gives there, to be read; http:// too
 //! ./x   /x   x                  a file (`parse_location` only)
 //! ```
 //!
 //! Keys and paths are taken as typed. Nothing is percent-decoded and nothing is normalized: `//`, a
 //! leading `/`, `.`, `..`, `?`, `#`, `%41`, spaces and emoji survive, because all of them are parts
-//! of keys that exist in stores. Keys and paths are UTF-8. What a path may reach is not decided
+//! of keys that exist in stores. Of URLs alone a fragment is cut off, and what a request line cannot
+//! carry is refused. Keys and paths are UTF-8. What a path may reach is not decided
 //! here but where it is opened (SEC-2).
 
 #[cfg(test)]
@@ -21,6 +23,8 @@ use std::fmt;
 use std::net::Ipv6Addr;
 
 use thiserror::Error;
+
+use crate::http1::url::{HttpUrl, UrlError};
 
 /// The kinds of places that objects live in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -33,11 +37,16 @@ pub enum Scheme {
     Direct,
     /// Memory of this process.
     Mem,
+    /// A URL, to be read.
+    Http,
+    /// The same over TLS.
+    Https,
 }
 
 impl Scheme {
     /// Every scheme there is.
-    pub const ALL: [Self; 4] = [Self::S3, Self::File, Self::Direct, Self::Mem];
+    pub const ALL: [Self; 6] =
+        [Self::S3, Self::File, Self::Direct, Self::Mem, Self::Http, Self::Https];
 
     /// The scheme as it is written before `://`.
     pub const fn as_str(self) -> &'static str {
@@ -46,12 +55,19 @@ impl Scheme {
             Self::File => "file",
             Self::Direct => "direct",
             Self::Mem => "mem",
+            Self::Http => "http",
+            Self::Https => "https",
         }
     }
 
     /// Whether the key is a path of the file system.
     pub const fn is_path(self) -> bool {
         matches!(self, Self::File | Self::Direct)
+    }
+
+    /// Whether it is that of a URL, whose key is the path without its first slash, and the query.
+    pub const fn is_url(self) -> bool {
+        matches!(self, Self::Http | Self::Https)
     }
 }
 
@@ -94,11 +110,11 @@ pub enum UriError {
     #[error("the location is empty")]
     Empty,
     /// No `scheme://` where one is required.
-    #[error("no scheme: a URI begins with s3://, file://, direct:// or mem://")]
+    #[error("no scheme: a URI begins with s3://, file://, direct://, mem://, http:// or https://")]
     NoScheme,
     /// A scheme that is not known.
     #[error(
-        "unknown scheme {scheme:?}; known are s3, file, direct and mem \
+        "unknown scheme {scheme:?}; known are s3, file, direct, mem, http and https \
          (write ./ before a path that looks like a URI)"
     )]
     UnknownScheme {
@@ -138,6 +154,9 @@ pub enum UriError {
         /// Which scheme.
         scheme: Scheme,
     },
+    /// A URL that cannot be asked for.
+    #[error(transparent)]
+    Url(#[from] UrlError),
     /// A NUL, which neither a path nor a request can carry.
     #[error("NUL at byte {offset} of the location")]
     Nul {
@@ -181,6 +200,7 @@ impl Uri {
         match known {
             Some(Scheme::S3) => Self::parse_s3(rest),
             Some(Scheme::Mem) => Self::parse_mem(rest),
+            Some(scheme @ (Scheme::Http | Scheme::Https)) => Self::parse_url(scheme, rest),
             Some(scheme @ (Scheme::File | Scheme::Direct)) if rest.starts_with('/') => {
                 Ok(Self::of_path(scheme, rest.to_owned()))
             }
@@ -208,7 +228,7 @@ impl Uri {
         self.authority.as_ref()
     }
 
-    /// The bucket, or the name of a `mem` store; empty for files.
+    /// The bucket, the name of a `mem` store, or the server of a URL with its port; empty for files.
     pub fn container(&self) -> &str {
         &self.container
     }
@@ -222,6 +242,9 @@ impl Uri {
     /// refused.
     pub fn with_key(&self, key: &str) -> Result<Self, UriError> {
         refuse_nul(key)?;
+        if self.scheme.is_url() {
+            return Self::parse_url(self.scheme, &format!("{}/{key}", self.container));
+        }
         if !self.scheme.is_path() {
             return Ok(Self { key: key.to_owned(), ..self.clone() });
         }
@@ -249,13 +272,30 @@ impl Uri {
     /// What follows the last `/` of the key, as typed (so it may be `..`); `None` where that is
     /// empty.
     pub fn file_name(&self) -> Option<&str> {
-        self.key.rsplit('/').next().filter(|name| !name.is_empty())
+        self.path().rsplit('/').next().filter(|name| !name.is_empty())
     }
 
     /// Whether it names a place for many objects: the key is empty (a whole bucket) or ends with
     /// `/`.
     pub fn ends_with_slash(&self) -> bool {
-        self.key.is_empty() || self.key.ends_with('/')
+        self.key.is_empty() || self.path().ends_with('/')
+    }
+
+    /// The key, of URLs without the query.
+    fn path(&self) -> &str {
+        match self.scheme.is_url() {
+            true => self.key.split('?').next().unwrap_or_default(),
+            false => &self.key,
+        }
+    }
+
+    fn parse_url(scheme: Scheme, rest: &str) -> Result<Self, UriError> {
+        if rest.split(['/', '?', '#']).next().is_some_and(|authority| authority.contains('@')) {
+            return Err(UriError::UserInfo);
+        }
+        let url = HttpUrl::parse(&format!("{scheme}://{rest}"))?;
+        let (container, key) = (url.host_header(), url.target()[1..].to_owned());
+        Ok(Self { scheme, authority: None, container, key })
     }
 
     fn parse_s3(rest: &str) -> Result<Self, UriError> {

@@ -62,7 +62,8 @@ impl HydrantBuilder {
         self
     }
 
-    /// Changes how S3 stores are opened: endpoint, region, address style, identity, limits.
+    /// Changes how S3 stores are opened: endpoint, region, address style, identity, limits. Limits of
+    /// connections, TLS and retries hold for URLs, too.
     pub fn s3(mut self, change: impl FnOnce(&mut S3Config)) -> Self {
         change(&mut self.s3);
         self
@@ -109,9 +110,8 @@ impl HydrantBuilder {
     pub fn build_on(self, engine: Engine) -> Hydrant {
         let (transfer, s3, env) = (self.transfer, self.s3, self.env);
         let mem = MemStores::new(self.mem);
-        Hydrant {
-            inner: Arc::new(Inner { engine, transfer, s3, env, mem, buckets: Mutex::default() }),
-        }
+        let (buckets, origins) = (Mutex::default(), Mutex::default());
+        Hydrant { inner: Arc::new(Inner { engine, transfer, s3, env, mem, buckets, origins }) }
     }
 }
 

@@ -16,6 +16,7 @@ use hydrant_engine::Engine;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::file::{FileMode, FileStore};
+use crate::http::HttpStore;
 use crate::mem::MemStores;
 use crate::pipeline::TransferLimits;
 use crate::s3::{S3Client, S3Config, S3Store};
@@ -40,6 +41,8 @@ struct Inner {
     mem: MemStores,
     /// Buckets that are open: whoever opens one again shares its connections.
     buckets: Mutex<Vec<(Option<HostPort>, Weak<S3Store>)>>,
+    /// Origins of URLs, in the same way.
+    origins: Mutex<Vec<Weak<HttpStore>>>,
 }
 
 /// An object, or a place for objects: a store and a key in it.
@@ -96,6 +99,7 @@ impl Hydrant {
             Scheme::File => Arc::new(FileStore::unrooted(FileMode::Buffered)),
             Scheme::Direct => Arc::new(FileStore::unrooted(FileMode::Direct)),
             Scheme::Mem => self.inner.mem.open(uri.container())?,
+            Scheme::Http | Scheme::Https => self.open_http(&uri)?,
         };
         let store = Store::new(self, store);
         Ok(Location { store, key: uri.key().to_owned(), uri })
@@ -159,6 +163,20 @@ impl Hydrant {
         Ok(store)
     }
 
+    fn open_http(&self, uri: &Uri) -> Result<Arc<HttpStore>> {
+        let origin = format!("{}://{}", uri.scheme(), uri.container());
+        let mut origins = self.inner.origins.lock().unwrap_or_else(PoisonError::into_inner);
+        origins.retain(|store| store.strong_count() > 0);
+        let mut open = origins.iter().filter_map(Weak::upgrade);
+        if let Some(store) = open.find(|store| store.is_at(&origin)) {
+            return Ok(store);
+        }
+        drop(open);
+        let store = Arc::new(HttpStore::open(&origin, &self.inner.s3, &*self.inner.env)?);
+        origins.push(Arc::downgrade(&store));
+        Ok(store)
+    }
+
     fn new_s3(&self, uri: &Uri) -> Result<S3Store> {
         S3Store::open(uri.container(), self.s3_config(uri), &*self.inner.env)
     }
@@ -197,7 +215,11 @@ impl Location {
 }
 
 impl fmt::Display for Location {
+    /// Of a URL without its query, which may hold a signature (SEC-1).
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.uri.scheme().is_url() {
+            return f.write_str(&self.store.uri_of(&self.key));
+        }
         self.uri.fmt(f)
     }
 }

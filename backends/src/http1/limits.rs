@@ -30,6 +30,9 @@ pub struct HttpLimits {
     /// Requests over one connection. Default none; 100 for AWS, which was seen to close after that
     /// many.
     pub requests_per_connection_max: Option<u32>,
+    /// Redirects that are followed for one object of an `http://` or `https://` URL; S3 requests follow
+    /// none (SEC-3). Default 10.
+    pub redirects_max: u32,
     /// Size of a request head in bytes. Default 16 KiB.
     pub request_head_bytes_max: usize,
     /// Limits of answer heads.
@@ -50,6 +53,7 @@ impl Default for HttpLimits {
             expect_continue_wait: Duration::from_secs(1),
             idle: Duration::from_secs(4),
             requests_per_connection_max: None,
+            redirects_max: 10,
             request_head_bytes_max: 16 << 10,
             head: HeadLimits::default(),
             chunk: ChunkLimits::default(),

@@ -82,6 +82,39 @@ impl HttpUrl {
         (self.is_tls, self.port, &self.host) == (other.is_tls, other.port, &other.host)
     }
 
+    /// What a reference in an answer of this URL names, such as a `Location` (RFC 3986 section 5.2).
+    /// Bytes that a URL should have percent-encoded are, as servers forget it.
+    ///
+    /// # Errors
+    /// As [`HttpUrl::parse`]; control characters.
+    pub fn resolve(&self, reference: &str) -> Result<HttpUrl, UrlError> {
+        if reference.bytes().any(|byte| byte.is_ascii_control()) {
+            return Err(UrlError("it holds a control character"));
+        }
+        let reference = encoded(reference);
+        let reference = reference.split('#').next().unwrap_or_default();
+        let end = reference.find(['/', '?', ':']).unwrap_or(reference.len());
+        if reference[end..].starts_with(':') {
+            return HttpUrl::parse(reference);
+        }
+        if reference.starts_with("//") {
+            let scheme = if self.is_tls { "https" } else { "http" };
+            return HttpUrl::parse(&format!("{scheme}:{reference}"));
+        }
+        let (own_path, _) = split_query(&self.target);
+        let (path, query) = split_query(reference);
+        let target = match path {
+            "" if query.is_empty() => self.target.clone(),
+            "" => format!("{own_path}{query}"),
+            _ if path.starts_with('/') => format!("{}{query}", without_dots(path)),
+            _ => {
+                let folder = &own_path[..own_path.rfind('/').map_or(0, |at| at + 1)];
+                format!("{}{query}", without_dots(&format!("{folder}{path}")))
+            }
+        };
+        Ok(self.with_target(target))
+    }
+
     /// Another path and query at the same origin.
     pub(crate) fn with_target(&self, target: String) -> HttpUrl {
         HttpUrl { target, ..self.clone() }
@@ -95,6 +128,43 @@ impl fmt::Display for HttpUrl {
         let path = self.target.split('?').next().unwrap_or_default();
         write!(f, "{scheme}://{}{path}", self.host_header())
     }
+}
+
+/// Path, and query with its question mark.
+fn split_query(target: &str) -> (&str, &str) {
+    target.split_at(target.find('?').unwrap_or(target.len()))
+}
+
+fn encoded(reference: &str) -> String {
+    let mut text = String::with_capacity(reference.len());
+    for byte in reference.bytes() {
+        match byte.is_ascii_graphic() {
+            true => text.push(char::from(byte)),
+            false => text.push_str(&format!("%{byte:02X}")),
+        }
+    }
+    text
+}
+
+/// An absolute path without its `.` and `..` (RFC 3986 section 5.2.4).
+fn without_dots(path: &str) -> String {
+    let mut kept: Vec<&str> = Vec::new();
+    let mut segments = path.split('/').skip(1).peekable();
+    while let Some(segment) = segments.next() {
+        let is_last = segments.peek().is_none();
+        match segment {
+            "." | ".." => {
+                if segment == ".." {
+                    kept.pop();
+                }
+                if is_last {
+                    kept.push("");
+                }
+            }
+            segment => kept.push(segment),
+        }
+    }
+    format!("/{}", kept.join("/"))
 }
 
 fn host_and_port(authority: &str) -> Result<(&str, Option<u16>), UrlError> {
@@ -170,6 +240,51 @@ mod tests {
             "http://h,i/",
         ] {
             let error = HttpUrl::parse(text).expect_err(text);
+            assert!(!error.to_string().contains("secret"), "SEC-1");
+        }
+    }
+
+    #[test]
+    fn references_are_resolved() {
+        // The base and most cases are those of RFC 3986 section 5.4, in the schemes of this client.
+        let base = HttpUrl::parse("http://a/b/c/d;p?q").unwrap();
+        for (reference, target) in [
+            ("g", "/b/c/g"),
+            ("./g", "/b/c/g"),
+            ("g/", "/b/c/g/"),
+            ("/g", "/g"),
+            ("?y", "/b/c/d;p?y"),
+            ("g?y", "/b/c/g?y"),
+            ("g?y/./x", "/b/c/g?y/./x"),
+            ("#s", "/b/c/d;p?q"),
+            ("g#s", "/b/c/g"),
+            (";x", "/b/c/;x"),
+            ("", "/b/c/d;p?q"),
+            (".", "/b/c/"),
+            ("./", "/b/c/"),
+            ("..", "/b/"),
+            ("../g", "/b/g"),
+            ("../..", "/"),
+            ("../../g", "/g"),
+            ("../../../../g", "/g"),
+            ("/./g", "/g"),
+            ("/../g", "/g"),
+            ("g.", "/b/c/g."),
+            ("..g", "/b/c/..g"),
+            ("./g/.", "/b/c/g/"),
+            ("g/../h", "/b/c/h"),
+            ("/a b\u{e9}", "/a%20b%C3%A9"),
+            ("?x=http://y", "/b/c/d;p?x=http://y"),
+        ] {
+            let url = base.resolve(reference).expect(reference);
+            assert!(url.same_origin(&base), "{reference}");
+            assert_eq!(url.target(), target, "{reference}");
+        }
+        let elsewhere = base.resolve("//H:81/x").unwrap();
+        assert_eq!((elsewhere.host(), elsewhere.port(), elsewhere.is_tls()), ("h", 81, false));
+        assert!(base.resolve("https://h").unwrap().is_tls());
+        for reference in ["ftp://h/", "mailto:x", "http://u:secret@h/", "/a\r\nx", "http://"] {
+            let error = base.resolve(reference).expect_err(reference);
             assert!(!error.to_string().contains("secret"), "SEC-1");
         }
     }

@@ -14,7 +14,7 @@ use crate::error::{Error, ErrorKind, Result};
 /// State that tasks on several cores and a caller's thread look at, with those who wait for a
 /// change of it.
 #[derive(Debug)]
-pub(super) struct Board<T> {
+pub(crate) struct Board<T> {
     state: Mutex<Inner<T>>,
 }
 
@@ -40,12 +40,12 @@ impl<T> Drop for Alarm<'_, T> {
 }
 
 impl<T> Board<T> {
-    pub(super) fn new(value: T) -> Board<T> {
+    pub(crate) fn new(value: T) -> Board<T> {
         Board { state: Mutex::new(Inner { value, failure: None, waiting: Vec::new() }) }
     }
 
     /// Changes the state, and wakes everyone who waits for a change.
-    pub(super) fn change<R>(&self, change: impl FnOnce(&mut T) -> R) -> R {
+    pub(crate) fn change<R>(&self, change: impl FnOnce(&mut T) -> R) -> R {
         let mut inner = self.lock();
         let result = change(&mut inner.value);
         let waiting = std::mem::take(&mut inner.waiting);
@@ -55,12 +55,12 @@ impl<T> Board<T> {
     }
 
     /// Looks at the state without waking anybody.
-    pub(super) fn look<R>(&self, look: impl FnOnce(&mut T) -> R) -> R {
+    pub(crate) fn look<R>(&self, look: impl FnOnce(&mut T) -> R) -> R {
         look(&mut self.lock().deref_mut().value)
     }
 
     /// Ends the pipeline: the first failure is the one that counts.
-    pub(super) fn fail(&self, error: Error) {
+    pub(crate) fn fail(&self, error: Error) {
         let mut inner = self.lock();
         inner.failure.get_or_insert(error);
         let waiting = std::mem::take(&mut inner.waiting);
@@ -70,7 +70,7 @@ impl<T> Board<T> {
 
     /// Runs one of the tasks of the pipeline. Its failure ends the pipeline; so does a task that
     /// panics or is dropped, because the others would wait for its part for ever.
-    pub(super) async fn run(&self, task: impl Future<Output = Result<()>>) {
+    pub(crate) async fn run(&self, task: impl Future<Output = Result<()>>) {
         let mut alarm = Alarm { board: self, armed: true };
         if let Err(error) = task.await {
             self.fail(error);
@@ -79,18 +79,18 @@ impl<T> Board<T> {
     }
 
     /// The failure that ended the pipeline.
-    pub(super) fn failure(&self) -> Option<Error> {
+    pub(crate) fn failure(&self) -> Option<Error> {
         self.lock().failure.clone()
     }
 
     /// Waits until `ready` gives something, or the pipeline has failed. `ready` may take from the
     /// state: whoever waits for room is woken afterwards.
-    pub(super) async fn wait<R>(&self, mut ready: impl FnMut(&mut T) -> Option<R>) -> Result<R> {
+    pub(crate) async fn wait<R>(&self, mut ready: impl FnMut(&mut T) -> Option<R>) -> Result<R> {
         std::future::poll_fn(|cx| self.poll_wait(cx, &mut ready)).await
     }
 
     /// Ends when `work` does, or as soon as the pipeline has failed.
-    pub(super) async fn unless_failed<R>(
+    pub(crate) async fn unless_failed<R>(
         &self,
         work: impl Future<Output = Result<R>>,
     ) -> Result<R> {

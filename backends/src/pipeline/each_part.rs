@@ -10,7 +10,7 @@ use hydrant_engine::{Buf, Core, Lease};
 use super::board::Board;
 use super::fetch::whole;
 use super::plan::{GetPlan, GetPlanConfig, PartRequest};
-use super::workers::{memory, part_memory, run_workers, workers_for};
+use super::workers::{memory, part_memory, readers_for, run_workers};
 use crate::error::Result;
 use crate::store::{ReadInfo, Reader};
 
@@ -97,10 +97,8 @@ pub(super) async fn each_part<S: Sink>(
     let first = (part.len > 0).then_some((part, lease));
     let board = Arc::new(Board::new(State { plan, first, under_way: 0 }));
     let worker = Worker { board: Arc::clone(&board), reader, object, sink };
-    run_workers(core, &board, workers_for(parts, connections), move |core| {
-        worker.clone().work(core)
-    })
-    .await
+    let workers = readers_for(&*worker.reader, parts, connections);
+    run_workers(core, &board, workers, move |core| worker.clone().work(core)).await
 }
 
 impl State {

@@ -17,7 +17,7 @@ use super::limits::TransferLimits;
 use super::plan::{
     GetPlan, GetPlanConfig, InOrder, PART_ALIGN_BYTES, PartRequest, PlanError, ReadAhead,
 };
-use super::workers::{memory, part_memory, run_workers, workers_for};
+use super::workers::{memory, part_memory, readers_for, run_workers};
 use crate::error::{Error, ErrorKind, Result};
 use crate::store::{PartRead, Reader};
 
@@ -163,7 +163,8 @@ impl Worker {
         self.deliver(first, read)?;
         let parts = self.board.look(|state| state.plan.parts()).unwrap_or(0);
         // The first part is read: one that was alone needs no worker.
-        let workers = workers_for(parts.saturating_sub(1), limits.connections);
+        let left = parts.saturating_sub(1);
+        let workers = readers_for(&*self.reader, left, limits.connections);
         let worker = self.clone();
         run_workers(core, &self.board, workers, move |core| worker.clone().work(core)).await
     }

@@ -9,7 +9,7 @@ use super::board::Board;
 use super::fetch::{fitting_part, frozen, whole};
 use super::limits::TransferLimits;
 use super::plan::{GetPlan, GetPlanConfig, PartRequest};
-use super::workers::{memory, run_workers, workers_for};
+use super::workers::{memory, readers_for, run_workers};
 use crate::error::Result;
 use crate::object::ObjectMeta;
 use crate::store::Reader;
@@ -127,7 +127,8 @@ impl Worker {
         whole(&self.object, part, info.len_bytes)?;
         self.board.change(|state| state.plan.on_done(part.index))?;
         let parts = self.board.look(|state| state.plan.parts()).unwrap_or(0);
-        let workers = workers_for(parts.saturating_sub(1), limits.connections);
+        let left = parts.saturating_sub(1);
+        let workers = readers_for(&*self.reader, left, limits.connections);
         let worker = self.clone();
         run_workers(core, &self.board, workers, move |core| worker.clone().work(core)).await?;
         let range = self.board.look(|state| state.plan.range()).expect("the size is known");

@@ -24,6 +24,7 @@ mod verify;
 mod workers;
 mod writer;
 
+pub(crate) use board::Board;
 pub use copy::{CopyOptions, CopyReport, OnFailure, Progress, copy};
 pub use delete::{DeleteOptions, DeleteReport, OnDeleted, Outcome};
 pub(crate) use delete::{Keys, delete};

@@ -10,6 +10,7 @@ use hydrant_engine::{Core, Error as EngineError, Lease, PoolError, TicketRequest
 
 use super::board::Board;
 use crate::error::{ErrorKind, Result};
+use crate::store::Reader;
 
 /// Runs `work` `count` times at once, on this core and those after it, until all have ended. The
 /// first failure of any ends the others and is the result.
@@ -36,6 +37,12 @@ where
         other.await?;
     }
     board.failure().map_or(Ok(()), Err)
+}
+
+/// How many workers a pipeline that reads `parts` parts keeps busy.
+pub(super) fn readers_for(reader: &dyn Reader, parts: u64, connections: usize) -> usize {
+    // More would ask for what has not come by yet.
+    workers_for(parts, if reader.is_in_order() { 1 } else { connections })
 }
 
 /// How many workers a pipeline of `parts` parts keeps busy.

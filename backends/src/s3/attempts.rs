@@ -77,7 +77,7 @@ impl<'a> Attempts<'a> {
             shared,
             core,
             per_core,
-            operation: O::NAME,
+            operation: shared.name_of(O::NAME),
             key,
             repeat,
             number: 1,
@@ -186,10 +186,10 @@ impl<'a> Attempts<'a> {
 
     /// Whether the answer names another region than the one that was asked and signed for.
     fn is_misdirected(&self, error: &S3Error) -> bool {
-        let elsewhere = error
-            .region
-            .as_deref()
-            .is_some_and(|region| !region.is_empty() && region != self.per_core.endpoint.region());
+        let elsewhere = !self.per_core.endpoint.is_plain()
+            && error.region.as_deref().is_some_and(|region| {
+                !region.is_empty() && region != self.per_core.endpoint.region()
+            });
         elsewhere && matches!(error.http_status, 301 | 307 | 400)
     }
 

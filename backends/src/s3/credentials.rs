@@ -26,8 +26,6 @@ use answer::printable;
 pub(super) use cache::Held;
 pub(super) use chain::{Chain, parse as parse_profiles, unreadable};
 pub(super) use environment::Environment;
-#[cfg(feature = "tls")]
-pub(super) use io::Tls;
 pub(super) use io::read_if_there;
 pub use provider::{CredentialsProvider, Provider};
 

@@ -69,6 +69,7 @@ fn refused(shared: &Shared, key: &str, refusal: DeleteRefusal) -> Error {
         endpoint: None,
         attempts: 1,
         gave_up: None,
+        location: None,
     }
     .into()
 }

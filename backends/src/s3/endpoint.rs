@@ -11,6 +11,7 @@ use std::fmt;
 use std::net::Ipv6Addr;
 
 use super::encode::{ByteSink, encode_path};
+use crate::http1::url::HttpUrl;
 
 /// The region that is signed where none is named; most servers other than AWS take it.
 pub const REGION_DEFAULT: &str = "us-east-1";
@@ -29,6 +30,8 @@ pub struct Endpoint {
     bucket: String,
     /// The host was made from the region, as AWS names its own.
     is_aws: bool,
+    /// No S3, but any server of HTTP: keys are paths and queries as they are sent.
+    is_plain: bool,
 }
 
 /// Plain HTTP or HTTP over TLS.
@@ -111,7 +114,28 @@ impl Endpoint {
             region: region.to_owned(),
             bucket: bucket.to_owned(),
             is_aws: options.url.is_none(),
+            is_plain: false,
         })
+    }
+
+    /// The origin of a URL, whose objects are asked for by path and query as they stand there.
+    pub(crate) fn plain(url: &HttpUrl) -> Endpoint {
+        Endpoint {
+            scheme: if url.is_tls() { Scheme::Https } else { Scheme::Http },
+            host: url.host().to_owned(),
+            port: url.port(),
+            base_path: String::new(),
+            style: AddressStyle::Path,
+            region: REGION_DEFAULT.to_owned(),
+            bucket: String::new(),
+            is_aws: false,
+            is_plain: true,
+        }
+    }
+
+    /// Whether it is the origin of a URL, and no S3.
+    pub(crate) fn is_plain(&self) -> bool {
+        self.is_plain
     }
 
     /// The same bucket in another region: AWS is asked at that region's own host, any other server
@@ -201,6 +225,9 @@ impl Endpoint {
 
     /// Writes the path of an object, encoded as it is signed and sent.
     pub fn write_object_path(&self, key: &str, sink: &mut impl ByteSink) {
+        if self.is_plain {
+            return sink.put(key.as_bytes());
+        }
         sink.put(self.base_path.as_bytes());
         if self.style == AddressStyle::Path {
             sink.put(b"/");

@@ -39,6 +39,18 @@ pub struct S3Error {
     pub attempts: u32,
     /// Why it was not tried again.
     pub gave_up: Option<GiveUp>,
+    /// Where the answer points; requests of S3 do not go there (SEC-3).
+    pub(crate) location: Option<Location>,
+}
+
+/// The value of `Location`. It is not shown: its query may hold a signature (SEC-1).
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct Location(pub(crate) String);
+
+impl fmt::Debug for Location {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("<redacted>")
+    }
 }
 
 /// The parts of a refusal that its headers and the client know.
@@ -123,6 +135,7 @@ impl S3Error {
             endpoint: pick(document.endpoint, None),
             attempts: 1,
             gave_up: None,
+            location: None,
         }
     }
 

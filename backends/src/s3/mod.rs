@@ -18,10 +18,12 @@ pub mod encode;
 pub mod endpoint;
 mod error;
 mod get;
+mod in_order;
 mod kept;
 pub mod ops;
 mod pace;
 mod per_core;
+mod plain;
 pub mod presign;
 mod reader;
 mod refusal;
@@ -35,6 +37,10 @@ pub mod time;
 mod tls;
 mod upload;
 pub mod xml;
+
+pub(crate) use in_order::InOrder;
+pub(crate) use plain::Site;
+pub(crate) use reader::S3Reader;
 
 pub use checksum::{ChecksumConfig, ChecksumPolicy, SentChecksum};
 pub use client::{S3Client, Signer};

@@ -28,14 +28,15 @@ use super::time::{HttpDate, Timestamp};
 use crate::checksum::Sum;
 use crate::condition::{ReadIf, ReadOptions, broken};
 use crate::error::{Error, ErrorKind, Result};
-use crate::http1::response::{ContentRange, ResponseHead};
+use crate::http1::request::Method;
+use crate::http1::response::{BodyFraming, ContentRange, ResponseHead};
 use crate::http1::{Connection, HttpError};
 use crate::object::{Etag, ObjectMeta};
 use crate::store::{LocalFuture, PartRead, ReadInfo, Reader};
 
 /// Reads one object.
 #[derive(Debug)]
-pub(super) struct S3Reader {
+pub(crate) struct S3Reader {
     shared: Arc<Shared>,
     object: GetObject,
     read_if: Option<ReadIf>,
@@ -44,6 +45,8 @@ pub(super) struct S3Reader {
     /// What the first answer without bytes told: a 416 names the size, and neither tag nor date.
     size_bytes: OnceLock<u64>,
     first_byte_at: OnceLock<Instant>,
+    /// The server has answered with more than the range that was asked for.
+    ignores_ranges: OnceLock<()>,
     /// What has come, compared with the checksum that the server keeps.
     coverage: Mutex<Coverage>,
 }
@@ -92,12 +95,23 @@ fn is_strong(etag: &Etag) -> bool {
 }
 
 /// What the head of an answer to a ranged GET told.
-struct Told {
+pub(super) struct Told {
     /// Which bytes come; empty where none do.
-    range: Range<u64>,
-    size_bytes: u64,
+    pub(super) range: Range<u64>,
+    pub(super) size_bytes: u64,
     /// A checksum of them, or of the whole object.
     sum: Option<ToldSum>,
+    /// All of an object comes in chunks, and only their end will tell its size: what is known else.
+    of_unknown_size: Option<Box<ObjectMeta>>,
+}
+
+/// How far a read reaches from its offset.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Extent {
+    /// So many bytes, at least one.
+    Bytes(usize),
+    /// To the end of the object. A server that ignores ranges may send what lies before, too.
+    Rest,
 }
 
 /// One attempt at a range: how many bytes came before it ended, and how it ended.
@@ -120,6 +134,7 @@ impl S3Reader {
             meta: OnceLock::new(),
             size_bytes: OnceLock::new(),
             first_byte_at: OnceLock::new(),
+            ignores_ranges: OnceLock::new(),
             coverage: Mutex::new(Coverage::new(shared.checks.of_ranges())),
         }
     }
@@ -130,7 +145,7 @@ impl S3Reader {
             let text = format!("an empty read of {}", self.shared.uri_of(&self.object.key));
             return PartRead { buf, result: Err(ErrorKind::InvalidInput(text).into()) };
         }
-        let first = self.ranged(offset, span.len());
+        let first = self.ranged(offset, Extent::Bytes(span.len()));
         let mut attempts = match Attempts::new(core, &self.shared, &first) {
             Ok(attempts) => attempts,
             Err(error) => return PartRead { buf, result: Err(error) },
@@ -167,10 +182,14 @@ impl S3Reader {
         PartRead { buf, result }
     }
 
-    fn ranged(&self, offset: u64, len: usize) -> RangedGet<'_> {
-        // No object reaches so far, so a last byte that is cut to 2^64 - 1 asks for the same.
-        let range =
-            ReadRange::Inclusive { first: offset, last: offset.saturating_add(len as u64 - 1) };
+    fn ranged(&self, offset: u64, extent: Extent) -> RangedGet<'_> {
+        let range = match extent {
+            // No object reaches so far, so a last byte that is cut to 2^64 - 1 asks for the same.
+            Extent::Bytes(len) => {
+                ReadRange::Inclusive { first: offset, last: offset.saturating_add(len as u64 - 1) }
+            }
+            Extent::Rest => ReadRange::From(offset),
+        };
         RangedGet { object: &self.object, range, known: self.meta.get() }
     }
 
@@ -183,36 +202,24 @@ impl S3Reader {
         buf: Buf,
         span: Range<usize>,
     ) -> Attempted {
-        let operation = self.ranged(offset, span.len());
-        let body = BodyInfo::of_bytes(0, SentSum::default());
-        let write = |out: &mut [u8]| per_core.write(core, &self.shared, &operation, &body, out);
-        let exchanged = connection
-            .exchange(write, None, |head, _| {
-                if head.is_success() {
-                    Ok(self.told(head, offset, span.len()))
-                } else {
-                    Err((Refusal::of(head, core), empty_object(head)))
-                }
-            })
-            .await;
-        if exchanged.result.is_ok() {
-            self.first_byte_at.get_or_init(|| core.now());
-        }
-        let told = match exchanged.result {
-            Ok(Ok(Ok(told))) => told,
-            Ok(Ok(Err(failed))) => return Attempted { placed: 0, result: Err(failed), buf },
-            Ok(Err((refusal, size))) => {
-                let document = connection.receive_document().await.unwrap_or_default();
-                let result = self.refused(*refusal, size, offset, &document);
-                return Attempted { placed: 0, result, buf };
-            }
-            Err(error) => {
-                return Attempted { placed: 0, result: Err(Failed::Http(error)), buf };
-            }
+        let extent = Extent::Bytes(span.len());
+        let told = match self.ask(core, per_core, connection, offset, extent).await {
+            Ok(told) => told,
+            Err(failed) => return Attempted { placed: 0, result: Err(failed), buf },
         };
         let announced = (told.range.end - told.range.start) as usize;
         let into = span.start..span.start + announced;
         let (received, placed, buf) = connection.receive_into(buf, into).await;
+        if told.of_unknown_size.is_some() {
+            let result = match received {
+                Ok(()) => self.sized(told, placed),
+                Err(HttpError::BodyTooLong { .. }) => {
+                    Err(Failed::Final(self.shared.tells_no_size(&self.object.key, announced)))
+                }
+                Err(error) => Err(Failed::Http(error)),
+            };
+            return Attempted { placed: if result.is_ok() { placed } else { 0 }, result, buf };
+        }
         let broken = match received {
             Ok(()) if placed == announced => {
                 return Attempted { placed, result: Ok(told), buf };
@@ -226,12 +233,50 @@ impl S3Reader {
         Attempted { placed, result: Err(failed), buf }
     }
 
+    /// Asks for bytes from `offset` on, and checks the head of the answer.
+    pub(super) async fn ask(
+        &self,
+        core: &Core,
+        per_core: &PerCore,
+        connection: &mut Connection,
+        offset: u64,
+        extent: Extent,
+    ) -> Result<Told, Failed> {
+        let operation = self.ranged(offset, extent);
+        let body = BodyInfo::of_bytes(0, SentSum::default());
+        let write = |out: &mut [u8]| per_core.write(core, &self.shared, &operation, &body, out);
+        let exchanged = connection
+            .exchange(write, None, |head, _| {
+                if head.is_success() {
+                    Ok(self.told(head, offset, extent))
+                } else {
+                    Err((Refusal::of(head, core), empty_object(head)))
+                }
+            })
+            .await;
+        if exchanged.result.is_ok() {
+            self.first_byte_at.get_or_init(|| core.now());
+        }
+        match exchanged.result {
+            Ok(Ok(told)) => told,
+            Ok(Err((refusal, size))) => {
+                let document = connection.receive_document().await.unwrap_or_default();
+                self.refused(*refusal, size, offset, &document)
+            }
+            Err(error) => Err(Failed::Http(error)),
+        }
+    }
+
     /// Checks that an answer is the one to our range (DATA-2).
-    fn told(&self, head: &ResponseHead<'_>, offset: u64, wanted: usize) -> Result<Told, Failed> {
+    fn told(&self, head: &ResponseHead<'_>, offset: u64, extent: Extent) -> Result<Told, Failed> {
+        let wanted = match extent {
+            Extent::Bytes(len) => len as u64,
+            Extent::Rest => u64::MAX,
+        };
         let misfit = |text: String| Failed::Http(HttpError::Unexpected(text));
         let (range, size_bytes) = match (head.status(), head.content_range().map_err(field)?) {
             (206, Some(ContentRange::Satisfied { first, last, total: Some(total) })) => {
-                let end = offset.saturating_add(wanted as u64).min(total);
+                let end = offset.saturating_add(wanted).min(total);
                 if first != offset || last + 1 != end {
                     return Err(misfit(format!(
                         "asked for bytes {offset}..{end}, got {first}..{}",
@@ -242,8 +287,13 @@ impl S3Reader {
             }
             (200, None) => {
                 // The server ignores ranges, or the object is empty.
-                let size = head.content_length().ok_or_else(|| misfit("no length told".into()))?;
-                if offset > 0 || size > wanted as u64 {
+                let Some(size) = head.content_length() else {
+                    return self.told_no_size(head, offset, extent);
+                };
+                let is_asked_for = matches!(extent, Extent::Rest);
+                if !is_asked_for && (offset > 0 || size > wanted) {
+                    self.check_version(head, size)?;
+                    self.ignores_ranges.get_or_init(|| ());
                     return Err(Failed::Final(self.shared.ignores_ranges(&self.object.key)));
                 }
                 (0..size, size)
@@ -263,7 +313,46 @@ impl S3Reader {
             // Kept, for the rest of a body that breaks off may come without.
             self.coverage().settle(Some(told.sum));
         }
-        Ok(Told { range, size_bytes, sum })
+        Ok(Told { range, size_bytes, sum, of_unknown_size: None })
+    }
+
+    /// All of an object whose size is not told. Its last chunk ends it for certain; a closed connection
+    /// does not (DATA-2).
+    fn told_no_size(
+        &self,
+        head: &ResponseHead<'_>,
+        offset: u64,
+        extent: Extent,
+    ) -> Result<Told, Failed> {
+        let misfit = |text: &str| Failed::Http(HttpError::Unexpected(text.into()));
+        let Extent::Bytes(wanted) = extent else {
+            return Err(misfit("no length told"));
+        };
+        if head.body_framing(Method::Get) != BodyFraming::Chunked {
+            return Err(misfit(
+                "no length told, nor anything else that tells a whole body from a cut one",
+            ));
+        }
+        if offset > 0 {
+            return Err(Failed::Final(self.shared.ignores_ranges(&self.object.key)));
+        }
+        let info = ObjectInfo::of_head(head).map_err(field)?;
+        Ok(Told {
+            range: 0..wanted as u64,
+            size_bytes: wanted as u64,
+            sum: None,
+            of_unknown_size: Some(Box::new(info.into())),
+        })
+    }
+
+    /// What was told, now that all has come.
+    fn sized(&self, told: Told, placed: usize) -> Result<Told, Failed> {
+        let size_bytes = placed as u64;
+        let seen = told.of_unknown_size.map_or(ObjectMeta::of_size(0), |seen| *seen);
+        let seen = ObjectMeta { size_bytes, ..seen };
+        let known = self.meta.get_or_init(|| seen.clone());
+        self.is_still(known, &seen)?;
+        Ok(Told { range: 0..size_bytes, size_bytes, sum: None, of_unknown_size: None })
     }
 
     /// Compares what was read from `offset` with what the server keeps a checksum of, as far as that
@@ -366,13 +455,17 @@ impl S3Reader {
             }
         };
         let seen = ObjectMeta { size_bytes, ..ObjectMeta::version_of(head).map_err(field)? };
-        if !is_same_version(known, &seen) {
-            return Err(Failed::Final(self.changed(format!(
-                "first {:?} with {} bytes, now {:?} with {size_bytes} bytes",
-                known.etag, known.size_bytes, seen.etag
-            ))));
+        self.is_still(known, &seen)
+    }
+
+    fn is_still(&self, known: &ObjectMeta, seen: &ObjectMeta) -> Result<(), Failed> {
+        if is_same_version(known, seen) {
+            return Ok(());
         }
-        Ok(())
+        Err(Failed::Final(self.changed(format!(
+            "first {:?} with {} bytes, now {:?} with {} bytes",
+            known.etag, known.size_bytes, seen.etag, seen.size_bytes
+        ))))
     }
 
     /// A refusal. 416 means that nothing is at the offset: an empty object, or the end of one.
@@ -388,7 +481,7 @@ impl S3Reader {
             && offset >= size
             && self.ends_at(size)
         {
-            return Ok(Told { range: 0..0, size_bytes: size, sum: None });
+            return Ok(Told { range: 0..0, size_bytes: size, sum: None, of_unknown_size: None });
         }
         // A later answer is about the version of the first one, for which the condition held.
         let is_condition = self.object.conditions.any() && self.meta.get().is_none();
@@ -407,6 +500,20 @@ impl S3Reader {
     fn ends_at(&self, size_bytes: u64) -> bool {
         let known = self.meta.get().map_or(size_bytes, |known| known.size_bytes);
         known == size_bytes && *self.size_bytes.get_or_init(|| size_bytes) == size_bytes
+    }
+
+    /// Whether the server has answered with more than the range that was asked for.
+    pub(crate) fn ignores_ranges(&self) -> bool {
+        self.ignores_ranges.get().is_some()
+    }
+
+    pub(super) fn shared(&self) -> &Arc<Shared> {
+        &self.shared
+    }
+
+    /// The operation that [`S3Reader::ask`] asks with, for its attempts.
+    pub(super) fn rest_from(&self, offset: u64) -> impl Operation + '_ {
+        self.ranged(offset, Extent::Rest)
     }
 
     fn changed(&self, detail: String) -> Error {
@@ -482,7 +589,7 @@ mod tests {
         let head = format!("{HEAD}Content-Range: bytes {range}\r\nETag: {etag}\r\n\r\n");
         let parsed = parse_head(head.as_bytes(), &HeadLimits::default()).expect("a head");
         let HeadProgress::Complete { head, .. } = parsed else { panic!("{head}") };
-        reader.told(&head, 0, 4).ok().map(|told| told.size_bytes)
+        reader.told(&head, 0, Extent::Bytes(4)).ok().map(|told| told.size_bytes)
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::time::Duration;
 use hydrant_engine::Core;
 
 use super::attempts::Failed;
-use super::error::{ErrorContext, S3Error};
+use super::error::{ErrorContext, Location, S3Error};
 use super::per_core::own_clock;
 use super::store::Shared;
 use super::time::Timestamp;
@@ -34,6 +34,7 @@ pub(super) struct Refusal {
     bucket_region: Option<String>,
     retry_after: Option<Duration>,
     date: Option<Timestamp>,
+    location: Option<Location>,
 }
 
 impl Refusal {
@@ -47,6 +48,7 @@ impl Refusal {
             bucket_region: text("x-amz-bucket-region"),
             retry_after,
             date: text("date").and_then(|text| Timestamp::parse_http_date(&text).ok()),
+            location: text("location").map(Location),
         })
     }
 
@@ -66,7 +68,8 @@ impl Refusal {
             host_id: self.ids.host_id.as_deref(),
             bucket_region: self.bucket_region.as_deref(),
         };
-        let error = S3Error::from_answer(&context, document, &XmlLimits::default());
+        let mut error = S3Error::from_answer(&context, document, &XmlLimits::default());
+        error.location = self.location;
         Failed::Answer { error: Box::new(error), retry_after: self.retry_after, date: self.date }
     }
 }

@@ -105,6 +105,12 @@ impl Scratch {
         for (name, value) in parts.headers() {
             writer = writer.header(name, value)?;
         }
+        if caller.endpoint.is_plain() {
+            // Servers turn away who has no name; and a body that was packed has no ranges of the object.
+            writer = writer
+                .header("user-agent", concat!("hydrant/", env!("CARGO_PKG_VERSION")))?
+                .header("accept-encoding", "identity")?;
+        }
         if let Some(credentials) = caller.credentials {
             let time = SigningTime::new(caller.now);
             let mut headers = [("", &[][..]); SIGNED_HEADERS_MAX];

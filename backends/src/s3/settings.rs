@@ -85,8 +85,8 @@ impl Settings {
         let provider = shared.get_or_init(|| {
             #[cfg(feature = "tls")]
             {
-                let ca_bundle = env("AWS_CA_BUNDLE");
-                let tls = super::credentials::Tls { given: config.tls.clone(), ca_bundle };
+                let ca_bundle = env(super::tls::CA_BUNDLE);
+                let tls = super::tls::TlsSource { given: config.tls.clone(), ca_bundle };
                 Provider::of_chain(chain, tls)
             }
             #[cfg(not(feature = "tls"))]

@@ -17,7 +17,9 @@ use super::credentials::{CredentialsLimits, Identity};
 use super::delete::delete_batch;
 use super::endpoint::{Endpoint, EndpointOptions, Scheme};
 use super::kept;
-use super::ops::{DELETE_KEYS_MAX, DeleteObject, HeadObject, ListObjectsV2, Operation, PutObject};
+use super::ops::{
+    DELETE_KEYS_MAX, DeleteObject, GetObject, HeadObject, ListObjectsV2, Operation, PutObject,
+};
 use super::pace::PaceLimits;
 use super::reader::S3Reader;
 use super::retry::RetryPolicy;
@@ -108,32 +110,12 @@ impl S3Store {
             Some(identity) => identity,
             None => settings.identity(&config, endpoint.is_amazon(), env)?,
         };
-        #[cfg(feature = "tls")]
-        let tls = match endpoint.scheme() {
-            Scheme::Http => None,
-            Scheme::Https => Some(super::tls::config(config.tls.take(), env)?),
-        };
-        #[cfg(not(feature = "tls"))]
-        if endpoint.scheme() == Scheme::Https {
-            return Err(ErrorKind::Unsupported(format!(
-                "{endpoint} asks for TLS, which this build does not speak: build with the feature \
-                 `tls`, or use an http:// endpoint (AWS_ENDPOINT_URL_S3)"
-            ))
-            .into());
-        }
         if !own_endpoint {
             let limit = &mut config.http.requests_per_connection_max;
             limit.get_or_insert(AWS_REQUESTS_PER_CONNECTION);
         }
         config.state_dir = config.state_dir.take().or_else(|| kept::state_dir(env));
-        let shared = Shared {
-            endpoint,
-            identity,
-            #[cfg(feature = "tls")]
-            tls,
-            checks: Checks::settle(&config.checksums, env)?,
-            config,
-        };
+        let shared = Shared::open(endpoint, identity, config, env)?;
         Ok(S3Store { shared: Arc::new(shared), deletes_one_by_one: AtomicBool::new(false) })
     }
 }
@@ -150,6 +132,35 @@ impl S3Store {
 }
 
 impl Shared {
+    /// # Errors
+    /// No certificate to trust; an `https` endpoint where TLS is not spoken; a policy of checksums in
+    /// the environment that is none.
+    pub(super) fn open(
+        endpoint: Endpoint,
+        identity: Identity,
+        #[cfg_attr(not(feature = "tls"), expect(unused_mut, reason = "TLS is taken out of it"))]
+        mut config: S3Config,
+        env: &dyn Fn(&str) -> Option<String>,
+    ) -> Result<Shared> {
+        #[cfg(feature = "tls")]
+        let tls = match endpoint.scheme() {
+            Scheme::Http => None,
+            Scheme::Https => Some(super::tls::config(config.tls.take(), env)?),
+        };
+        #[cfg(not(feature = "tls"))]
+        if endpoint.scheme() == Scheme::Https {
+            return Err(speaks_no_tls(&endpoint));
+        }
+        Ok(Shared {
+            endpoint,
+            identity,
+            #[cfg(feature = "tls")]
+            tls,
+            checks: Checks::settle(&config.checksums, env)?,
+            config,
+        })
+    }
+
     /// The same settings for another bucket, or for the service itself.
     pub(super) fn at(&self, endpoint: Endpoint) -> Shared {
         Shared {
@@ -163,12 +174,34 @@ impl Shared {
     }
 
     pub(super) fn uri_of(&self, key: &str) -> String {
+        if self.endpoint.is_plain() {
+            // The query may hold a signature (SEC-1).
+            return format!("{}{}", self.endpoint, key.split('?').next().unwrap_or_default());
+        }
         format!("s3://{}/{key}", self.endpoint.bucket())
+    }
+
+    /// What an operation is called in messages.
+    pub(super) fn name_of(&self, operation: &'static str) -> &'static str {
+        match operation {
+            GetObject::NAME if self.endpoint.is_plain() => "GET",
+            HeadObject::NAME if self.endpoint.is_plain() => "HEAD",
+            name => name,
+        }
     }
 
     pub(super) fn ignores_ranges(&self, key: &str) -> Error {
         ErrorKind::Unsupported(format!(
             "the server of {} ignores ranges: it answered a ranged GET with the whole object",
+            self.uri_of(key)
+        ))
+        .into()
+    }
+
+    pub(super) fn tells_no_size(&self, key: &str, part_bytes: usize) -> Error {
+        ErrorKind::Unsupported(format!(
+            "the server of {} does not tell its size, and it has more than the {part_bytes} bytes of a \
+             part: such an object is read in one part, so ask for larger ones",
             self.uri_of(key)
         ))
         .into()
@@ -331,6 +364,18 @@ async fn list_page(core: &Core, shared: &Arc<Shared>, list: &ListRequest) -> Res
     entries.extend(page.common_prefixes.into_iter().map(ListEntry::Prefix));
     entries.sort_by(|a, b| a.key().as_bytes().cmp(b.key().as_bytes()));
     Ok(ListPage { entries, continuation: page.next_continuation_token })
+}
+
+#[cfg(not(feature = "tls"))]
+pub(super) fn speaks_no_tls(endpoint: &Endpoint) -> Error {
+    let way_out = match endpoint.is_plain() {
+        true => "",
+        false => ", or use an http:// endpoint (AWS_ENDPOINT_URL_S3)",
+    };
+    ErrorKind::Unsupported(format!(
+        "{endpoint} asks for TLS, which this build does not speak: build with the feature `tls`{way_out}"
+    ))
+    .into()
 }
 
 fn config_error(error: impl ToString) -> Error {

@@ -1,8 +1,11 @@
 //! Which certificates are trusted.
 
-use hydrant_engine::TlsConfig;
+use hydrant_engine::{Core, TlsConfig};
 
 use crate::error::{Error, ErrorKind, Result};
+
+/// The variable that names a file of certificates.
+pub(super) const CA_BUNDLE: &str = "AWS_CA_BUNDLE";
 
 /// The one version of HTTP that is spoken (RFC 7301 calls it so).
 const ALPN: &[&str] = &["http/1.1"];
@@ -20,11 +23,29 @@ pub(super) fn config(
         return Ok(given);
     }
     let builder = TlsConfig::builder().alpn(ALPN);
-    let Some(path) = env("AWS_CA_BUNDLE").filter(|path| !path.is_empty()) else {
+    let Some(path) = env(CA_BUNDLE).filter(|path| !path.is_empty()) else {
         return builder.build().map_err(|error| refused(None, error));
     };
     let pem = std::fs::read(&path).map_err(|error| refused(Some(&path), error))?;
     builder.roots_pem(pem).build().map_err(|error| refused(Some(&path), error))
+}
+
+/// What TLS is spoken with, for whoever needs it later than when its store was opened: it reads files
+/// of certificates.
+#[derive(Debug, Clone)]
+pub(super) struct TlsSource {
+    pub(super) given: Option<TlsConfig>,
+    pub(super) ca_bundle: Option<String>,
+}
+
+impl TlsSource {
+    /// # Errors
+    /// As [`config`].
+    pub(super) async fn load(&self, core: &Core) -> Result<TlsConfig> {
+        let (given, bundle) = (self.given.clone(), self.ca_bundle.clone());
+        let load = move || config(given, &|name| bundle.clone().filter(|_| name == CA_BUNDLE));
+        core.blocking(load).await?
+    }
 }
 
 fn refused(path: Option<&str>, error: impl std::fmt::Display) -> Error {

@@ -31,6 +31,33 @@ fn stores() {
 }
 
 #[test]
+fn urls() {
+    use Scheme::{Http, Https};
+    let table = [
+        ("http://h", Http, "h", "", "http://h/"),
+        ("HTTP://H:8080/a//b/../c?d=/e", Http, "h:8080", "a//b/../c?d=/e", ""),
+        ("https://h:443/%20", Https, "h", "%20", "https://h/%20"),
+        ("https://[::1]:9/x#part", Https, "[::1]:9", "x", "https://[::1]:9/x"),
+        ("http://h?q", Http, "h", "?q", "http://h/?q"),
+    ];
+    for (text, scheme, server, key, shown) in table {
+        assert_eq!(parts(text), (scheme, None, server.to_owned(), key.to_owned()), "{text:?}");
+        let uri = Uri::parse(text).unwrap();
+        if !shown.is_empty() {
+            assert_eq!(uri.to_string(), shown);
+        }
+        assert_eq!(Uri::parse(&uri.to_string()), Ok(uri));
+    }
+    let uri = Uri::parse("https://h/a/b?c/d").unwrap();
+    assert_eq!((uri.file_name(), uri.ends_with_slash()), (Some("b"), false));
+    assert!(Uri::parse("https://h/a/?c").unwrap().ends_with_slash());
+    assert_eq!(uri.with_key("x y").map(drop), Uri::parse("https://h/x y").map(drop));
+    assert!(matches!(uri.with_key("x\r\ny"), Err(UriError::Url(_))));
+    assert_eq!(Uri::parse("https://user:secret@h/"), Err(UriError::UserInfo));
+    assert!(matches!(Uri::parse("https://h:0/secret"), Err(UriError::Url(_))));
+}
+
+#[test]
 fn keys_survive_as_typed() {
     for key in [
         "/leading",

@@ -35,7 +35,10 @@ pub fn location(what: &str, text: &str) -> Result<Uri, Failure> {
 /// Reads a location that names one object.
 pub fn object(what: &str, text: &str) -> Result<Uri, Failure> {
     let uri = location(what, text)?;
-    match uri.key().is_empty() || (uri.scheme().is_path() && uri.ends_with_slash()) {
+    // The page at the root of a server is one, too.
+    let scheme = uri.scheme();
+    let is_nowhere = uri.key().is_empty() && !scheme.is_url();
+    match is_nowhere || (scheme.is_path() && uri.ends_with_slash()) {
         true => Err(Failure::Usage(format!("{what}: {uri} names no object but a place for many"))),
         false => Ok(uri),
     }
@@ -114,6 +117,8 @@ mod tests {
             ("s3://bucket/a/", "/tmp", None),
             ("s3://bucket/a/..", "/tmp", None),
             ("s3://bucket/a/..", "s3://other/", Some("s3://other/..")),
+            ("https://host/a/b?c=/d", "s3://bucket/", Some("s3://bucket/b")),
+            ("https://host/?c=d", "/tmp", None),
         ];
         for (source, destination, expected) in cases {
             assert_eq!(goes_to(source, destination).as_deref(), expected, "{source} {destination}");
@@ -139,6 +144,7 @@ mod tests {
         assert!(object("URI", "s3://bucket").is_err());
         assert!(object("URI", "/tmp/").is_err());
         assert!(object("URI", "s3://bucket/folder/").is_ok());
+        assert!(object("URI", "https://host").is_ok());
         assert_eq!(prefix("URI", "/tmp").ok(), Some(uri("/tmp/")));
         assert_eq!(prefix("URI", "s3://bucket/tmp").ok(), Some(uri("s3://bucket/tmp")));
     }

@@ -86,6 +86,31 @@ fn wrong_usage_is_2() {
 }
 
 #[test]
+fn urls_are_read() {
+    let house = House::with(|config| config.credentials = None);
+    let bytes = noise(100_000);
+    write(&house.path("data.bin"), &bytes);
+    house.done(["cp", &house.path_text("data.bin"), "s3://box/data.bin"]);
+    let url = format!("{}/box/data.bin", house.server.url());
+    let asked = format!("{url}?token=secret");
+    for said in [house.done(["cat", &asked]), house.done(["cp", &asked, "-"])] {
+        assert!(said.stdout == bytes);
+    }
+    fs::create_dir(house.path("folder")).expect("made");
+    house.done(["cp", &asked, &house.path_text("folder")]);
+    assert!(read(&house.path("folder/data.bin")) == bytes, "named without the query");
+    for arguments in [["stat", &asked, "--json"], ["ls", &asked, "--json"]] {
+        let said = stdout(&house.done(arguments));
+        assert!(said.contains("\"size_bytes\":100000") && said.contains(&url), "{said}");
+        assert!(!said.contains("secret"), "{said}");
+    }
+    let refused = run(&mut house.client(["cp", &house.path_text("data.bin"), &asked]));
+    expect_code(&refused, 2);
+    let line = last_line(&refused);
+    assert!(line.contains("never written") && !line.contains("secret"), "{line}");
+}
+
+#[test]
 fn objects_go_up_and_down_by_file_and_by_name() {
     let house = House::new();
     let bytes = noise(20 << 20);

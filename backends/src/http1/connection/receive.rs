@@ -29,6 +29,68 @@ impl Connection {
         (result, at - span.start, buf)
     }
 
+    /// Receives the next bytes of a body of known length into `span` of `buf`, as many as fit, and
+    /// leaves the rest to the next call. Tells how many bytes are in place, also when the body broke off.
+    pub(crate) async fn receive_next(
+        &mut self,
+        mut buf: Buf,
+        span: Range<usize>,
+    ) -> (Result<(), HttpError>, usize, Buf) {
+        let mut at = span.start;
+        let result = self.receive_span(&mut buf, &mut at, span.end).await;
+        (result, at - span.start, buf)
+    }
+
+    async fn receive_span(
+        &mut self,
+        buf: &mut Buf,
+        at: &mut usize,
+        end: usize,
+    ) -> Result<(), HttpError> {
+        // What came with the head may reach beyond the span.
+        let cut = self.residue.end.min(self.residue.start + (end - *at));
+        let behind = std::mem::replace(&mut self.residue.end, cut);
+        let behind = cut..behind;
+        *at += self.place_residue(buf, &(*at..end), (end - *at) as u64)?;
+        self.residue = behind;
+        while *at < end {
+            let direct = self.body.as_ref().ok_or_else(no_answer)?.direct_bytes();
+            let want = (end - *at).min(usize::try_from(direct).unwrap_or(usize::MAX));
+            if want == 0 {
+                return Ok(());
+            }
+            self.receive_straight(buf, at, want).await?;
+        }
+        Ok(())
+    }
+
+    /// Drops the next bytes of a body of known length.
+    pub(crate) async fn skip(&mut self, bytes: u64) -> Result<(), HttpError> {
+        let mut left_bytes = bytes;
+        while left_bytes > 0 {
+            if self.residue.is_empty() && self.receive_some().await? == 0 {
+                self.body.as_mut().ok_or_else(no_answer)?.on_close()?;
+                return Err(HttpError::Closed { stale: false });
+            }
+            let incoming = self.incoming.as_mut().ok_or_else(no_answer)?;
+            let body = self.body.as_mut().ok_or_else(no_answer)?;
+            let most = usize::try_from(left_bytes).unwrap_or(usize::MAX);
+            let end = self.residue.end.min(self.residue.start.saturating_add(most));
+            match body.feed(&incoming.as_mut_slice()[self.residue.start..end])? {
+                BodyEvent::Data(data) => {
+                    left_bytes -= data.len() as u64;
+                    self.residue.start += data.end;
+                }
+                BodyEvent::NeedMore | BodyEvent::End { .. } => {
+                    return Err(HttpError::Unexpected(
+                        "the body ends before what was asked for".into(),
+                    ));
+                }
+            }
+        }
+        Ok(())
+    }
+
     async fn receive_rest(
         &mut self,
         buf: &mut Buf,

@@ -18,19 +18,13 @@ use crate::http1::{ConnectionPool, HttpError, HttpLimits, Origin, RequestBody, R
 use crate::s3::per_core::own_clock;
 use crate::s3::time::Timestamp;
 
-/// How TLS is spoken to services that give credentials: as to the store.
-#[cfg(feature = "tls")]
-pub(in crate::s3) struct Tls {
-    pub(in crate::s3) given: Option<hydrant_engine::TlsConfig>,
-    pub(in crate::s3) ca_bundle: Option<String>,
-}
-
 /// A core, for the time of one refresh.
 pub(super) struct OnCore<'a> {
     pub(super) core: &'a Core,
     pub(super) limits: &'a CredentialsLimits,
+    /// How TLS is spoken to services that give credentials: as to the store.
     #[cfg(feature = "tls")]
-    pub(super) tls: &'a Tls,
+    pub(super) tls: &'a crate::s3::tls::TlsSource,
 }
 
 impl Outside for OnCore<'_> {
@@ -79,7 +73,11 @@ impl OnCore<'_> {
             host: ask.url.host().to_owned(),
             port: ask.url.port(),
             #[cfg(feature = "tls")]
-            tls: if ask.url.is_tls() { Some(self.tls_config().await?) } else { None },
+            tls: if ask.url.is_tls() {
+                Some(self.tls.load(self.core).await.map_err(|it| it.to_string())?)
+            } else {
+                None
+            },
         };
         #[cfg(not(feature = "tls"))]
         if ask.url.is_tls() {
@@ -101,19 +99,6 @@ impl OnCore<'_> {
         let status = exchanged.result.map_err(|error| error.to_string())?;
         let document = connection.receive_document().await.map_err(|error| error.to_string())?;
         Ok(Answer { status, body: Secret::new(document) })
-    }
-
-    #[cfg(feature = "tls")]
-    async fn tls_config(&self) -> Result<hydrant_engine::TlsConfig, String> {
-        let (given, bundle) = (self.tls.given.clone(), self.tls.ca_bundle.clone());
-        // Reads files of certificates.
-        let made = self.core.blocking(move || {
-            crate::s3::tls::config(given, &|name| {
-                bundle.clone().filter(|_| name == "AWS_CA_BUNDLE")
-            })
-        });
-        let made = made.await.map_err(|error| error.to_string())?;
-        made.map_err(|error| error.to_string())
     }
 }
 

@@ -66,7 +66,7 @@ enum Source {
     Chain {
         chain: Chain,
         #[cfg(feature = "tls")]
-        tls: super::io::Tls,
+        tls: crate::s3::tls::TlsSource,
     },
     Own(Arc<dyn CredentialsProvider>),
 }
@@ -86,7 +86,7 @@ impl Provider {
     }
 
     #[cfg(feature = "tls")]
-    pub(in crate::s3) fn of_chain(chain: Chain, tls: super::io::Tls) -> Provider {
+    pub(in crate::s3) fn of_chain(chain: Chain, tls: crate::s3::tls::TlsSource) -> Provider {
         let limits = chain.limits.clone();
         Provider::of(Source::Chain { chain, tls }, limits)
     }

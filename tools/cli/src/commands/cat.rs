@@ -17,6 +17,7 @@ use crate::tally::Tally;
 Examples:
   hydrant cat s3://logs/2026/11/20.zst | zstd -dc | less
   hydrant cat s3://parts/a s3://parts/b > whole
+  hydrant cat https://example.com/data.zst | zstd -dc | less
 
 AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN, AWS_ENDPOINT_URL_S3,
 AWS_ENDPOINT_URL, AWS_REGION and AWS_DEFAULT_REGION are read.")]

@@ -25,6 +25,7 @@ Examples:
   hydrant cp ./disk.img s3://backup/            to s3://backup/disk.img
   hydrant cp s3://backup/disk.img direct:///srv/disk.img
   hydrant cp s3://one/key s3://host:9000/two/key
+  hydrant cp https://example.com/disk.img s3://backup/
   zstd -c big | hydrant cp - s3://backup/big.zst --part-size 64MiB
   hydrant cp s3://backup/big.zst - | zstd -dc > big
 

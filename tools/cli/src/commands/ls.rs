@@ -15,7 +15,8 @@ use crate::place;
 /// List objects: time (UTC), size in bytes, name
 ///
 /// Without --recursive the names end at the next `/`, and what lies behind it is one line `PRE`.
-/// With it, whole keys are listed. A prefix that no key has is no failure.
+/// With it, whole keys are listed. A prefix that no key has is no failure. Of a URL one line is shown,
+/// for HTTP knows no lists.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -26,7 +27,7 @@ Examples:
 AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN, AWS_ENDPOINT_URL_S3,
 AWS_ENDPOINT_URL, AWS_REGION and AWS_DEFAULT_REGION are read.")]
 pub struct Args {
-    /// A bucket, a prefix or a directory
+    /// A bucket, a prefix, a directory or a URL
     #[arg(value_name = "URI", default_value = ".")]
     uri: String,
 
@@ -44,19 +45,29 @@ pub async fn run(args: Args, options: &Options) -> Result<(), Failure> {
     let uri = place::prefix("URI", &args.uri)?;
     let client = options.client(Weight::Questions)?;
     let place = client.open(uri.clone())?;
+    let mut out = BufWriter::new(io::stdout());
+    let show = |entry: &ListEntry, skip| match args.json {
+        true => in_json(entry),
+        false => in_columns(entry, skip),
+    };
+    if uri.scheme().is_url() {
+        // What lies beneath it no server tells.
+        let meta = place.store.head(&place.key).await?;
+        let entry = ListEntry::Object { key: place.to_string(), meta };
+        writeln!(out, "{}", show(&entry, 0)).map_err(Failure::stdout)?;
+        return out.flush().map_err(Failure::stdout);
+    }
     let mut pages = place.store.list(ListRequest {
         prefix: place.key.clone(),
         delimiter: (!args.recursive).then_some('/'),
         ..ListRequest::default()
     });
-    let mut out = BufWriter::new(io::stdout());
     // Names without the part that was asked for, as `aws s3 ls` shows them; whole with --recursive.
     let skip = if args.recursive { 0 } else { place.key.rfind('/').map_or(0, |at| at + 1) };
     let mut is_empty = true;
     while let Some(page) = pages.next_page().await {
         for entry in page?.entries {
-            let line = if args.json { in_json(&entry) } else { in_columns(&entry, skip) };
-            writeln!(out, "{line}").map_err(Failure::stdout)?;
+            writeln!(out, "{}", show(&entry, skip)).map_err(Failure::stdout)?;
             is_empty = false;
         }
         // A page that came is shown, whatever becomes of the next.

@@ -1,0 +1,100 @@
+//! What a server that speaks no S3 has in common with those that do: connections, retries, the pace of
+//! requests, and readers of ranges. Its objects are asked for by path and query, and nothing is signed.
+
+use std::sync::Arc;
+
+use hydrant_engine::Core;
+
+use super::call::send;
+use super::checksum::ChecksumPolicy;
+use super::credentials::Identity;
+use super::endpoint::Endpoint;
+use super::ops::HeadObject;
+use super::reader::S3Reader;
+#[cfg(not(feature = "tls"))]
+use super::store::speaks_no_tls;
+use super::store::{S3Config, Shared};
+#[cfg(feature = "tls")]
+use super::tls::{CA_BUNDLE, TlsSource};
+use crate::error::Result;
+use crate::http1::url::HttpUrl;
+use crate::object::ObjectMeta;
+
+/// The origin of a URL. Of the settings those of connections, TLS, retries and the pace hold.
+#[derive(Debug, Clone)]
+pub(crate) struct Site {
+    shared: Arc<Shared>,
+    #[cfg(feature = "tls")]
+    tls: TlsSource,
+}
+
+impl Site {
+    /// # Errors
+    /// No certificate to trust; `https` where this crate was built without its feature `tls`.
+    pub(crate) fn open(
+        url: &HttpUrl,
+        config: &S3Config,
+        env: &dyn Fn(&str) -> Option<String>,
+    ) -> Result<Site> {
+        let mut config = config.clone();
+        let checks = &mut config.checksums;
+        // Only S3 has words for them.
+        (checks.requests, checks.answers) = (Some(ChecksumPolicy::Off), Some(ChecksumPolicy::Off));
+        #[cfg(feature = "tls")]
+        let tls = TlsSource { given: config.tls.clone(), ca_bundle: env(CA_BUNDLE) };
+        let shared = Shared::open(Endpoint::plain(url), Identity::Anonymous, config, env)?;
+        Ok(Site {
+            shared: Arc::new(shared),
+            #[cfg(feature = "tls")]
+            tls,
+        })
+    }
+
+    /// The origin of another URL with the same settings.
+    ///
+    /// # Errors
+    /// As [`Site::open`].
+    #[cfg(feature = "tls")]
+    pub(crate) async fn at(&self, core: &Core, url: &HttpUrl) -> Result<Site> {
+        let tls = match (url.is_tls(), &self.shared.tls) {
+            (false, _) => None,
+            (true, Some(known)) => Some(known.clone()),
+            (true, None) => Some(self.tls.load(core).await?),
+        };
+        let shared = Shared { tls, ..self.shared.at(Endpoint::plain(url)) };
+        Ok(Site { shared: Arc::new(shared), tls: self.tls.clone() })
+    }
+
+    /// The origin of another URL with the same settings.
+    ///
+    /// # Errors
+    /// As [`Site::open`].
+    #[cfg(not(feature = "tls"))]
+    pub(crate) async fn at(&self, _core: &Core, url: &HttpUrl) -> Result<Site> {
+        let endpoint = Endpoint::plain(url);
+        match url.is_tls() {
+            true => Err(speaks_no_tls(&endpoint)),
+            false => Ok(Site { shared: Arc::new(self.shared.at(endpoint)) }),
+        }
+    }
+
+    /// Redirects that are followed.
+    pub(crate) fn redirects_max(&self) -> u32 {
+        self.shared.config.http.redirects_max
+    }
+
+    /// A reader of what lies at a path and query.
+    pub(crate) fn reader(&self, target: &str) -> S3Reader {
+        S3Reader::new(&self.shared, target)
+    }
+
+    /// Asks with a HEAD.
+    pub(crate) async fn head(&self, core: &Core, target: &str) -> Result<ObjectMeta> {
+        Ok(send(core, &self.shared, &HeadObject::new(target)).await?.into())
+    }
+
+    /// The URI of what lies at a path and query, without the query (SEC-1).
+    pub(crate) fn uri_of(&self, target: &str) -> String {
+        self.shared.uri_of(target)
+    }
+}
