@@ -121,13 +121,22 @@ impl<'a> Attempts<'a> {
     }
 
     /// Credentials and a connection for the next attempt, in this order: nobody waits for credentials
-    /// with a connection in hand.
+    /// with a connection in hand, nor for the end of a hold.
     async fn lend<'p>(&mut self, per_core: &'p PerCore) -> Result<Lent<'p>, Failed> {
-        let signed_with = per_core.can_sign(self.core, self.shared).await;
-        self.signed_with =
-            signed_with.map_err(|error| Failed::Final(ErrorKind::Credentials(error).into()))?;
-        let lent = per_core.connections.lend(self.core, self.fresh_connection).await;
-        lent.map_err(Failed::Http)
+        loop {
+            while let Some(time) = per_core.held(self.core) {
+                self.core.sleep(time).await;
+            }
+            let signed_with = per_core.can_sign(self.core, self.shared).await;
+            self.signed_with =
+                signed_with.map_err(|error| Failed::Final(ErrorKind::Credentials(error).into()))?;
+            let lent = per_core.connections.lend(self.core, self.fresh_connection).await;
+            let lent = lent.map_err(Failed::Http)?;
+            // Another request may have been refused while this one stood in the line.
+            if per_core.held(self.core).is_none() {
+                return Ok(lent);
+            }
+        }
     }
 
     /// An attempt that made progress starts the count of tries anew (TIME-1: a download that moves
@@ -158,7 +167,8 @@ impl<'a> Attempts<'a> {
                 retry_after: *retry_after,
             },
         };
-        if failure.class() == Class::Throttled {
+        let is_throttled = failure.class() == Class::Throttled;
+        if is_throttled {
             self.per_core.paced(|pace| pace.refused(self.begun));
         }
         self.in_doubt |= !failure.not_performed();
@@ -175,12 +185,22 @@ impl<'a> Attempts<'a> {
                 self.fresh_connection = fresh_connection || self.repeat != Repeat::Freely;
                 self.last_cost = Some(cost);
                 self.number += 1;
-                if !after.is_zero() {
+                if is_throttled {
+                    self.per_core.paced(|pace| pace.hold(self.core.now(), after));
+                } else if !after.is_zero() {
                     self.core.sleep(after).await;
                 }
                 Ok(())
             }
-            Decision::GiveUp(why) => Err(self.give_up(failed, Some(why))),
+            Decision::GiveUp(why) => {
+                if let (true, Failed::Answer { retry_after: Some(asked), .. }) =
+                    (is_throttled, &failed)
+                {
+                    let time = (*asked).min(policy.retry_after_max);
+                    self.per_core.paced(|pace| pace.hold(self.core.now(), time));
+                }
+                Err(self.give_up(failed, Some(why)))
+            }
         }
     }
 

@@ -3,8 +3,13 @@
 //!
 //! A refusal halves the number, once for all requests that were under way together: they are one
 //! sign of one overload. Each time as many requests as are allowed have succeeded, one more is
-//! (additive increase, multiplicative decrease, as TCP does: RFC 5681 section 3.1). Pure: it is told
-//! what came of each request (SANS-1).
+//! (additive increase, multiplicative decrease, as TCP does: RFC 5681 section 3.1).
+//!
+//! What a refused request waits before its next try, `Retry-After` among it, holds all requests to the
+//! origin: it is the origin that wants to be left alone, not that one request. Pure: it is told what
+//! came of each request, and the time (SANS-1).
+
+use std::time::{Duration, Instant};
 
 /// The limits of the number (LIMIT-1). The most is [`crate::http1::HttpLimits::connections_per_core_max`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,6 +40,8 @@ pub(super) struct Pace {
     successes: usize,
     /// How often it was lowered.
     lowered: u32,
+    /// No request begins before.
+    held_until: Option<Instant>,
 }
 
 /// When a request began, as its refusal is to be told.
@@ -46,7 +53,7 @@ pub(super) struct Begun {
 impl Pace {
     pub(super) fn new(limits: PaceLimits, most: usize) -> Pace {
         let most = most.max(1);
-        Pace { limits, most, allowed: most, successes: 0, lowered: 0 }
+        Pace { limits, most, allowed: most, successes: 0, lowered: 0, held_until: None }
     }
 
     /// Requests that may be under way now.
@@ -57,6 +64,17 @@ impl Pace {
     /// A request begins.
     pub(super) fn begin(&self) -> Begun {
         Begun { lowered: self.lowered }
+    }
+
+    /// The origin is to be left alone for a time; a longer hold stays.
+    pub(super) fn hold(&mut self, now: Instant, time: Duration) {
+        self.held_until = self.held_until.max(now.checked_add(time));
+    }
+
+    /// How long no request may begin yet.
+    pub(super) fn held(&self, now: Instant) -> Option<Duration> {
+        let left = self.held_until?.saturating_duration_since(now);
+        (!left.is_zero()).then_some(left)
     }
 
     /// It succeeded.
@@ -108,6 +126,19 @@ mod tests {
         }
         (0..100).for_each(|_| pace.succeeded());
         assert_eq!(pace.allowed(), 8);
+    }
+
+    #[test]
+    fn a_hold_ends_and_the_longest_counts() {
+        let (mut pace, now) = (Pace::new(PaceLimits::default(), 8), Instant::now());
+        let after = |seconds| now + Duration::from_secs(seconds);
+        assert_eq!(pace.held(now), None);
+        pace.hold(now, Duration::from_secs(3));
+        pace.hold(after(1), Duration::from_secs(1));
+        assert_eq!(pace.held(after(1)), Some(Duration::from_secs(2)));
+        pace.hold(after(2), Duration::from_secs(2));
+        assert_eq!(pace.held(after(3)), Some(Duration::from_secs(1)));
+        assert_eq!(pace.held(after(4)), None);
     }
 
     proptest! {

@@ -4,7 +4,7 @@
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::UNIX_EPOCH;
+use std::time::{Duration, UNIX_EPOCH};
 
 use hydrant_engine::Core;
 
@@ -169,6 +169,11 @@ impl PerCore {
         let mut pace = self.pace.borrow_mut();
         change(&mut pace);
         self.connections.set_lent_max(pace.allowed());
+    }
+
+    /// How long the origin is to be left alone yet.
+    pub(super) fn held(&self, core: &Core) -> Option<Duration> {
+        self.pace.borrow().held(core.now())
     }
 
     /// Bodies no longer wait for `100 Continue`.

@@ -22,7 +22,8 @@ pub struct RetryPolicy {
     pub base_throttled: Duration,
     /// No wait drawn here is longer.
     pub wait_max: Duration,
-    /// A `Retry-After` is honoured up to this.
+    /// A `Retry-After` is honoured up to this. Until it ends no other request of the core goes to the
+    /// origin either.
     pub retry_after_max: Duration,
 }
 
