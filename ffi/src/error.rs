@@ -149,6 +149,10 @@ impl From<Error> for Failure {
                 failure.s3_code = c_text(answer.code.clone());
                 failure.request_id = c_text(answer.request_id.clone().unwrap_or_default());
             }
+            ErrorKind::Refused { status, attempts, .. } => {
+                failure.http_status = i32::from(*status);
+                failure.attempts = *attempts;
+            }
             ErrorKind::Http { attempts, .. } => failure.attempts = *attempts,
             _ => {}
         }
