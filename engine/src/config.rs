@@ -4,12 +4,17 @@ use std::time::Duration;
 
 pub use crate::pool::PoolConfig;
 
+/// Cores of one engine at most: more than a large machine has CPUs, and few enough that a number that
+/// is a mistake, such as -1 from C, is told instead of being tried.
+pub const CORES_MAX: usize = 1024;
+
 /// What an engine is started with. [`crate::EngineBuilder`] sets the fields; all of them have
 /// defaults that suit a machine with a few cores.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Config {
-    /// Cores (threads with a ring each); 0 means one for each CPU that the process may use.
+    /// Cores (threads with a ring each), at most [`CORES_MAX`]; 0 means one for each CPU that the
+    /// process may use.
     pub cores: usize,
     /// Pins core `n` to the `n`-th CPU that the process may use.
     pub pin_cores: bool,

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::*};
 use std::sync::{Arc, OnceLock, PoisonError, mpsc};
 use std::time::Duration;
 
-use crate::config::{Config, DriverChoice};
+use crate::config::{CORES_MAX, Config, DriverChoice};
 use crate::cores::{
     Clock, Control, Core, Driven, Header, Inbox, Join, RemoteTask, Runtime, Task, Turn, TurnSleep,
     on_a_core,
@@ -268,12 +268,17 @@ impl EngineBuilder {
     /// Starts the engine.
     ///
     /// # Errors
-    /// [`Error::RingRefused`] when io_uring was demanded and is refused; [`Error::Pool`] when the arena
-    /// cannot be mapped; [`Error::Os`] when a thread cannot start.
+    /// [`Error::InvalidInput`] for more cores than [`CORES_MAX`]; [`Error::RingRefused`] when io_uring was
+    /// demanded and is refused; [`Error::Pool`] when the arena cannot be mapped; [`Error::Os`] when a
+    /// thread cannot start.
     pub fn start(mut self) -> Result<Engine> {
         let cpus = crate::ring::allowed_cpus();
         if self.config.cores == 0 {
-            self.config.cores = cpus.len().max(1);
+            self.config.cores = cpus.len().clamp(1, CORES_MAX);
+        }
+        if self.config.cores > CORES_MAX {
+            let text = format!("{} cores; an engine has {CORES_MAX} at most", self.config.cores);
+            return Err(Error::InvalidInput(text));
         }
         let shared = Shared::new(self.config, Control::new)?;
         let carrier = Arc::new(Carrier::choose(&shared.config, &shared.pool)?);

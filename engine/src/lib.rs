@@ -51,8 +51,8 @@ mod trace;
 
 // The public interface is:
 pub use config::{
-    Config, ConnectLimits, ControlLimits, CoreLimits, DriverChoice, FileLimits, OpLimits,
-    PollLimits, RingLimits, StopLimits,
+    CORES_MAX, Config, ConnectLimits, ControlLimits, CoreLimits, DriverChoice, FileLimits,
+    OpLimits, PollLimits, RingLimits, StopLimits,
 };
 pub use cores::{Core, Driven, Elapsed, LocalTask, Pace, Sleep, Task, block_on};
 pub use engine::{Engine, EngineBuilder};

@@ -6,7 +6,7 @@ use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::Command;
 
-use hydrant_engine::{DriverChoice, Engine, Error, FeatureState, File, OpenOptions};
+use hydrant_engine::{CORES_MAX, DriverChoice, Engine, Error, FeatureState, File, OpenOptions};
 
 use crate::host::{Host, WITHOUT_URING, check, config, filled, kernels, lease, memory};
 
@@ -51,6 +51,15 @@ fn the_suite_passes_where_a_filter_refuses_io_uring() {
 
 /// The seeds are no matter of rights, and the parent runs them all.
 const SEEDS_OF_A_CHILD: &str = "5";
+
+/// As many as a negative number from C; the memory for their inboxes alone would end the process.
+#[test]
+fn more_cores_than_any_machine_has_are_refused() {
+    for cores in [CORES_MAX + 1, u32::MAX as usize] {
+        let refused = Engine::builder().cores(cores).start().map(drop);
+        assert!(matches!(&refused, Err(Error::InvalidInput(text)) if text.contains("1024")));
+    }
+}
 
 /// This program, copied to where anybody may run it.
 struct AsOrdinaryUser {

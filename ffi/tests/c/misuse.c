@@ -85,6 +85,9 @@ static void bad_structs(const hyd_store *store) {
     config.known.flags = HYD_ENGINE_DRIVEN;
     config.known.cores = 2;
     CHECK_STATUS(HYD_E_INVALID, hyd_engine_create(&config.known, &engine, &error));
+    config.known.flags = 0;
+    config.known.cores = UINT32_MAX;
+    CHECK_STATUS(HYD_E_INVALID, hyd_engine_create(&config.known, &engine, &error));
     CHECK(engine == NULL);
 
     meta.struct_size = 0;
