@@ -32,7 +32,7 @@ pub(crate) use fetch::frozen;
 pub use get::{GetOptions, GetStream, Piece, PieceStream};
 pub(crate) use get::{start as start_get, start_pieces};
 pub(crate) use into::{read_into, read_range, read_whole};
-pub use limits::TransferLimits;
+pub use limits::{CONNECTIONS_MAX, TransferLimits};
 pub use listing::Listing;
 pub use plan::{PartRequest, PlanError};
 pub use ranges::{RangeInto, RangesOptions};
