@@ -183,7 +183,7 @@ fn host_and_port(authority: &str) -> Result<(&str, Option<u16>), UrlError> {
     let is_name = |host: &str| {
         host.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._".contains(&byte))
     };
-    if host.is_empty() || !(host.starts_with('[') || is_name(host)) {
+    if host.is_empty() || !(host.ends_with(']') || is_name(host)) {
         return Err(UrlError("there is no host, or one with bytes that no name has"));
     }
     let port = match port.strip_prefix(':') {
@@ -234,6 +234,8 @@ mod tests {
             "http://h:/",
             "http://[h]/",
             "http://[::1/",
+            "http://[h/",
+            "http://[\r\nx: y/",
             "http://h/a b",
             "http://h/\r\nx",
             "http://a\u{e9}/",
