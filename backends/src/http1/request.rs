@@ -130,8 +130,7 @@ impl<'a> RequestWriter<'a> {
         if let Some(reserved) = RESERVED.into_iter().find(|r| r.eq_ignore_ascii_case(name)) {
             return Err(RequestError::ReservedHeader { name: reserved });
         }
-        check_name(name)?;
-        check_value(name, value)?;
+        check_field(name, value)?;
         self.line(name, value)?;
         Ok(self)
     }
@@ -205,6 +204,15 @@ fn check_host(host: &[u8]) -> Result<(), RequestError> {
         return Err(RequestError::BadHost);
     }
     Ok(())
+}
+
+/// Whether a header can be sent: a name that is a token, a value without control characters.
+///
+/// # Errors
+/// What speaks against it.
+pub(crate) fn check_field(name: &str, value: &[u8]) -> Result<(), RequestError> {
+    check_name(name)?;
+    check_value(name, value)
 }
 
 fn check_name(name: &str) -> Result<(), RequestError> {

@@ -12,7 +12,7 @@ use super::sign::{
     write_signed_header_names,
 };
 use super::time::{SigningTime, Timestamp};
-use crate::http1::request::Method;
+use crate::http1::request::{Method, RequestError, check_field};
 
 /// The longest life of a presigned URL: 7 days. Source: Amazon S3 user guide, "Download and upload
 /// objects with presigned URLs".
@@ -49,6 +49,9 @@ pub enum PresignError {
     /// A request that no server could take.
     #[error(transparent)]
     Request(#[from] InvalidRequest),
+    /// A header that cannot be sent.
+    #[error(transparent)]
+    Header(#[from] RequestError),
     /// It cannot be signed.
     #[error(transparent)]
     Sign(#[from] SignError),
@@ -80,6 +83,8 @@ pub fn presign<O: Operation>(
     }
     let mut parts = RequestParts::new();
     operation.encode(&mut parts)?;
+    // Others send them, with whatever program: a line break would end the header there.
+    parts.headers().try_for_each(|(name, value)| check_field(name, value.as_bytes()))?;
 
     let host = endpoint.host_header();
     let mut headers: Vec<(&str, &[u8])> = vec![("host", host.as_bytes())];

@@ -125,6 +125,28 @@ fn a_life_that_is_none_is_refused_and_debug_shows_no_signature() {
     assert!(matches!(ours(&sample, &GetObject::new("")), Err(PresignError::Request(_))));
 }
 
+/// Whoever sends the request writes the headers as they are handed out: a line break would begin
+/// another one.
+#[test]
+fn headers_that_cannot_be_sent_are_refused() {
+    let sample = Sample {
+        key: "k".into(),
+        version: None,
+        metadata: Vec::new(),
+        token: None,
+        secret: "s".into(),
+        region: "r".into(),
+        unix_seconds: 0,
+        expires_s: 60,
+    };
+    for (name, value) in [("a", "b\r\nx-evil: c"), ("a\n", "b"), ("a:b", "c"), ("b", "c\0")] {
+        let mut put = PutObject::new("k", &b""[..]);
+        put.object.metadata = vec![(name.into(), value.into())];
+        let refused = ours(&sample, &put);
+        assert!(matches!(refused, Err(PresignError::Header(_))), "{name:?} {value:?}");
+    }
+}
+
 fn ours(
     sample: &Sample,
     operation: &impl hydrant::s3::Operation,
