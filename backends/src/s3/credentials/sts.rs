@@ -172,11 +172,21 @@ pub(super) fn answered(answer: &Answer) -> Result<Credentials, CredentialsError>
         Ok(())
     });
     let (secret, token) = (Zeroizing::new(secret), Zeroizing::new(token));
-    read.map_err(|error: XmlError| failed(format!("its answer cannot be read: {error}")))?;
+    read.map_err(|error| failed(format!("its answer cannot be read: {}", unread(&error))))?;
     let end = Timestamp::parse_iso8601(&end);
     let end = end.map_err(|_| failed("its answer has no Expiration that is a time".into()))?;
     Credentials::new(id, secret.as_str(), Some(token.as_str().to_owned()), Some(end))
         .map_err(|error| failed(format!("its answer cannot be used: {error}")))
+}
+
+/// What is wrong with a document, without any of its text: where brackets are missing, a name is a
+/// secret (SEC-1).
+fn unread(error: &XmlError) -> String {
+    match error {
+        XmlError::Malformed { offset, .. } => format!("not well-formed XML at byte {offset}"),
+        XmlError::Root { expected, .. } => format!("it is no <{expected}>"),
+        other => other.to_string(),
+    }
 }
 
 fn refused(answer: &Answer) -> CredentialsError {
@@ -259,6 +269,11 @@ mod tests {
             assert!(answered(&answer(200, &text[..text.len() - 5])).is_err(), "cut short");
             let broken = answered(&answer(200, &text.replace("2026", "x"))).unwrap_err();
             assert!(!broken.to_string().contains("hush"), "SEC-1");
+            // Without brackets the secret is the name of an element, or of the root.
+            for odd in [text.replace("<SecretAccessKey>hush", "<hush"), "<hush></hush>".into()] {
+                let broken = answered(&answer(200, &odd)).unwrap_err();
+                assert!(!broken.to_string().contains("hush"), "SEC-1: {broken}");
+            }
         }
         let text = "<ErrorResponse><Error><Type>Sender</Type><Code>AccessDenied</Code>\
                     <Message>no\u{7}pe</Message></Error></ErrorResponse>";
