@@ -8,6 +8,9 @@ mod answer;
 mod cache;
 mod chain;
 mod environment;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 mod io;
 mod outside;
 mod plan;

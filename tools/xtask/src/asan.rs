@@ -11,10 +11,11 @@ use crate::shell::{self, cargo};
 use crate::steps::Outcome;
 
 /// Sanitizers are a nightly flag; this makes a stable compiler take it.
-const BOOTSTRAP: (&str, &str) = ("RUSTC_BOOTSTRAP", "1");
-const SANITIZE: &str = "-Zsanitizer=address";
+pub const BOOTSTRAP: (&str, &str) = ("RUSTC_BOOTSTRAP", "1");
+pub const SANITIZE: &str = "-Zsanitizer=address";
 /// No search for leaks: what does not drain in time is leaked on purpose (OWN-2).
-const OPTIONS: (&str, &str) = ("ASAN_OPTIONS", "detect_leaks=0:detect_stack_use_after_return=1");
+pub const OPTIONS: (&str, &str) =
+    ("ASAN_OPTIONS", "detect_leaks=0:detect_stack_use_after_return=1");
 
 /// Compiles a program that reads freed memory with the flags of [`engine`]; it must be caught.
 pub fn canary(root: &Path) -> Result<Outcome> {
@@ -42,7 +43,7 @@ pub fn canary(root: &Path) -> Result<Outcome> {
 
 /// All tests of the engine but those of its documentation, which are built without the flags.
 pub fn engine(root: &Path) -> Result<Outcome> {
-    let host = host_triple()?;
+    let host = shell::host_triple()?;
     // A target is named, although it is the host's own, so that build scripts and macros stay
     // without the sanitizer.
     let arguments =
@@ -59,13 +60,4 @@ pub fn engine(root: &Path) -> Result<Outcome> {
 /// Apart from the other builds: other flags would make cargo build everything anew each time.
 fn target_folder(root: &Path) -> PathBuf {
     shell::target_folder(root).join("asan")
-}
-
-fn host_triple() -> Result<String> {
-    let version = shell::read(Command::new("rustc").arg("-vV"))?;
-    version
-        .lines()
-        .find_map(|line| line.strip_prefix("host: "))
-        .map(str::to_owned)
-        .ok_or_else(|| Failure::new("rustc -vV names no host"))
 }

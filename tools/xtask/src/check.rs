@@ -18,6 +18,8 @@ pub struct Args {
 
 /// The workspace of the other runtimes.
 const COMPARE: &str = "benches/compare";
+/// That of the fuzz targets.
+const FUZZ: &str = "tests/fuzz";
 
 /// Ahead of them where it is asked for.
 pub const INSTALL: Step =
@@ -47,9 +49,15 @@ pub const STEPS: &[Step] = &[
     Step { name: "deny", about: "licences, advisories, sources of dependencies", run: deny::check },
 ];
 
-/// Steps that run when they are named: these lints build five other runtimes.
-const ON_REQUEST: &[Step] =
-    &[Step { name: "compare", about: "lints of benches/compare", run: clippy_compare }];
+/// Steps that run when they are named: these lints build five other runtimes, and the library anew.
+const ON_REQUEST: &[Step] = &[
+    Step {
+        name: "compare",
+        about: "lints of benches/compare",
+        run: |root| clippy_apart(root, COMPARE),
+    },
+    Step { name: "fuzz", about: "lints of tests/fuzz", run: |root| clippy_apart(root, FUZZ) },
+];
 
 pub fn run(root: &Path, args: &Args) -> Result<()> {
     let first = if args.install { &[INSTALL][..] } else { &[] };
@@ -59,8 +67,8 @@ pub fn run(root: &Path, args: &Args) -> Result<()> {
 
 /// Names the files; the differences would hide the names.
 fn format(root: &Path) -> Result<Outcome> {
-    // `benches/compare` is a workspace of its own.
-    for folder in [root, &root.join(COMPARE)] {
+    // The last two are workspaces of their own.
+    for folder in [root, &root.join(COMPARE), &root.join(FUZZ)] {
         let mends = format!("`cargo fmt --all` in {} mends it", folder.display());
         shell::run(&mut cargo(folder, &["fmt", "--all", "--", "--check", "-l"]))
             .map_err(|failure| Failure::new(format!("{failure}; {mends}")))?;
@@ -76,9 +84,9 @@ fn clippy(root: &Path) -> Result<Outcome> {
     Ok(Outcome::Passed)
 }
 
-fn clippy_compare(root: &Path) -> Result<Outcome> {
+fn clippy_apart(root: &Path, folder: &str) -> Result<Outcome> {
     let words = ["clippy", "--quiet", "--locked", "--all-targets", "--", "-D", "warnings"];
-    shell::run(&mut cargo(&root.join(COMPARE), &words))?;
+    shell::run(&mut cargo(&root.join(folder), &words))?;
     Ok(Outcome::Passed)
 }
 

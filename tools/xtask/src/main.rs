@@ -3,6 +3,7 @@
 //! - `check` reads: the rules of the house, format, lints, documentation, dependencies;
 //! - `test` sets up and runs everything;
 //! - `storm` runs the engine with as many seeds as one likes;
+//! - `fuzz` runs what reads foreign bytes with inputs of its own making;
 //! - `dist` lays the C library out for installing;
 //! - `bench` measures, and says met, missed or undecided.
 
@@ -21,6 +22,7 @@ mod deny;
 mod dist;
 mod failure;
 mod footprint;
+mod fuzz;
 mod rules;
 mod shell;
 mod sizes;
@@ -50,6 +52,8 @@ enum Command {
     Test(test::Args),
     /// Seeded runs of the engine in simulated worlds where everything goes wrong.
     Storm(storm::Args),
+    /// Run the fuzz targets: what reads bytes that others wrote.
+    Fuzz(fuzz::Args),
     /// Lay the C library out for installing: a tree, a tarball, Debian packages.
     Dist(dist::Args),
     /// Measure. Prints what was run on what, and a verdict.
@@ -62,6 +66,7 @@ fn main() -> ExitCode {
         Command::Check(args) => check::run(&root, &args),
         Command::Test(args) => test::run(&root, &args),
         Command::Storm(args) => storm::run(&root, &args),
+        Command::Fuzz(args) => fuzz::run(&root, &args),
         Command::Dist(args) => dist::run(&root, &args),
         Command::Bench(bench) => bench::run(&root, bench),
     });

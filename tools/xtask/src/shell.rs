@@ -60,6 +60,19 @@ pub fn target_folder(root: &Path) -> PathBuf {
     std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), PathBuf::from)
 }
 
+/// The platform of the compiler, such as `x86_64-unknown-linux-gnu`.
+///
+/// # Errors
+/// No compiler.
+pub fn host_triple() -> Result<String> {
+    let version = read(Command::new("rustc").arg("-vV"))?;
+    version
+        .lines()
+        .find_map(|line| line.strip_prefix("host: "))
+        .map(str::to_owned)
+        .ok_or_else(|| Failure::new("rustc -vV names no host"))
+}
+
 /// Whether a program of this name lies in one of the folders of `PATH`, or where Debian keeps
 /// daemons.
 pub fn has_program(name: &str) -> bool {

@@ -5,7 +5,7 @@ use std::path::Path;
 use crate::failure::Result;
 use crate::shell::{self, cargo};
 use crate::steps::{self, Outcome, Selection, Step};
-use crate::{asan, check, debian, footprint, storm};
+use crate::{asan, check, debian, footprint, fuzz, storm};
 
 #[derive(clap::Args)]
 pub struct Args {
@@ -33,6 +33,7 @@ const TESTS: &[Step] = &[
         about: "every order of the steps of what threads share (loom)",
         run: models,
     },
+    Step { name: "fuzz", about: "the fuzz targets, some seconds each", run: fuzz::short },
     Step { name: "programs", about: "the program and the C library, as released", run: programs },
     Step {
         name: "system",
