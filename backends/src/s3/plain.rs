@@ -16,6 +16,7 @@ use super::store::speaks_no_tls;
 use super::store::{S3Config, Shared};
 #[cfg(feature = "tls")]
 use super::tls::{CA_BUNDLE, TlsSource};
+use crate::condition::ReadOptions;
 use crate::error::Result;
 use crate::http1::url::HttpUrl;
 use crate::object::ObjectMeta;
@@ -85,7 +86,7 @@ impl Site {
 
     /// A reader of what lies at a path and query.
     pub(crate) fn reader(&self, target: &str) -> S3Reader {
-        S3Reader::new(&self.shared, target)
+        S3Reader::new(&self.shared, target, &ReadOptions::default())
     }
 
     /// Asks with a HEAD.

@@ -269,7 +269,7 @@ mod tests {
         assert_eq!(names, ["uring 256k", "threads 1m"]);
         let mut contestants = finalists;
         let sink = SocketAddr::from(([127, 0, 0, 1], 1));
-        contestants.insert(0, Flow::send(1).ours(Path::new("hydrant"), sink, 1 << 30));
+        contestants.insert(0, Flow::send(1).ours(Path::new("hydrant"), sink, 1 << 30).remove(0));
         let lines = judge("send-1", &contestants, &[1.08, 1.0, 2.0].map(runs), 1);
         assert_eq!(
             (lines[0].verdict, lines[0].what.as_str()),
