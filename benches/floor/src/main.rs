@@ -11,7 +11,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use hydrant_floor::ask::Ask;
 use hydrant_floor::blocks::sink::Sink;
 use hydrant_floor::blocks::{Blocks, Way};
-use hydrant_floor::copy::Copy;
+use hydrant_floor::copy::{Copy, Half};
 use hydrant_floor::failure::{Failure, Result};
 use hydrant_floor::transfer::{Direction, Transfer};
 use hydrant_floor::{Engine, measure};
@@ -44,11 +44,14 @@ enum Command {
     },
     /// Be the load on a server that answers every message with itself.
     Ask(AskArgs),
-    /// Run any program and report the CPU time of its whole process in a last line.
+    /// Run any program and report the CPU time and memory of its whole process in a last line.
     Measure {
         /// Payload that the program moves.
         #[arg(long)]
         bytes: u64,
+        /// How often it is run, one after the other.
+        #[arg(long, default_value_t = 1)]
+        times: u32,
         /// The program and its arguments.
         #[arg(last = true, required = true)]
         command: Vec<String>,
@@ -149,6 +152,15 @@ struct CopyArgs {
     /// Finish with fsync.
     #[arg(long)]
     fsync: bool,
+    /// Leave one half of the work out; what is written is then whatever the memory holds.
+    #[arg(long, value_enum)]
+    only: Option<HalfArg>,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum HalfArg {
+    Read,
+    Write,
 }
 
 fn main() -> ExitCode {
@@ -184,7 +196,7 @@ fn run(command: Command) -> Result<()> {
         Command::Send(args) => args.blocks(Way::Send).run(),
         Command::Receive(args) => args.blocks(Way::Receive).run(),
         Command::Ask(args) => args.ask().run(),
-        Command::Measure { bytes, command } => measure::run(&command, bytes),
+        Command::Measure { bytes, times, command } => measure::run(&command, bytes, times),
     };
     print(report?.json())
 }
@@ -240,6 +252,10 @@ impl CopyArgs {
             block_bytes: self.block_bytes,
             queue_depth: self.queue_depth,
             fsync: self.fsync,
+            only: self.only.map(|half| match half {
+                HalfArg::Read => Half::Read,
+                HalfArg::Write => Half::Write,
+            }),
         }
     }
 }

@@ -15,6 +15,9 @@ pub struct Usage {
     pub sys_s: f64,
     /// How often the process gave the CPU up to wait.
     pub voluntary_switches: u64,
+    /// The most memory that was resident at once; of children, that of the largest. Huge pages are
+    /// not in it.
+    pub peak_bytes: u64,
 }
 
 impl Usage {
@@ -28,12 +31,13 @@ impl Usage {
         Self::read(libc::RUSAGE_CHILDREN)
     }
 
-    /// What came after `before`.
+    /// What came after `before`; the peak of memory has no before.
     pub fn since(self, before: Self) -> Self {
         Self {
             user_s: self.user_s - before.user_s,
             sys_s: self.sys_s - before.sys_s,
             voluntary_switches: self.voluntary_switches.saturating_sub(before.voluntary_switches),
+            peak_bytes: self.peak_bytes,
         }
     }
 
@@ -47,6 +51,7 @@ impl Usage {
             user_s: seconds(raw.ru_utime),
             sys_s: seconds(raw.ru_stime),
             voluntary_switches: u64::try_from(raw.ru_nvcsw).unwrap_or(0),
+            peak_bytes: u64::try_from(raw.ru_maxrss).unwrap_or(0) << 10,
         }
     }
 }
@@ -97,10 +102,10 @@ impl Report {
     /// The line, without its line feed.
     pub fn json(&self) -> String {
         let wall_s = self.wall.as_secs_f64();
-        let Usage { user_s, sys_s, voluntary_switches } = self.usage;
+        let Usage { user_s, sys_s, voluntary_switches, peak_bytes } = self.usage;
         format!(
             "{{\"mode\":\"{}\",\"bytes\":{},\"wall_s\":{wall_s:.6},\"user_s\":{user_s:.6},\"sys_s\":{sys_s:.6},\
-             \"voluntary_switches\":{voluntary_switches},\"gb_per_s\":{:.3},\"cpu_s_per_gib\":{:.6}}}",
+             \"voluntary_switches\":{voluntary_switches},\"peak_bytes\":{peak_bytes},\"gb_per_s\":{:.3},\"cpu_s_per_gib\":{:.6}}}",
             self.mode,
             self.bytes,
             self.bytes as f64 / wall_s.max(1e-9) / 1e9,
@@ -123,7 +128,7 @@ mod tests {
 
     #[test]
     fn the_line_has_every_field_and_both_rates() {
-        let usage = Usage { user_s: 0.25, sys_s: 0.75, voluntary_switches: 7 };
+        let usage = Usage { user_s: 0.25, sys_s: 0.75, voluntary_switches: 7, peak_bytes: 4096 };
         let report = Report {
             mode: "get-uring".into(),
             bytes: 2 << 30,
@@ -133,7 +138,7 @@ mod tests {
         assert_eq!(
             report.json(),
             "{\"mode\":\"get-uring\",\"bytes\":2147483648,\"wall_s\":2.000000,\"user_s\":0.250000,\"sys_s\":0.750000,\
-             \"voluntary_switches\":7,\"gb_per_s\":1.074,\"cpu_s_per_gib\":0.500000}"
+             \"voluntary_switches\":7,\"peak_bytes\":4096,\"gb_per_s\":1.074,\"cpu_s_per_gib\":0.500000}"
         );
     }
 

@@ -34,6 +34,17 @@ pub struct Copy {
     pub queue_depth: usize,
     /// Finish with `fsync(2)`.
     pub fsync: bool,
+    /// Only this half of the work.
+    pub only: Option<Half>,
+}
+
+/// One side of a copy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Half {
+    /// The source is read; the destination stays empty.
+    Read,
+    /// As much as the source holds is written, of whatever lies in memory.
+    Write,
 }
 
 /// The two files of a run, open, and the size of the source.
@@ -74,8 +85,23 @@ impl Copy {
                 files.bytes
             )));
         }
-        files.finish(self.fsync)?;
-        Ok(stopwatch.report(format!("copy-{}", self.engine), copied_bytes))
+        if self.writes() {
+            files.finish(self.fsync)?;
+        }
+        let what = match self.only {
+            None => "copy",
+            Some(Half::Read) => "read",
+            Some(Half::Write) => "write",
+        };
+        Ok(stopwatch.report(format!("{what}-{}", self.engine), copied_bytes))
+    }
+
+    fn reads(&self) -> bool {
+        self.only != Some(Half::Write)
+    }
+
+    fn writes(&self) -> bool {
+        self.only != Some(Half::Read)
     }
 
     fn open(&self) -> Result<Files> {
@@ -96,7 +122,9 @@ impl Copy {
             .open(&self.destination)
             .map_err(refused("creating", &self.destination))?;
         let bytes = source.metadata().map_err(refused("looking at", &self.source))?.len();
-        allocate(&destination, bytes.next_multiple_of(ALIGNMENT_BYTES))?;
+        if self.writes() {
+            allocate(&destination, bytes.next_multiple_of(ALIGNMENT_BYTES))?;
+        }
         Ok(Files { source, destination, bytes })
     }
 }
@@ -160,10 +188,16 @@ mod tests {
                 block_bytes: 64 << 10,
                 queue_depth: 4,
                 fsync: true,
+                only: None,
             };
             let report = copy.run().expect("a copy on this file system");
             assert_eq!(report.bytes, content.len() as u64);
-            assert!(std::fs::read(destination).expect("the copy") == content, "{engine}");
+            assert!(std::fs::read(&destination).expect("the copy") == content, "{engine}");
+            for (half, left) in [(Half::Read, 0), (Half::Write, content.len())] {
+                let half = Copy { only: Some(half), ..copy.clone() };
+                assert_eq!(half.run().expect("half of a copy").bytes, content.len() as u64);
+                assert_eq!(std::fs::read(&destination).expect("it is there").len(), left);
+            }
         }
         std::fs::remove_dir_all(folder).expect("nobody else is in there");
     }

@@ -27,13 +27,17 @@ fn copy_blocks(copy: &Copy, files: &Files, blocks: &Ranges) -> Result<u64> {
     while let Some(block) = blocks.take() {
         let bytes = block.end - block.start;
         let offset = libc::off_t::try_from(block.start).expect("a file is under 2^63 bytes");
-        // SAFETY: the buffer holds a block and is this thread's alone. At the end of the file the
-        // read asks for more than there is and comes back with what there is.
-        let read = unsafe { libc::pread(source, address, copy.block_bytes, offset) };
-        whole("pread", read, bytes)?;
-        // SAFETY: as above; a padded block is at most a block.
-        let written = unsafe { libc::pwrite(destination, address, padded(bytes), offset) };
-        whole("pwrite", written, padded(bytes) as u64)?;
+        if copy.reads() {
+            // SAFETY: the buffer holds a block and is this thread's alone. At the end of the file
+            // the read asks for more than there is and comes back with what there is.
+            let read = unsafe { libc::pread(source, address, copy.block_bytes, offset) };
+            whole("pread", read, bytes)?;
+        }
+        if copy.writes() {
+            // SAFETY: as above; a padded block is at most a block.
+            let written = unsafe { libc::pwrite(destination, address, padded(bytes), offset) };
+            whole("pwrite", written, padded(bytes) as u64)?;
+        }
         copied_bytes += bytes;
     }
     Ok(copied_bytes)

@@ -26,7 +26,7 @@ pub(super) fn run(copy: &Copy, files: &Files, blocks: &Ranges) -> Result<u64> {
     // SAFETY: the arena is dropped below, when nothing is in flight; registered pages stay pinned
     // until the ring goes.
     unsafe { ring.register(&vectors)? };
-    let copied_bytes = drive(files, blocks, &buffers, &mut ring)?;
+    let copied_bytes = drive(copy, files, blocks, &buffers, &mut ring)?;
     drop(ring);
     drop(ManuallyDrop::into_inner(arena));
     Ok(copied_bytes)
@@ -39,11 +39,17 @@ enum Step {
 }
 
 /// The loop of the ring. `Ok` says that nothing is in flight any more.
-fn drive(files: &Files, blocks: &Ranges, buffers: &[Buffer], ring: &mut Ring) -> Result<u64> {
+fn drive(
+    copy: &Copy,
+    files: &Files,
+    blocks: &Ranges,
+    buffers: &[Buffer],
+    ring: &mut Ring,
+) -> Result<u64> {
     let (mut copied_bytes, mut completions) = (0, Vec::new());
     let mut steps: Vec<Option<Step>> = Vec::with_capacity(buffers.len());
     for (slot, &buffer) in buffers.iter().enumerate() {
-        steps.push(read_next(files, blocks, slot, buffer, ring)?);
+        steps.push(begin_next(copy, files, blocks, slot, buffer, ring)?);
     }
     while steps.iter().any(Option::is_some) {
         ring.turn(&mut completions)?;
@@ -54,15 +60,21 @@ fn drive(files: &Files, blocks: &Ranges, buffers: &[Buffer], ring: &mut Ring) ->
             let step = steps[slot].take().expect("a slot that completes was waiting");
             steps[slot] = match step {
                 Step::Read(block) => {
-                    whole("READ_FIXED", result, block.end - block.start)?;
-                    push_write(files, &block, slot, buffers[slot], ring)?;
-                    Some(Step::Write(block))
+                    let bytes = block.end - block.start;
+                    whole("READ_FIXED", result, bytes)?;
+                    if copy.writes() {
+                        push_write(files, &block, slot, buffers[slot], ring)?;
+                        Some(Step::Write(block))
+                    } else {
+                        copied_bytes += bytes;
+                        begin_next(copy, files, blocks, slot, buffers[slot], ring)?
+                    }
                 }
                 Step::Write(block) => {
                     let bytes = block.end - block.start;
                     whole("WRITE_FIXED", result, padded(bytes) as u64)?;
                     copied_bytes += bytes;
-                    read_next(files, blocks, slot, buffers[slot], ring)?
+                    begin_next(copy, files, blocks, slot, buffers[slot], ring)?
                 }
             };
         }
@@ -70,7 +82,9 @@ fn drive(files: &Files, blocks: &Ranges, buffers: &[Buffer], ring: &mut Ring) ->
     Ok(copied_bytes)
 }
 
-fn read_next(
+/// The first step of the next block, of which there may be none.
+fn begin_next(
+    copy: &Copy,
     files: &Files,
     blocks: &Ranges,
     slot: usize,
@@ -78,6 +92,10 @@ fn read_next(
     ring: &mut Ring,
 ) -> Result<Option<Step>> {
     let Some(block) = blocks.take() else { return Ok(None) };
+    if !copy.reads() {
+        push_write(files, &block, slot, buffer, ring)?;
+        return Ok(Some(Step::Write(block)));
+    }
     let descriptor = types::Fd(files.source.as_raw_fd());
     // The last read asks for a whole block, as O_DIRECT demands, and gets what there is.
     let entry = opcode::ReadFixed::new(descriptor, buffer.at(0), length(buffer.len()), index(slot))
@@ -103,7 +121,7 @@ fn push_write(
         .offset(block.start)
         .build()
         .user_data(slot as u64);
-    // SAFETY: as in `read_next`.
+    // SAFETY: as in `begin_next`.
     unsafe { ring.push(&entry) }
 }
 
