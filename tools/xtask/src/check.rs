@@ -18,6 +18,7 @@ pub struct Args {
 
 /// The workspace of the other runtimes.
 const COMPARE: &str = "benches/compare";
+const PIPELINES: &str = "benches/pipelines";
 /// That of the fuzz targets.
 const FUZZ: &str = "tests/fuzz";
 
@@ -49,12 +50,18 @@ pub const STEPS: &[Step] = &[
     Step { name: "deny", about: "licences, advisories, sources of dependencies", run: deny::check },
 ];
 
-/// Steps that run when they are named: these lints build five other runtimes, and the library anew.
+/// Steps that run when they are named: these lints build five other runtimes, other clients of S3,
+/// and the library anew.
 const ON_REQUEST: &[Step] = &[
     Step {
         name: "compare",
         about: "lints of benches/compare",
         run: |root| clippy_apart(root, COMPARE),
+    },
+    Step {
+        name: "pipelines",
+        about: "lints of benches/pipelines",
+        run: |root| clippy_apart(root, PIPELINES),
     },
     Step { name: "fuzz", about: "lints of tests/fuzz", run: |root| clippy_apart(root, FUZZ) },
 ];
@@ -67,8 +74,8 @@ pub fn run(root: &Path, args: &Args) -> Result<()> {
 
 /// Names the files; the differences would hide the names.
 fn format(root: &Path) -> Result<Outcome> {
-    // The last two are workspaces of their own.
-    for folder in [root, &root.join(COMPARE), &root.join(FUZZ)] {
+    // The last three are workspaces of their own.
+    for folder in [root, &root.join(COMPARE), &root.join(PIPELINES), &root.join(FUZZ)] {
         let mends = format!("`cargo fmt --all` in {} mends it", folder.display());
         shell::run(&mut cargo(folder, &["fmt", "--all", "--", "--check", "-l"]))
             .map_err(|failure| Failure::new(format!("{failure}; {mends}")))?;
@@ -85,7 +92,8 @@ fn clippy(root: &Path) -> Result<Outcome> {
 }
 
 fn clippy_apart(root: &Path, folder: &str) -> Result<Outcome> {
-    let words = ["clippy", "--quiet", "--locked", "--all-targets", "--", "-D", "warnings"];
+    let words =
+        ["clippy", "--quiet", "--locked", "--workspace", "--all-targets", "--", "-D", "warnings"];
     shell::run(&mut cargo(&root.join(folder), &words))?;
     Ok(Outcome::Passed)
 }

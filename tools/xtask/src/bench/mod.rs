@@ -13,6 +13,7 @@ mod fio;
 mod floor;
 mod machine;
 mod net;
+mod pipelines;
 mod programs;
 mod scratch;
 mod server;
@@ -34,6 +35,8 @@ pub enum Bench {
     Engine(engine::Args),
     /// The engine beside other runtimes.
     Compare(compare::Args),
+    /// The pipelines beside other clients of S3.
+    Pipelines(pipelines::Args),
 }
 
 pub fn run(root: &Path, bench: Bench) -> Result<()> {
@@ -41,5 +44,6 @@ pub fn run(root: &Path, bench: Bench) -> Result<()> {
         Bench::Floor(args) => floor::run(root, &args),
         Bench::Engine(args) => engine::run(root, &args),
         Bench::Compare(args) => compare::run(root, &args),
+        Bench::Pipelines(args) => pipelines::run(root, &args),
     }
 }

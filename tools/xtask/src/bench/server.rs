@@ -4,6 +4,7 @@
 use std::fs::{self, File};
 use std::io::{BufWriter, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -18,11 +19,23 @@ const MEMORY: &str = "/dev/shm";
 const FOLDER_PREFIX: &str = "hydrant-bench-";
 const START_LIMIT: Duration = Duration::from_secs(10);
 
+/// Where the answers to listings lie, beside the bucket.
+const LISTINGS: &str = "listings";
+
 pub const BUCKET: &str = "bucket";
 /// The object that is there from the start.
 pub const OBJECT: &str = "object";
 /// The name under which a client sends; the floor appends the number of the connection.
 pub const UPLOAD: &str = "upload";
+
+/// Many objects, `NAME/00000` and so on, which a listing of `NAME/` shows.
+#[derive(Debug)]
+pub struct Set {
+    pub name: &'static str,
+    pub objects: u64,
+    /// Of each.
+    pub bytes: u64,
+}
 
 /// A running server. Dropping it ends it and frees its memory.
 pub struct Server {
@@ -37,11 +50,22 @@ impl Server {
     /// # Errors
     /// When memory is short, or nginx does not come up.
     pub fn start(bytes: u64, seed: u64) -> Result<Self> {
+        Self::start_with(bytes, &[], seed)
+    }
+
+    /// The same with many objects beside it.
+    ///
+    /// # Errors
+    /// As [`Server::start`].
+    pub fn start_with(bytes: u64, sets: &[Set], seed: u64) -> Result<Self> {
         let folder = Folder::new()?;
-        write_object(&folder.path.join("root").join(BUCKET).join(OBJECT), bytes, seed)?;
+        write_object(&folder.bucket().join(OBJECT), bytes, seed)?;
+        for set in sets {
+            folder.fill(set, seed)?;
+        }
         let address = free_address()?;
         let (config, log) = (folder.path.join("nginx.conf"), folder.path.join("error.log"));
-        fs::write(&config, configuration(&folder.path, address))
+        fs::write(&config, configuration(&folder.path, sets, address))
             .map_err(|cause| Failure::io(config.display(), cause))?;
         // setpriv: the kernel ends nginx when this process dies, however it dies.
         let child = Command::new("setpriv")
@@ -57,6 +81,16 @@ impl Server {
         let mut server = Self { child, folder, address };
         server.wait_until_up()?;
         Ok(server)
+    }
+
+    /// The objects, one a file.
+    pub fn bucket(&self) -> PathBuf {
+        self.folder.bucket()
+    }
+
+    /// A folder in memory beside them, which goes with the server.
+    pub fn beside(&self, name: &str) -> PathBuf {
+        self.folder.path.join(name)
     }
 
     fn wait_until_up(&mut self) -> Result<()> {
@@ -97,11 +131,57 @@ impl Folder {
         sweep()?;
         let path = Path::new(MEMORY).join(format!("{FOLDER_PREFIX}{}", std::process::id()));
         let folder = Self { path };
-        for part in [format!("root/{BUCKET}"), "body".to_owned()] {
+        for part in [format!("root/{BUCKET}"), format!("root/{LISTINGS}"), "body".to_owned()] {
             let part = folder.path.join(part);
             fs::create_dir_all(&part).map_err(|cause| Failure::io(part.display(), cause))?;
         }
         Ok(folder)
+    }
+
+    fn bucket(&self) -> PathBuf {
+        self.path.join("root").join(BUCKET)
+    }
+
+    /// All objects of a set have the same bytes.
+    fn fill(&self, set: &Set, seed: u64) -> Result<()> {
+        let folder = self.bucket().join(set.name);
+        let failed = |cause| Failure::io(folder.display(), cause);
+        fs::create_dir(&folder).map_err(failed)?;
+        let first = folder.join(format!("{:05}", 0));
+        write_object(&first, set.bytes, seed)?;
+        for number in 1..set.objects {
+            fs::copy(&first, folder.join(format!("{number:05}"))).map_err(failed)?;
+        }
+        let etags: std::io::Result<Vec<String>> =
+            (0..set.objects).map(|number| etag(&folder.join(format!("{number:05}")))).collect();
+        let listing = self.path.join("root").join(LISTINGS).join(set.name);
+        fs::write(&listing, set.listing(&etags.map_err(failed)?))
+            .map_err(|cause| Failure::io(listing.display(), cause))
+    }
+}
+
+/// What nginx makes of a file's time and size: clients ask for what the listing showed.
+fn etag(path: &Path) -> std::io::Result<String> {
+    let file = fs::metadata(path)?;
+    Ok(format!("{:x}-{:x}", file.mtime(), file.len()))
+}
+
+impl Set {
+    /// The answer to a listing, all of it on one page.
+    fn listing(&self, etags: &[String]) -> String {
+        let Set { name, objects, bytes } = self;
+        let mut page = format!(
+            "<?xml version=\"1.0\" encoding=\"UTF-8\"?><ListBucketResult xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\">\
+             <Name>{BUCKET}</Name><Prefix>{name}/</Prefix><KeyCount>{objects}</KeyCount><MaxKeys>{objects}</MaxKeys>\
+             <IsTruncated>false</IsTruncated>"
+        );
+        for (number, etag) in etags.iter().enumerate() {
+            page += &format!(
+                "<Contents><Key>{name}/{number:05}</Key><LastModified>2026-01-01T00:00:00.000Z</LastModified>\
+                 <ETag>&quot;{etag}&quot;</ETag><Size>{bytes}</Size><StorageClass>STANDARD</StorageClass></Contents>"
+            );
+        }
+        page + "</ListBucketResult>"
     }
 }
 
@@ -160,9 +240,13 @@ fn free_address() -> Result<SocketAddr> {
 
 /// One process. GET is sendfile from memory. PUT writes the body to a file on the same file system
 /// and renames it. A multipart upload gets the answers it needs: each part is a PUT to the name of
-/// the object.
-fn configuration(folder: &Path, address: SocketAddr) -> String {
+/// the object. A listing is that of a set, written beforehand. Nobody's signature is looked at.
+fn configuration(folder: &Path, sets: &[Set], address: SocketAddr) -> String {
     let folder = folder.display();
+    let listings: String = sets
+        .iter()
+        .map(|Set { name, .. }| format!("\"~prefix={name}(/|%2F)\" {name};\n"))
+        .collect();
     format!(
         r#"daemon off;
 master_process off;
@@ -188,13 +272,19 @@ http {{
         "POST:" "<InitiateMultipartUploadResult><Bucket>{BUCKET}</Bucket><Key>{UPLOAD}</Key><UploadId>1</UploadId></InitiateMultipartUploadResult>";
         "POST:1" "<CompleteMultipartUploadResult><Bucket>{BUCKET}</Bucket><Key>{UPLOAD}</Key><ETag>&quot;bench-1&quot;</ETag></CompleteMultipartUploadResult>";
     }}
+    map $args $listing {{
+        default "";
+        {listings}
+    }}
     server {{
         listen {address};
         root {folder}/root;
         location / {{
             dav_methods PUT DELETE;
+            create_full_put_path on;
             if ($request_method = PUT) {{ add_header ETag '"bench"'; }}
             if ($multipart_answer) {{ return 200 $multipart_answer; }}
+            if ($listing) {{ rewrite ^ /{LISTINGS}/$listing break; }}
         }}
     }}
 }}
@@ -205,6 +295,15 @@ http {{
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_listing_has_every_object() {
+        let page = Set { name: "set", objects: 3, bytes: 7 };
+        let page = page.listing(&["a", "b", "c"].map(str::to_owned));
+        assert_eq!(page.matches("<Size>7</Size>").count(), 3);
+        assert!(page.contains("<Key>set/00000</Key>") && page.contains("<Key>set/00002</Key>"));
+        assert!(page.contains("&quot;c&quot;"));
+    }
 
     #[test]
     fn an_object_has_its_length_and_its_seed_decides_its_bytes() {
