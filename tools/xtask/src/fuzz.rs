@@ -28,8 +28,10 @@ const COVERAGE: &str = "-Cpasses=sancov-module \
 /// held is longer, and a target never holds all of it.
 const LIMITS: &[&str] = &["-max_len=4096", "-rss_limit_mb=2048", "-timeout=25"];
 
-/// Of each target within `cargo xtask test`.
-const SECONDS_IN_TEST: u32 = 15;
+/// Of each target within `cargo xtask test`, which begins with the same choices every time: what a
+/// change broke is to be told from what was there before.
+const SECONDS_IN_TEST: u32 = 30;
+const SEED_IN_TEST: u32 = 1;
 
 #[derive(clap::Args)]
 pub struct Args {
@@ -63,7 +65,7 @@ pub fn run(root: &Path, args: &Args) -> Result<()> {
 
 /// All targets for a moment: the inputs of the tree, and a little beyond.
 pub fn short(root: &Path) -> Result<Outcome> {
-    Fuzzer::build(root)?.run(TARGETS, SECONDS_IN_TEST, 2, any_seed())?;
+    Fuzzer::build(root)?.run(TARGETS, SECONDS_IN_TEST, 2, SEED_IN_TEST)?;
     Ok(Outcome::Passed)
 }
 
