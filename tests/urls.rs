@@ -197,6 +197,23 @@ fn parts_of_two_versions_are_never_mixed() {
     assert!(matches!(error.kind(), ErrorKind::Changed { .. }), "{error}");
 }
 
+/// Another place may have another object, whatever its tag.
+#[test]
+fn parts_from_two_places_are_never_mixed() {
+    let data = Arc::new(noise(1, 3 * PART));
+    let other = Arc::clone(&data);
+    let there = Peer::start(move |seen, wire| ranged(seen, wire, &other, "\"1\""));
+    let to = format!("{}/x", there.url());
+    let here = Peer::start(move |seen, wire| match seen.range().expect("a range").0 {
+        0 => ranged(seen, wire, &data, "\"1\""),
+        _ => redirect(wire, 307, &to),
+    });
+    let hydrant = client();
+    let error = read_all(&locate(&hydrant, &format!("{}/x", here.url()))).expect_err("a mixture");
+    assert!(matches!(error.kind(), ErrorKind::Changed { .. }), "{error}");
+    assert!(there.seen().is_empty());
+}
+
 /// An answer whose size nothing tells.
 fn chunked(wire: &mut Wire, data: &[u8]) -> io::Result<()> {
     wire.send(b"HTTP/1.1 200 OK\r\nETag: \"1\"\r\nTransfer-Encoding: chunked\r\n\r\n")?;

@@ -43,11 +43,20 @@ impl Place {
     }
 
     /// Where this one redirects to; `None` where the failure is no redirect.
+    ///
+    /// # Errors
+    /// A redirect that is not followed; [`ErrorKind::Changed`] after bytes have come from here.
     async fn next(&self, core: &Core, error: &Error) -> Result<Option<Arc<Place>>> {
         let ErrorKind::S3(answer) = error.kind() else { return Ok(None) };
         let Some(location) = &answer.location else { return Ok(None) };
         if !is_redirect(answer.http_status) {
             return Ok(None);
+        }
+        if self.reader.meta().is_some() {
+            // Nothing says that what lies there is what was read here (DATA-2).
+            let detail = format!("its URL leads elsewhere since: {}", answer.http_status);
+            let object = self.site.uri_of(self.url.target());
+            return Err(ErrorKind::Changed { object, detail }.into());
         }
         let url = follow(&self.url, &location.0, self.followed, self.site.redirects_max());
         let url = url.map_err(|source| self.not_followed(source))?;
