@@ -88,6 +88,12 @@ impl Etag {
         Some(Etag { bytes, len: text.len() as u8 })
     }
 
+    /// Whether it names these very bytes. A weak tag does not, and never matches in `If-Match`
+    /// (RFC 9110 sections 8.8.1 and 13.1.1).
+    pub fn is_strong(&self) -> bool {
+        !self.as_str().starts_with("W/")
+    }
+
     /// The tag as it stands in a header.
     pub fn as_str(&self) -> &str {
         std::str::from_utf8(&self.bytes[..usize::from(self.len)]).expect("checked when it was made")

@@ -18,7 +18,7 @@ use super::upload::UploadGuard;
 use crate::checksum::{Crc64, compose};
 use crate::client::{Location, Task};
 use crate::error::{ErrorKind, Result};
-use crate::object::{ObjectMeta, PutOptions};
+use crate::object::{Etag, ObjectMeta, PutOptions};
 use crate::store::{
     CopiedWithin, CopyWay, CopyWithin, ObjectAt, ObjectStore, PartTag, Reader, Upload, UploadSource,
 };
@@ -243,9 +243,12 @@ impl Job {
             let guard = UploadGuard::begin(core, store, key, Some(size_bytes), &options).await?;
             return Ok((guard, None));
         }
-        let Some(etag) = self.reader.meta().and_then(|meta| meta.etag) else {
-            let text =
-                format!("{} has no tag of its version, so no later copy can tell it", self.source);
+        let etag = self.reader.meta().and_then(|meta| meta.etag).filter(Etag::is_strong);
+        let Some(etag) = etag else {
+            let text = format!(
+                "{} has no strong tag of its version, so no later copy can tell it",
+                self.source
+            );
             return Err(ErrorKind::Unsupported(text).into());
         };
         let (uri, part_size_bytes) = (self.source.clone(), first.part_size_bytes);

@@ -68,7 +68,7 @@ impl Operation for RangedGet<'_> {
         self.object.encode(request)?;
         request.header("range", self.range);
         let Some(known) = self.known else { return Ok(()) };
-        match known.etag.as_ref().filter(|etag| is_strong(etag)) {
+        match known.etag.as_ref().filter(|etag| etag.is_strong()) {
             // Said already, and of this very tag.
             Some(_) if self.object.conditions.if_match.is_some() => {}
             Some(etag) => request.header("if-match", etag),
@@ -87,11 +87,6 @@ impl Operation for RangedGet<'_> {
     fn key(&self) -> Option<&str> {
         self.object.key()
     }
-}
-
-/// A weak tag never matches in `If-Match` (RFC 9110 section 13.1.1).
-fn is_strong(etag: &Etag) -> bool {
-    !etag.as_str().starts_with("W/")
 }
 
 /// What the head of an answer to a ranged GET told.
@@ -337,10 +332,11 @@ impl S3Reader {
             return Err(Failed::Final(self.shared.ignores_ranges(&self.object.key)));
         }
         let info = ObjectInfo::of_head(head).map_err(field)?;
+        self.meets_condition(&info)?;
         Ok(Told {
             range: 0..wanted as u64,
             size_bytes: wanted as u64,
-            sum: None,
+            sum: self.shared.checks.answers().then(|| ToldSum::of_head(head)).flatten(),
             of_unknown_size: Some(Box::new(info.into())),
         })
     }
@@ -348,11 +344,12 @@ impl S3Reader {
     /// What was told, now that all has come.
     fn sized(&self, told: Told, placed: usize) -> Result<Told, Failed> {
         let size_bytes = placed as u64;
+        self.has_size(size_bytes)?;
         let seen = told.of_unknown_size.map_or(ObjectMeta::of_size(0), |seen| *seen);
         let seen = ObjectMeta { size_bytes, ..seen };
         let known = self.meta.get_or_init(|| seen.clone());
         self.is_still(known, &seen)?;
-        Ok(Told { range: 0..size_bytes, size_bytes, sum: None, of_unknown_size: None })
+        Ok(Told { range: 0..size_bytes, size_bytes, sum: told.sum, of_unknown_size: None })
     }
 
     /// Compares what was read from `offset` with what the server keeps a checksum of, as far as that
@@ -396,7 +393,7 @@ impl S3Reader {
     /// is no failure: the bytes have come.
     async fn kept_sum(&self, core: &Core, algorithm: ChecksumAlgorithm) -> Option<Sum> {
         let mut head = HeadObject(self.object.clone());
-        let etag = self.meta.get().and_then(|meta| meta.etag).filter(is_strong);
+        let etag = self.meta.get().and_then(|meta| meta.etag).filter(Etag::is_strong);
         // What was read met its condition; this asks for the checksum of that.
         head.0.conditions = Default::default();
         head.0.conditions.if_match = etag.map(|etag| etag.to_string());
@@ -435,27 +432,35 @@ impl S3Reader {
 
     /// The first head fixes the version: what carries on a body that broke off has to be of it, too.
     fn check_version(&self, head: &ResponseHead<'_>, size_bytes: u64) -> Result<(), Failed> {
-        if let Some(&told) = self.size_bytes.get()
-            && told != size_bytes
-        {
-            let detail = format!("first {told} bytes, now {size_bytes}");
-            return Err(Failed::Final(self.changed(detail)));
-        }
+        self.has_size(size_bytes)?;
         let known = match self.meta.get() {
             Some(known) => known,
             None => {
                 let info = ObjectInfo::of_head(head).map_err(field)?;
-                // A server may not know conditions.
-                if let Some(read_if) = &self.read_if {
-                    let uri = self.shared.uri_of(&self.object.key);
-                    read_if.check(&uri, info.etag.as_ref()).map_err(Failed::Final)?;
-                }
+                self.meets_condition(&info)?;
                 // Another core may be first.
                 self.meta.get_or_init(|| ObjectMeta { size_bytes, ..info.into() })
             }
         };
         let seen = ObjectMeta { size_bytes, ..ObjectMeta::version_of(head).map_err(field)? };
         self.is_still(known, &seen)
+    }
+
+    fn has_size(&self, size_bytes: u64) -> Result<(), Failed> {
+        match self.size_bytes.get() {
+            Some(&told) if told != size_bytes => {
+                let detail = format!("first {told} bytes, now {size_bytes}");
+                Err(Failed::Final(self.changed(detail)))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// A server may not know conditions.
+    fn meets_condition(&self, info: &ObjectInfo) -> Result<(), Failed> {
+        let Some(read_if) = &self.read_if else { return Ok(()) };
+        let uri = self.shared.uri_of(&self.object.key);
+        read_if.check(&uri, info.etag.as_ref()).map_err(Failed::Final)
     }
 
     fn is_still(&self, known: &ObjectMeta, seen: &ObjectMeta) -> Result<(), Failed> {
@@ -549,7 +554,7 @@ fn is_same_version(known: &ObjectMeta, seen: &ObjectMeta) -> bool {
     }
     match (&known.etag, &seen.etag) {
         (known_tag, Some(tag)) if known_tag.as_ref() != Some(tag) => false,
-        (_, Some(tag)) if is_strong(tag) => true,
+        (_, Some(tag)) if tag.is_strong() => true,
         // Some servers round or leave out the date of a range: only two that differ tell something.
         _ => match (known.modified, seen.modified) {
             (Some(known), Some(seen)) => known == seen,
