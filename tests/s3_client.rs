@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use hydrant::s3::credentials::{Credentials, Identity};
 use hydrant::s3::*;
-use hydrant::{Bytes, ErrorKind, Hydrant, Result};
+use hydrant::{Bytes, ErrorKind, Etag, Hydrant, PutOptions, Result, WriteIf};
 use hydrant_tests::{BUCKET, PART, Peer, Wire, World, client_with, noise};
 
 #[test]
@@ -359,6 +359,8 @@ fn a_plain_get_takes_no_other_bytes_than_those_asked_for() {
         let lines = match seen.target.rsplit('/').next() {
             Some("ignored") => "Content-Length: 5\r\n",
             Some("told") => "Content-Range: bytes 1-3/5\r\n",
+            Some("other") => "Content-Range: bytes 0-2/5\r\nContent-Length: 3\r\n",
+            Some("differing") => "Content-Range: bytes 1-3/5\r\nContent-Length: 2\r\n",
             _ => "",
         };
         let (status, body) = match lines.contains("Range") {
@@ -385,8 +387,34 @@ fn a_plain_get_takes_no_other_bytes_than_those_asked_for() {
     let error = get("ignored", middle).expect_err("other bytes");
     assert!(error.to_string().contains("ignores ranges"), "{error}");
     assert_eq!(get("told", middle).expect("the range tells its length"), "ell");
+    for key in ["other", "differing"] {
+        let error = get(key, middle).expect_err("not what was asked for");
+        assert!(error.to_string().contains("Content-Range"), "{error}");
+    }
+    get("told", None).expect_err("no range was asked for");
     let error = get("endless", None).expect_err("whether all has come is not told");
     assert!(error.to_string().contains("without length"), "{error}");
+}
+
+/// S3 tells a condition on an object that is not there as a 404.
+#[test]
+fn a_condition_on_what_is_not_there_does_not_hold() {
+    for (code, is_condition) in [("NoSuchKey", true), ("NoSuchBucket", false)] {
+        let document = format!("<Error><Code>{code}</Code></Error>");
+        let peer = Peer::start(move |_, wire| {
+            wire.receive_body()?;
+            let length = document.len();
+            let head = format!("HTTP/1.1 404 Not Found\r\nContent-Length: {length}\r\n\r\n");
+            wire.send(format!("{head}{document}").as_bytes())
+        });
+        let (hydrant, _client) = s3(&peer);
+        let at = hydrant.locate(&format!("s3://{BUCKET}/object")).expect("a URI");
+        let mut options = PutOptions::default();
+        options.write_if = Etag::new("\"e\"").map(WriteIf::Is);
+        let error = at.store.put_with(&at.key, Bytes::from_static(b"x"), options).wait();
+        let error = error.expect_err("not there");
+        assert_eq!(error.is_condition(), is_condition, "{error}");
+    }
 }
 
 #[test]

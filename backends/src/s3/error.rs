@@ -92,6 +92,8 @@ pub enum S3ErrorKind {
     ClockSkew,
     /// A condition (`If-Match`, `If-None-Match`) does not hold.
     PreconditionFailed,
+    /// Somebody else changes the same at this moment, or what is there stands in the way.
+    Conflict,
     /// `If-None-Match` or `If-Modified-Since`: the object has not changed.
     NotModified,
     /// The range lies outside the object.
@@ -203,7 +205,8 @@ fn kind_of_code(code: &str) -> Option<S3ErrorKind> {
         | "XAmzContentSHA256Mismatch" => S3ErrorKind::Authentication,
         "ExpiredToken" => S3ErrorKind::ExpiredCredentials,
         "RequestTimeTooSkewed" => S3ErrorKind::ClockSkew,
-        "PreconditionFailed" | "ConditionalRequestConflict" => S3ErrorKind::PreconditionFailed,
+        "PreconditionFailed" => S3ErrorKind::PreconditionFailed,
+        "ConditionalRequestConflict" | "OperationAborted" => S3ErrorKind::Conflict,
         "NotModified" => S3ErrorKind::NotModified,
         "InvalidRange" => S3ErrorKind::InvalidRange,
         "PermanentRedirect"
@@ -225,7 +228,8 @@ fn kind_of_status(status: u16) -> S3ErrorKind {
         401 => S3ErrorKind::Authentication,
         403 => S3ErrorKind::AccessDenied,
         404 => S3ErrorKind::NotFound,
-        409 | 412 => S3ErrorKind::PreconditionFailed,
+        409 => S3ErrorKind::Conflict,
+        412 => S3ErrorKind::PreconditionFailed,
         416 => S3ErrorKind::InvalidRange,
         429 | 503 => S3ErrorKind::Throttled,
         500..=599 => S3ErrorKind::Server,
@@ -295,6 +299,10 @@ fn advice_for_kind(kind: S3ErrorKind) -> &'static str {
         }
         S3ErrorKind::PreconditionFailed => {
             "the object changed meanwhile, or exists already; read its state again"
+        }
+        S3ErrorKind::Conflict => {
+            "somebody else changes the same at this moment, or what is there stands in the way; look, \
+             and do it again"
         }
         S3ErrorKind::NotModified => "the object has not changed since",
         S3ErrorKind::InvalidRange => {

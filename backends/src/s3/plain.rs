@@ -51,7 +51,8 @@ impl Site {
         })
     }
 
-    /// The origin of another URL with the same settings.
+    /// The origin of another URL with the same settings, but for the client's certificate: it is not
+    /// shown to whom somebody else leads us (SEC-3).
     ///
     /// # Errors
     /// As [`Site::open`].
@@ -59,8 +60,8 @@ impl Site {
     pub(crate) async fn at(&self, core: &Core, url: &HttpUrl) -> Result<Site> {
         let tls = match (url.is_tls(), &self.shared.tls) {
             (false, _) => None,
-            (true, Some(known)) => Some(known.clone()),
-            (true, None) => Some(self.tls.load(core).await?),
+            (true, Some(known)) => Some(known.without_client_certificate()),
+            (true, None) => Some(self.tls.load(core).await?.without_client_certificate()),
         };
         let shared = Shared { tls, ..self.shared.at(Endpoint::plain(url)) };
         Ok(Site { shared: Arc::new(shared), tls: self.tls.clone() })

@@ -25,7 +25,7 @@ use super::reader::S3Reader;
 use super::retry::RetryPolicy;
 use super::settings::{Settings, Sources};
 use super::upload;
-use crate::condition::ReadOptions;
+use crate::condition::{ReadOptions, unless_absent};
 use crate::error::{Error, ErrorKind, Result};
 use crate::http1::HttpLimits;
 use crate::object::{Etag, ListEntry, ListPage, ListRequest, ObjectMeta, PutOptions};
@@ -263,7 +263,8 @@ impl ObjectStore for S3Store {
                 crc64nvme,
                 ..options.meta_of(size_bytes)
             });
-            (meta, buf)
+            let told = |error| unless_absent(error, options.write_if, &self.uri_of(key));
+            (meta.map_err(told), buf)
         })
     }
 

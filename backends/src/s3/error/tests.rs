@@ -52,6 +52,7 @@ fn an_answer_without_body_is_sorted_by_its_status() {
         (400, S3ErrorKind::InvalidRequest),
         (403, S3ErrorKind::AccessDenied),
         (404, S3ErrorKind::NotFound),
+        (409, S3ErrorKind::Conflict),
         (412, S3ErrorKind::PreconditionFailed),
         (416, S3ErrorKind::InvalidRange),
         (429, S3ErrorKind::Throttled),
