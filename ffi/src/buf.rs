@@ -56,12 +56,18 @@ impl Buf {
         Buf { start, len, capacity: len, references, _lease: None, _bytes: bytes }
     }
 
+    /// Refuses more bytes than it has room for.
+    pub fn check_len(&self, len: usize) -> Result<(), Failure> {
+        if len <= self.capacity {
+            return Ok(());
+        }
+        let capacity = self.capacity;
+        Err(Failure::invalid(format!("{len} bytes of a buffer of {capacity}")))
+    }
+
     /// The first `len` bytes, to be read as long as the result lives.
     pub fn read_only(self: &Arc<Buf>, len: usize) -> Result<Bytes, Failure> {
-        if len > self.capacity {
-            let capacity = self.capacity;
-            return Err(Failure::invalid(format!("{len} bytes of a buffer of {capacity}")));
-        }
+        self.check_len(len)?;
         Ok(Bytes::from_owner(Reading { buf: Arc::clone(self), len }))
     }
 }

@@ -203,7 +203,8 @@ pub unsafe extern "C" fn hyd_submit(
                 return Err(Failure::invalid("writer and queue belong to different engines"));
             }
             let id = queue.submit(&store, &mut request)?;
-            handle::retire::<Stream>(request.ends)?;
+            // It was accepted; another thread may have ended the handle meanwhile.
+            let _ = handle::retire::<Stream>(request.ends);
             done += 1;
             if let Some(ids) = ids {
                 // SAFETY: OWN-3. Room for `count` of them, by the check above.

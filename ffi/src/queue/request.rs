@@ -229,6 +229,11 @@ pub unsafe fn read<'a>(first: *const hyd_request, index: usize) -> Result<Reques
     if let Some(mem) = &mem {
         mem.check(raw.data.cast(), raw.data_len)?;
     }
+    let buf = handle::get_optional::<Buf>(raw.buf)?;
+    if let Some(buf) = &buf {
+        // Before a stream is taken, which a write that fails ends.
+        buf.check_len(raw.data_len)?;
+    }
     let memory = (!raw.data.is_null())
         .then(|| args::check_memory(raw.data, raw.data_len, "request->data"))
         .transpose()?
@@ -252,7 +257,7 @@ pub unsafe fn read<'a>(first: *const hyd_request, index: usize) -> Result<Reques
         offset: raw.offset,
         memory,
         len: raw.data_len,
-        buf: handle::get_optional::<Buf>(raw.buf)?,
+        buf,
         mem,
         target: handle::get_optional::<Store>(raw.target)?,
         meta,
@@ -303,6 +308,7 @@ fn check_names(op: Op, raw: &hyd_request) -> Result<(), Failure> {
         Op::Put | Op::Write if !raw.data.is_null() && !raw.buf.is_null() => {
             "one of data and buf alone"
         }
+        Op::GetRange if raw.data_len == 0 && !raw.get.is_null() => "bytes to ask for",
         Op::Head if raw.meta.is_null() => "meta",
         Op::Write | Op::Finish if raw.writer.is_null() => "writer",
         Op::Write | Op::Finish if raw.key_len != 0 => "no key",
