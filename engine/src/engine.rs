@@ -187,7 +187,7 @@ impl Engine {
     }
 
     /// The same for at most so long: how many cores have not ended by then. They end by themselves, and
-    /// whoever asks again waits on.
+    /// whoever asks again waits on. Cores that their owner drives have no thread, and are not counted.
     ///
     /// # Errors
     /// As [`Engine::stop`].

@@ -225,6 +225,9 @@ fn a_client_shows_its_certificate_where_it_is_asked_for() {
             .expect("a configuration");
         let (near, far) = shake(&core, &place, HOST, &showing, &asking).await;
         assert!(near.is_ok() && far.is_ok());
+        let hiding = showing.without_client_certificate();
+        let (_, far) = shake(&core, &place, HOST, &hiding, &asking).await;
+        assert!(matches!(problem(far), TlsProblem::BadCertificate(_)), "SEC-3");
         let (near, far) = shake(&core, &place, HOST, &authority.client(), &asking).await;
         assert!(matches!(problem(far), TlsProblem::BadCertificate(_)));
         // In TLS 1.3 the client's part is over by then: the refusal comes with the first answer.

@@ -3,11 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use rustls::client::Resumption;
+use rustls::client::{ResolvesClientCert, Resumption};
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use rustls::{ClientConfig, RootCertStore, SupportedProtocolVersion};
+use rustls::sign::CertifiedKey;
+use rustls::{ClientConfig, RootCertStore, SignatureScheme, SupportedProtocolVersion};
 
 use crate::error::{Error, Result};
 
@@ -106,11 +107,33 @@ impl TlsConfig {
         &self.limits
     }
 
+    /// The same trust for servers that are not to see the client's certificate, such as those that
+    /// another one leads to. Their sessions are apart.
+    pub fn without_client_certificate(&self) -> TlsConfig {
+        let own = self.with_own_sessions();
+        let mut client = (*own.client).clone();
+        client.client_auth_cert_resolver = Arc::new(NoCertificate);
+        TlsConfig { client: Arc::new(client), limits: self.limits }
+    }
+
     /// The same settings with sessions of their own: cores share nothing that changes (CORE-2).
     pub fn with_own_sessions(&self) -> TlsConfig {
         let mut client = (*self.client).clone();
         client.resumption = Resumption::in_memory_sessions(self.limits.sessions_max);
         TlsConfig { client: Arc::new(client), limits: self.limits }
+    }
+}
+
+#[derive(Debug)]
+struct NoCertificate;
+
+impl ResolvesClientCert for NoCertificate {
+    fn resolve(&self, _: &[&[u8]], _: &[SignatureScheme]) -> Option<Arc<CertifiedKey>> {
+        None
+    }
+
+    fn has_certs(&self) -> bool {
+        false
     }
 }
 
