@@ -4,7 +4,7 @@ use std::fmt;
 use std::net::Ipv6Addr;
 
 /// A URL in parts. It has no user info: credentials do not go into URLs.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct HttpUrl {
     is_tls: bool,
     /// With the brackets of an IPv6 address.
@@ -18,6 +18,15 @@ pub struct HttpUrl {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("no URL of the form http://host[:port][/path] or https://...: {0}")]
 pub struct UrlError(&'static str);
+
+impl fmt::Debug for HttpUrl {
+    /// Without the query, which may hold a signature (SEC-1).
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let path = self.target.split('?').next().unwrap_or_default();
+        let scheme = if self.is_tls { "https" } else { "http" };
+        write!(f, "{scheme}://{}:{}{path}", self.host, self.port)
+    }
+}
 
 impl HttpUrl {
     /// Reads a URL. A fragment is cut off, because it is never sent (RFC 9110 section 4.2.5).

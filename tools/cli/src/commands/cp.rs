@@ -93,7 +93,7 @@ pub async fn run(args: Args, options: &Options) -> Result<(), Failure> {
 
 async fn copy(args: &Args, options: &Options, from: &Uri, to: &Uri) -> Result<u64, Failure> {
     if same_object(from, to) {
-        return Err(Failure::Usage(format!("SRC and DST are the same object, {from}")));
+        return Err(Failure::Usage("SRC and DST are the same object".into()));
     }
     let client = client(args, options)?;
     let (from, to) = (client.open(from.clone())?, client.open(to.clone())?);
