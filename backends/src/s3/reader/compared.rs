@@ -1,0 +1,99 @@
+//! What has come, compared with the checksum that the server keeps of the whole object (DATA-2).
+
+use std::sync::{MutexGuard, PoisonError};
+
+use hydrant_engine::Core;
+
+use super::{S3Reader, Told};
+use crate::checksum::{ChecksumAlgorithm, Sum};
+use crate::error::{Error, Result};
+use crate::object::Etag;
+use crate::s3::attempts::Failed;
+use crate::s3::call::send;
+use crate::s3::coverage::{Coverage, Mismatch, Taken};
+use crate::s3::ops::{ChecksumKind, HeadObject};
+
+impl S3Reader {
+    /// Compares what was read from `offset` with what the server keeps a checksum of, as far as that
+    /// has come (DATA-2). Gives the sum of what was read where it is still to be [settled](Self::settle).
+    pub(super) fn check(
+        &self,
+        offset: u64,
+        bytes: &[u8],
+        told: &Told,
+    ) -> Result<Option<Sum>, Failed> {
+        let (size, len) = (told.size_bytes, bytes.len() as u64);
+        let whole = offset == 0 && len == size;
+        // What an answer that carried on tells may be that of its own bytes, which are the end of these.
+        let told = told.sum.filter(|_| told.range.start == offset);
+        let Some(algorithm) = self.coverage().to_sum(whole, told) else { return Ok(None) };
+        let found = Sum::of(algorithm, bytes);
+        match self.coverage().take(size, offset, len, found, told) {
+            Ok(Taken::Ask) => Ok(Some(found)),
+            Ok(Taken::Fits) => Ok(None),
+            Err(mismatch) => Err(Failed::Corrupt(self.mismatched(mismatch))),
+        }
+    }
+
+    /// Every byte has come, and no answer told a checksum of all: asks for it, and compares. Which of
+    /// the ranges is wrong nobody can tell then, so none is read again.
+    pub(super) async fn settle(
+        &self,
+        core: &Core,
+        size_bytes: u64,
+        offset: u64,
+        len: u64,
+        found: Sum,
+    ) -> Result<()> {
+        let kept = self.kept_sum(core, found.algorithm()).await;
+        let mut coverage = self.coverage();
+        coverage.settle(kept);
+        let taken = coverage.take(size_bytes, offset, len, found, None);
+        taken.map(drop).map_err(|mismatch| self.mismatched(mismatch))
+    }
+
+    fn mismatched(&self, mismatch: Mismatch) -> Error {
+        self.shared.unexpected(&self.object.key, mismatch)
+    }
+
+    /// The checksum that the server keeps of the whole object. An answer without one, or none at all,
+    /// is no failure: the bytes have come.
+    async fn kept_sum(&self, core: &Core, algorithm: ChecksumAlgorithm) -> Option<Sum> {
+        let mut head = HeadObject(self.object.clone());
+        let etag = self.meta.get().and_then(|meta| meta.etag).filter(Etag::is_strong);
+        // What was read met its condition; this asks for the checksum of that.
+        head.0.conditions = Default::default();
+        head.0.conditions.if_match = etag.map(|etag| etag.to_string());
+        let name = algorithm.name();
+        match send(core, &self.shared, &head).await {
+            Ok(info) => {
+                let composite = info.checksums.kind == Some(ChecksumKind::Composite);
+                let text = info.checksums.get(algorithm).filter(|_| !composite);
+                let kept = text.and_then(|text| Sum::parse(algorithm, text));
+                if kept.is_none() && !info.checksums.values.is_empty() {
+                    self.not_compared(
+                        core,
+                        format_args!("the server keeps no {name} of all of it"),
+                    );
+                }
+                kept
+            }
+            Err(error) => {
+                self.not_compared(core, format_args!("its {name} could not be asked for: {error}"));
+                None
+            }
+        }
+    }
+
+    /// The object has a checksum, perhaps, that these ranges were not held against.
+    fn not_compared(&self, core: &Core, why: std::fmt::Arguments<'_>) {
+        let uri = self.shared.uri_of(&self.object.key);
+        core.note(format_args!(
+            "{uri} was read in ranges that were not compared as a whole: {why}"
+        ));
+    }
+
+    pub(super) fn coverage(&self) -> MutexGuard<'_, Coverage> {
+        self.coverage.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
