@@ -121,6 +121,7 @@ static void streams(const hyd_engine *engine, const hyd_store *store, const hyd_
     hyd_put_options once = HYD_PUT_OPTIONS_INIT;
     hyd_object_meta meta = HYD_OBJECT_META_INIT;
     hyd_request write = HYD_REQUEST_INIT, finish = HYD_REQUEST_INIT, bad;
+    hyd_get_options get = HYD_GET_OPTIONS_INIT;
     hyd_writer *writer = NULL;
     hyd_buf *buf = NULL;
     hyd_event event;
@@ -151,8 +152,10 @@ static void streams(const hyd_engine *engine, const hyd_store *store, const hyd_
     CHECK(hyd_buf_view(buf, &data, NULL, NULL) == HYD_OK);
     memcpy(data, object + done, 5000);
     write.data = NULL;
-    write.data_len = 3000;
     write.buf = buf;
+    write.data_len = OBJECT_BYTES;
+    CHECK_STATUS(HYD_E_INVALID, hyd_submit(store, cq, &write, 1, NULL, NULL, &error));
+    write.data_len = 3000;
     do_one(store, cq, &write, HYD_OK);
     CHECK(hyd_buf_release(buf) == HYD_OK);
     done += 3000;
@@ -177,6 +180,9 @@ static void streams(const hyd_engine *engine, const hyd_store *store, const hyd_
     bad = request_of(HYD_OP_HEAD, "object");
     bad.meta = &meta;
     bad.writer = writer;
+    CHECK_STATUS(HYD_E_INVALID, hyd_submit(store, cq, &bad, 1, NULL, NULL, &error));
+    bad = request_of(HYD_OP_GET_RANGE, "object");
+    bad.get = &get;
     CHECK_STATUS(HYD_E_INVALID, hyd_submit(store, cq, &bad, 1, NULL, NULL, &error));
 
     CHECK_STATUS(HYD_E_NOT_FOUND, hyd_stat(store, TEXT("by requests"), &meta, &error));
