@@ -202,15 +202,25 @@ static hyd_object_meta *some_meta(void) {
     return input_byte() % 2 == 0 ? NULL : some_struct(&meta, sizeof meta);
 }
 
+/* How an object is written: as a rule as it is by default. */
+static const hyd_put_options *some_put_options(void) {
+    const hyd_put_options init = HYD_PUT_OPTIONS_INIT;
+    if (input_byte() % 4 != 0) return NULL;
+    hyd_put_options *options = memory(sizeof *options);
+    *options = init;
+    options->content_type = some_c_text();
+    return options;
+}
+
 static void put(void) {
     size_t key_len, bytes = input_number(DATA_BYTES_MAX);
     hyd_store *store = some(STORE);
     const char *key = some_text(&key_len);
-    const char *content_type = input_byte() % 4 == 0 ? some_c_text() : NULL;
+    const hyd_put_options *options = some_put_options();
     void *data = memory(bytes);
     size_t len = some_len(bytes);
     hyd_object_meta *meta = some_meta();
-    ended(hyd_put(store, key, key_len, data, len, content_type, meta, error_place()));
+    ended(hyd_put(store, key, key_len, data, len, options, meta, error_place()));
 }
 
 static void get(void) {
@@ -220,7 +230,7 @@ static void get(void) {
     hyd_buf *buf = NULL;
     hyd_object_meta *meta = some_meta();
     hyd_buf **place = some_place(&buf);
-    if (ended(hyd_get(store, key, key_len, place, meta, error_place()))) gave(BUF, buf);
+    if (ended(hyd_get(store, key, key_len, NULL, place, meta, error_place()))) gave(BUF, buf);
 }
 
 static uint64_t some_offset(void) {
@@ -234,7 +244,8 @@ static void get_range(void) {
     uint64_t offset = some_offset();
     void *data = memory(bytes);
     size_t len = some_len(bytes);
-    if (ended(hyd_get_range(store, key, key_len, offset, data, len, some_place(&got), error_place()))) {
+    size_t *place = some_place(&got);
+    if (ended(hyd_get_range(store, key, key_len, NULL, offset, data, len, place, error_place()))) {
         HOLDS(got <= len);
     }
 }
@@ -310,7 +321,7 @@ static void open_list(void) {
     hyd_list *list = NULL;
     hyd_list **place = some_place(&list);
     hyd_status status =
-        hyd_list_open(store, prefix, prefix_len, delimiter, page, place, error_place());
+        hyd_list_open(store, prefix, prefix_len, NULL, 0, delimiter, page, place, error_place());
     if (ended(status)) gave(LIST, list);
 }
 
@@ -338,11 +349,11 @@ static void open_writer(void) {
     size_t key_len;
     hyd_store *store = some(STORE);
     const char *key = some_text(&key_len);
-    const char *content_type = input_byte() % 4 == 0 ? some_c_text() : NULL;
+    const hyd_put_options *options = some_put_options();
     hyd_writer *writer = NULL;
     if (handles_of(WRITER) >= WRITERS_MAX) return;
     hyd_writer **place = some_place(&writer);
-    hyd_status status = hyd_writer_open(store, key, key_len, content_type, place, error_place());
+    hyd_status status = hyd_writer_open(store, key, key_len, options, place, error_place());
     if (ended(status)) gave(WRITER, writer);
 }
 
