@@ -8,7 +8,7 @@
  */
 #define _POSIX_C_SOURCE 200809L
 
-#include "check.h"
+#include "requests.h"
 
 #include <poll.h>
 #include <pthread.h>
@@ -19,43 +19,6 @@ enum { OBJECT_BYTES = 9 * 1024 * 1024 + 5, DEPTH = 64, SECONDS_MAX = 100 };
 
 static unsigned char *object;
 static uint32_t engine_flags;
-
-static hyd_cq *new_queue(const hyd_engine *engine, uint32_t depth) {
-    hyd_cq *cq = NULL;
-    CHECK_STATUS(HYD_OK, hyd_cq_create(engine, depth, &cq, &error));
-    return cq;
-}
-
-static hyd_request request_of(uint32_t op, const char *key) {
-    hyd_request request = HYD_REQUEST_INIT;
-    request.op = op;
-    request.key = key;
-    request.key_len = strlen(key);
-    return request;
-}
-
-/* Submits one request and waits for its completion, which has this status. */
-static hyd_event do_one(const hyd_store *store, const hyd_cq *cq, hyd_request *request,
-                        hyd_status expected) {
-    hyd_event event;
-    size_t count = 0;
-    uint64_t id = 0;
-
-    request->user_data = 4711;
-    CHECK_STATUS(HYD_OK, hyd_submit(store, cq, request, 1, &id, &count, &error));
-    CHECK(count == 1 && id != 0);
-    CHECK_STATUS(HYD_OK, hyd_cq_wait(cq, &event, 1, 1, -1, &count, &error));
-    CHECK(count == 1 && event.id == id && event.user_data == 4711 && event.op == request->op);
-    if (event.status != expected) {
-        hyd_error_view view = HYD_ERROR_VIEW_INIT;
-        hyd_error_info(event.error, &view);
-        fprintf(stderr, "op %u: %s\n", event.op, view.message != NULL ? view.message : "fine");
-    }
-    CHECK(event.status == expected);
-    CHECK((event.error == NULL) == (event.status == HYD_OK));
-    hyd_error_free(event.error);
-    return event;
-}
 
 /* The same conditions as in objects.c, by requests. */
 static void conditions(const hyd_store *store, const hyd_cq *cq) {
@@ -114,141 +77,6 @@ static void conditions(const hyd_store *store, const hyd_cq *cq) {
     CHECK(hyd_list_close(event.list) == HYD_OK);
     request = request_of(HYD_OP_DELETE, "conditions");
     do_one(store, cq, &request, HYD_OK);
-}
-
-/* A stream by requests: never waits, one request at a time. */
-static void streams(const hyd_engine *engine, const hyd_store *store, const hyd_cq *cq) {
-    hyd_put_options once = HYD_PUT_OPTIONS_INIT;
-    hyd_object_meta meta = HYD_OBJECT_META_INIT;
-    hyd_request write = HYD_REQUEST_INIT, finish = HYD_REQUEST_INIT, bad;
-    hyd_get_options get = HYD_GET_OPTIONS_INIT;
-    hyd_writer *writer = NULL;
-    hyd_buf *buf = NULL;
-    hyd_event event;
-    unsigned char *memory = malloc(OBJECT_BYTES), *back = malloc(OBJECT_BYTES);
-    void *data = NULL;
-    size_t done = 0, got = 0;
-
-    CHECK(memory != NULL && back != NULL);
-    memcpy(memory, object, OBJECT_BYTES);
-    once.flags = HYD_PUT_IF_ABSENT;
-    CHECK_STATUS(HYD_OK, hyd_writer_open(store, TEXT("by requests"), &once, &writer, &error));
-    write.op = HYD_OP_WRITE;
-    write.writer = writer;
-    write.data = memory;
-    write.data_len = 1000;
-    event = do_one(store, cq, &write, HYD_OK);
-    CHECK(event.bytes == 1000 && event.buf == NULL);
-    done += 1000;
-    /* What was reaped is the caller's again. */
-    memset(memory, 0xff, 1000);
-    write.data = memory + done;
-    write.data_len = OBJECT_BYTES - done - 5000;
-    event = do_one(store, cq, &write, HYD_OK);
-    CHECK(event.bytes == write.data_len);
-    done += write.data_len;
-    memset(memory, 0xff, done);
-    CHECK_STATUS(HYD_OK, hyd_buf_lend(engine, 5000, &buf, &error));
-    CHECK(hyd_buf_view(buf, &data, NULL, NULL) == HYD_OK);
-    memcpy(data, object + done, 5000);
-    write.data = NULL;
-    write.buf = buf;
-    write.data_len = OBJECT_BYTES;
-    CHECK_STATUS(HYD_E_INVALID, hyd_submit(store, cq, &write, 1, NULL, NULL, &error));
-    write.data_len = 3000;
-    do_one(store, cq, &write, HYD_OK);
-    CHECK(hyd_buf_release(buf) == HYD_OK);
-    done += 3000;
-    /* Blocking calls and requests mix. */
-    CHECK_STATUS(HYD_OK, hyd_writer_write(writer, object + done, 2000, HYD_WRITE_COPY, &error));
-    write.buf = NULL;
-    write.data_len = 0;
-    do_one(store, cq, &write, HYD_OK);
-
-    bad = write;
-    bad.key = "key";
-    bad.key_len = 3;
-    CHECK_STATUS(HYD_E_INVALID, hyd_submit(store, cq, &bad, 1, NULL, NULL, &error));
-    bad = write;
-    bad.data_len = 1;
-    CHECK_STATUS(HYD_E_INVALID, hyd_submit(store, cq, &bad, 1, NULL, NULL, &error));
-    bad = write;
-    bad.writer = NULL;
-    CHECK_STATUS(HYD_E_INVALID, hyd_submit(store, cq, &bad, 1, NULL, NULL, &error));
-    bad.op = HYD_OP_FINISH;
-    CHECK_STATUS(HYD_E_INVALID, hyd_submit(store, cq, &bad, 1, NULL, NULL, &error));
-    bad = request_of(HYD_OP_HEAD, "object");
-    bad.meta = &meta;
-    bad.writer = writer;
-    CHECK_STATUS(HYD_E_INVALID, hyd_submit(store, cq, &bad, 1, NULL, NULL, &error));
-    bad = request_of(HYD_OP_GET_RANGE, "object");
-    bad.get = &get;
-    CHECK_STATUS(HYD_E_INVALID, hyd_submit(store, cq, &bad, 1, NULL, NULL, &error));
-
-    CHECK_STATUS(HYD_E_NOT_FOUND, hyd_stat(store, TEXT("by requests"), &meta, &error));
-    finish.op = HYD_OP_FINISH;
-    finish.writer = writer;
-    finish.meta = &meta;
-    do_one(store, cq, &finish, HYD_OK);
-    CHECK(meta.size_bytes == OBJECT_BYTES);
-    CHECK_STATUS(HYD_OK, hyd_get_range(store, TEXT("by requests"), NULL, 0, back, OBJECT_BYTES, &got,
-                                       &error));
-    CHECK(got == OBJECT_BYTES && memcmp(back, object, OBJECT_BYTES) == 0);
-    CHECK_STATUS(HYD_E_HANDLE, hyd_submit(store, cq, &write, 1, NULL, NULL, &error));
-    CHECK(hyd_writer_abort(writer) == HYD_E_HANDLE);
-
-    /* A stream that may not be finished. */
-    CHECK_STATUS(HYD_OK, hyd_writer_open(store, TEXT("by requests"), &once, &writer, &error));
-    finish.writer = writer;
-    do_one(store, cq, &finish, HYD_E_CONDITION);
-    CHECK(hyd_writer_abort(writer) == HYD_E_HANDLE);
-    CHECK_STATUS(HYD_OK, delete_one(store, "by requests", &error));
-    free(memory);
-    free(back);
-}
-
-/* A write that takes long keeps the stream for itself, and cancelled ends it. */
-static void cancelled_streams(const hyd_engine *engine, const hyd_store *slow) {
-    hyd_cq *cq = new_queue(engine, 0);
-    hyd_request write = HYD_REQUEST_INIT, finish = HYD_REQUEST_INIT;
-    hyd_writer *writer = NULL;
-    hyd_event event;
-    unsigned char *memory = malloc(OBJECT_BYTES);
-    size_t count = 0;
-    uint64_t id = 0;
-
-    CHECK(memory != NULL);
-    memcpy(memory, object, OBJECT_BYTES);
-    CHECK_STATUS(HYD_OK, hyd_writer_open(slow, TEXT("never"), NULL, &writer, &error));
-    write.op = HYD_OP_WRITE;
-    write.writer = writer;
-    write.data = memory;
-    write.data_len = OBJECT_BYTES;
-    CHECK_STATUS(HYD_OK, hyd_submit(slow, cq, &write, 1, &id, NULL, &error));
-    CHECK_STATUS(HYD_E_BUSY, hyd_submit(slow, cq, &write, 1, NULL, &count, &error));
-    CHECK(count == 0);
-    CHECK_STATUS(HYD_E_BUSY, hyd_writer_write(writer, "x", 1, HYD_WRITE_COPY, &error));
-    CHECK_STATUS(HYD_E_BUSY, hyd_writer_finish(writer, NULL, &error));
-    CHECK(hyd_writer_abort(writer) == HYD_E_BUSY);
-    CHECK_STATUS(HYD_OK, hyd_cq_wait(cq, &event, 1, 1, 100, &count, &error));
-    CHECK(count == 0);
-    CHECK(hyd_cancel(cq, id) == HYD_OK && hyd_cancel(cq, id) != HYD_E_HANDLE);
-    CHECK_STATUS(HYD_OK, hyd_cq_wait(cq, &event, 1, 1, -1, &count, &error));
-    CHECK(count == 1 && event.status == HYD_E_CANCELLED);
-    hyd_error_free(event.error);
-    /* Were the kernel not done with it, this would be read from after it was freed. */
-    memset(memory, 0, OBJECT_BYTES);
-    free(memory);
-    write.data = NULL;
-    write.data_len = 0;
-    CHECK_STATUS(HYD_E_CANCELLED, hyd_submit(slow, cq, &write, 1, NULL, NULL, &error));
-    CHECK_STATUS(HYD_E_CANCELLED, hyd_writer_write(writer, "x", 1, HYD_WRITE_COPY, &error));
-    finish.op = HYD_OP_FINISH;
-    finish.writer = writer;
-    CHECK_STATUS(HYD_E_CANCELLED, hyd_submit(slow, cq, &finish, 1, NULL, NULL, &error));
-    CHECK(hyd_writer_abort(writer) == HYD_OK);
-    CHECK(hyd_writer_abort(writer) == HYD_E_HANDLE);
-    CHECK(hyd_cq_destroy(cq) == HYD_OK);
 }
 
 static void every_op(const hyd_engine *engine, const hyd_store *store, const hyd_cq *cq,
@@ -772,12 +600,10 @@ int main(int argc, char **argv) {
     cq = new_queue(engine, 0);
     every_op(engine, store, cq, argv[3]);
     conditions(store, cq);
-    streams(engine, store, cq);
     bad_requests(engine, store, cq);
     registered(engine, cq, argv[3]);
     full_queue(engine, store);
     cancelling(engine, slow);
-    cancelled_streams(engine, slow);
     descriptor(engine, store);
     threads(engine, store);
     after_fork(engine, store, cq);

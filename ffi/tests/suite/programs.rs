@@ -78,6 +78,7 @@ fn the_c_side_is_clean_under_the_address_sanitizer() {
                 folder.path("").display().to_string(),
             ],
         ),
+        ("streams", vec!["mem://asan".to_owned(), slow.uri_with_host()]),
     ] {
         let source = common::crate_path(&format!("tests/c/{name}.c"));
         let program = folder.path(name);
@@ -263,6 +264,21 @@ fn queues_complete_what_they_accept() {
             command.args([uri, &slow.uri_with_host()]).arg(files.path("")).args(mode);
             let output = run(&mut command);
             assert_eq!(String::from_utf8_lossy(&output.stdout), "queues are complete\n");
+        }
+    }
+}
+
+#[test]
+fn streams_are_written_by_requests() {
+    let library = Library::get();
+    let folder = Folder::new();
+    let slow = slow_bucket();
+    let program = library.link(&folder, &common::crate_path("tests/c/streams.c"), Linking::Static);
+    for mode in [None, Some("driven")] {
+        for uri in ["mem://streams", Bucket::URI] {
+            let mut command = library.command(&program, &Bucket::new());
+            let output = run(command.args([uri, &slow.uri_with_host()]).args(mode));
+            assert_eq!(String::from_utf8_lossy(&output.stdout), "streams are whole\n");
         }
     }
 }
