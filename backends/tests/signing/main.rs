@@ -4,4 +4,5 @@
 mod headers;
 mod oracle;
 mod presigned;
+mod sample;
 mod vectors;
