@@ -2,7 +2,6 @@
 
 use crate::error::{ErrorKind, Result};
 use crate::object::Etag;
-use crate::s3::S3ErrorKind;
 
 /// What has to hold for an object to be written. It is looked at when the object becomes visible, in
 /// one step with that: of many writers that want the same, one succeeds.
@@ -53,25 +52,6 @@ impl WriteIf {
             }
         }
     }
-}
-
-/// A condition on an object that is not there does not hold, which S3 tells as a 404.
-pub(crate) fn unless_absent(
-    error: crate::Error,
-    wanted: Option<WriteIf>,
-    uri: &str,
-) -> crate::Error {
-    match wanted {
-        Some(wanted @ WriteIf::Is(_)) if is_absent(&error) => {
-            wanted.check(uri, None).err().unwrap_or(error)
-        }
-        _ => error,
-    }
-}
-
-/// The object alone: a bucket or an upload that is not there is another matter.
-fn is_absent(error: &crate::Error) -> bool {
-    matches!(error.kind(), ErrorKind::S3(error) if error.kind() == S3ErrorKind::NotFound)
 }
 
 impl ReadIf {

@@ -154,9 +154,18 @@ impl ObjectStore for FileStore {
         core: &'a Core,
         key: &'a str,
         source: &'a UploadSource,
-        _options: &'a PutOptions,
+        options: &'a PutOptions,
     ) -> LocalFuture<'a, Result<Resumed>> {
-        Box::pin(upload::resume(core, &self.tree, key, source))
+        Box::pin(async move {
+            if options.write_if.is_some() {
+                let text = format!(
+                    "a write to {} that is carried on later has no condition",
+                    self.uri_of(key)
+                );
+                return Err(ErrorKind::Unsupported(text).into());
+            }
+            upload::resume(core, &self.tree, key, source).await
+        })
     }
 
     fn copy_within<'a>(

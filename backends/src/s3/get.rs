@@ -111,21 +111,7 @@ impl Attempt<'_> {
         has_sum: bool,
     ) -> Result<Option<usize>, Failed> {
         let unexpected = |text: &str| Failed::Http(HttpError::Unexpected(text.into()));
-        let asked = self.operation.range.as_ref();
-        let of_range = match (status, info.content_range) {
-            (200, None) => None,
-            (206, Some(ContentRange::Satisfied { first, last, total }))
-                if asked.map_or(self.operation.part_number.is_some(), |range| {
-                    range.gives(first, last, total)
-                }) =>
-            {
-                Some(last - first + 1)
-            }
-            (status, range) => {
-                let text = format!("status {status} with Content-Range {range:?} to {asked:?}");
-                return Err(unexpected(&text));
-            }
-        };
+        let of_range = self.range_bytes(info, status)?;
         let announced = match framing {
             BodyFraming::None => Some(0),
             BodyFraming::Length(bytes) if of_range.is_some_and(|of_range| of_range != bytes) => {
@@ -139,6 +125,7 @@ impl Attempt<'_> {
             }
             BodyFraming::Chunked | BodyFraming::UntilClose => of_range,
         };
+        let asked = self.operation.range.as_ref();
         if status == 200 && asked.is_some_and(|range| !is_all(range, announced)) {
             return Err(Failed::Final(self.shared.ignores_ranges(&self.operation.key)));
         }
@@ -147,6 +134,27 @@ impl Attempt<'_> {
                 Err(Failed::Final(self.too_large(bytes)))
             }
             announced => Ok(announced.map(|bytes| bytes as usize)),
+        }
+    }
+
+    /// Bytes of the range that the answer is about; `None` where it is about the whole object.
+    fn range_bytes(&self, info: &ObjectInfo, status: u16) -> Result<Option<u64>, Failed> {
+        let asked = self.operation.range.as_ref();
+        let is_asked_for = |first, last, total| match asked {
+            Some(range) => range.gives(first, last, total),
+            None => self.operation.part_number.is_some(),
+        };
+        match (status, info.content_range) {
+            (200, None) => Ok(None),
+            (206, Some(ContentRange::Satisfied { first, last, total }))
+                if is_asked_for(first, last, total) =>
+            {
+                Ok(Some(last - first + 1))
+            }
+            (status, range) => {
+                let text = format!("status {status} with Content-Range {range:?} to {asked:?}");
+                Err(Failed::Http(HttpError::Unexpected(text)))
+            }
         }
     }
 
@@ -176,24 +184,6 @@ impl Attempt<'_> {
             self.bytes_max
         ))
         .into()
-    }
-}
-
-impl ReadRange {
-    /// Whether an answer with these bytes, the last one included, is the one to this range; `total` is
-    /// the size of the object, where it is told.
-    fn gives(&self, first: u64, last: u64, total: Option<u64>) -> bool {
-        let at_end =
-            |wanted: u64| total.is_none_or(|total| last == wanted.min(total.saturating_sub(1)));
-        match *self {
-            ReadRange::Inclusive { first: from, last: to } => {
-                first == from && last <= to && at_end(to)
-            }
-            ReadRange::From(from) => first == from && at_end(u64::MAX),
-            ReadRange::Last(count) => {
-                at_end(u64::MAX) && total.is_none_or(|total| first == total.saturating_sub(count))
-            }
-        }
     }
 }
 

@@ -16,6 +16,7 @@ use super::copy::{CopyLimits, copy_within};
 use super::credentials::{CredentialsLimits, Identity};
 use super::delete::delete_batch;
 use super::endpoint::{Endpoint, EndpointOptions, Scheme};
+use super::error::S3ErrorKind;
 use super::kept;
 use super::ops::{
     DELETE_KEYS_MAX, DeleteObject, GetObject, HeadObject, ListObjectsV2, Operation, PutObject,
@@ -25,7 +26,7 @@ use super::reader::S3Reader;
 use super::retry::RetryPolicy;
 use super::settings::{Settings, Sources};
 use super::upload;
-use crate::condition::{ReadOptions, unless_absent};
+use crate::condition::{ReadOptions, WriteIf};
 use crate::error::{Error, ErrorKind, Result};
 use crate::http1::HttpLimits;
 use crate::object::{Etag, ListEntry, ListPage, ListRequest, ObjectMeta, PutOptions};
@@ -181,6 +182,19 @@ impl Shared {
         format!("s3://{}/{key}", self.endpoint.bucket())
     }
 
+    /// A condition on an object that is not there does not hold, which S3 tells as a 404: of the object
+    /// alone, for a bucket or an upload that is not there is another matter.
+    pub(super) fn unless_absent(&self, error: Error, wanted: Option<WriteIf>, key: &str) -> Error {
+        let is_absent =
+            matches!(error.kind(), ErrorKind::S3(error) if error.kind() == S3ErrorKind::NotFound);
+        match wanted {
+            Some(wanted @ WriteIf::Is(_)) if is_absent => {
+                wanted.check(&self.uri_of(key), None).err().unwrap_or(error)
+            }
+            _ => error,
+        }
+    }
+
     /// What an operation is called in messages.
     pub(super) fn name_of(&self, operation: &'static str) -> &'static str {
         match operation {
@@ -263,7 +277,7 @@ impl ObjectStore for S3Store {
                 crc64nvme,
                 ..options.meta_of(size_bytes)
             });
-            let told = |error| unless_absent(error, options.write_if, &self.uri_of(key));
+            let told = |error| self.shared.unless_absent(error, options.write_if, key);
             (meta.map_err(told), buf)
         })
     }

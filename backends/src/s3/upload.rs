@@ -24,7 +24,6 @@ use super::ops::{
 };
 use super::store::{S3Store, Shared};
 use crate::checksum::Sum;
-use crate::condition::unless_absent;
 use crate::error::{Error, ErrorKind, Result};
 use crate::http1::response::ResponseHead;
 use crate::object::{Etag, ObjectMeta, PutOptions};
@@ -204,7 +203,9 @@ impl S3Upload {
             Err(error) if in_doubt && is_no_such_upload(&error) => {
                 self.completed_before(core, tags).await.ok_or(error)
             }
-            Err(error) => Err(unless_absent(error, self.options.write_if, &self.uri())),
+            Err(error) => {
+                Err(self.shared.unless_absent(error, self.options.write_if, &self.part.key))
+            }
         }
     }
 

@@ -33,6 +33,24 @@ pub enum ReadRange {
     Last(u64),
 }
 
+impl ReadRange {
+    /// Whether an answer with these bytes, the last one included, is the one to this range; `total` is
+    /// the size of the object, where it is told.
+    pub(in crate::s3) fn gives(&self, first: u64, last: u64, total: Option<u64>) -> bool {
+        let at_end =
+            |wanted: u64| total.is_none_or(|total| last == wanted.min(total.saturating_sub(1)));
+        match *self {
+            ReadRange::Inclusive { first: from, last: to } => {
+                first == from && last <= to && at_end(to)
+            }
+            ReadRange::From(from) => first == from && at_end(u64::MAX),
+            ReadRange::Last(count) => {
+                at_end(u64::MAX) && total.is_none_or(|total| first == total.saturating_sub(count))
+            }
+        }
+    }
+}
+
 impl fmt::Display for ReadRange {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

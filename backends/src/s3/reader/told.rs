@@ -33,29 +33,25 @@ impl S3Reader {
         offset: u64,
         extent: Extent,
     ) -> Result<Told, Failed> {
-        let wanted = match extent {
-            Extent::Bytes(len) => len as u64,
-            Extent::Rest => u64::MAX,
-        };
         let misfit = |text: String| Failed::Http(HttpError::Unexpected(text));
         let (range, size_bytes) = match (head.status(), head.content_range().map_err(field)?) {
             (206, Some(ContentRange::Satisfied { first, last, total: Some(total) })) => {
-                let end = offset.saturating_add(wanted).min(total);
-                if first != offset || last + 1 != end {
-                    return Err(misfit(format!(
-                        "asked for bytes {offset}..{end}, got {first}..{}",
-                        last + 1
-                    )));
+                let asked = self.ranged(offset, extent).range;
+                if !asked.gives(first, last, Some(total)) {
+                    return Err(misfit(format!("asked for {asked}, got {first}-{last}/{total}")));
                 }
-                (first..end, total)
+                (first..last + 1, total)
             }
             (200, None) => {
                 // The server ignores ranges, or the object is empty.
                 let Some(size) = head.content_length() else {
                     return self.told_no_size(head, offset, extent);
                 };
-                let is_asked_for = matches!(extent, Extent::Rest);
-                if !is_asked_for && (offset > 0 || size > wanted) {
+                let is_asked_for = match extent {
+                    Extent::Bytes(len) => offset == 0 && size <= len as u64,
+                    Extent::Rest => true,
+                };
+                if !is_asked_for {
                     self.check_version(head, size)?;
                     self.ignores_ranges.get_or_init(|| ());
                     return Err(Failed::Final(self.shared.ignores_ranges(&self.object.key)));
