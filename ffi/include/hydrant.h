@@ -57,7 +57,7 @@
 #define HYD_VERSION ((uint32_t)0x00010000u)
 
 #define HYD_ERROR_VIEW_INIT {sizeof(hyd_error_view), 0, 0, 0, 0, 0, NULL, 0, NULL, 0, NULL, 0}
-#define HYD_ENGINE_CONFIG_INIT {sizeof(hyd_engine_config), 0, 0, 0, 0, 0}
+#define HYD_ENGINE_CONFIG_INIT {sizeof(hyd_engine_config), 0, 0, 0, 0, 0, 0}
 #define HYD_ENGINE_LEFT_INIT {sizeof(hyd_engine_left), 0, 0}
 #define HYD_CAPS_INIT {sizeof(hyd_caps), 0, 0, {0}}
 #define HYD_STATS_INIT {sizeof(hyd_stats), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}
@@ -343,6 +343,12 @@ typedef struct hyd_engine_config {
      * Bytes of a part; 0: 8 MiB.
      */
     uint64_t part_size_bytes;
+    /**
+     * Milliseconds that a call or request waits for memory of the pool before it fails with
+     * HYD_E_TEMPORARY: what the caller itself holds, in buffers and writers, would never come;
+     * 0: 30,000.
+     */
+    uint64_t pool_wait_ms;
 } hyd_engine_config;
 
 /**
@@ -1767,7 +1773,7 @@ hyd_status hyd_cancel(const struct hyd_cq *cq, uint64_t id);
 #define HYDRANT_H_SIZES
 typedef char hyd_assert_pointer_size[sizeof(void *) == 8 && sizeof(size_t) == 8 ? 1 : -1];
 typedef char hyd_assert_error_view_size[sizeof(hyd_error_view) == 72 ? 1 : -1];
-typedef char hyd_assert_engine_config_size[sizeof(hyd_engine_config) == 32 ? 1 : -1];
+typedef char hyd_assert_engine_config_size[sizeof(hyd_engine_config) == 40 ? 1 : -1];
 typedef char hyd_assert_engine_left_size[sizeof(hyd_engine_left) == 16 ? 1 : -1];
 typedef char hyd_assert_caps_size[sizeof(hyd_caps) == 80 ? 1 : -1];
 typedef char hyd_assert_stats_size[sizeof(hyd_stats) == 112 ? 1 : -1];

@@ -1,6 +1,7 @@
 //! `hyd_engine`: an engine with stores on top.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use hydrant::engine::DriverChoice;
 use hydrant::{Hydrant, HydrantBuilder, TransferLimits};
@@ -48,6 +49,10 @@ pub struct hyd_engine_config {
     pub pool_bytes: u64,
     /// Bytes of a part; 0: 8 MiB.
     pub part_size_bytes: u64,
+    /// Milliseconds that a call or request waits for memory of the pool before it fails with
+    /// HYD_E_TEMPORARY: what the caller itself holds, in buffers and writers, would never come;
+    /// 0: 30,000.
+    pub pool_wait_ms: u64,
 }
 
 /// What an engine handle holds.
@@ -73,6 +78,7 @@ impl hyd_engine_config {
         connections: 0,
         pool_bytes: 0,
         part_size_bytes: 0,
+        pool_wait_ms: 0,
     };
 
     fn check(&self) -> Result<(), Failure> {
@@ -115,6 +121,10 @@ impl hyd_engine_config {
         }
         if self.has(HYD_ENGINE_POLL) {
             builder = builder.driver(DriverChoice::Poll);
+        }
+        if self.pool_wait_ms != 0 {
+            let limit = Duration::from_millis(self.pool_wait_ms);
+            builder = builder.engine(|config| config.pool.wait_limit = limit);
         }
         let part_size = (self.part_size_bytes != 0).then_some(self.part_size_bytes);
         let connections = (self.connections != 0).then_some(self.connections as usize);

@@ -63,7 +63,9 @@ static void bad_texts_and_lengths(const hyd_engine *engine, const hyd_store *sto
 }
 
 static void bad_structs(const hyd_store *store) {
-    const uint32_t sizes[] = {0, 4, 8, sizeof(hyd_engine_config) - 1, 5000, UINT32_MAX};
+    /* What the first version of the struct had. */
+    enum { FIRST_BYTES = 32 };
+    const uint32_t sizes[] = {0, 4, 8, FIRST_BYTES - 1, 5000, UINT32_MAX};
     struct { hyd_engine_config known; uint64_t later; } config = {HYD_ENGINE_CONFIG_INIT, 0};
     hyd_object_meta meta = HYD_OBJECT_META_INIT;
     hyd_engine *engine = NULL;

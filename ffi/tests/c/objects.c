@@ -85,6 +85,39 @@ static void buffers(const hyd_engine *engine) {
     }
 }
 
+/* Memory that the program holds is not waited for without end; the error names who holds it. */
+static void a_pool_that_is_held(const char *uri) {
+    hyd_engine_config config = HYD_ENGINE_CONFIG_INIT;
+    hyd_engine *engine = NULL;
+    hyd_store *store;
+    hyd_buf *held[16], *buf = NULL;
+    hyd_error *error = NULL;
+    hyd_error_view view = HYD_ERROR_VIEW_INIT;
+    size_t count = 0;
+
+    config.cores = 1;
+    config.pool_bytes = 16 * 1024 * 1024;
+    config.part_size_bytes = 1024 * 1024;
+    config.pool_wait_ms = 50;
+    CHECK_STATUS(HYD_OK, hyd_engine_create(&config, &engine, &error));
+    store = open_store(engine, uri);
+    CHECK_STATUS(HYD_OK, hyd_put(store, TEXT("held"), large, LARGE_BYTES, NULL, NULL, &error));
+    while (hyd_buf_lend(engine, 1024 * 1024, &held[count], NULL) == HYD_OK) {
+        CHECK(++count < 16);
+    }
+    CHECK(hyd_get(store, TEXT("held"), NULL, &buf, NULL, &error) == HYD_E_TEMPORARY);
+    CHECK(hyd_error_info(error, &view) == HYD_OK);
+    CHECK(strstr(view.message, "lent to C") != NULL);
+    hyd_error_free(error);
+    while (count > 0) {
+        CHECK(hyd_buf_release(held[--count]) == HYD_OK);
+    }
+    check_object(store, "held", large, LARGE_BYTES);
+    CHECK_STATUS(HYD_OK, delete_one(store, "held", &error));
+    CHECK(hyd_store_close(store) == HYD_OK);
+    CHECK(hyd_engine_destroy(engine) == HYD_OK);
+}
+
 static void many_ranges(const hyd_store *store) {
     enum { RANGES = 200, BYTES = 10 * 1000 };
     hyd_range *ranges = calloc(RANGES, sizeof *ranges);
@@ -531,6 +564,7 @@ int main(int argc, char **argv) {
     store = open_store(engine, argv[1]);
     log_function();
     buffers(engine);
+    a_pool_that_is_held(argv[1]);
     whole_objects(store);
     many_ranges(store);
     copies_and_files(engine, store, argv[2]);

@@ -27,6 +27,8 @@ static void create_engine(void) {
     config.cores = cores[input_number(6)];
     config.pool_bytes = pools[input_number(7)];
     config.part_size_bytes = parts[input_number(7)];
+    /* Calls that wait for what this thread holds itself. */
+    config.pool_wait_ms = 20;
     config.connections = connections[input_number(5)];
     hyd_engine *engine = NULL;
     hyd_engine_config *given = some_struct(&config, sizeof config);
