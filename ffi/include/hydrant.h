@@ -345,7 +345,7 @@ typedef struct hyd_engine_config {
     uint64_t part_size_bytes;
     /**
      * Milliseconds that a call or request waits for memory of the pool before it fails with
-     * HYD_E_TEMPORARY: what the caller itself holds, in buffers and writers, would never come;
+     * HYD_E_CONFIG: what the caller itself holds, in buffers and writers, would never come;
      * 0: 30,000.
      */
     uint64_t pool_wait_ms;

@@ -50,7 +50,7 @@ pub struct hyd_engine_config {
     /// Bytes of a part; 0: 8 MiB.
     pub part_size_bytes: u64,
     /// Milliseconds that a call or request waits for memory of the pool before it fails with
-    /// HYD_E_TEMPORARY: what the caller itself holds, in buffers and writers, would never come;
+    /// HYD_E_CONFIG: what the caller itself holds, in buffers and writers, would never come;
     /// 0: 30,000.
     pub pool_wait_ms: u64,
 }

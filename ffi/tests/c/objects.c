@@ -101,18 +101,18 @@ static void a_pool_that_is_held(const char *uri) {
     config.pool_wait_ms = 50;
     CHECK_STATUS(HYD_OK, hyd_engine_create(&config, &engine, &error));
     store = open_store(engine, uri);
-    CHECK_STATUS(HYD_OK, hyd_put(store, TEXT("held"), large, LARGE_BYTES, NULL, NULL, &error));
+    CHECK_STATUS(HYD_OK, hyd_put(store, TEXT("held"), large, PART_BYTES, NULL, NULL, &error));
     while (hyd_buf_lend(engine, 1024 * 1024, &held[count], NULL) == HYD_OK) {
         CHECK(++count < 16);
     }
-    CHECK(hyd_get(store, TEXT("held"), NULL, &buf, NULL, &error) == HYD_E_TEMPORARY);
+    CHECK(hyd_get(store, TEXT("held"), NULL, &buf, NULL, &error) == HYD_E_CONFIG);
     CHECK(hyd_error_info(error, &view) == HYD_OK);
     CHECK(strstr(view.message, "lent to C") != NULL);
     hyd_error_free(error);
     while (count > 0) {
         CHECK(hyd_buf_release(held[--count]) == HYD_OK);
     }
-    check_object(store, "held", large, LARGE_BYTES);
+    check_object(store, "held", large, PART_BYTES);
     CHECK_STATUS(HYD_OK, delete_one(store, "held", &error));
     CHECK(hyd_store_close(store) == HYD_OK);
     CHECK(hyd_engine_destroy(engine) == HYD_OK);

@@ -276,7 +276,8 @@ fn streams_are_written_by_requests() {
     let program = library.link(&folder, &common::crate_path("tests/c/streams.c"), Linking::Static);
     for mode in [None, Some("driven")] {
         for uri in ["mem://streams", Bucket::URI] {
-            let mut command = library.command(&program, &Bucket::new());
+            let bucket = Bucket::new();
+            let mut command = library.command(&program, &bucket);
             let output = run(command.args([uri, &slow.uri_with_host()]).args(mode));
             assert_eq!(String::from_utf8_lossy(&output.stdout), "streams are whole\n");
         }
