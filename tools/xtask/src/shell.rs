@@ -55,6 +55,25 @@ pub fn cargo(root: &Path, arguments: &[&str]) -> Command {
     command
 }
 
+/// What makes cargo say what it builds, one message a line.
+pub const JSON: &str = "--message-format=json";
+
+/// Runs a build of cargo, which has [`JSON`] among its arguments: the path of the last program it
+/// names.
+///
+/// # Errors
+/// As [`read`]; and when it names none.
+pub fn executable(build: &mut Command) -> Result<PathBuf> {
+    let messages = read(build)?;
+    named(&messages).ok_or_else(|| Failure::new(format!("{} names no program", line(build))))
+}
+
+/// The path in cargo's messages, which are JSON, one a line.
+fn named(messages: &str) -> Option<PathBuf> {
+    let after = messages.lines().rev().find_map(|line| line.split_once("\"executable\":\""))?.1;
+    Some(PathBuf::from(after.split_once('"')?.0))
+}
+
 /// Where cargo builds.
 pub fn target_folder(root: &Path) -> PathBuf {
     std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), PathBuf::from)
@@ -111,5 +130,11 @@ mod tests {
     fn programs_are_found_by_name() {
         assert!(has_program("sh"));
         assert!(!has_program("no-such-program-anywhere"));
+    }
+
+    #[test]
+    fn the_program_is_found_among_the_messages() {
+        let messages = "{\"executable\":null}\n{\"a\":1,\"executable\":\"/t/suite-1\",\"b\":2}\n{}";
+        assert_eq!(named(messages), Some(PathBuf::from("/t/suite-1")));
     }
 }

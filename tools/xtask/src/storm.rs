@@ -43,8 +43,7 @@ const FAILING_MAX: usize = 10;
 const RUNS_TO_MEET_ALL: u64 = 10_000;
 const MET_MIN: u64 = 100;
 
-const TEST: &[&str] =
-    &["test", "--quiet", "--profile", "storm", "-p", "hydrant-engine", "--test", "suite"];
+const TEST: &[&str] = &["test", "--quiet", "-p", "hydrant-engine", "--test", "suite"];
 
 /// How often each kind of fault was met, by its name.
 type Counts = BTreeMap<String, u64>;
@@ -149,10 +148,8 @@ struct Suite {
 
 impl Suite {
     fn build(root: &Path) -> Result<Suite> {
-        let mut build = cargo(root, &[TEST, &["--no-run", "--message-format=json"]].concat());
-        let built = shell::read(&mut build)?;
-        let built = executable(&built)
-            .ok_or_else(|| Failure::new("cargo names no program of the tests of the engine"))?;
+        let built =
+            shell::executable(&mut cargo(root, &[TEST, &["--no-run", shell::JSON]].concat()))?;
         let program = built.with_file_name(format!("storm-{}", std::process::id()));
         std::fs::copy(&built, &program).map_err(|cause| Failure::io(program.display(), cause))?;
         Ok(Suite { program, folder: root.join("engine") })
@@ -173,12 +170,6 @@ impl Drop for Suite {
         // Left behind at worst, in the folder of the build.
         let _ = std::fs::remove_file(&self.program);
     }
-}
-
-/// The path in cargo's messages, which are JSON, one a line.
-fn executable(messages: &str) -> Option<PathBuf> {
-    let after = messages.lines().rev().find_map(|line| line.split_once("\"executable\":\""))?.1;
-    Some(PathBuf::from(after.split_once('"')?.0))
 }
 
 fn ranges(seeds: Range<u64>) -> VecDeque<Range<u64>> {
@@ -237,11 +228,5 @@ mod tests {
         storm.passed(&(0..1), Counts::from([("Reset".to_owned(), 99)]));
         assert!(storm.verdict(1).is_ok());
         assert!(storm.verdict(RUNS_TO_MEET_ALL).is_err());
-    }
-
-    #[test]
-    fn the_program_is_found_among_the_messages() {
-        let messages = "{\"executable\":null}\n{\"a\":1,\"executable\":\"/t/suite-1\",\"b\":2}\n{}";
-        assert_eq!(executable(messages), Some(PathBuf::from("/t/suite-1")));
     }
 }
