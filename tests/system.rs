@@ -3,6 +3,7 @@
 //! - [`round_trips`]: every size through every pair of stores, in every way.
 //! - [`failures`]: what a client makes of servers that break the rules.
 //! - [`checksums`], [`expect`], [`overload`]: what goes beside the bytes, and when, and how many at once.
+//! - [`endpoints`]: several servers of one store, and what is done without one of them.
 //! - [`leftovers`]: what is given up leaves nothing.
 //! - [`pool`]: the limit of memory, and who waits for whom.
 //! - [`resume`]: what an earlier copy left is carried on.
@@ -25,6 +26,7 @@ mod checksums;
 mod copies;
 mod credentials;
 mod deletes;
+mod endpoints;
 mod expect;
 mod failures;
 mod kill;

@@ -89,6 +89,11 @@ impl Peer {
         format!("http://{}", self.addr)
     }
 
+    /// Connections that were made so far.
+    pub fn connections(&self) -> usize {
+        self.shared.lock().streams.len()
+    }
+
     /// The requests so far.
     pub fn seen(&self) -> Vec<Seen> {
         self.shared.lock().seen.clone()

@@ -10,6 +10,7 @@
 mod exchange;
 mod receive;
 
+use std::net::SocketAddr;
 use std::ops::Range;
 use std::time::Instant;
 
@@ -133,6 +134,11 @@ impl Connection {
             .map_err(|error| mark_stale(error, served_before));
         self.outgoing = sent.head.into_lease().ok();
         Exchanged { result, body: sent.body }
+    }
+
+    /// The other end.
+    pub(crate) fn peer(&self) -> SocketAddr {
+        self.stream.peer()
     }
 
     /// Whether the last request waited in vain for `100 Continue`.

@@ -5,6 +5,7 @@ use std::time::Duration;
 use hydrant_engine::ConnectLimits;
 
 use super::body::ChunkLimits;
+use super::pool::AddressLimits;
 use super::response::HeadLimits;
 
 /// What one connection, and the connections of one core to one origin, may cost.
@@ -15,6 +16,8 @@ pub struct HttpLimits {
     pub connections_per_core_max: usize,
     /// Connecting to the addresses of the origin. Default as the engine has it.
     pub connect: ConnectLimits,
+    /// How long the addresses of a name are good.
+    pub addresses: AddressLimits,
     /// Time in which no byte moves while the peer is to send or receive (TIME-1), the wait for an
     /// answer included. Default 30 s.
     pub stall: Duration,
@@ -48,6 +51,7 @@ impl Default for HttpLimits {
         HttpLimits {
             connections_per_core_max: 32,
             connect: ConnectLimits::default(),
+            addresses: AddressLimits::default(),
             stall: Duration::from_secs(30),
             expect_continue_bytes_min: Some(1 << 20),
             expect_continue_wait: Duration::from_secs(1),

@@ -18,4 +18,5 @@ pub mod url;
 pub(crate) use connection::{Connection, RequestBody, RequestHead};
 pub use error::HttpError;
 pub use limits::HttpLimits;
-pub(crate) use pool::{ConnectionPool, Lent, Origin};
+pub use pool::AddressLimits;
+pub(crate) use pool::{ConnectionPool, Origin, Place};

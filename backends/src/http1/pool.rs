@@ -1,23 +1,28 @@
 //! The connections of one core to one origin: reused while fresh, limited in number.
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::future::Future;
 use std::net::SocketAddr;
 use std::pin::pin;
+use std::rc::Rc;
 use std::task::{Poll, Waker};
 
-use hydrant_engine::{Core, Error as EngineError, Stream, TcpStream, resolve};
+use hydrant_engine::{Core, Error as EngineError, LocalTask, Stream, TcpStream, resolve};
 #[cfg(feature = "tls")]
 use hydrant_engine::{TlsConfig, TlsMemory, TlsStream};
 
 use super::connection::Heads;
 use super::{Connection, HttpError, HttpLimits};
 
+mod addresses;
 mod line;
 #[cfg(test)]
 mod tests;
 
-use line::{Line, Place};
+pub use addresses::AddressLimits;
+use addresses::{Addresses, tried_before};
+use line::Line;
+pub(crate) use line::Place;
 
 /// Where connections go.
 #[derive(Debug, Clone)]
@@ -38,8 +43,7 @@ pub(crate) struct ConnectionPool {
     idle: RefCell<Vec<Connection>>,
     /// A place for each connection that is lent out or being made.
     line: Line,
-    addresses: RefCell<Vec<SocketAddr>>,
-    next_address: Cell<usize>,
+    addresses: Rc<RefCell<Addresses>>,
     /// Tasks that wait for the addresses.
     looking_up: RefCell<Vec<Waker>>,
 }
@@ -58,17 +62,26 @@ impl ConnectionPool {
         ConnectionPool {
             origin,
             line: Line::new(limits.connections_per_core_max.max(1)),
+            addresses: Rc::new(RefCell::new(Addresses::new(limits.addresses.clone()))),
             limits,
             idle: RefCell::default(),
-            addresses: RefCell::default(),
-            next_address: Cell::new(0),
             looking_up: RefCell::default(),
         }
     }
 
-    /// Lends a connection out, with `fresh` a new one; waits while too many are lent.
-    pub(crate) async fn lend(&self, core: &Core, fresh: bool) -> Result<Lent<'_>, HttpError> {
-        let place = self.line.place().await;
+    /// Waits in the line while too many connections are lent. What is found out meanwhile may be a
+    /// reason to give the place back before there is a connection.
+    pub(crate) fn place(&self) -> impl Future<Output = Place<'_>> {
+        self.line.place()
+    }
+
+    /// Lends a connection out to who has a place, with `fresh` a new one.
+    pub(crate) async fn lend<'a>(
+        &'a self,
+        core: &Core,
+        place: Place<'a>,
+        fresh: bool,
+    ) -> Result<Lent<'a>, HttpError> {
         let idle = self.take_idle(fresh);
         let connection = match idle {
             Some(connection) => connection,
@@ -96,20 +109,36 @@ impl ConnectionPool {
         None
     }
 
-    /// Connects to the first address of the origin that answers, starting behind the one that the
-    /// connection before this started with, so that all of them get their share.
+    /// Finds out whether the origin can be connected to; the connection ends at once.
+    ///
+    /// # Errors
+    /// As [`ConnectionPool::lend`].
+    pub(crate) async fn probe(&self, core: &Core) -> Result<(), HttpError> {
+        let _place = self.line.place().await;
+        self.open(core).await.map(drop)
+    }
+
+    /// A peer has stalled or broken off: for a while the others are tried before it.
+    pub(crate) fn suspect(&self, core: &Core, peer: SocketAddr) {
+        self.addresses.borrow_mut().failed(core.now(), peer);
+    }
+
+    /// Connects to the first address of the origin that answers.
     async fn open(&self, core: &Core) -> Result<Connection, HttpError> {
-        let addresses = self.addresses(core).await?;
+        self.addresses(core).await?;
         // Memory first: nobody waits for it with a connection in hand (POOL-1).
         let heads = Heads::take(core, &self.limits).await?;
-        let turn = self.next_address.replace(self.next_address.get().wrapping_add(1));
-        let addresses = starting_at(&addresses, turn);
-        match self.connect(core, &addresses).await {
-            Ok(stream) => Ok(Connection::new(core, stream, heads, &self.limits)),
+        let order = self.addresses.borrow_mut().next(core.now());
+        match self.connect(core, &order).await {
+            Ok(stream) => {
+                let tried = tried_before(&order, stream.peer());
+                tried.into_iter().for_each(|address| self.suspect(core, address));
+                Ok(Connection::new(core, stream, heads, &self.limits))
+            }
             Err(error @ EngineError::Pool(_)) => Err(HttpError::Memory(error)),
             Err(error) => {
                 // The name may have moved: it is asked for again next time.
-                self.addresses.borrow_mut().clear();
+                self.addresses.borrow_mut().forget();
                 Err(HttpError::Connect(error))
             }
         }
@@ -146,40 +175,49 @@ impl ConnectionPool {
         TcpStream::connect_any(core, addresses, &self.limits.connect).await
     }
 
-    /// The addresses of the origin: those that are known, else what is found first by this look-up
-    /// or that of another task. Look-ups queue for one thread, and one answer serves all.
-    async fn addresses(&self, core: &Core) -> Result<Vec<SocketAddr>, HttpError> {
+    /// Sees to it that addresses of the origin are known: waits for them where there are none, and has
+    /// them asked for again behind the scenes where they are old.
+    async fn addresses(&self, core: &Core) -> Result<(), HttpError> {
+        if self.addresses.borrow().is_empty() {
+            return self.look_up(core).await;
+        }
+        if self.addresses.borrow_mut().is_due(core.now()) {
+            let (asking, known) = (core.clone(), Rc::clone(&self.addresses));
+            let (host, port) = (self.origin.host.clone(), self.origin.port);
+            let look_up = core.spawn(async move {
+                // What fails leaves the old ones, until no connection can be made with them.
+                if let Ok(found) = resolve(&asking, &host, port).await {
+                    known.borrow_mut().learn(asking.now(), &found);
+                }
+            });
+            // A core that is too busy for it asks when they are old again.
+            let _ = look_up.map(LocalTask::detach);
+        }
+        Ok(())
+    }
+
+    /// Waits for what is found first by this look-up or that of another task. Look-ups queue for one
+    /// thread, and one answer serves all.
+    async fn look_up(&self, core: &Core) -> Result<(), HttpError> {
         let mut look_up = pin!(resolve(core, &self.origin.host, self.origin.port));
         let found = std::future::poll_fn(|cx| {
-            let known = self.addresses.borrow().clone();
-            if !known.is_empty() {
-                return Poll::Ready(Ok(known));
+            if !self.addresses.borrow().is_empty() {
+                return Poll::Ready(Ok(()));
             }
             let found = look_up.as_mut().poll(cx);
             let mut looking_up = self.looking_up.borrow_mut();
             if let Poll::Ready(Ok(addresses)) = &found {
-                self.addresses.borrow_mut().clone_from(addresses);
+                self.addresses.borrow_mut().learn(core.now(), addresses);
             }
             if found.is_ready() {
                 looking_up.drain(..).for_each(Waker::wake);
             } else if !looking_up.iter().any(|it| it.will_wake(cx.waker())) {
                 looking_up.push(cx.waker().clone());
             }
-            found
+            found.map_ok(drop)
         });
         found.await.map_err(HttpError::Connect)
     }
-}
-
-/// The addresses with another one of each family at its front, turn for turn.
-fn starting_at(addresses: &[SocketAddr], turn: usize) -> Vec<SocketAddr> {
-    let (mut ipv6, mut ipv4): (Vec<_>, Vec<_>) = addresses.iter().partition(|it| it.is_ipv6());
-    for family in [&mut ipv6, &mut ipv4] {
-        let by = turn % family.len().max(1);
-        family.rotate_left(by);
-    }
-    ipv6.extend(ipv4);
-    ipv6
 }
 
 impl std::ops::Deref for Lent<'_> {

@@ -1,7 +1,7 @@
 //! The attempts of one call: when the next one is made, and what has to be done before.
 //!
 //! Each attempt is written and signed anew with the clock of that moment, goes over a connection of
-//! this core, and is judged by [`retry::decide`](super::retry::decide).
+//! this core to one of the store's endpoints, and is judged by [`retry::decide`](super::retry::decide).
 
 use std::rc::Rc;
 use std::sync::Arc;
@@ -9,8 +9,10 @@ use std::time::Duration;
 
 use hydrant_engine::{Core, Error as EngineError};
 
+use super::choice::Verdict;
 use super::credentials::Credentials;
 use super::error::S3Error;
+use super::hosts::{Hosts, Turn};
 use super::ops::Operation;
 use super::pace::{Begun, Pace};
 use super::per_core::PerCore;
@@ -18,7 +20,7 @@ use super::retry::{Attempt, Class, Decision, Failure, GiveUp, Remedies, Remedy, 
 use super::store::Shared;
 use super::time::Timestamp;
 use crate::error::{Error, ErrorKind, Result};
-use crate::http1::{Connection, HttpError, Lent};
+use crate::http1::{Connection, HttpError, Place};
 
 /// How an attempt failed.
 pub(super) enum Failed {
@@ -41,8 +43,11 @@ pub(super) enum Failed {
 pub(super) struct Attempts<'a> {
     shared: &'a Arc<Shared>,
     core: &'a Core,
-    /// Where the next attempt goes; another one once the bucket's region has been learnt.
+    /// Where attempts go; others once the bucket's region has been learnt.
+    hosts: Rc<Hosts>,
+    /// Where the last attempt went, and which of them that was.
     per_core: Rc<PerCore>,
+    failed_at: Option<usize>,
     operation: &'static str,
     key: Option<&'a str>,
     repeat: Repeat,
@@ -66,7 +71,8 @@ impl<'a> Attempts<'a> {
         shared: &'a Arc<Shared>,
         operation: &'a O,
     ) -> Result<Attempts<'a>> {
-        let per_core = PerCore::of(core, shared);
+        let hosts = Hosts::of(core, shared);
+        let per_core = Rc::clone(hosts.first());
         let (key, repeat) = (operation.key(), operation.repeat());
         let begun = per_core.pace.borrow().begin();
         per_core.check(operation).map_err(|error| {
@@ -76,7 +82,9 @@ impl<'a> Attempts<'a> {
         Ok(Attempts {
             shared,
             core,
+            hosts,
             per_core,
+            failed_at: None,
             operation: shared.name_of(O::NAME),
             key,
             repeat,
@@ -100,43 +108,60 @@ impl<'a> Attempts<'a> {
         mut attempt: impl AsyncFnMut(&PerCore, &mut Connection) -> Result<T, Failed>,
     ) -> Result<T> {
         loop {
-            let per_core = Rc::clone(&self.per_core);
-            let failed = match self.lend(&per_core).await {
-                Err(failed) => failed,
-                Ok(mut connection) => {
-                    self.begun = per_core.pace.borrow().begin();
-                    match attempt(&per_core, &mut connection).await {
-                        Ok(value) => {
-                            // What the last retry cost comes back.
-                            per_core.budget.borrow_mut().succeeded(self.last_cost);
-                            per_core.paced(Pace::succeeded);
-                            return Ok(value);
-                        }
-                        Err(failed) => failed,
+            let turn = self.hosts.choose(self.core, self.failed_at);
+            let per_core = Rc::clone(turn.per_core());
+            self.per_core = Rc::clone(&per_core);
+            self.begun = per_core.pace.borrow().begin();
+            let failed = match self.place(&per_core).await {
+                // Another endpoint may be free, or this one later.
+                Ok(None) => continue,
+                Ok(Some(place)) => match self.try_once(&per_core, place, &mut attempt).await {
+                    Ok(value) => {
+                        // What the last retry cost comes back.
+                        per_core.budget().succeeded(self.last_cost);
+                        per_core.paced(Pace::succeeded);
+                        turn.told(self.core, Verdict::Works);
+                        return Ok(value);
                     }
-                }
+                    Err(failed) => failed,
+                },
+                Err(failed) => failed,
             };
-            self.failed(failed).await?;
+            self.failed(failed, turn).await?;
         }
     }
 
-    /// Credentials and a connection for the next attempt, in this order: nobody waits for credentials
-    /// with a connection in hand, nor for the end of a hold.
-    async fn lend<'p>(&mut self, per_core: &'p PerCore) -> Result<Lent<'p>, Failed> {
-        loop {
-            while let Some(time) = per_core.held(self.core) {
-                self.core.sleep(time).await;
-            }
-            let signed_with = per_core.can_sign(self.core, self.shared).await;
-            self.signed_with =
-                signed_with.map_err(|error| Failed::Final(ErrorKind::Credentials(error).into()))?;
-            let lent = per_core.connections.lend(self.core, self.fresh_connection).await;
-            let lent = lent.map_err(Failed::Http)?;
-            // Another request may have been refused while this one stood in the line.
-            if per_core.held(self.core).is_none() {
-                return Ok(lent);
-            }
+    /// Credentials and a place for the next attempt, in this order: nobody waits for credentials or for
+    /// the end of a hold with a place in hand. Nothing where the endpoint wants to be left alone by
+    /// then: another request may have been refused while this one stood in the line.
+    async fn place<'p>(&mut self, per_core: &'p PerCore) -> Result<Option<Place<'p>>, Failed> {
+        while let Some(time) = per_core.held(self.core) {
+            self.core.sleep(time).await;
         }
+        let signed_with = per_core.can_sign(self.core, self.shared).await;
+        self.signed_with =
+            signed_with.map_err(|error| Failed::Final(ErrorKind::Credentials(error).into()))?;
+        let place = per_core.connections.place().await;
+        Ok(per_core.held(self.core).is_none().then_some(place))
+    }
+
+    async fn try_once<'p, T>(
+        &mut self,
+        per_core: &'p PerCore,
+        place: Place<'p>,
+        attempt: &mut impl AsyncFnMut(&PerCore, &mut Connection) -> Result<T, Failed>,
+    ) -> Result<T, Failed> {
+        let lent = per_core.connections.lend(self.core, place, self.fresh_connection).await;
+        let mut connection = lent.map_err(Failed::Http)?;
+        self.begun = per_core.pace.borrow().begin();
+        let result = attempt(per_core, &mut connection).await;
+        if let Err(Failed::Http(error) | Failed::CutOff(error)) = &result
+            && !is_local(error)
+            && Verdict::of(&failure_of(error)) != Verdict::Nothing
+        {
+            per_core.connections.suspect(self.core, connection.peer());
+        }
+        result
     }
 
     /// An attempt that made progress starts the count of tries anew (TIME-1: a download that moves
@@ -148,8 +173,8 @@ impl<'a> Attempts<'a> {
         self.remedies = Remedies { corrupt_reread, ..Remedies::default() };
     }
 
-    /// Waits for the next attempt, or gives the error that ends the call.
-    async fn failed(&mut self, failed: Failed) -> Result<()> {
+    /// Waits for the next attempt after one that failed, or gives the error that ends the call.
+    async fn failed(&mut self, failed: Failed, turn: Turn) -> Result<()> {
         if let Failed::CutOff(_) = &failed {
             self.progressed();
         }
@@ -167,6 +192,8 @@ impl<'a> Attempts<'a> {
                 retry_after: *retry_after,
             },
         };
+        turn.told(self.core, Verdict::of(&failure));
+        self.failed_at = Some(turn.endpoint());
         let is_throttled = failure.class() == Class::Throttled;
         if is_throttled {
             self.per_core.paced(|pace| pace.refused(self.begun));
@@ -175,8 +202,7 @@ impl<'a> Attempts<'a> {
         let attempt = Attempt { number: self.number, repeat: self.repeat, remedies: self.remedies };
         let random = self.core.random_u64();
         let policy = &self.shared.config.retry;
-        let decision =
-            decide(policy, &mut self.per_core.budget.borrow_mut(), attempt, &failure, random);
+        let decision = decide(policy, &mut self.per_core.budget(), attempt, &failure, random);
         match decision {
             Decision::Retry { after, fresh_connection, remedy, cost } => {
                 if !self.apply(remedy, &failed) {
@@ -185,9 +211,13 @@ impl<'a> Attempts<'a> {
                 self.fresh_connection = fresh_connection || self.repeat != Repeat::Freely;
                 self.last_cost = Some(cost);
                 self.number += 1;
+                // The first try elsewhere need not wait for an endpoint to recover. Later ones do: what
+                // fails everywhere may lie with the network, or with us.
+                let is_elsewhere = attempt.number == 1 && turn.has_another();
+                drop(turn);
                 if is_throttled {
                     self.per_core.paced(|pace| pace.hold(self.core.now(), after));
-                } else if !after.is_zero() {
+                } else if !after.is_zero() && !is_elsewhere {
                     self.core.sleep(after).await;
                 }
                 Ok(())
@@ -225,8 +255,8 @@ impl<'a> Attempts<'a> {
             (Remedy::LearnRegion, Failed::Answer { error, .. }) => {
                 self.remedies.region_learnt = true;
                 let region = error.region.as_deref().unwrap_or_default();
-                match self.per_core.in_region(self.core, self.shared, region) {
-                    Some(moved) => self.per_core = moved,
+                match self.hosts.in_region(self.core, self.shared, region) {
+                    Some(moved) => self.hosts = moved,
                     None => return false,
                 }
             }

@@ -1,5 +1,6 @@
 //! Any operation of S3 on one bucket, from any thread.
 
+use std::convert::Infallible;
 use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -50,7 +51,8 @@ pub struct S3Client {
 impl S3Client {
     pub(crate) fn new(engine: &Engine, store: &S3Store) -> S3Client {
         let shared = Arc::clone(store.shared());
-        let service = Arc::new(shared.at(shared.endpoint.service()));
+        let Ok(service) = shared.with(|endpoint| Ok::<_, Infallible>(endpoint.service()));
+        let service = Arc::new(service);
         S3Client { engine: engine.clone(), shared, service }
     }
 
@@ -64,9 +66,9 @@ impl S3Client {
     /// # Errors
     /// A name that no bucket can have.
     pub fn with_bucket(&self, bucket: &str) -> Result<S3Client> {
-        let endpoint = self.shared.endpoint.with_bucket(bucket);
-        let endpoint = endpoint.map_err(|error| ErrorKind::Config(error.to_string()))?;
-        Ok(S3Client { shared: Arc::new(self.shared.at(endpoint)), ..self.clone() })
+        let shared = self.shared.with(|endpoint| endpoint.with_bucket(bucket));
+        let shared = shared.map_err(|error| ErrorKind::Config(error.to_string()))?;
+        Ok(S3Client { shared: Arc::new(shared), ..self.clone() })
     }
 
     /// Runs an operation: signed, tried again where that may help, over a connection of a core. A

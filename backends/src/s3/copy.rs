@@ -9,6 +9,7 @@ use std::sync::Arc;
 use hydrant_engine::Core;
 
 use super::call::send;
+use super::endpoint::Endpoint;
 use super::error::S3ErrorKind;
 use super::ops::{CopyObject, CopySource, HeadObject};
 use super::store::Shared;
@@ -78,7 +79,10 @@ pub(super) async fn copy_within(
 
 /// Whether requests to one are answered, and may be signed, as those to the other.
 fn is_same_service(one: &Shared, other: &Shared) -> bool {
-    one.endpoint.service() == other.endpoint.service() && one.identity == other.identity
+    let mut services = one.endpoints().map(Endpoint::service);
+    // A server that both name is a server of both.
+    services.any(|service| other.endpoints().any(|endpoint| endpoint.service() == service))
+        && one.identity == other.identity
 }
 
 /// The version of an object with this tag, and no other.

@@ -13,6 +13,10 @@ use std::net::Ipv6Addr;
 use super::encode::{ByteSink, encode_path};
 use crate::http1::url::HttpUrl;
 
+mod list;
+
+pub use list::ENDPOINTS_MAX;
+
 /// The region that is signed where none is named; most servers other than AWS take it.
 pub const REGION_DEFAULT: &str = "us-east-1";
 /// Longest bucket name, in bytes; AWS itself stops at 63, or 255 for old buckets.
@@ -30,6 +34,8 @@ pub struct Endpoint {
     bucket: String,
     /// The host was made from the region, as AWS names its own.
     is_aws: bool,
+    /// Where it was, from the name that has addresses of both families.
+    is_dual_stack: bool,
     /// No S3, but any server of HTTP: keys are paths and queries as they are sent.
     is_plain: bool,
 }
@@ -56,17 +62,23 @@ pub enum AddressStyle {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct EndpointOptions {
     /// `http://host:port`, `https://host`, with a path where the service lives beneath one. Unset
-    /// is AWS.
+    /// is AWS. Several servers of one store are a list with commas, a template such as
+    /// `http://10.0.0.{1...8}:9000`, or both: each attempt of a request goes to one of them
+    /// ([`crate::s3::EndpointLimits`]).
     pub url: Option<String>,
     /// The region to sign for and, for AWS, to connect to. Unset is [`REGION_DEFAULT`].
     pub region: Option<String>,
     /// Unset picks as the module says.
     pub style: Option<AddressStyle>,
+    /// Whether AWS is asked by the name that has IPv6 addresses beside those of IPv4. Unset is no; an
+    /// endpoint of one's own has the addresses that it has.
+    pub dual_stack: Option<bool>,
 }
 
 impl EndpointOptions {
-    /// Reads `AWS_ENDPOINT_URL_S3`, else `AWS_ENDPOINT_URL`, and `AWS_REGION`, else
-    /// `AWS_DEFAULT_REGION`, through `lookup`. An empty variable counts as unset.
+    /// Reads `AWS_ENDPOINT_URL_S3`, else `AWS_ENDPOINT_URL`, `AWS_REGION`, else
+    /// `AWS_DEFAULT_REGION`, and `AWS_USE_DUALSTACK_ENDPOINT` through `lookup`. An empty variable
+    /// counts as unset.
     pub fn from_env(lookup: impl Fn(&str) -> Option<String>) -> EndpointOptions {
         let first = |names: [&str; 2]| {
             names.into_iter().find_map(|name| lookup(name).filter(|value| !value.is_empty()))
@@ -75,19 +87,55 @@ impl EndpointOptions {
             url: first(["AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"]),
             region: first(["AWS_REGION", "AWS_DEFAULT_REGION"]),
             style: None,
+            dual_stack: lookup("AWS_USE_DUALSTACK_ENDPOINT").and_then(|it| says(&it)),
         }
     }
 }
 
+/// What a switch says; one that says neither counts as unset.
+pub(super) fn says(word: &str) -> Option<bool> {
+    let word = word.trim();
+    [("true", true), ("false", false)]
+        .into_iter()
+        .find_map(|(known, means)| word.eq_ignore_ascii_case(known).then_some(means))
+}
+
 impl Endpoint {
-    /// Finds the endpoint of `bucket`.
+    /// Finds the endpoints of `bucket`, at least one, in the order in which they were named.
+    ///
+    /// # Errors
+    /// As [`Endpoint::resolve`] for each; a bad list or template; endpoints that cannot be those of one
+    /// store.
+    pub fn resolve_all(
+        bucket: &str,
+        options: &EndpointOptions,
+    ) -> Result<Vec<Endpoint>, EndpointError> {
+        let Some(text) = &options.url else { return Ok(vec![Endpoint::resolve(bucket, options)?]) };
+        let mut all: Vec<Endpoint> = Vec::new();
+        for url in list::urls(text)? {
+            let one = EndpointOptions { url: Some(url.clone()), ..options.clone() };
+            let endpoint = Endpoint::resolve(bucket, &one)?;
+            let bad = |problem| EndpointError::Url { url, problem };
+            if all.contains(&endpoint) {
+                return Err(bad("it is named twice"));
+            }
+            if all.first().is_some_and(|first| first.scheme != endpoint.scheme) {
+                return Err(bad("the endpoints of one store are all http, or all https"));
+            }
+            all.push(endpoint);
+        }
+        Ok(all)
+    }
+
+    /// Finds the endpoint of `bucket`, where there is one.
     pub fn resolve(bucket: &str, options: &EndpointOptions) -> Result<Endpoint, EndpointError> {
         check_bucket(bucket)?;
         let region = options.region.as_deref().unwrap_or(REGION_DEFAULT);
         check_region(region)?;
+        let is_dual_stack = options.url.is_none() && options.dual_stack == Some(true);
         let origin = match &options.url {
             Some(url) => Origin::parse(url)?,
-            None => Origin::aws(region),
+            None => Origin::aws(region, is_dual_stack),
         };
         let fits_host = is_host_label(bucket) && !origin.host_is_address();
         let style = match options.style {
@@ -114,6 +162,7 @@ impl Endpoint {
             region: region.to_owned(),
             bucket: bucket.to_owned(),
             is_aws: options.url.is_none(),
+            is_dual_stack,
             is_plain: false,
         })
     }
@@ -129,6 +178,7 @@ impl Endpoint {
             region: REGION_DEFAULT.to_owned(),
             bucket: String::new(),
             is_aws: false,
+            is_dual_stack: false,
             is_plain: true,
         }
     }
@@ -146,7 +196,8 @@ impl Endpoint {
             return Ok(Endpoint { region: region.to_owned(), ..self.clone() });
         }
         let style = Some(self.style);
-        let options = EndpointOptions { url: None, region: Some(region.to_owned()), style };
+        let (region, dual_stack) = (Some(region.to_owned()), Some(self.is_dual_stack));
+        let options = EndpointOptions { url: None, region, style, dual_stack };
         Endpoint::resolve(&self.bucket, &options)
     }
 
@@ -317,11 +368,13 @@ struct Origin {
 }
 
 impl Origin {
-    fn aws(region: &str) -> Origin {
+    /// Source of the names: Amazon S3 user guide, "Using dual-stack endpoints".
+    fn aws(region: &str, is_dual_stack: bool) -> Origin {
         let domain = if region.starts_with("cn-") { "amazonaws.com.cn" } else { "amazonaws.com" };
+        let service = if is_dual_stack { "s3.dualstack" } else { "s3" };
         Origin {
             scheme: Scheme::Https,
-            host: format!("s3.{region}.{domain}").to_ascii_lowercase(),
+            host: format!("{service}.{region}.{domain}").to_ascii_lowercase(),
             port: Scheme::Https.default_port(),
             base_path: String::new(),
         }

@@ -5,6 +5,7 @@
 //! cost one request, and others are right but dear. Pipelines ask in order
 //! ([`Reader::is_in_order`](crate::Reader::is_in_order)).
 
+use std::convert::Infallible;
 use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -146,7 +147,8 @@ async fn serve(core: &Core, reader: &Arc<S3Reader>, line: &Board<Line>) -> Resul
     // Connections of its own: it holds one while its readers wait for memory, and who has memory and
     // waits for a connection must not wait for this one (POOL-1).
     let shared = reader.shared();
-    let own = Arc::new(shared.at(shared.endpoint.clone()));
+    let Ok(own) = shared.with(|endpoint| Ok::<_, Infallible>(endpoint.clone()));
+    let own = Arc::new(own);
     loop {
         let offset = line.wait(|line| line.lowest()).await?;
         let operation = reader.rest_from(offset);

@@ -9,6 +9,7 @@
 mod attempts;
 mod call;
 mod checksum;
+mod choice;
 mod client;
 mod copy;
 mod coverage;
@@ -18,6 +19,7 @@ pub mod encode;
 pub mod endpoint;
 mod error;
 mod get;
+mod hosts;
 mod in_order;
 mod kept;
 pub mod ops;
@@ -43,6 +45,7 @@ pub(crate) use plain::Site;
 pub(crate) use reader::S3Reader;
 
 pub use checksum::{ChecksumConfig, ChecksumPolicy, SentChecksum};
+pub use choice::{EndpointChoice, EndpointLimits};
 pub use client::{S3Client, Signer};
 pub use copy::CopyLimits;
 pub use error::{ErrorContext, S3Error, S3ErrorKind};

@@ -1,7 +1,7 @@
-//! What one core keeps for one store: connections, memory for heads, the budget of retries, and what
-//! it has learnt of the server.
+//! What one core keeps for one endpoint of a store: connections, the pace of requests, and what it has
+//! learnt of the server; and what all endpoints of the store have in common.
 
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, RefCell, RefMut};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
@@ -18,15 +18,12 @@ use super::store::Shared;
 use super::time::Timestamp;
 use crate::http1::{ConnectionPool, HttpError, Origin, RequestHead};
 
-/// What one core keeps for one store.
+/// What one core keeps for one endpoint.
 pub(super) struct PerCore {
     pub(super) connections: ConnectionPool,
     pub(super) endpoint: Endpoint,
     host: String,
-    scratch: RefCell<Scratch>,
-    /// What a provider gave this core last, so that a request asks nobody while it is fresh.
-    held: RefCell<Option<Held>>,
-    pub(super) budget: RefCell<RetryBudget>,
+    common: Rc<Common>,
     pub(super) pace: RefCell<Pace>,
     /// Bodies of so many bytes and more wait for `100 Continue`; `None` once the server has shown that
     /// it does not say so.
@@ -35,25 +32,18 @@ pub(super) struct PerCore {
     clock_ahead_s: Cell<i64>,
 }
 
-/// The stores that one core has worked for; those that are gone are swept out on the next look-up.
+/// What one core keeps for all endpoints of a store: memory for heads, the budget of retries, and
+/// credentials.
 #[derive(Default)]
-struct Stores(RefCell<Vec<(std::sync::Weak<Shared>, Rc<PerCore>)>>);
+pub(super) struct Common {
+    scratch: RefCell<Scratch>,
+    /// What a provider gave this core last, so that a request asks nobody while it is fresh.
+    held: RefCell<Option<Held>>,
+    budget: RefCell<RetryBudget>,
+}
 
 impl PerCore {
-    pub(super) fn of(core: &Core, shared: &Arc<Shared>) -> Rc<PerCore> {
-        let stores = core.local(Stores::default);
-        let mut stores = stores.0.borrow_mut();
-        stores.retain(|(store, _)| store.strong_count() > 0);
-        let found = stores.iter().find(|(store, _)| std::ptr::eq(store.as_ptr(), &**shared));
-        if let Some((_, per_core)) = found {
-            return Rc::clone(per_core);
-        }
-        let per_core = Rc::new(PerCore::new(shared, shared.endpoint.clone()));
-        stores.push((Arc::downgrade(shared), Rc::clone(&per_core)));
-        per_core
-    }
-
-    fn new(shared: &Shared, endpoint: Endpoint) -> PerCore {
+    pub(super) fn new(shared: &Shared, endpoint: Endpoint, common: &Rc<Common>) -> PerCore {
         let origin = Origin {
             host: endpoint.connect_host().to_owned(),
             port: endpoint.port(),
@@ -64,9 +54,7 @@ impl PerCore {
             connections: ConnectionPool::new(origin, shared.config.http.clone()),
             host: endpoint.host_header(),
             endpoint,
-            scratch: RefCell::default(),
-            held: RefCell::default(),
-            budget: RefCell::default(),
+            common: Rc::clone(common),
             pace: RefCell::new(Pace::new(
                 shared.config.pace,
                 shared.config.http.connections_per_core_max,
@@ -76,35 +64,23 @@ impl PerCore {
         }
     }
 
-    /// The same for a bucket that turned out to be in another region; all later calls of this core
-    /// go there. The name of the host is made from the region, never taken from an answer (SEC-3).
-    pub(super) fn in_region(
-        self: &Rc<PerCore>,
-        core: &Core,
-        shared: &Arc<Shared>,
-        region: &str,
-    ) -> Option<Rc<PerCore>> {
-        let stores = core.local(Stores::default);
-        let mut stores = stores.0.borrow_mut();
-        let known = stores.iter_mut().find(|(store, _)| std::ptr::eq(store.as_ptr(), &**shared));
-        let (_, known) = known?;
-        if !Rc::ptr_eq(known, self) {
-            // Another call has learnt it meanwhile.
-            return Some(Rc::clone(known));
-        }
+    /// The same server, asked and signed for as being in another region.
+    pub(super) fn in_region(&self, shared: &Shared, region: &str) -> Option<PerCore> {
         let endpoint = self.endpoint.in_region(region).ok()?;
-        let mut moved = PerCore::new(shared, endpoint);
-        moved.budget = RefCell::new(self.budget.borrow().clone());
+        let mut moved = PerCore::new(shared, endpoint, &self.common);
         moved.expect_bytes_min = self.expect_bytes_min.clone();
         moved.clock_ahead_s = self.clock_ahead_s.clone();
-        moved.held = self.held.clone();
-        *known = Rc::new(moved);
-        Some(Rc::clone(known))
+        Some(moved)
+    }
+
+    /// The retries that the requests to the store may still make.
+    pub(super) fn budget(&self) -> RefMut<'_, RetryBudget> {
+        self.common.budget.borrow_mut()
     }
 
     /// Finds out whether an operation can be asked for at all.
     pub(super) fn check(&self, operation: &impl Operation) -> Result<(), InvalidRequest> {
-        self.scratch.borrow_mut().check(operation)
+        self.common.scratch.borrow_mut().check(operation)
     }
 
     /// Sees to it that the next attempt can be signed; tells what with, where a provider gave it.
@@ -115,12 +91,13 @@ impl PerCore {
     ) -> Result<Option<Arc<Credentials>>, CredentialsError> {
         let Identity::Provider(provider) = &shared.identity else { return Ok(None) };
         let now = own_clock(core);
-        let fresh = self.held.borrow().as_ref().filter(|held| now < held.fresh_until).cloned();
+        let fresh =
+            self.common.held.borrow().as_ref().filter(|held| now < held.fresh_until).cloned();
         let held = match fresh {
             Some(held) => held,
             None => {
                 let held = provider.get(core).await?;
-                self.held.replace(Some(held.clone()));
+                self.common.held.replace(Some(held.clone()));
                 held
             }
         };
@@ -132,7 +109,7 @@ impl PerCore {
         let Identity::Provider(provider) = &shared.identity else { return false };
         provider.expired(which);
         // It stays: another attempt may be about to sign with it.
-        if let Some(held) = &mut *self.held.borrow_mut() {
+        if let Some(held) = &mut *self.common.held.borrow_mut() {
             held.fresh_until = Timestamp::from_unix_seconds(0);
         }
         true
@@ -147,7 +124,7 @@ impl PerCore {
         body: &BodyInfo,
         out: &mut [u8],
     ) -> Result<RequestHead, HttpError> {
-        let held = self.held.borrow();
+        let held = self.common.held.borrow();
         let credentials = match &shared.identity {
             Identity::Anonymous => None,
             Identity::Keys(keys) => Some(keys),
@@ -161,7 +138,7 @@ impl PerCore {
             now: own_clock(core).shifted(self.clock_ahead_s.get()),
             expect_bytes_min: self.expect_bytes_min.get(),
         };
-        self.scratch.borrow_mut().write_head(out, operation, body, caller)
+        self.common.scratch.borrow_mut().write_head(out, operation, body, caller)
     }
 
     /// A request ended in a success, or was refused because there are too many.

@@ -7,7 +7,7 @@ use super::credentials::{
     Chain, Credentials, CredentialsError, Environment, Identity, Provider, parse_profiles,
     read_if_there, unreadable,
 };
-use super::endpoint::EndpointOptions;
+use super::endpoint::{EndpointOptions, says};
 use super::store::S3Config;
 use crate::error::{ErrorKind, Result};
 
@@ -47,7 +47,10 @@ impl Settings {
         let name = self.env.profile();
         let ignored = self.env.says("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "true");
         let of_profile = self.profiles.endpoint_url(name, "s3").filter(|_| !ignored);
-        let region = self.profiles.get(name).and_then(|profile| profile.get("region"));
+        let profile = self.profiles.get(name);
+        let region = profile.and_then(|profile| profile.get("region"));
+        let dual_stack =
+            || profile.and_then(|profile| says(profile.get("use_dualstack_endpoint")?));
         let or = |own: &Option<String>, env: &Option<String>, profile: Option<&str>| {
             own.clone().or_else(|| env.clone()).or_else(|| profile.map(str::to_owned))
         };
@@ -55,6 +58,7 @@ impl Settings {
             url: or(&own.url, &self.from_env.url, of_profile),
             region: or(&own.region, &self.from_env.region, region),
             style: own.style,
+            dual_stack: own.dual_stack.or(self.from_env.dual_stack).or_else(dual_stack),
         }
     }
 

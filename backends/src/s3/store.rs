@@ -5,13 +5,14 @@ use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use hydrant_engine::{Buf, Core};
 
 use super::call::{send, send_from};
 use super::checksum::{Checks, ChecksumConfig, bytes_of};
+use super::choice::EndpointLimits;
 use super::copy::{CopyLimits, copy_within};
 use super::credentials::{CredentialsLimits, Identity};
 use super::delete::delete_batch;
@@ -51,6 +52,8 @@ pub struct S3Config {
     /// system does.
     #[cfg(feature = "tls")]
     pub tls: Option<hydrant_engine::TlsConfig>,
+    /// How several endpoints of one store share its requests, and which are left alone.
+    pub endpoints: EndpointLimits,
     /// Limits of connections.
     pub http: HttpLimits,
     /// Limits of retries.
@@ -80,6 +83,8 @@ pub struct S3Store {
 #[derive(Debug)]
 pub(super) struct Shared {
     pub(super) endpoint: Endpoint,
+    /// Further servers of the same store.
+    pub(super) others: Vec<Endpoint>,
     pub(super) identity: Identity,
     /// Set where the endpoint's scheme is `https`.
     #[cfg(feature = "tls")]
@@ -90,6 +95,9 @@ pub(super) struct Shared {
 
 /// Requests over one connection to AWS, which was seen to close after that many.
 const AWS_REQUESTS_PER_CONNECTION: u32 = 100;
+
+/// How long an address is used that AWS has answered its name with: each answer has eight of many.
+const AWS_ADDRESSES_KEPT: Duration = Duration::from_secs(300);
 
 impl S3Store {
     /// Opens a bucket; nothing is asked of the server yet. `env` looks up environment variables. The
@@ -106,7 +114,8 @@ impl S3Store {
         let settings = Settings::read(&config, env)?;
         let options = settings.endpoint(&config.endpoint);
         let own_endpoint = options.url.is_some();
-        let endpoint = Endpoint::resolve(bucket, &options).map_err(config_error)?;
+        let mut others = Endpoint::resolve_all(bucket, &options).map_err(config_error)?;
+        let endpoint = others.remove(0);
         let identity = match config.identity.take() {
             Some(identity) => identity,
             None => settings.identity(&config, endpoint.is_amazon(), env)?,
@@ -114,9 +123,11 @@ impl S3Store {
         if !own_endpoint {
             let limit = &mut config.http.requests_per_connection_max;
             limit.get_or_insert(AWS_REQUESTS_PER_CONNECTION);
+            config.http.addresses.kept.get_or_insert(AWS_ADDRESSES_KEPT);
         }
         config.state_dir = config.state_dir.take().or_else(|| kept::state_dir(env));
-        let shared = Shared::open(endpoint, identity, config, env)?;
+        let mut shared = Shared::open(endpoint, identity, config, env)?;
+        shared.others = others;
         Ok(S3Store { shared: Arc::new(shared), deletes_one_by_one: AtomicBool::new(false) })
     }
 }
@@ -154,6 +165,7 @@ impl Shared {
         }
         Ok(Shared {
             endpoint,
+            others: Vec::new(),
             identity,
             #[cfg(feature = "tls")]
             tls,
@@ -162,16 +174,31 @@ impl Shared {
         })
     }
 
-    /// The same settings for another bucket, or for the service itself.
+    /// Every server of the store, at least one.
+    pub(super) fn endpoints(&self) -> impl Iterator<Item = &Endpoint> {
+        std::iter::once(&self.endpoint).chain(&self.others)
+    }
+
+    /// The same settings at one other endpoint.
     pub(super) fn at(&self, endpoint: Endpoint) -> Shared {
         Shared {
             endpoint,
+            others: Vec::new(),
             identity: self.identity.clone(),
             #[cfg(feature = "tls")]
             tls: self.tls.clone(),
             checks: self.checks,
             config: self.config.clone(),
         }
+    }
+
+    /// The same settings at the same servers, for another bucket or for the service itself.
+    pub(super) fn with<E>(
+        &self,
+        change: impl Fn(&Endpoint) -> std::result::Result<Endpoint, E>,
+    ) -> std::result::Result<Shared, E> {
+        let others = self.others.iter().map(&change).collect::<std::result::Result<_, E>>()?;
+        Ok(Shared { others, ..self.at(change(&self.endpoint)?) })
     }
 
     pub(super) fn uri_of(&self, key: &str) -> String {

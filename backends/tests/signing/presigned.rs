@@ -155,6 +155,7 @@ fn ours(
         url: Some("http://s3.example:9000".into()),
         region: Some(sample.region.clone()),
         style: Some(AddressStyle::VirtualHost),
+        ..EndpointOptions::default()
     };
     let endpoint = Endpoint::resolve("bucket", &options).unwrap();
     let credentials =

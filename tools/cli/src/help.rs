@@ -49,10 +49,14 @@ Environment:
       a role by a token; the service of a container; for AWS itself then that of the instance,
       unless AWS_EC2_METADATA_DISABLED is true. --log info says who answered
   AWS_ENDPOINT_URL_S3, AWS_ENDPOINT_URL
-      the server, such as http://127.0.0.1:9000; unset is AWS; --endpoint-url comes first.
+      the server, such as http://127.0.0.1:9000; unset is AWS; --endpoint-url comes first. Several
+      of one store: http://a:9000,http://b:9000 or http://10.0.0.{1...8}:9000; each request goes to
+      one of them, and not to one in trouble.
       AWS_CA_BUNDLE names a file of certificates to trust for https, instead of the system's
   AWS_REGION, AWS_DEFAULT_REGION
       the region to sign for; unset is us-east-1; --region comes first
+  AWS_USE_DUALSTACK_ENDPOINT
+      true asks AWS by the name that has IPv6 addresses, too; also of a profile
   XDG_STATE_HOME
       where it is noted what has come of uploads with --resume; unset is ~/.local/state
 

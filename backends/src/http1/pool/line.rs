@@ -27,7 +27,7 @@ struct Waiter {
 
 /// A place, given back when dropped.
 #[derive(Debug)]
-pub(super) struct Place<'a>(&'a Line);
+pub(crate) struct Place<'a>(&'a Line);
 
 struct Waiting<'a> {
     line: &'a Line,

@@ -1,4 +1,3 @@
-use std::collections::HashMap;
 use std::net::{Ipv4Addr, TcpListener};
 use std::sync::mpsc;
 use std::time::Duration;
@@ -9,25 +8,6 @@ use super::*;
 
 /// Long enough that only a hang reaches it.
 const LIMIT: Duration = Duration::from_secs(60);
-
-fn addresses(given: &[&str]) -> Vec<SocketAddr> {
-    given.iter().map(|it| it.parse().expect("an address")).collect()
-}
-
-#[test]
-fn each_address_of_a_family_gets_its_turn_at_the_front() {
-    let given = addresses(&["192.0.2.1:80", "[2001:db8::1]:80", "192.0.2.2:80", "192.0.2.3:80"]);
-    let mut fronts = HashMap::new();
-    for turn in 0..12 {
-        let turned = starting_at(&given, turn);
-        assert!(given.iter().all(|it| turned.contains(it)) && turned.len() == given.len());
-        let front = turned.into_iter().find(SocketAddr::is_ipv4).expect("three of them");
-        *fronts.entry(front).or_insert(0) += 1;
-    }
-    assert_eq!(fronts.into_values().collect::<Vec<_>>(), [4, 4, 4]);
-    assert!(starting_at(&[], 7).is_empty());
-    assert_eq!(starting_at(&given[..1], usize::MAX), given[..1]);
-}
 
 #[test]
 fn one_look_up_serves_all_that_wait() {
@@ -56,7 +36,7 @@ fn one_look_up_serves_all_that_wait() {
         let origin = origin.clone();
         let task = engine.on_core(0, |core| async move {
             let pool = core.local(|| ConnectionPool::new(origin, HttpLimits::default()));
-            pool.lend(&core, true).await.map(drop)
+            pool.lend(&core, pool.place().await, true).await.map(drop)
         });
         let task = task.expect("spawned");
         settle(&engine);
@@ -72,6 +52,61 @@ fn one_look_up_serves_all_that_wait() {
     assert!(!hung_second.is_finished());
     let_second.send(()).expect("it hangs");
     assert!(wait(hung_second));
+}
+
+/// A name whose addresses are old is asked for again, and nobody waits for it.
+#[test]
+fn a_name_that_has_moved_is_followed() {
+    // At all addresses of loopback, one of which the name no longer has.
+    let listener = TcpListener::bind((Ipv4Addr::UNSPECIFIED, 0)).expect("loopback");
+    let port = listener.local_addr().expect("bound").port();
+    let engine = Engine::builder().cores(1).pool_bytes(16 << 20).start().expect("an engine");
+    let mut limits = HttpLimits::default();
+    limits.addresses.age_max = Duration::ZERO;
+    let moved = engine.on_core(0, move |core| async move {
+        let origin = Origin {
+            host: "localhost".into(),
+            port,
+            #[cfg(feature = "tls")]
+            tls: None,
+        };
+        let pool = ConnectionPool::new(origin, limits);
+        let old = SocketAddr::from(([127, 0, 0, 9], port));
+        pool.addresses.borrow_mut().learn(core.now(), &[old]);
+        let first = pool.lend(&core, pool.place().await, true).await.expect("connected").peer();
+        let mut then = first;
+        while then == first {
+            core.sleep(Duration::from_millis(1)).await;
+            then = pool.lend(&core, pool.place().await, true).await.expect("connected").peer();
+        }
+        (first == old, then.ip().is_loopback())
+    });
+    assert_eq!(wait(moved.expect("spawned")), (true, true));
+}
+
+/// One that refuses is tried last from then on.
+#[test]
+fn an_address_that_refuses_is_passed_over() {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("loopback");
+    let port = listener.local_addr().expect("bound").port();
+    let engine = Engine::builder().cores(1).pool_bytes(16 << 20).start().expect("an engine");
+    let fronts = engine.on_core(0, move |core| async move {
+        let origin = Origin {
+            host: "a name that nobody asks for".into(),
+            port,
+            #[cfg(feature = "tls")]
+            tls: None,
+        };
+        let pool = ConnectionPool::new(origin, HttpLimits::default());
+        let [dead, alive] = [9, 1].map(|host| SocketAddr::from(([127, 0, 0, host], port)));
+        pool.addresses.borrow_mut().learn(core.now(), &[dead, alive]);
+        let lent = pool.lend(&core, pool.place().await, true).await.expect("connected").peer();
+        let known = &pool.addresses;
+        let fronts = [0, 1].map(|_| known.borrow_mut().next(core.now())[0]);
+        (lent, fronts, alive)
+    });
+    let (lent, fronts, alive) = wait(fronts.expect("spawned"));
+    assert_eq!((lent, fronts), (alive, [alive; 2]));
 }
 
 /// The core has polled what it was handed before, each once at least.

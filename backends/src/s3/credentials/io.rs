@@ -89,7 +89,8 @@ impl OnCore<'_> {
             ..HttpLimits::default()
         };
         let pool = ConnectionPool::new(origin, limits);
-        let mut connection = pool.lend(self.core, true).await.map_err(|it| it.to_string())?;
+        let connection = pool.lend(self.core, pool.place().await, true).await;
+        let mut connection = connection.map_err(|it| it.to_string())?;
         let write = |out: &mut [u8]| write_head(&ask, out);
         let body = (!ask.body.is_empty()).then(|| RequestBody {
             span: 0..ask.body.len(),

@@ -187,10 +187,73 @@ fn bad_buckets_and_regions_are_refused() {
     }
 }
 
+#[test]
+fn several_endpoints_are_of_one_store() {
+    let hosts = |url: &str| -> Vec<String> {
+        let all = Endpoint::resolve_all("b", &at(url)).unwrap();
+        all.iter().map(Endpoint::host_header).collect()
+    };
+    assert_eq!(hosts("http://one:9000"), ["one:9000"]);
+    assert_eq!(hosts("http://127.0.0.{1...2}:9, http://c:80"), ["127.0.0.1:9", "127.0.0.2:9", "c"]);
+    for (url, problem) in [
+        ("http://a,https://b", "all http, or all https"),
+        ("http://a,http://A:80/", "named twice"),
+        ("http://h{1...3},http://h2", "named twice"),
+        ("http://a,b", "scheme is missing"),
+        ("http://a{1...2}{", "not closed"),
+    ] {
+        let error = Endpoint::resolve_all("b", &at(url)).unwrap_err().to_string();
+        assert!(error.contains(problem), "{url}: {error}");
+    }
+    let options = EndpointOptions {
+        style: Some(AddressStyle::VirtualHost),
+        ..at("http://node{1...2}.example:9000")
+    };
+    let all = Endpoint::resolve_all("data", &options).unwrap();
+    assert_eq!(all[1].host_header(), "data.node2.example:9000");
+}
+
+/// SEC-1
+#[test]
+fn a_password_in_a_list_is_refused_and_no_part_of_it_shown() {
+    for url in [
+        "http://user:hun,ter2@host",
+        "http://user:hun{1...2}ter2@host",
+        "http://a,http://user:hun}ter2@host,http://b",
+    ] {
+        let error = Endpoint::resolve_all("b", &at(url)).unwrap_err();
+        let shown = format!("{error} {error:?}");
+        assert!(!shown.contains("hun") && !shown.contains("ter2"), "{shown}");
+    }
+}
+
+#[test]
+fn dual_stack_names_are_kept_in_every_region() {
+    let options = EndpointOptions {
+        region: Some("eu-west-1".into()),
+        dual_stack: Some(true),
+        ..Default::default()
+    };
+    let endpoint = Endpoint::resolve("data", &options).unwrap();
+    assert_eq!(endpoint.host_header(), "data.s3.dualstack.eu-west-1.amazonaws.com");
+    assert!(endpoint.is_amazon());
+    let moved = endpoint.in_region("cn-north-1").unwrap();
+    assert_eq!(moved.host_header(), "data.s3.dualstack.cn-north-1.amazonaws.com.cn");
+    assert_eq!(endpoint.service().host_header(), "s3.dualstack.eu-west-1.amazonaws.com");
+    // Of one's own endpoint nothing is made.
+    let own = EndpointOptions { dual_stack: Some(true), ..at("http://h") };
+    assert_eq!(Endpoint::resolve("data", &own).unwrap().host_header(), "h");
+    for (word, means) in [("TRUE", Some(true)), ("false", Some(false)), ("", None), ("1", None)] {
+        let lookup = |name: &str| (name == "AWS_USE_DUALSTACK_ENDPOINT").then(|| word.to_owned());
+        assert_eq!(EndpointOptions::from_env(lookup).dual_stack, means, "{word}");
+    }
+}
+
 proptest! {
     #[test]
     fn parsing_never_panics(url in any::<String>(), tail in "[\\[\\]@:/?#.a-z0-9%]{0,24}") {
         let _ = Endpoint::resolve("b", &at(&url));
+        let _ = Endpoint::resolve_all("b", &at(&url));
         let _ = Endpoint::resolve("b", &at(&format!("http://{tail}")));
     }
 }

@@ -23,6 +23,7 @@ fn check(from: &mut Unstructured<'_>) -> Result<()> {
         url: Some("http://h:9000/base".to_owned()),
         region: None,
         style: Some(AddressStyle::Path),
+        ..EndpointOptions::default()
     };
     let endpoint = Endpoint::resolve("bucket", &options).expect("an endpoint");
     let keys = Credentials::new("AKID", "canary-secret", Some("token/+=".into()), None);
