@@ -153,10 +153,12 @@ impl Failure<'_> {
     }
 
     /// Whether the request is known not to have been carried out. A 500, 502 or 504 leaves that
-    /// open.
+    /// open, and so does a 503 without a code: it is not the store that says it, but whoever stands
+    /// before it and had no answer of it.
     pub(super) fn not_performed(&self) -> bool {
         match self {
             Failure::Connect | Failure::Misdirected => true,
+            Failure::Answer { status: 503, code: None, .. } => false,
             Failure::Answer { status, .. } => {
                 self.class() != Class::Transient || matches!(status, 400..=499)
             }

@@ -164,13 +164,15 @@ fn what_may_have_been_carried_out_is_not_sent_again() {
         Failure::Malformed,
         answer(500, None),
         answer(504, None),
+        // Of whoever stands before the store.
+        answer(503, None),
         answer(200, Some("InternalError")),
     ] {
         assert_eq!(decide_once(careful, &failure, 0), unknown, "{failure:?}");
     }
     for failure in [
         Failure::Connect,
-        answer(503, None),
+        answer(503, Some("SlowDown")),
         answer(429, None),
         answer(400, Some("RequestTimeout")),
         answer(400, Some("ExpiredToken")),
