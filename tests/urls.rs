@@ -307,6 +307,22 @@ fn redirects_are_followed_once_for_all_parts_and_without_credentials() {
 }
 
 #[test]
+fn objects_whose_redirects_lead_to_one_origin_share_its_connections() {
+    let there = Peer::start(move |seen, wire| ranged(seen, wire, b"fine", "\"1\""));
+    let to = there.url();
+    let here = Peer::start(move |seen, wire| redirect(wire, 307, &format!("{to}{}", seen.target)));
+    let hydrant = client();
+    let store = hydrant.store(&format!("{}/", here.url())).expect("a URL");
+    for number in 0..10 {
+        let read = store.get_range(&format!("object-{number}?signature"), 0..4).wait();
+        assert_eq!(&read.expect("read")[..], b"fine");
+    }
+    assert_eq!((here.seen().len(), there.seen().len()), (10, 10));
+    let cores = hydrant.engine().cores();
+    assert!(there.connections() <= cores, "{} connections", there.connections());
+}
+
+#[test]
 fn a_circle_of_redirects_ends() {
     let peer = Peer::start(|_, wire| redirect(wire, 302, "/again?secret"));
     let hydrant = client();

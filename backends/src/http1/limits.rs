@@ -36,6 +36,9 @@ pub struct HttpLimits {
     /// Redirects that are followed for one object of an `http://` or `https://` URL; S3 requests follow
     /// none (SEC-3). Default 10.
     pub redirects_max: u32,
+    /// Origins that redirects lead to from one origin, whose connections are kept for the next object.
+    /// Default 16.
+    pub redirect_origins_max: usize,
     /// Size of a request head in bytes. Default 16 KiB.
     pub request_head_bytes_max: usize,
     /// Limits of answer heads.
@@ -58,6 +61,7 @@ impl Default for HttpLimits {
             idle: Duration::from_secs(4),
             requests_per_connection_max: None,
             redirects_max: 10,
+            redirect_origins_max: 16,
             request_head_bytes_max: 16 << 10,
             head: HeadLimits::default(),
             chunk: ChunkLimits::default(),

@@ -1,7 +1,7 @@
 //! What a server that speaks no S3 has in common with those that do: connections, retries, the pace of
 //! requests, and readers of ranges. Its objects are asked for by path and query, and nothing is signed.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use hydrant_engine::Core;
 
@@ -25,8 +25,40 @@ use crate::object::ObjectMeta;
 #[derive(Debug, Clone)]
 pub(crate) struct Site {
     shared: Arc<Shared>,
+    led_to: Arc<LedTo>,
     #[cfg(feature = "tls")]
     tls: TlsSource,
+}
+
+/// Origins that redirects have led to from one origin, so that all its objects share their connections
+/// and what is known of them. Those that were not led to for the longest time go first.
+#[derive(Debug, Default)]
+struct LedTo(Mutex<Vec<(HttpUrl, Arc<Shared>)>>);
+
+impl LedTo {
+    /// What is shared at the origin of a URL.
+    fn find(&self, url: &HttpUrl) -> Option<Arc<Shared>> {
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let at = known.iter().position(|(origin, _)| origin.same_origin(url))?;
+        let found = known.remove(at);
+        let shared = Arc::clone(&found.1);
+        known.push(found);
+        Some(shared)
+    }
+
+    /// Keeps it, unless another task was faster; at most `most` are kept.
+    fn keep(&self, url: &HttpUrl, shared: Shared, most: usize) -> Arc<Shared> {
+        if let Some(known) = self.find(url) {
+            return known;
+        }
+        let shared = Arc::new(shared);
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        // Of the URL the origin alone: its query may be a signature (SEC-1).
+        known.push((url.with_target("/".to_owned()), Arc::clone(&shared)));
+        let surplus = known.len().saturating_sub(most);
+        known.drain(..surplus);
+        shared
+    }
 }
 
 impl Site {
@@ -46,6 +78,7 @@ impl Site {
         let shared = Shared::open(Endpoint::plain(url), Identity::Anonymous, config, env)?;
         Ok(Site {
             shared: Arc::new(shared),
+            led_to: Arc::default(),
             #[cfg(feature = "tls")]
             tls,
         })
@@ -58,13 +91,17 @@ impl Site {
     /// As [`Site::open`].
     #[cfg(feature = "tls")]
     pub(crate) async fn at(&self, core: &Core, url: &HttpUrl) -> Result<Site> {
+        if let Some(shared) = self.led_to.find(url) {
+            return Ok(Site { shared, ..self.clone() });
+        }
         let tls = match (url.is_tls(), &self.shared.tls) {
             (false, _) => None,
             (true, Some(known)) => Some(known.without_client_certificate()),
             (true, None) => Some(self.tls.load(core).await?.without_client_certificate()),
         };
         let shared = Shared { tls, ..self.shared.at(Endpoint::plain(url)) };
-        Ok(Site { shared: Arc::new(shared), tls: self.tls.clone() })
+        let shared = self.led_to.keep(url, shared, self.shared.config.http.redirect_origins_max);
+        Ok(Site { shared, ..self.clone() })
     }
 
     /// The origin of another URL with the same settings.
@@ -76,7 +113,11 @@ impl Site {
         let endpoint = Endpoint::plain(url);
         match url.is_tls() {
             true => Err(speaks_no_tls(&endpoint)),
-            false => Ok(Site { shared: Arc::new(self.shared.at(endpoint)) }),
+            false => {
+                let most = self.shared.config.http.redirect_origins_max;
+                let shared = self.led_to.keep(url, self.shared.at(endpoint), most);
+                Ok(Site { shared, ..self.clone() })
+            }
         }
     }
 
