@@ -11,6 +11,7 @@
 //! - [`memory`]: the program's memory while it moves much more than that.
 //! - [`one_connection`]: small questions stay small.
 //! - [`s3_client`]: every operation of S3, and what servers do at times.
+//! - [`s3_options`]: what S3 alone can be asked for with any read, write or copy.
 //! - [`writer`], [`streams`], [`ranges`]: how bytes leave and arrive, and who waits for whom.
 //! - [`copies`]: what the server or the kernel copies, and what goes along.
 //! - [`deletes`], [`verify`]: what goes is gone, what is the same is the same.
@@ -39,6 +40,7 @@ mod ranges;
 mod resume;
 mod round_trips;
 mod s3_client;
+mod s3_options;
 mod simulated;
 mod streams;
 mod tls;

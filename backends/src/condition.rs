@@ -2,6 +2,7 @@
 
 use crate::error::{ErrorKind, Result};
 use crate::object::Etag;
+use crate::s3::{S3ReadOptions, refuse};
 
 /// What has to hold for an object to be written. It is looked at when the object becomes visible, in
 /// one step with that: of many writers that want the same, one succeeds.
@@ -35,6 +36,8 @@ pub struct ReadOptions {
     pub read_if: Option<ReadIf>,
     /// An earlier version of it, where the bucket keeps them; S3 alone.
     pub version_id: Option<String>,
+    /// What S3 alone can be asked for; other stores refuse it.
+    pub s3: Option<Box<S3ReadOptions>>,
 }
 
 impl WriteIf {
@@ -69,12 +72,13 @@ impl ReadIf {
 }
 
 impl ReadOptions {
-    /// For stores that keep one version of an object.
+    /// For stores that keep one version of an object, and are none of S3.
     pub(crate) fn without_versions(&self, uri: &str) -> Result<Option<ReadIf>> {
         if self.version_id.is_some() {
             let text = format!("{uri} has no versions; only those of S3 can be named");
             return Err(ErrorKind::Unsupported(text).into());
         }
+        refuse(&self.s3, || uri.to_owned())?;
         Ok(self.read_if)
     }
 }

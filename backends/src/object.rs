@@ -5,6 +5,7 @@ use std::time::SystemTime;
 
 use crate::checksum::Crc64;
 use crate::condition::WriteIf;
+use crate::s3::S3PutOptions;
 
 /// What is known of an object after a HEAD, a GET or a write.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -122,13 +123,15 @@ pub struct PutOptions {
     pub attributes: Option<Box<Attributes>>,
     /// What has to hold of what stands under the key.
     pub write_if: Option<WriteIf>,
+    /// What S3 alone can be asked for; other stores refuse it.
+    pub s3: Option<Box<S3PutOptions>>,
 }
 
 impl PutOptions {
     /// How a copy of an object is written, so that what is known of it goes along.
     pub fn like(meta: &ObjectMeta) -> PutOptions {
         let (content_type, attributes) = (meta.content_type.clone(), meta.attributes.clone());
-        PutOptions { content_type, attributes, write_if: None }
+        PutOptions { content_type, attributes, ..PutOptions::default() }
     }
 
     /// What is known of an object of `size_bytes` that was written so.

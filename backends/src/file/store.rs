@@ -18,6 +18,7 @@ use super::version::Version;
 use crate::condition::ReadOptions;
 use crate::error::{Error, ErrorKind, Result};
 use crate::object::{ListPage, ListRequest, ObjectMeta, PutOptions};
+use crate::s3::refuse;
 use crate::store::{
     CopiedWithin, CopyWithin, LocalFuture, ObjectAt, ObjectStore, PartRules, Reader, Resumed,
     Upload, UploadSource,
@@ -136,7 +137,12 @@ impl ObjectStore for FileStore {
         span: Range<usize>,
         options: &'a PutOptions,
     ) -> LocalFuture<'a, (Result<ObjectMeta>, Buf)> {
-        Box::pin(upload::put(core, &self.tree, key, buf, span, options))
+        Box::pin(async move {
+            match refuse(&options.s3, || self.uri_of(key)) {
+                Ok(()) => upload::put(core, &self.tree, key, buf, span, options).await,
+                Err(error) => (Err(error), buf),
+            }
+        })
     }
 
     fn begin_upload<'a>(
@@ -146,7 +152,10 @@ impl ObjectStore for FileStore {
         size_bytes: Option<u64>,
         options: &'a PutOptions,
     ) -> LocalFuture<'a, Result<Arc<dyn Upload>>> {
-        Box::pin(upload::begin(core, &self.tree, key, size_bytes, options))
+        Box::pin(async move {
+            refuse(&options.s3, || self.uri_of(key))?;
+            upload::begin(core, &self.tree, key, size_bytes, options).await
+        })
     }
 
     fn resume_upload<'a>(
@@ -157,6 +166,7 @@ impl ObjectStore for FileStore {
         options: &'a PutOptions,
     ) -> LocalFuture<'a, Result<Resumed>> {
         Box::pin(async move {
+            refuse(&options.s3, || self.uri_of(key))?;
             if options.write_if.is_some() {
                 let text = format!(
                     "a write to {} that is carried on later has no condition",

@@ -16,6 +16,7 @@ use crate::condition::ReadOptions;
 use crate::error::{ErrorKind, Result};
 use crate::object::{Etag, ListEntry, ListPage, ListRequest, ObjectMeta, PutOptions};
 use crate::page::{PageBuilder, rolled_up};
+use crate::s3::refuse;
 use crate::store::{LocalFuture, ObjectStore, PartRules, Reader, Upload};
 
 /// Bytes of a key at most, as on S3 (LIMIT-1).
@@ -196,7 +197,10 @@ impl ObjectStore for MemStore {
         span: Range<usize>,
         options: &'a PutOptions,
     ) -> LocalFuture<'a, (Result<ObjectMeta>, Buf)> {
-        Box::pin(async move { (self.put_whole(core, key, &buf, span, options), buf) })
+        Box::pin(async move {
+            let asked = refuse(&options.s3, || self.uri_of(key));
+            (asked.and_then(|()| self.put_whole(core, key, &buf, span, options)), buf)
+        })
     }
 
     fn begin_upload<'a>(
@@ -207,6 +211,7 @@ impl ObjectStore for MemStore {
         options: &'a PutOptions,
     ) -> LocalFuture<'a, Result<Arc<dyn Upload>>> {
         Box::pin(async move {
+            refuse(&options.s3, || self.uri_of(key))?;
             self.shared.check_key(key)?;
             let shared = Arc::clone(&self.shared);
             Ok(Arc::new(MemUpload::new(shared, key, size_bytes, options)) as Arc<dyn Upload>)

@@ -17,8 +17,10 @@ use super::plan::{PART_BYTES_MIN, PartRequest, PutPlan};
 use super::upload::UploadGuard;
 use crate::checksum::{Crc64, compose};
 use crate::client::{Location, Task};
+use crate::condition::ReadOptions;
 use crate::error::{ErrorKind, Result};
 use crate::object::{Etag, ObjectMeta, PutOptions};
+use crate::s3::{S3PutOptions, S3ReadOptions};
 use crate::store::{
     CopiedWithin, CopyWay, CopyWithin, ObjectAt, ObjectStore, PartTag, Reader, Upload, UploadSource,
 };
@@ -40,6 +42,11 @@ pub struct CopyOptions {
     /// The bytes pass through this process even where the server or the kernel could copy them: the
     /// report then has their checksum.
     pub streamed: bool,
+    /// What S3 is asked for where it is read from. With this or the next the bytes pass through this
+    /// process.
+    pub s3_read: Option<Box<S3ReadOptions>>,
+    /// What S3 is asked for where it is written to.
+    pub s3_put: Option<Box<S3PutOptions>>,
 }
 
 /// What becomes of a copy that ends early.
@@ -88,8 +95,17 @@ pub fn copy(src: &Location, dst: &Location, options: CopyOptions) -> Task<CopyRe
         let text = format!("{} and {} are the same object", src, dst);
         return Task::failed(ErrorKind::InvalidInput(text).into());
     }
+    let read = ReadOptions { s3: options.s3_read, ..ReadOptions::default() };
+    let reader = match src.store.inner().reader_with(&src.key, &read) {
+        Ok(reader) => reader,
+        Err(error) => return Task::failed(error),
+    };
+    let asks_s3 = read.s3.is_some() || options.s3_put.is_some();
     let job = Job {
-        reader: src.store.inner().reader(&src.key),
+        reader,
+        head: read.s3.is_none(),
+        s3_put: options.s3_put,
+        asks_s3,
         from: ObjectAt { store: Arc::clone(src.store.inner()), key: src.key.clone() },
         streamed: options.streamed,
         source: src.to_string(),
@@ -105,6 +121,11 @@ pub fn copy(src: &Location, dst: &Location, options: CopyOptions) -> Task<CopyRe
 struct Job {
     reader: Arc<dyn Reader>,
     from: ObjectAt,
+    /// Whether a HEAD without options tells what the source is.
+    head: bool,
+    s3_put: Option<Box<S3PutOptions>>,
+    /// S3 is asked for more than the bytes, at one end or the other.
+    asks_s3: bool,
     streamed: bool,
     source: String,
     destination: Arc<dyn ObjectStore>,
@@ -140,6 +161,9 @@ impl Job {
     async fn run(&self, core: &Core) -> Result<CopyReport> {
         let fell_back = match self.streamed {
             true => None,
+            false if self.asks_s3 => Some(
+                "what S3 is asked for besides the bytes goes with requests of this process".into(),
+            ),
             false => match self.within(core).await? {
                 Within::Copied(report) => return Ok(*report),
                 Within::No(why) => why,
@@ -261,10 +285,11 @@ impl Job {
     async fn put_options(&self, core: &Core, size_bytes: u64) -> Result<PutOptions> {
         let told = match size_bytes {
             // S3 refuses ranges of an empty object, and a refusal tells nothing of it.
-            0 => Some(self.from.store.head(core, &self.from.key).await?),
+            0 if self.head => Some(self.from.store.head(core, &self.from.key).await?),
             _ => self.reader.meta(),
         };
-        Ok(told.map_or_else(PutOptions::default, |meta| PutOptions::like(&meta)))
+        let options = told.map_or_else(PutOptions::default, |meta| PutOptions::like(&meta));
+        Ok(PutOptions { s3: self.s3_put.clone(), ..options })
     }
 }
 
@@ -334,6 +359,8 @@ impl fmt::Debug for CopyOptions {
             .field("connections", &self.connections)
             .field("on_failure", &self.on_failure)
             .field("streamed", &self.streamed)
+            .field("s3_read", &self.s3_read)
+            .field("s3_put", &self.s3_put)
             .finish_non_exhaustive()
     }
 }

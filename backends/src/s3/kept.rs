@@ -16,7 +16,7 @@ use md5::{Digest, Md5};
 
 use super::call::send;
 use super::ops::{AbortMultipartUpload, ListParts, ListedPart};
-use super::store::Shared;
+use super::store::{Shared, access_of};
 use super::upload::{S3Upload, create, is_no_such_upload};
 use crate::checksum::{ChecksumAlgorithm, Crc64, Sum};
 use crate::error::{ErrorKind, Result};
@@ -60,10 +60,9 @@ pub(super) async fn resume(
     let found = journal.head(core).await?;
     let (listed, began_anew) = match found.is_empty() {
         true => (None, None),
-        false => look(core, shared, key, source, &found).await?,
+        false => look(core, shared, key, source, options, &found).await?,
     };
-    if let Some((upload_id, listed)) = listed {
-        let upload = S3Upload::new(shared, key, upload_id, options);
+    if let Some((upload, listed)) = listed {
         return Ok(Resumed {
             upload: Arc::new(KeptUpload { upload, journal, listed }),
             began_anew,
@@ -94,18 +93,20 @@ async fn look(
     shared: &Arc<Shared>,
     key: &str,
     source: &UploadSource,
+    options: &PutOptions,
     found: &str,
-) -> Result<(Option<(String, Listed)>, Option<String>)> {
+) -> Result<(Option<(S3Upload, Listed)>, Option<String>)> {
     let upload_id = field_of(found, "upload_id").unwrap_or_default();
     let wanted = head_for(shared, key, source, &upload_id)?;
     if let Some(why) = difference(found, &wanted) {
         if field_of(found, "destination") == field_of(&wanted, "destination") {
-            throw_away(core, shared, key, &upload_id).await;
+            throw_away(core, shared, key, &upload_id, options).await;
         }
         return Ok((None, Some(why)));
     }
-    match list(core, shared, key, &upload_id).await {
-        Ok(listed) => Ok((Some((upload_id, listed)), None)),
+    let upload = S3Upload::new(shared, key, upload_id, options);
+    match list(core, shared, upload.list()).await {
+        Ok(listed) => Ok((Some((upload, listed)), None)),
         Err(error) if is_no_such_upload(&error) => {
             Ok((None, Some("the server has nothing of what had come any more".into())))
         }
@@ -114,8 +115,16 @@ async fn look(
 }
 
 /// Aborts an upload that nobody will carry on. That it failed does not stop the one that begins.
-async fn throw_away(core: &Core, shared: &Arc<Shared>, key: &str, upload_id: &str) {
-    match send(core, shared, &AbortMultipartUpload::new(key, upload_id)).await {
+async fn throw_away(
+    core: &Core,
+    shared: &Arc<Shared>,
+    key: &str,
+    upload_id: &str,
+    options: &PutOptions,
+) {
+    let mut abort = AbortMultipartUpload::new(key, upload_id);
+    abort.access = access_of(options);
+    match send(core, shared, &abort).await {
         Err(error) if !is_no_such_upload(&error) => {
             core.report(format_args!("upload {upload_id} is left behind: {error}"));
         }
@@ -124,8 +133,7 @@ async fn throw_away(core: &Core, shared: &Arc<Shared>, key: &str, upload_id: &st
 }
 
 /// Every page: a first page taken for all would send parts again that are there.
-async fn list(core: &Core, shared: &Arc<Shared>, key: &str, upload_id: &str) -> Result<Listed> {
-    let mut ask = ListParts::new(key, upload_id);
+async fn list(core: &Core, shared: &Arc<Shared>, mut ask: ListParts) -> Result<Listed> {
     let mut listed = Listed::new();
     loop {
         let page = send(core, shared, &ask).await?;

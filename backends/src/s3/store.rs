@@ -20,7 +20,8 @@ use super::endpoint::{Endpoint, EndpointOptions, Scheme};
 use super::error::S3ErrorKind;
 use super::kept;
 use super::ops::{
-    DELETE_KEYS_MAX, DeleteObject, GetObject, HeadObject, ListObjectsV2, Operation, PutObject,
+    Access, DELETE_KEYS_MAX, DeleteObject, GetObject, HeadObject, ListObjectsV2, Operation,
+    PutObject,
 };
 use super::pace::PaceLimits;
 use super::reader::S3Reader;
@@ -294,6 +295,7 @@ impl ObjectStore for S3Store {
             let size_bytes = span.len() as u64;
             let mut operation = PutObject::new(key, Bytes::new());
             operation.object = options.into();
+            operation.access = access_of(options);
             operation.conditions = options.write_if.into();
             let bytes = bytes_of(&mut buf, span.clone());
             let sent = self.shared.checks.of_object(operation.body_check(), bytes);
@@ -406,6 +408,11 @@ async fn list_page(core: &Core, shared: &Arc<Shared>, list: &ListRequest) -> Res
     entries.extend(page.common_prefixes.into_iter().map(ListEntry::Prefix));
     entries.sort_by(|a, b| a.key().as_bytes().cmp(b.key().as_bytes()));
     Ok(ListPage { entries, continuation: page.next_continuation_token })
+}
+
+/// Who asks for a write, and who pays.
+pub(super) fn access_of(options: &PutOptions) -> Access {
+    options.s3.as_ref().map(|asked| asked.access.clone()).unwrap_or_default()
 }
 
 #[cfg(not(feature = "tls"))]

@@ -22,7 +22,7 @@ use super::ops::{
     Completed, CompletedPart, CreateMultipartUpload, DecodeError, HeadObject, InvalidRequest,
     ListParts, Operation, ReadRange, RequestParts, Stored, UploadPart, UploadPartCopy,
 };
-use super::store::{S3Store, Shared};
+use super::store::{S3Store, Shared, access_of};
 use crate::checksum::Sum;
 use crate::error::{Error, ErrorKind, Result};
 use crate::http1::response::ResponseHead;
@@ -68,6 +68,7 @@ pub(super) async fn create(
 ) -> Result<S3Upload> {
     let mut operation = CreateMultipartUpload::new(key);
     operation.object = options.into();
+    operation.access = access_of(options);
     let named = shared.checks.of_upload();
     (operation.checksum_algorithm, operation.checksum_kind) = named.unzip();
     let (created, in_doubt) = send_in_doubt(core, shared, &operation).await;
@@ -116,7 +117,10 @@ impl S3Upload {
         upload_id: String,
         options: &PutOptions,
     ) -> S3Upload {
-        let part = UploadPart { key: key.to_owned(), upload_id, ..Default::default() };
+        let customer_key = options.s3.as_ref().and_then(|asked| asked.customer_key.clone());
+        let access = access_of(options);
+        let key = key.to_owned();
+        let part = UploadPart { key, upload_id, customer_key, access, ..Default::default() };
         let (shared, options) = (Arc::clone(shared), options.clone());
         let named = shared.checks.of_upload();
         S3Upload { shared, part, options, named, open_parts: AtomicU64::new(0) }
@@ -169,6 +173,8 @@ impl S3Upload {
         let mut operation = UploadPartCopy::new(key, upload_id, part.number() as u32, source);
         let last = part.offset + part.len - 1;
         operation.range = Some(ReadRange::Inclusive { first: part.offset, last });
+        operation.customer_key.clone_from(&self.part.customer_key);
+        operation.access.clone_from(&self.part.access);
         self.open_parts.fetch_add(1, SeqCst);
         let copied = send(core, &self.shared, &operation).await;
         if copied.as_ref().map_or_else(is_answer, |_| true) {
@@ -220,6 +226,8 @@ impl S3Upload {
         let UploadPart { key, upload_id, .. } = &self.part;
         let mut operation = CompleteMultipartUpload::new(key, upload_id, parts.collect());
         operation.conditions = self.options.write_if.into();
+        operation.customer_key.clone_from(&self.part.customer_key);
+        operation.access.clone_from(&self.part.access);
         let Some((_, kind)) = self.named else { return (operation, None) };
         let whole = sum_of_parts(tags);
         operation.checksum = whole.map(|sum| Checksum::from(&sum));
@@ -246,7 +254,9 @@ impl S3Upload {
         let UploadPart { key, upload_id, .. } = &self.part;
         let mut wait = ABORT_WAIT;
         for _ in 0..ABORTS_MAX {
-            match send(core, &self.shared, &AbortMultipartUpload::new(key, upload_id)).await {
+            let mut abort = AbortMultipartUpload::new(key, upload_id);
+            abort.access.clone_from(&self.part.access);
+            match send(core, &self.shared, &abort).await {
                 Ok(()) if self.open_parts.load(SeqCst) == 0 => return Ok(()),
                 Ok(()) => {}
                 // Gone already: the answer to an earlier attempt was lost, or it was never there.
@@ -255,7 +265,7 @@ impl S3Upload {
             }
             core.sleep(wait).await;
             wait *= 2;
-            match send(core, &self.shared, &ListParts::new(key, upload_id)).await {
+            match send(core, &self.shared, &self.list()).await {
                 Err(error) if is_no_such_upload(&error) => return Ok(()),
                 Ok(page) if page.parts.is_empty() => return Ok(()),
                 // Somebody who may abort need not be allowed to list; once more does no harm.
@@ -266,10 +276,21 @@ impl S3Upload {
         Err(self.shared.unexpected(key, text))
     }
 
+    /// What asks for its parts.
+    pub(super) fn list(&self) -> ListParts {
+        let mut list = ListParts::new(&self.part.key, &self.part.upload_id);
+        list.customer_key.clone_from(&self.part.customer_key);
+        list.access.clone_from(&self.part.access);
+        list
+    }
+
     /// CompleteMultipartUpload was answered with NoSuchUpload. When the answer to an earlier attempt
     /// was lost, the object is there, with the size and the tag that it must have.
     async fn completed_before(&self, core: &Core, tags: &[PartTag]) -> Option<ObjectMeta> {
-        let info = send(core, &self.shared, &HeadObject::new(&self.part.key)).await.ok()?;
+        let mut head = HeadObject::new(&self.part.key);
+        head.0.customer_key.clone_from(&self.part.customer_key);
+        head.0.access.clone_from(&self.part.access);
+        let info = send(core, &self.shared, &head).await.ok()?;
         let meta = ObjectMeta::from(info);
         let size_bytes: u64 = tags.iter().map(|tag| tag.part.len).sum();
         let ours = meta.etag.is_some_and(|etag| is_tag_of(etag.as_str(), tags));

@@ -86,7 +86,7 @@ pub struct NewObject {
 impl From<&PutOptions> for NewObject {
     fn from(options: &PutOptions) -> NewObject {
         let said = options.attributes.as_deref().cloned().unwrap_or_default();
-        NewObject {
+        let mut object = NewObject {
             cache_control: said.cache_control,
             content_disposition: said.content_disposition,
             content_encoding: said.content_encoding,
@@ -95,7 +95,9 @@ impl From<&PutOptions> for NewObject {
             expires: said.expires,
             metadata: said.metadata,
             ..NewObject::default()
-        }
+        };
+        options.s3.iter().for_each(|asked| asked.describe(&mut object));
+        object
     }
 }
 

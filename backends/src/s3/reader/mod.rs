@@ -113,6 +113,7 @@ impl S3Reader {
         object.conditions = options.read_if.into();
         object.version_id = options.version_id.clone();
         object.checksum_mode = shared.checks.answers();
+        options.s3.iter().for_each(|asked| asked.describe(&mut object));
         S3Reader {
             shared: Arc::clone(shared),
             object,
