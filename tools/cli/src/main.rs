@@ -28,6 +28,7 @@ mod place;
 mod probe;
 mod progress;
 mod random;
+mod s3_args;
 mod signals;
 mod sizes;
 mod table;

@@ -1,6 +1,6 @@
 //! `hydrant cat`: objects one after another to stdout, each in order.
 
-use hydrant::{GetOptions, Location, TransferLimits};
+use hydrant::{GetOptions, Location, ReadOptions, TransferLimits};
 
 use crate::exit::Failure;
 use crate::options::{Options, Weight};
@@ -36,7 +36,7 @@ pub async fn run(args: Args, options: &Options) -> Result<(), Failure> {
     for uri in uris {
         let from = client.open(uri)?;
         let progress = Progress::new("reading", true);
-        let result = stream(&from, &mut output, &progress).await;
+        let result = stream(&from, ReadOptions::default(), &mut output, &progress).await;
         tally.take(&from.to_string(), result.map(drop))?;
     }
     output.finish().await?;
@@ -46,10 +46,12 @@ pub async fn run(args: Args, options: &Options) -> Result<(), Failure> {
 /// Streams one object to stdout; the result is its bytes.
 pub async fn stream(
     from: &Location,
+    read: ReadOptions,
     output: &mut Output,
     progress: &Progress,
 ) -> Result<u64, Failure> {
-    let mut chunks = from.store.get(&from.key, GetOptions::default())?;
+    let options = GetOptions { read, ..GetOptions::default() };
+    let mut chunks = from.store.get(&from.key, options)?;
     let mut bytes = 0;
     while let Some(chunk) = chunks.next().await {
         let chunk = chunk?;

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use hydrant::uri::Uri;
-use hydrant::{CopyOptions, CopyWay, Hydrant, OnFailure, PutOptions, TransferLimits};
+use hydrant::{CopyOptions, CopyWay, Hydrant, OnFailure, PutOptions, ReadOptions, TransferLimits};
 
 use super::cat;
 use crate::exit::Failure;
@@ -12,6 +12,7 @@ use crate::options::{Options, Weight};
 use crate::pipe::{Input, Output};
 use crate::place::{Place, destination_for, object, same_object};
 use crate::progress::Progress;
+use crate::s3_args::S3Args;
 use crate::sizes;
 
 /// Copy one object between any two stores, files and pipes
@@ -52,6 +53,9 @@ pub struct Args {
     /// kept; `hydrant uploads` shows what S3 keeps, and XDG_STATE_HOME is where it is noted
     #[arg(long)]
     resume: bool,
+
+    #[command(flatten)]
+    s3: S3Args,
 }
 
 /// Runs it.
@@ -99,8 +103,13 @@ async fn copy(args: &Args, options: &Options, from: &Uri, to: &Uri) -> Result<u6
     let (from, to) = (client.open(from.clone())?, client.open(to.clone())?);
     let progress = Progress::new("copying", options.quiet);
     let on_failure = if args.resume { OnFailure::Keep } else { OnFailure::Discard };
-    let how =
-        CopyOptions { progress: Some(progress.listener()), on_failure, ..CopyOptions::default() };
+    let how = CopyOptions {
+        progress: Some(progress.listener()),
+        on_failure,
+        s3_read: args.s3.of_source(Some(from.uri().scheme())),
+        s3_put: args.s3.of_destination(Some(to.uri().scheme()))?,
+        ..CopyOptions::default()
+    };
     let report = progress.during(hydrant::copy(&from, &to, how)).await?;
     match (report.way, report.fell_back) {
         (CopyWay::OnServer, _) => options.say("the server copied it; no byte came here"),
@@ -120,7 +129,9 @@ async fn copy(args: &Args, options: &Options, from: &Uri, to: &Uri) -> Result<u6
 async fn upload_stdin(args: &Args, options: &Options, to: &Uri) -> Result<u64, Failure> {
     let client = client(args, options)?;
     let to = client.open(to.clone())?;
-    let mut writer = to.store.writer(&to.key, PutOptions::default())?;
+    let mut put = PutOptions::default();
+    put.s3 = args.s3.of_destination(Some(to.uri().scheme()))?;
+    let mut writer = to.store.writer(&to.key, put)?;
     let mut input = Input::stdin()?;
     let progress = Progress::new("uploading", options.quiet);
     let upload = async {
@@ -137,9 +148,12 @@ async fn upload_stdin(args: &Args, options: &Options, to: &Uri) -> Result<u64, F
 async fn download_stdout(args: &Args, options: &Options, from: &Uri) -> Result<u64, Failure> {
     let client = client(args, options)?;
     let from = client.open(from.clone())?;
+    args.s3.of_destination(None)?;
+    let mut read = ReadOptions::default();
+    read.s3 = args.s3.of_source(Some(from.uri().scheme()));
     let mut output = Output::stdout()?;
     let progress = Progress::new("downloading", options.quiet);
-    let bytes = progress.during(cat::stream(&from, &mut output, &progress)).await?;
+    let bytes = progress.during(cat::stream(&from, read, &mut output, &progress)).await?;
     output.finish().await?;
     Ok(bytes)
 }
