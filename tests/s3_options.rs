@@ -179,7 +179,7 @@ fn a_copy_says_it_at_both_ends() {
     let source = one.locate(&format!("s3://{BUCKET}/from")).expect("a URI");
     let target = other.locate(&format!("s3://{BUCKET}/to")).expect("a URI");
     let how = || CopyOptions {
-        s3_read: Some(to_read()),
+        read: read_options(),
         s3_put: Some(to_write()),
         ..CopyOptions::default()
     };
@@ -230,7 +230,7 @@ fn a_key_is_shown_nowhere() {
     });
     let (_hydrant, store) = store_at(&peer);
     let how = CopyOptions {
-        s3_read: Some(to_read()),
+        read: read_options(),
         s3_put: Some(to_write()),
         ..CopyOptions::default()
     };

@@ -13,6 +13,7 @@
 //! - [`s3_client`]: every operation of S3, and what servers do at times.
 //! - [`s3_options`]: what S3 alone can be asked for with any read, write or copy.
 //! - [`writer`], [`streams`], [`ranges`]: how bytes leave and arrive, and who waits for whom.
+//! - [`conditions`]: what is done only if.
 //! - [`copies`]: what the server or the kernel copies, and what goes along.
 //! - [`deletes`], [`verify`]: what goes is gone, what is the same is the same.
 //! - [`simulated`]: whole pipelines in the simulator, from thousands of seeds.
@@ -24,6 +25,7 @@
 
 mod boto3;
 mod checksums;
+mod conditions;
 mod copies;
 mod credentials;
 mod deletes;

@@ -39,6 +39,25 @@ pub trait ObjectStore: Any + Send + Sync + fmt::Debug + 'static {
     /// What is known of an object.
     fn head<'a>(&'a self, core: &'a Core, key: &'a str) -> LocalFuture<'a, Result<ObjectMeta>>;
 
+    /// The same with options.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::Unsupported`] for options that the store does not know.
+    fn head_with<'a>(
+        &'a self,
+        core: &'a Core,
+        key: &'a str,
+        options: &'a ReadOptions,
+    ) -> LocalFuture<'a, Result<ObjectMeta>> {
+        Box::pin(async move {
+            let uri = self.uri_of(key);
+            let read_if = options.without_versions(&uri)?;
+            let meta = self.head(core, key).await?;
+            read_if.map_or(Ok(()), |read_if| read_if.check(&uri, meta.etag.as_ref()))?;
+            Ok(meta)
+        })
+    }
+
     /// Something that reads parts of one object, on any core. Nothing is asked of the store before
     /// the first read.
     fn reader(&self, key: &str) -> Arc<dyn Reader>;

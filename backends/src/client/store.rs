@@ -49,6 +49,15 @@ impl Store {
         Task::run(self.engine(), move |core| async move { store.head(&core, &key).await })
     }
 
+    /// The same with options.
+    pub fn head_with(&self, key: &str, options: &ReadOptions) -> Task<ObjectMeta> {
+        let (store, key, options) = (Arc::clone(&self.inner), key.to_owned(), options.clone());
+        Task::run(
+            self.engine(),
+            move |core| async move { store.head_with(&core, &key, &options).await },
+        )
+    }
+
     /// Streams an object, or a range of it, in order.
     ///
     /// # Errors
@@ -169,17 +178,18 @@ impl Store {
         let mut memory = Vec::with_capacity(ranges.len());
         for RangeInto { key, offset, into } in ranges {
             let object = *numbers.entry(*key).or_insert_with(|| {
-                objects.push(self.inner.reader(key));
+                objects.push(self.inner.reader_with(key, &options.read));
                 objects.len() - 1
             });
             places.push(WantedRange { object, offset: *offset, len: into.len() as u64 });
             memory.push(&mut **into);
         }
+        let objects = objects.into_iter().collect::<Result<Vec<_>>>()?;
         borrow_all_blocking(memory, |regions| {
             let pairs = places.into_iter().zip(regions);
             let wanted = pairs.map(|(range, into)| Wanted { range, into }).collect();
             Task::run(self.engine(), move |core| async move {
-                pipeline::read_ranges(&core, objects, wanted, options, limits).await
+                pipeline::read_ranges(&core, objects, wanted, options.gap_bytes_max, limits).await
             })
             .wait()
         })

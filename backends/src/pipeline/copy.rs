@@ -17,10 +17,10 @@ use super::plan::{PART_BYTES_MIN, PartRequest, PutPlan};
 use super::upload::UploadGuard;
 use crate::checksum::{Crc64, compose};
 use crate::client::{Location, Task};
-use crate::condition::ReadOptions;
+use crate::condition::{ReadOptions, WriteIf};
 use crate::error::{ErrorKind, Result};
 use crate::object::{Etag, ObjectMeta, PutOptions};
-use crate::s3::{S3PutOptions, S3ReadOptions};
+use crate::s3::S3PutOptions;
 use crate::store::{
     CopiedWithin, CopyWay, CopyWithin, ObjectAt, ObjectStore, PartTag, Reader, Upload, UploadSource,
 };
@@ -42,9 +42,11 @@ pub struct CopyOptions {
     /// The bytes pass through this process even where the server or the kernel could copy them: the
     /// report then has their checksum.
     pub streamed: bool,
-    /// What S3 is asked for where it is read from. With this or the next the bytes pass through this
-    /// process.
-    pub s3_read: Option<Box<S3ReadOptions>>,
+    /// Which version is copied, what has to hold of it, and what S3 is asked for to read it. With any
+    /// of that, here or below, the bytes pass through this process.
+    pub read: ReadOptions,
+    /// What has to hold of what stands at the destination. Not with [`OnFailure::Keep`] to files.
+    pub write_if: Option<WriteIf>,
     /// What S3 is asked for where it is written to.
     pub s3_put: Option<Box<S3PutOptions>>,
 }
@@ -95,17 +97,12 @@ pub fn copy(src: &Location, dst: &Location, options: CopyOptions) -> Task<CopyRe
         let text = format!("{} and {} are the same object", src, dst);
         return Task::failed(ErrorKind::InvalidInput(text).into());
     }
-    let read = ReadOptions { s3: options.s3_read, ..ReadOptions::default() };
-    let reader = match src.store.inner().reader_with(&src.key, &read) {
+    let reader = match src.store.inner().reader_with(&src.key, &options.read) {
         Ok(reader) => reader,
         Err(error) => return Task::failed(error),
     };
-    let asks_s3 = read.s3.is_some() || options.s3_put.is_some();
     let job = Job {
         reader,
-        head: read.s3.is_none(),
-        s3_put: options.s3_put,
-        asks_s3,
         from: ObjectAt { store: Arc::clone(src.store.inner()), key: src.key.clone() },
         streamed: options.streamed,
         source: src.to_string(),
@@ -114,6 +111,9 @@ pub fn copy(src: &Location, dst: &Location, options: CopyOptions) -> Task<CopyRe
         limits: src.store.limits().with(options.part_size_bytes, options.connections),
         progress: options.progress,
         on_failure: options.on_failure,
+        read: options.read,
+        write_if: options.write_if,
+        s3_put: options.s3_put,
     };
     Task::run(src.store.engine(), move |core| async move { job.run(&core).await })
 }
@@ -121,11 +121,6 @@ pub fn copy(src: &Location, dst: &Location, options: CopyOptions) -> Task<CopyRe
 struct Job {
     reader: Arc<dyn Reader>,
     from: ObjectAt,
-    /// Whether a HEAD without options tells what the source is.
-    head: bool,
-    s3_put: Option<Box<S3PutOptions>>,
-    /// S3 is asked for more than the bytes, at one end or the other.
-    asks_s3: bool,
     streamed: bool,
     source: String,
     destination: Arc<dyn ObjectStore>,
@@ -133,6 +128,9 @@ struct Job {
     limits: TransferLimits,
     progress: Option<Progress>,
     on_failure: OnFailure,
+    read: ReadOptions,
+    write_if: Option<WriteIf>,
+    s3_put: Option<Box<S3PutOptions>>,
 }
 
 /// What came of asking the stores to copy by themselves.
@@ -161,9 +159,6 @@ impl Job {
     async fn run(&self, core: &Core) -> Result<CopyReport> {
         let fell_back = match self.streamed {
             true => None,
-            false if self.asks_s3 => Some(
-                "what S3 is asked for besides the bytes goes with requests of this process".into(),
-            ),
             false => match self.within(core).await? {
                 Within::Copied(report) => return Ok(*report),
                 Within::No(why) => why,
@@ -174,6 +169,12 @@ impl Job {
 
     /// Lets the server or the kernel copy, where they can.
     async fn within(&self, core: &Core) -> Result<Within> {
+        let is_plain = self.write_if.is_none() && self.s3_put.is_none();
+        if !is_plain || self.read != ReadOptions::default() {
+            let why = "servers and kernels copy what stands under a key, under no condition, and what \
+                       else S3 is asked for goes with requests of this process";
+            return Ok(Within::No(Some(why.to_owned())));
+        }
         let keep = self.on_failure == OnFailure::Keep;
         let how = CopyWithin { keep, progress: self.progress.as_ref() };
         let copied = self.destination.copy_within(core, &self.from, &self.key, how).await?;
@@ -285,11 +286,11 @@ impl Job {
     async fn put_options(&self, core: &Core, size_bytes: u64) -> Result<PutOptions> {
         let told = match size_bytes {
             // S3 refuses ranges of an empty object, and a refusal tells nothing of it.
-            0 if self.head => Some(self.from.store.head(core, &self.from.key).await?),
+            0 => Some(self.from.store.head_with(core, &self.from.key, &self.read).await?),
             _ => self.reader.meta(),
         };
         let options = told.map_or_else(PutOptions::default, |meta| PutOptions::like(&meta));
-        Ok(PutOptions { s3: self.s3_put.clone(), ..options })
+        Ok(PutOptions { write_if: self.write_if, s3: self.s3_put.clone(), ..options })
     }
 }
 
@@ -359,7 +360,8 @@ impl fmt::Debug for CopyOptions {
             .field("connections", &self.connections)
             .field("on_failure", &self.on_failure)
             .field("streamed", &self.streamed)
-            .field("s3_read", &self.s3_read)
+            .field("read", &self.read)
+            .field("write_if", &self.write_if)
             .field("s3_put", &self.s3_put)
             .finish_non_exhaustive()
     }

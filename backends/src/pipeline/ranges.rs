@@ -12,6 +12,7 @@ use super::board::Board;
 use super::limits::TransferLimits;
 use super::plan::{RangeRequest, RangesConfig, Share, WantedRange, plan_ranges};
 use super::workers::{part_memory, run_workers, workers_for};
+use crate::condition::ReadOptions;
 use crate::error::{Error, Result};
 use crate::store::Reader;
 
@@ -27,7 +28,7 @@ pub struct RangeInto<'a> {
 }
 
 /// How many ranges are read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct RangesOptions {
     /// Ranges of one object with at most so many bytes between them are read with one request, and
@@ -36,11 +37,13 @@ pub struct RangesOptions {
     pub gap_bytes_max: u64,
     /// Requests under way at once instead of the default.
     pub connections: Option<usize>,
+    /// Which version of each object, and what has to hold of it.
+    pub read: ReadOptions,
 }
 
 impl Default for RangesOptions {
     fn default() -> RangesOptions {
-        RangesOptions { gap_bytes_max: 16 << 10, connections: None }
+        RangesOptions { gap_bytes_max: 16 << 10, connections: None, read: ReadOptions::default() }
     }
 }
 
@@ -77,11 +80,11 @@ pub(crate) async fn read_ranges(
     core: &Core,
     readers: Vec<Arc<dyn Reader>>,
     wanted: Vec<Wanted>,
-    options: RangesOptions,
+    gap_bytes_max: u64,
     limits: TransferLimits,
 ) -> Result<Vec<Result<usize>>> {
     let config = RangesConfig {
-        gap_bytes_max: options.gap_bytes_max,
+        gap_bytes_max,
         request_bytes_max: super::fetch::fitting_part(&core.engine(), limits.part_size_bytes),
     };
     let ranges: Vec<_> = wanted.iter().map(|wanted| wanted.range).collect();
@@ -232,7 +235,7 @@ mod tests {
             .map(|(into, (key, offset))| RangeInto { key, offset: offset as u64, into })
             .collect();
         let options = RangesOptions { connections: Some(2), ..RangesOptions::default() };
-        let results = store.get_ranges_into(&mut ranges, options).expect("none is refused");
+        let results = store.get_ranges_into(&mut ranges, options.clone()).expect("none is refused");
         for result in results {
             let error = result.expect_err("there is no memory");
             let kind = error.kind();

@@ -275,6 +275,25 @@ impl ObjectStore for S3Store {
         })
     }
 
+    fn head_with<'a>(
+        &'a self,
+        core: &'a Core,
+        key: &'a str,
+        options: &'a ReadOptions,
+    ) -> LocalFuture<'a, Result<ObjectMeta>> {
+        Box::pin(async move {
+            let mut operation = HeadObject::new(key);
+            operation.0.version_id.clone_from(&options.version_id);
+            options.s3.iter().for_each(|asked| asked.describe(&mut operation.0));
+            let meta: ObjectMeta = send(core, &self.shared, &operation).await?.into();
+            // A HEAD brings no bytes that a condition sent along could save.
+            if let Some(read_if) = options.read_if {
+                read_if.check(&self.uri_of(key), meta.etag.as_ref())?;
+            }
+            Ok(meta)
+        })
+    }
+
     fn reader(&self, key: &str) -> Arc<dyn Reader> {
         Arc::new(S3Reader::new(&self.shared, key, &ReadOptions::default()))
     }

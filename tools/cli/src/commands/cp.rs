@@ -103,10 +103,12 @@ async fn copy(args: &Args, options: &Options, from: &Uri, to: &Uri) -> Result<u6
     let (from, to) = (client.open(from.clone())?, client.open(to.clone())?);
     let progress = Progress::new("copying", options.quiet);
     let on_failure = if args.resume { OnFailure::Keep } else { OnFailure::Discard };
+    let mut read = ReadOptions::default();
+    read.s3 = args.s3.of_source(Some(from.uri().scheme()));
     let how = CopyOptions {
         progress: Some(progress.listener()),
         on_failure,
-        s3_read: args.s3.of_source(Some(from.uri().scheme())),
+        read,
         s3_put: args.s3.of_destination(Some(to.uri().scheme()))?,
         ..CopyOptions::default()
     };
