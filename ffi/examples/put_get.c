@@ -57,7 +57,7 @@ static int put_and_get(const hyd_store *store, const char *key, const unsigned c
     if (!good("put", hyd_put(store, key, key_len, data, OBJECT_BYTES, NULL, NULL, &error), &error)) {
         return 0;
     }
-    if (!good("stat", hyd_stat(store, key, key_len, &meta, &error), &error)) {
+    if (!good("stat", hyd_stat(store, key, key_len, NULL, &meta, NULL, &error), &error)) {
         return 0;
     }
     printf("%s: %llu bytes, tag %s\n", key, (unsigned long long)meta.size_bytes,

@@ -67,7 +67,12 @@
 #define HYD_GET_OPTIONS_INIT {sizeof(hyd_get_options), 0, NULL, NULL, NULL}
 #define HYD_REQUEST_INIT \
     {sizeof(hyd_request), 0, 0, NULL, 0, NULL, 0, 0, NULL, 0, NULL, NULL, NULL, NULL, 0, 0, NULL, \
-     NULL, NULL, 0, NULL}
+     NULL, NULL, 0, NULL, NULL, NULL}
+#define HYD_DELETE_REPORT_INIT {sizeof(hyd_delete_report), 0, 0, 0}
+#define HYD_COPY_OPTIONS_INIT {sizeof(hyd_copy_options), 0, 0, 0, 0, NULL, NULL, NULL, NULL}
+#define HYD_COPY_REPORT_INIT {sizeof(hyd_copy_report), 0, 0, 0, 0, 0, 0, 0, {0}, {0}}
+#define HYD_VERIFY_OPTIONS_INIT {sizeof(hyd_verify_options), 0, 0, NULL, NULL}
+#define HYD_VERIFY_REPORT_INIT {sizeof(hyd_verify_report), 0, 0, 0, 0}
 
 
 /**
@@ -162,6 +167,46 @@
 #define HYD_PUT_IF_ABSENT 1
 
 /**
+ * A bit of hyd_copy_options.flags: where the copy fails or is killed, what has come stays, and the
+ * same copy carries on from it. It stays as a temporary file with its journal, or on S3 as an upload
+ * that hyd_uploads_open() lists, with a journal in $XDG_STATE_HOME/hydrant or
+ * ~/.local/state/hydrant. Not for the rest: HYD_E_UNSUPPORTED.
+ */
+#define HYD_COPY_KEEP 1
+
+/**
+ * A bit of hyd_copy_options.flags: the bytes pass through this process even where the server or the
+ * kernel could copy them, so that the report has their checksum.
+ */
+#define HYD_COPY_STREAMED 2
+
+/**
+ * A bit of hyd_copy_options.flags: as HYD_PUT_IF_ABSENT.
+ */
+#define HYD_COPY_IF_ABSENT 4
+
+/**
+ * hyd_copy_report.way: this process read and wrote the bytes.
+ */
+#define HYD_WAY_STREAMED 1
+
+/**
+ * hyd_copy_report.way: the server copied inside itself.
+ */
+#define HYD_WAY_ON_SERVER 2
+
+/**
+ * hyd_copy_report.way: the kernel copied inside one file system, which may share blocks.
+ */
+#define HYD_WAY_IN_KERNEL 3
+
+/**
+ * A bit of hyd_copy_report.flags: the bytes passed through this process, and `crc64nvme` is their
+ * CRC-64/NVME.
+ */
+#define HYD_COPY_CRC64NVME 1
+
+/**
  * A method of hyd_presign(): read the object.
  */
 #define HYD_PRESIGN_GET 1
@@ -209,6 +254,12 @@
 #define HYD_CQ_DEPTH_MAX 65536
 
 /**
+ * What is said of an object's content: its type, how it is to be cached, the user's own names and
+ * values.
+ */
+typedef struct hyd_attributes hyd_attributes;
+
+/**
  * A piece of an engine's pool, aligned to 4096 bytes where it was lent, and registered with the
  * kernel where that is allowed. It is counted, and goes back to the pool with the last reference,
  * the requests that use it among them.
@@ -250,6 +301,11 @@ typedef struct hyd_options hyd_options;
  * One place for objects.
  */
 typedef struct hyd_store hyd_store;
+
+/**
+ * A listing of uploads.
+ */
+typedef struct hyd_uploads hyd_uploads;
 
 /**
  * A stream that becomes an object.
@@ -496,6 +552,64 @@ typedef hyd_status (*hyd_credentials_fn)(void *user, struct hyd_credentials *cre
 typedef void (*hyd_release_fn)(void *user);
 
 /**
+ * A name and its value. Both end with a NUL.
+ */
+typedef struct hyd_pair {
+    const char *name;
+    const char *value;
+} hyd_pair;
+
+/**
+ * How an object is written; 0 is the default everywhere. Texts end with a NUL. Stores of files keep
+ * nothing of what is said of the content.
+ */
+typedef struct hyd_put_options {
+    /**
+     * Set by the caller.
+     */
+    uint32_t struct_size;
+    /**
+     * HYD_PUT_*
+     */
+    uint32_t flags;
+    const char *content_type;
+    const char *cache_control;
+    const char *content_disposition;
+    const char *content_encoding;
+    const char *content_language;
+    /**
+     * Seconds since 1970, UTC.
+     */
+    int64_t expires_unix_s;
+    /**
+     * The user's own names and values; S3 keeps the names in lower case.
+     */
+    const struct hyd_pair *metadata;
+    size_t metadata_count;
+    /**
+     * The tag of the object that is replaced, as hyd_object_meta has it: where there is another one,
+     * or none, nothing is written. Not for stores of files.
+     */
+    const char *if_match;
+    /**
+     * Of a stream: its length, where that is known. A stream of another length fails.
+     */
+    uint64_t size_bytes;
+    /**
+     * Of a stream: bytes of a part, instead of the store's.
+     */
+    uint64_t part_size_bytes;
+    /**
+     * Of a stream: full parts at most that are not with the store yet.
+     */
+    uint32_t parts_in_flight;
+    /**
+     * 0
+     */
+    uint32_t reserved;
+} hyd_put_options;
+
+/**
  * How an object is read; 0 is the default everywhere. Texts end with a NUL.
  */
 typedef struct hyd_get_options {
@@ -580,70 +694,228 @@ typedef struct hyd_range {
 } hyd_range;
 
 /**
- * A name and its value. Both end with a NUL.
- */
-typedef struct hyd_pair {
-    const char *name;
-    const char *value;
-} hyd_pair;
-
-/**
- * How an object is written; 0 is the default everywhere. Texts end with a NUL. Stores of files keep
- * nothing of what is said of the content.
- */
-typedef struct hyd_put_options {
-    /**
-     * Set by the caller.
-     */
-    uint32_t struct_size;
-    /**
-     * HYD_PUT_*
-     */
-    uint32_t flags;
-    const char *content_type;
-    const char *cache_control;
-    const char *content_disposition;
-    const char *content_encoding;
-    const char *content_language;
-    /**
-     * Seconds since 1970, UTC.
-     */
-    int64_t expires_unix_s;
-    /**
-     * The user's own names and values; S3 keeps the names in lower case.
-     */
-    const struct hyd_pair *metadata;
-    size_t metadata_count;
-    /**
-     * The tag of the object that is replaced, as hyd_object_meta has it: where there is another one,
-     * or none, nothing is written. Not for stores of files.
-     */
-    const char *if_match;
-    /**
-     * Of a stream: its length, where that is known. A stream of another length fails.
-     */
-    uint64_t size_bytes;
-    /**
-     * Of a stream: bytes of a part, instead of the store's.
-     */
-    uint64_t part_size_bytes;
-    /**
-     * Of a stream: full parts at most that are not with the store yet.
-     */
-    uint32_t parts_in_flight;
-    /**
-     * 0
-     */
-    uint32_t reserved;
-} hyd_put_options;
-
-/**
  * A text as pointer and length, where there are many.
  */
 typedef struct hyd_text {
     const char *text;
     size_t len;
 } hyd_text;
+
+/**
+ * What came of one key. Its texts are gone after the call that tells it; its size is fixed.
+ */
+typedef struct hyd_deleted {
+    /**
+     * The whole key; no NUL ends it.
+     */
+    const char *key;
+    size_t key_len;
+    /**
+     * Why it could not be deleted; no NUL ends it. Of length 0 with HYD_OK.
+     */
+    const char *message;
+    size_t message_len;
+    hyd_status status;
+    /**
+     * 0
+     */
+    uint32_t reserved;
+} hyd_deleted;
+
+/**
+ * Is told what came of the keys of a batch, each once. It runs on any thread of the engine, also on
+ * several at once, and must neither block nor call into the library.
+ */
+typedef void (*hyd_deleted_fn)(void *user, const struct hyd_deleted *outcomes, size_t count);
+
+/**
+ * What was deleted.
+ */
+typedef struct hyd_delete_report {
+    /**
+     * Set by the caller.
+     */
+    uint32_t struct_size;
+    /**
+     * 0
+     */
+    uint32_t reserved;
+    /**
+     * Objects that are gone.
+     */
+    uint64_t deleted;
+    /**
+     * Objects that could not be deleted.
+     */
+    uint64_t failed;
+} hyd_delete_report;
+
+/**
+ * Is told how far it is after each part: bytes done, and the size of the object, or
+ * HYD_SIZE_UNKNOWN. It runs on any thread of the engine, also on several at once, so that a number may
+ * come behind a larger one, and must neither block nor call into the library.
+ */
+typedef void (*hyd_progress_fn)(void *user, uint64_t done_bytes, uint64_t total_bytes);
+
+/**
+ * How an object is copied; 0 is the default everywhere. Under a condition, and of a version, the bytes
+ * pass through this process.
+ */
+typedef struct hyd_copy_options {
+    /**
+     * Set by the caller.
+     */
+    uint32_t struct_size;
+    /**
+     * HYD_COPY_*
+     */
+    uint32_t flags;
+    /**
+     * Bytes of a part, instead of those of the store that is read.
+     */
+    uint64_t part_size_bytes;
+    /**
+     * Parts under way at once, instead of as many as the store that is read has.
+     */
+    uint32_t connections;
+    /**
+     * 0
+     */
+    uint32_t reserved;
+    /**
+     * Told how far the copy is, until the call returns or the request is reaped; or NULL.
+     */
+    hyd_progress_fn progress;
+    /**
+     * What `progress` is called with.
+     */
+    void *user;
+    /**
+     * Which version is read, and under which condition, or NULL.
+     */
+    const struct hyd_get_options *get;
+    /**
+     * As hyd_put_options has it.
+     */
+    const char *if_match;
+} hyd_copy_options;
+
+/**
+ * What was copied.
+ */
+typedef struct hyd_copy_report {
+    /**
+     * Set by the caller.
+     */
+    uint32_t struct_size;
+    /**
+     * HYD_COPY_CRC64NVME
+     */
+    uint32_t flags;
+    /**
+     * Of the object.
+     */
+    uint64_t bytes;
+    /**
+     * Parts that it went in; 1 for a single write.
+     */
+    uint64_t parts;
+    /**
+     * Bytes that had come in an earlier copy, and were checked instead of fetched.
+     */
+    uint64_t resumed_bytes;
+    uint64_t crc64nvme;
+    /**
+     * HYD_WAY_*
+     */
+    uint32_t way;
+    /**
+     * 0
+     */
+    uint32_t reserved;
+    /**
+     * Why the bytes had to pass through this process, where one would have thought otherwise; cut where
+     * it is longer, NUL-terminated.
+     */
+    char fell_back[256];
+    /**
+     * Why what an earlier copy had left was not carried on; cut where it is longer, NUL-terminated.
+     */
+    char began_anew[256];
+} hyd_copy_report;
+
+/**
+ * How two objects are compared; 0 is the default everywhere.
+ */
+typedef struct hyd_verify_options {
+    /**
+     * Set by the caller.
+     */
+    uint32_t struct_size;
+    /**
+     * Parts of each object under way at once, instead of as many as the first store has.
+     */
+    uint32_t connections;
+    /**
+     * Bytes of a part, instead of those of the first store.
+     */
+    uint64_t part_size_bytes;
+    /**
+     * Told how far it is with the first object, during the call alone; or NULL.
+     */
+    hyd_progress_fn progress;
+    /**
+     * What `progress` is called with.
+     */
+    void *user;
+} hyd_verify_options;
+
+/**
+ * What two objects that are the same are.
+ */
+typedef struct hyd_verify_report {
+    /**
+     * Set by the caller.
+     */
+    uint32_t struct_size;
+    /**
+     * 0
+     */
+    uint32_t reserved;
+    /**
+     * Of each.
+     */
+    uint64_t bytes;
+    /**
+     * The CRC-64/NVME of each.
+     */
+    uint64_t crc64nvme;
+    /**
+     * Parts that differed when they were read first and not when they were read again: something on
+     * the way is not to be trusted.
+     */
+    uint64_t healed_parts;
+} hyd_verify_report;
+
+/**
+ * An upload that was begun. Its size is fixed.
+ */
+typedef struct hyd_upload {
+    /**
+     * The whole key; no NUL ends it.
+     */
+    const char *key;
+    size_t key_len;
+    /**
+     * Which upload, as hyd_upload_abort() takes it; no NUL ends it.
+     */
+    const char *upload_id;
+    size_t upload_id_len;
+    /**
+     * When it was begun, in nanoseconds since 1970, UTC; HYD_TIME_UNKNOWN.
+     */
+    int64_t initiated_unix_ns;
+} hyd_upload;
 
 /**
  * One line of a listing. Its size is fixed.
@@ -787,7 +1059,7 @@ typedef struct hyd_request {
      */
     const struct hyd_put_options *put;
     /**
-     * Of GET and GET_RANGE: how it is read, or NULL.
+     * Of GET, GET_RANGE and HEAD: how it is read, or NULL.
      */
     const struct hyd_get_options *get;
     /**
@@ -799,6 +1071,14 @@ typedef struct hyd_request {
      * Of WRITE and FINISH: the stream. They name no key.
      */
     struct hyd_writer *writer;
+    /**
+     * Of COPY and the ops with files: how it is copied, or NULL.
+     */
+    const struct hyd_copy_options *copy;
+    /**
+     * Of the same: filled when the completion is reaped with HYD_OK, or NULL.
+     */
+    struct hyd_copy_report *report;
 } hyd_request;
 
 /**
@@ -1295,6 +1575,8 @@ hyd_status hyd_options_set_credentials(struct hyd_options *options,
  *
  *     s3://bucket            the server that the options or the environment name
  *     s3://host:port/bucket  the server at host:port, over plain HTTP; TLS needs an endpoint
+ *     http://host:port       objects of any server, to be read; a key is a path and its query
+ *     https://host           the same over TLS
  *     mem://name             memory of this engine, gone with it
  *     file:///               files; a key is a path, absolute or from the working directory
  *     direct:///             the same past the page cache (O_DIRECT)
@@ -1327,6 +1609,27 @@ hyd_status hyd_store_open(const struct hyd_engine *engine,
  * Threads: any; of two at once, one gets HYD_E_HANDLE.
  */
 hyd_status hyd_store_close(struct hyd_store *store);
+
+/**
+ * Fills `view` as hyd_put() would have to be told to write another object like it: `content_type`,
+ * `metadata` and the others that lie between them; the rest is 0. Texts that nothing was said of are
+ * NULL; the others end with a NUL, and are valid until the handle is freed.
+ *
+ * Errors: HYD_E_INVALID for NULL or a bad struct_size; HYD_E_HANDLE; HYD_E_FORKED.
+ *
+ * Threads: any.
+ */
+hyd_status hyd_attributes_view(const struct hyd_attributes *attributes,
+                               struct hyd_put_options *view);
+
+/**
+ * Frees attributes; NULL is fine. The texts of their views are gone.
+ *
+ * Errors: HYD_E_HANDLE when they were freed before; HYD_E_FORKED.
+ *
+ * Threads: any; not while another thread reads a view of them.
+ */
+hyd_status hyd_attributes_free(struct hyd_attributes *attributes);
 
 /**
  * Reads a whole object into a buffer of the pool, which the caller releases. One that fits a part
@@ -1370,7 +1673,7 @@ hyd_status hyd_get_range(const struct hyd_store *store,
 /**
  * Reads many ranges of one object at the same time, each into memory of its own, and waits for all.
  * The memory belongs to the library until the call returns. Near neighbours come by one request.
- * Every range tells its own status.
+ * Every range tells its own status. `options` may be NULL.
  *
  * Errors: that of the first range that failed, also as an error object; HYD_E_INVALID where the
  * memory of two ranges overlaps, and then nothing is read.
@@ -1380,6 +1683,7 @@ hyd_status hyd_get_range(const struct hyd_store *store,
 hyd_status hyd_get_ranges(const struct hyd_store *store,
                           const char *key,
                           size_t key_len,
+                          const struct hyd_get_options *options,
                           struct hyd_range *ranges,
                           size_t count,
                           struct hyd_error **error);
@@ -1405,21 +1709,26 @@ hyd_status hyd_put(const struct hyd_store *store,
                    struct hyd_error **error);
 
 /**
- * Tells what is known of an object.
+ * Tells what is known of an object. `options` may be NULL. `attributes` may be NULL; else what is said
+ * of the object's content comes there in full, which the caller frees.
  *
- * Errors: HYD_E_NOT_FOUND, HYD_E_TEMPORARY, HYD_E_CONFIG, HYD_E_DISK, HYD_E_CANCELLED.
+ * Errors: HYD_E_NOT_FOUND, HYD_E_CONDITION, HYD_E_TEMPORARY, HYD_E_CONFIG, HYD_E_DISK, HYD_E_CANCELLED.
  *
  * Threads: any, also many at once with one store.
  */
 hyd_status hyd_stat(const struct hyd_store *store,
                     const char *key,
                     size_t key_len,
+                    const struct hyd_get_options *options,
                     struct hyd_object_meta *meta,
+                    struct hyd_attributes **attributes,
                     struct hyd_error **error);
 
 /**
- * Deletes objects, many at the same time, and waits for all. `results` has room for the status of
- * each key, or is NULL.
+ * Deletes objects, many at the same time and on S3 up to 1,000 with one request, and waits for all.
+ * One that cannot be deleted stops none of the others. `results` has room for the status of each key,
+ * or is NULL; it is written on failure too, but not with HYD_E_INVALID, HYD_E_HANDLE and HYD_E_FORKED.
+ * A key that is there twice is told of twice what came of it first.
  *
  * Errors: that of the first key that failed, also as an error object: HYD_E_NOT_FOUND where the
  * store tells (S3 does not: there it is success), HYD_E_TEMPORARY, HYD_E_CONFIG, HYD_E_DISK,
@@ -1434,11 +1743,33 @@ hyd_status hyd_delete(const struct hyd_store *store,
                       struct hyd_error **error);
 
 /**
- * Copies an object, also from one store to another of the same engine, part by part through the
- * pool, and waits until it is there. It becomes visible whole or not at all. `meta` may be NULL.
+ * Deletes every object whose key begins with `prefix`, while the listing of them goes on, and waits
+ * for all; an empty prefix is every object of the store. One that cannot be deleted stops none of the
+ * others. `told`, which may be NULL, is called during the call alone. `report`, which may be NULL, is
+ * written on failure too where objects could not be deleted.
  *
- * Errors: those of reading and of writing; HYD_E_INVALID for an object onto itself and for stores of
- * different engines.
+ * Errors: that of the first object that could not be deleted. Where a page of the listing fails, its
+ * own: what was found before is deleted, nothing is known of the rest, and `report` is not written.
+ * HYD_E_CANCELLED; HYD_E_UNSUPPORTED for a store without listings.
+ *
+ * Threads: any, also many at once with one store.
+ */
+hyd_status hyd_delete_prefix(const struct hyd_store *store,
+                             const char *prefix,
+                             size_t prefix_len,
+                             hyd_deleted_fn told,
+                             void *user,
+                             struct hyd_delete_report *report,
+                             struct hyd_error **error);
+
+/**
+ * Copies an object, also from one store to another of the same engine, and waits until it is there.
+ * Inside one S3 the server copies, inside one file system the kernel; else it goes part by part
+ * through the pool. It becomes visible whole or not at all. `options`, `meta` and `report` may be
+ * NULL; `meta` tells of the copy.
+ *
+ * Errors: those of reading and of writing; HYD_E_CONDITION; HYD_E_INVALID for an object onto itself and
+ * for stores of different engines.
  *
  * Threads: any, also many at once.
  */
@@ -1448,12 +1779,14 @@ hyd_status hyd_copy(const struct hyd_store *from_store,
                     const struct hyd_store *to_store,
                     const char *to,
                     size_t to_len,
+                    const struct hyd_copy_options *options,
                     struct hyd_object_meta *meta,
+                    struct hyd_copy_report *report,
                     struct hyd_error **error);
 
 /**
  * Reads an object into a file, which is there whole or not at all. `path` is absolute, or begins at
- * the working directory. `meta` may be NULL; else it tells of the file.
+ * the working directory. The rest is as at hyd_copy(); `meta` tells of the file.
  *
  * Errors: as hyd_get_range(); HYD_E_DISK also where the disk is full.
  *
@@ -1464,12 +1797,14 @@ hyd_status hyd_get_to_file(const struct hyd_store *store,
                            size_t key_len,
                            const char *path,
                            size_t path_len,
+                           const struct hyd_copy_options *options,
                            struct hyd_object_meta *meta,
+                           struct hyd_copy_report *report,
                            struct hyd_error **error);
 
 /**
- * Writes an object from a file. `path` is as at hyd_get_to_file(). `meta` may be NULL; else it tells
- * of the object.
+ * Writes an object from a file. `path` is as at hyd_get_to_file(), the rest as at hyd_copy(); `meta`
+ * tells of the object.
  *
  * Errors: as hyd_put(); HYD_E_NOT_FOUND also where there is no such file.
  *
@@ -1480,8 +1815,85 @@ hyd_status hyd_put_from_file(const struct hyd_store *store,
                              size_t key_len,
                              const char *path,
                              size_t path_len,
+                             const struct hyd_copy_options *options,
                              struct hyd_object_meta *meta,
+                             struct hyd_copy_report *report,
                              struct hyd_error **error);
+
+/**
+ * Reads two objects, of any two stores of one engine, and compares their checksums part by part. A part
+ * that differs is read once more from both. `options` and `report` may be NULL.
+ *
+ * Errors: HYD_E_INTEGRITY where they differ, with a message that says where; those of reading;
+ * HYD_E_INVALID for stores of different engines.
+ *
+ * Threads: any, also many at once.
+ */
+hyd_status hyd_verify(const struct hyd_store *one_store,
+                      const char *one,
+                      size_t one_len,
+                      const struct hyd_store *other_store,
+                      const char *other,
+                      size_t other_len,
+                      const struct hyd_verify_options *options,
+                      struct hyd_verify_report *report,
+                      struct hyd_error **error);
+
+/**
+ * Lists uploads to keys that begin with `prefix` which were begun and neither completed nor aborted:
+ * streams that a process left when it was killed, copies that were kept, and those that run. They are
+ * paid for and no listing shows them. The caller closes the listing. Nothing is asked of the server
+ * yet.
+ *
+ * Errors: HYD_E_UNSUPPORTED for a store that is not S3; HYD_E_INVALID.
+ *
+ * Threads: any.
+ */
+hyd_status hyd_uploads_open(const struct hyd_store *store,
+                            const char *prefix,
+                            size_t prefix_len,
+                            struct hyd_uploads **uploads,
+                            struct hyd_error **error);
+
+/**
+ * The next uploads, `max` at most; `count` of 0 is the end. Their texts are valid until the next call
+ * with this listing. Waits for a page of the server where that is needed.
+ *
+ * Errors: HYD_E_BUSY while another thread is in a call with the listing; those of the server, after
+ * which the listing is at its end.
+ *
+ * Threads: any, one at a time.
+ */
+hyd_status hyd_uploads_next(struct hyd_uploads *uploads,
+                            struct hyd_upload *entries,
+                            size_t max,
+                            size_t *count,
+                            struct hyd_error **error);
+
+/**
+ * Closes a listing of uploads; NULL is fine. The texts of its entries are gone.
+ *
+ * Errors: HYD_E_HANDLE when it was closed before; HYD_E_FORKED.
+ *
+ * Threads: any; not while another thread uses entries of it.
+ */
+hyd_status hyd_uploads_close(struct hyd_uploads *uploads);
+
+/**
+ * Throws away an upload that hyd_uploads_next() told of, with all its parts, and waits until the server
+ * has. Whoever still writes to it fails.
+ *
+ * Errors: HYD_E_NOT_FOUND where it was completed or aborted meanwhile; HYD_E_UNSUPPORTED for a store
+ * that is not S3; HYD_E_TEMPORARY, HYD_E_CONFIG, HYD_E_CANCELLED.
+ *
+ * Threads: any, also many at once.
+ */
+hyd_status hyd_upload_abort(const struct hyd_store *store,
+                            const char *key,
+                            size_t key_len,
+                            const char *upload_id,
+                            size_t upload_id_len,
+                            struct hyd_error **error);
 
 /**
  * Makes a URL with which anybody can make one request for an object of S3, from now on for
@@ -1779,9 +2191,16 @@ typedef char hyd_assert_caps_size[sizeof(hyd_caps) == 80 ? 1 : -1];
 typedef char hyd_assert_stats_size[sizeof(hyd_stats) == 112 ? 1 : -1];
 typedef char hyd_assert_credentials_size[sizeof(hyd_credentials) == 40 ? 1 : -1];
 typedef char hyd_assert_object_meta_size[sizeof(hyd_object_meta) == 288 ? 1 : -1];
-typedef char hyd_assert_request_size[sizeof(hyd_request) == 152 ? 1 : -1];
+typedef char hyd_assert_request_size[sizeof(hyd_request) == 168 ? 1 : -1];
 typedef char hyd_assert_put_options_size[sizeof(hyd_put_options) == 104 ? 1 : -1];
 typedef char hyd_assert_get_options_size[sizeof(hyd_get_options) == 32 ? 1 : -1];
+typedef char hyd_assert_copy_options_size[sizeof(hyd_copy_options) == 56 ? 1 : -1];
+typedef char hyd_assert_copy_report_size[sizeof(hyd_copy_report) == 560 ? 1 : -1];
+typedef char hyd_assert_verify_options_size[sizeof(hyd_verify_options) == 32 ? 1 : -1];
+typedef char hyd_assert_verify_report_size[sizeof(hyd_verify_report) == 32 ? 1 : -1];
+typedef char hyd_assert_delete_report_size[sizeof(hyd_delete_report) == 24 ? 1 : -1];
+typedef char hyd_assert_deleted_size[sizeof(hyd_deleted) == 40 ? 1 : -1];
+typedef char hyd_assert_upload_size[sizeof(hyd_upload) == 40 ? 1 : -1];
 typedef char hyd_assert_event_size[sizeof(hyd_event) == 64 ? 1 : -1];
 typedef char hyd_assert_list_entry_size[sizeof(hyd_list_entry) == 56 ? 1 : -1];
 typedef char hyd_assert_range_size[sizeof(hyd_range) == 40 ? 1 : -1];

@@ -220,6 +220,25 @@ inline hyd_put_options put_options(const char *content_type = nullptr) noexcept 
     return made;
 }
 inline hyd_get_options get_options() noexcept { return HYD_GET_OPTIONS_INIT; }
+inline hyd_copy_options copy_options(std::uint32_t flags = 0) noexcept {
+    hyd_copy_options made = HYD_COPY_OPTIONS_INIT;
+    made.flags = flags;
+    return made;
+}
+using copy_report = hyd_copy_report;
+inline copy_report empty_copy_report() noexcept { return HYD_COPY_REPORT_INIT; }
+
+// What is said of an object's content.
+class attributes : public detail::owner<hyd_attributes, hyd_attributes_free> {
+  public:
+    using owner::owner;
+    // As another object like it is written; its texts live as long as this.
+    hyd_put_options view() const noexcept {
+        hyd_put_options said = HYD_PUT_OPTIONS_INIT;
+        (void)hyd_attributes_view(get(), &said);
+        return said;
+    }
+};
 
 // A piece of the pool.
 class buffer : public detail::owner<hyd_buf, hyd_buf_release> {
@@ -320,6 +339,33 @@ class list : public detail::owner<hyd_list, hyd_list_close> {
     }
 };
 
+// An upload that was begun; the views are valid until the next call with the listing.
+struct upload {
+    std::string_view key;
+    std::string_view upload_id;
+    std::int64_t initiated_unix_ns;
+};
+
+class uploads : public detail::owner<hyd_uploads, hyd_uploads_close> {
+  public:
+    using owner::owner;
+    // Nothing at the end.
+    result<std::optional<upload>> next() {
+        hyd_upload entry = {};
+        std::size_t count = 0;
+        return detail::call<std::optional<upload>>(
+            [&](hyd_error **e) { return hyd_uploads_next(get(), &entry, 1, &count, e); },
+            [&]() -> std::optional<upload> {
+                if (count == 0) {
+                    return std::nullopt;
+                }
+                return upload{{entry.key, entry.key_len},
+                              {entry.upload_id, entry.upload_id_len},
+                              entry.initiated_unix_ns};
+            });
+    }
+};
+
 class store : public detail::owner<hyd_store, hyd_store_close> {
   public:
     using owner::owner;
@@ -356,32 +402,80 @@ class store : public detail::owner<hyd_store, hyd_store_close> {
                            e);
         });
     }
-    result<object_meta> stat(std::string_view key) const {
-        return with_meta([&](object_meta *meta, hyd_error **e) {
-            return hyd_stat(handle(), key.data(), key.size(), meta, e);
-        });
+    result<object_meta> stat(std::string_view key, const hyd_get_options &options = get_options(),
+                             attributes *said = nullptr) const {
+        hyd_attributes *told = nullptr;
+        return with_meta(
+            [&](object_meta *meta, hyd_error **e) {
+                return hyd_stat(handle(), key.data(), key.size(), &options, meta,
+                                said != nullptr ? &told : nullptr, e);
+            },
+            [&] {
+                if (said != nullptr) {
+                    *said = attributes(told);
+                }
+            });
     }
     result<void> remove(std::string_view key) const {
         const hyd_text text = {key.data(), key.size()};
         return detail::call(
             [&](hyd_error **e) { return hyd_delete(handle(), &text, 1, nullptr, e); });
     }
-    result<object_meta> copy(std::string_view from, const store &target, std::string_view to) const {
+    // Every object whose key begins so. `report` is written on failure too where objects could not be
+    // deleted.
+    result<void> remove_prefix(std::string_view prefix, hyd_delete_report *report = nullptr,
+                               hyd_deleted_fn told = nullptr, void *user = nullptr) const {
+        return detail::call([&](hyd_error **e) {
+            return hyd_delete_prefix(handle(), prefix.data(), prefix.size(), told, user, report, e);
+        });
+    }
+    result<object_meta> copy(std::string_view from, const store &target, std::string_view to,
+                             const hyd_copy_options &options = copy_options(),
+                             copy_report *report = nullptr) const {
         return with_meta([&](object_meta *meta, hyd_error **e) {
             return hyd_copy(handle(), from.data(), from.size(), target.handle(), to.data(), to.size(),
-                            meta, e);
+                            &options, meta, report, e);
         });
     }
-    result<object_meta> get_to_file(std::string_view key, std::string_view path) const {
+    result<object_meta> get_to_file(std::string_view key, std::string_view path,
+                                    const hyd_copy_options &options = copy_options(),
+                                    copy_report *report = nullptr) const {
         return with_meta([&](object_meta *meta, hyd_error **e) {
-            return hyd_get_to_file(handle(), key.data(), key.size(), path.data(), path.size(), meta,
-                                   e);
+            return hyd_get_to_file(handle(), key.data(), key.size(), path.data(), path.size(), &options,
+                                   meta, report, e);
         });
     }
-    result<object_meta> put_from_file(std::string_view key, std::string_view path) const {
+    result<object_meta> put_from_file(std::string_view key, std::string_view path,
+                                      const hyd_copy_options &options = copy_options(),
+                                      copy_report *report = nullptr) const {
         return with_meta([&](object_meta *meta, hyd_error **e) {
-            return hyd_put_from_file(handle(), key.data(), key.size(), path.data(), path.size(), meta,
-                                     e);
+            return hyd_put_from_file(handle(), key.data(), key.size(), path.data(), path.size(),
+                                     &options, meta, report, e);
+        });
+    }
+    // Whether both are the same bytes; else HYD_E_INTEGRITY.
+    result<hyd_verify_report> verify(std::string_view one, const store &other_store,
+                                     std::string_view other) const {
+        hyd_verify_report report = HYD_VERIFY_REPORT_INIT;
+        return detail::call<hyd_verify_report>(
+            [&](hyd_error **e) {
+                return hyd_verify(handle(), one.data(), one.size(), other_store.handle(), other.data(),
+                                  other.size(), nullptr, &report, e);
+            },
+            [&] { return report; });
+    }
+    result<hydrant::uploads> uploads(std::string_view prefix = {}) const {
+        hyd_uploads *opened = nullptr;
+        return detail::call<hydrant::uploads>(
+            [&](hyd_error **e) {
+                return hyd_uploads_open(handle(), prefix.data(), prefix.size(), &opened, e);
+            },
+            [&] { return hydrant::uploads(opened); });
+    }
+    result<void> abort_upload(const upload &begun) const {
+        return detail::call([&](hyd_error **e) {
+            return hyd_upload_abort(handle(), begun.key.data(), begun.key.size(),
+                                    begun.upload_id.data(), begun.upload_id.size(), e);
         });
     }
     result<hydrant::list> list(std::string_view prefix, char32_t delimiter = 0,
@@ -410,9 +504,16 @@ class store : public detail::owner<hyd_store, hyd_store_close> {
 
   private:
     template <class Call> static result<object_meta> with_meta(Call &&make) {
+        return with_meta(std::forward<Call>(make), [] {});
+    }
+    template <class Call, class Then>
+    static result<object_meta> with_meta(Call &&make, Then &&then) {
         object_meta meta = HYD_OBJECT_META_INIT;
         return detail::call<object_meta>([&](hyd_error **e) { return make(&meta, e); },
-                                         [&] { return meta; });
+                                         [&] {
+                                             then();
+                                             return meta;
+                                         });
     }
 };
 

@@ -234,7 +234,7 @@ impl ErrorOut {
 }
 
 /// C's texts end at the first NUL, so one inside is spelled out.
-fn c_text(text: String) -> CString {
+pub fn c_text(text: String) -> CString {
     let bytes = if text.contains('\0') { text.replace('\0', "\\0") } else { text };
     CString::new(bytes).unwrap_or_default()
 }

@@ -12,8 +12,12 @@
 #![expect(non_camel_case_types, reason = "types of the header have the names of the header")]
 
 mod args;
+mod attributes;
 mod buf;
+mod callback;
+mod copy;
 mod credentials;
+mod delete;
 mod driven;
 mod engine;
 mod error;
@@ -34,5 +38,7 @@ mod sized;
 mod stats;
 mod status;
 mod store;
+mod uploads;
+mod verify;
 mod version;
 mod writer;

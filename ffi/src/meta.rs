@@ -62,7 +62,7 @@ pub fn modified(meta: &ObjectMeta) -> i64 {
 }
 
 /// Nanoseconds since 1970; `None` beyond the years 1677 and 2262.
-fn unix_ns(time: SystemTime) -> Option<i64> {
+pub fn unix_ns(time: SystemTime) -> Option<i64> {
     match time.duration_since(UNIX_EPOCH) {
         Ok(after) => i64::try_from(after.as_nanos()).ok(),
         Err(before) => i64::try_from(before.duration().as_nanos()).ok().map(|ns| -ns),

@@ -1,15 +1,15 @@
 //! Calls about objects, each of which blocks until it is done.
 
-use std::collections::VecDeque;
 use std::ffi::{c_char, c_void};
 use std::future::ready;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use hydrant::engine::{Region, RegionOwner, block_on};
-use hydrant::{CopyOptions, Error, Location, ObjectMeta, RangeInto, RangesOptions, Task, copy};
+use hydrant::{Error, ObjectMeta, RangeInto, RangesOptions};
 
 use crate::args::{self, Out};
+use crate::attributes::{self, hyd_attributes};
 use crate::buf::{Buf, Lent, hyd_buf};
 use crate::error::{ErrorOut, Failure, hyd_error};
 use crate::guard;
@@ -19,9 +19,6 @@ use crate::object_options::{self, hyd_get_options, hyd_put_options};
 use crate::sized::SizedOut;
 use crate::status::{HYD_OK, hyd_status};
 use crate::store::{hyd_store, use_store};
-
-/// Deletes of one call under way at once (LIMIT-1).
-const CALLS_MAX: usize = 64;
 
 /// A text as pointer and length, where there are many.
 #[repr(C)]
@@ -124,7 +121,7 @@ pub unsafe extern "C" fn hyd_get_range(
 
 /// Reads many ranges of one object at the same time, each into memory of its own, and waits for all.
 /// The memory belongs to the library until the call returns. Near neighbours come by one request.
-/// Every range tells its own status.
+/// Every range tells its own status. `options` may be NULL.
 ///
 /// Errors: that of the first range that failed, also as an error object; HYD_E_INVALID where the
 /// memory of two ranges overlaps, and then nothing is read.
@@ -135,6 +132,7 @@ pub unsafe extern "C" fn hyd_get_ranges(
     store: *const hyd_store,
     key: *const c_char,
     key_len: usize,
+    options: *const hyd_get_options,
     ranges: *mut hyd_range,
     count: usize,
     error: *mut *mut hyd_error,
@@ -142,8 +140,12 @@ pub unsafe extern "C" fn hyd_get_ranges(
     guard::entry(ErrorOut::new(error), |entry| {
         let store = use_store(entry, store)?;
         // SAFETY: OWN-3. The caller lends what the pointers name for the time of the call.
-        let (key, ranges) = unsafe {
-            (args::text(key, key_len, "key")?, args::array_mut(ranges, count, "ranges")?)
+        let (key, read, ranges) = unsafe {
+            (
+                args::text(key, key_len, "key")?,
+                object_options::get(options)?,
+                args::array_mut(ranges, count, "ranges")?,
+            )
         };
         args::refuse_overlaps(ranges.iter().map(|range| (range.data.addr(), range.len)))?;
         let mut wanted = Vec::with_capacity(ranges.len());
@@ -152,7 +154,9 @@ pub unsafe extern "C" fn hyd_get_ranges(
             let into = unsafe { args::bytes_mut(range.data, range.len, "a range's data")? };
             wanted.push(RangeInto { key, offset: range.offset, into });
         }
-        let outcomes = store.calls().get_ranges_into(&mut wanted, RangesOptions::default())?;
+        let mut options = RangesOptions::default();
+        options.read = read;
+        let outcomes = store.calls().get_ranges_into(&mut wanted, options)?;
         let mut first = None;
         for (range, outcome) in ranges.iter_mut().zip(outcomes) {
             match outcome {
@@ -207,9 +211,10 @@ pub unsafe extern "C" fn hyd_put(
     })
 }
 
-/// Tells what is known of an object.
+/// Tells what is known of an object. `options` may be NULL. `attributes` may be NULL; else what is said
+/// of the object's content comes there in full, which the caller frees.
 ///
-/// Errors: HYD_E_NOT_FOUND, HYD_E_TEMPORARY, HYD_E_CONFIG, HYD_E_DISK, HYD_E_CANCELLED.
+/// Errors: HYD_E_NOT_FOUND, HYD_E_CONDITION, HYD_E_TEMPORARY, HYD_E_CONFIG, HYD_E_DISK, HYD_E_CANCELLED.
 ///
 /// Threads: any, also many at once with one store.
 #[unsafe(no_mangle)]
@@ -217,150 +222,28 @@ pub unsafe extern "C" fn hyd_stat(
     store: *const hyd_store,
     key: *const c_char,
     key_len: usize,
+    options: *const hyd_get_options,
     meta: *mut hyd_object_meta,
+    attributes: *mut *mut hyd_attributes,
     error: *mut *mut hyd_error,
 ) -> hyd_status {
     guard::entry(ErrorOut::new(error), |entry| {
         let store = use_store(entry, store)?;
         // SAFETY: OWN-3. The caller lends what the pointers name for the time of the call.
-        let (key, meta) =
-            unsafe { (args::text(key, key_len, "key")?, SizedOut::new(meta, "meta")?) };
-        meta.write(hyd_object_meta::of(&store.calls().head(key).wait()?));
+        let (key, options, meta, attributes) = unsafe {
+            (
+                args::text(key, key_len, "key")?,
+                object_options::get(options)?,
+                SizedOut::new(meta, "meta")?,
+                Out::optional(attributes, "attributes")?,
+            )
+        };
+        let told = store.calls().head_with(key, &options).wait()?;
+        if let Some(attributes) = attributes {
+            attributes.write(attributes::give(&told)?);
+        }
+        meta.write(hyd_object_meta::of(&told));
         Ok(())
-    })
-}
-
-/// Deletes objects, many at the same time, and waits for all. `results` has room for the status of
-/// each key, or is NULL.
-///
-/// Errors: that of the first key that failed, also as an error object: HYD_E_NOT_FOUND where the
-/// store tells (S3 does not: there it is success), HYD_E_TEMPORARY, HYD_E_CONFIG, HYD_E_DISK,
-/// HYD_E_CANCELLED. HYD_E_INVALID for a key that is none, and then nothing is deleted.
-///
-/// Threads: any, also many at once with one store.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn hyd_delete(
-    store: *const hyd_store,
-    keys: *const hyd_text,
-    count: usize,
-    results: *mut hyd_status,
-    error: *mut *mut hyd_error,
-) -> hyd_status {
-    guard::entry(ErrorOut::new(error), |entry| {
-        let store = use_store(entry, store)?;
-        // SAFETY: OWN-3. The caller lends what the pointers name for the time of the call.
-        let (keys, results) = unsafe {
-            let keys = args::array(keys, count, "keys")?;
-            let keys = keys.iter().map(|key| args::text(key.text, key.len, "a key"));
-            let keys: Vec<&str> = keys.collect::<Result<_, _>>()?;
-            (keys, args::optional_array_out(results, count, "results")?)
-        };
-        let outcomes = each_of(count, |index| store.calls().delete(keys[index]));
-        let mut first = None;
-        for (index, outcome) in outcomes.into_iter().enumerate() {
-            let status = outcome.as_ref().err().map_or(HYD_OK, Failure::status);
-            if let Some(results) = results {
-                // SAFETY: OWN-3. Room for `count` of them, by the check above.
-                unsafe { results.add(index).write(status) };
-            }
-            first = first.or(outcome.err());
-        }
-        first.map_or(Ok(()), Err)
-    })
-}
-
-/// Copies an object, also from one store to another of the same engine, part by part through the
-/// pool, and waits until it is there. It becomes visible whole or not at all. `meta` may be NULL.
-///
-/// Errors: those of reading and of writing; HYD_E_INVALID for an object onto itself and for stores of
-/// different engines.
-///
-/// Threads: any, also many at once.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn hyd_copy(
-    from_store: *const hyd_store,
-    from: *const c_char,
-    from_len: usize,
-    to_store: *const hyd_store,
-    to: *const c_char,
-    to_len: usize,
-    meta: *mut hyd_object_meta,
-    error: *mut *mut hyd_error,
-) -> hyd_status {
-    guard::entry(ErrorOut::new(error), |entry| {
-        let (source, target) = (use_store(entry, from_store)?, use_store(entry, to_store)?);
-        if !Arc::ptr_eq(&source.engine, &target.engine) {
-            return Err(Failure::invalid("the stores belong to different engines"));
-        }
-        // SAFETY: OWN-3. The caller lends what the pointers name for the time of the call.
-        let (from, to, meta) = unsafe {
-            (
-                args::text(from, from_len, "from")?,
-                args::text(to, to_len, "to")?,
-                SizedOut::optional(meta, "meta")?,
-            )
-        };
-        copied(meta, &source.root.with_key(from)?, &target.root.with_key(to)?)
-    })
-}
-
-/// Reads an object into a file, which is there whole or not at all. `path` is absolute, or begins at
-/// the working directory. `meta` may be NULL; else it tells of the file.
-///
-/// Errors: as hyd_get_range(); HYD_E_DISK also where the disk is full.
-///
-/// Threads: any, also many at once.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn hyd_get_to_file(
-    store: *const hyd_store,
-    key: *const c_char,
-    key_len: usize,
-    path: *const c_char,
-    path_len: usize,
-    meta: *mut hyd_object_meta,
-    error: *mut *mut hyd_error,
-) -> hyd_status {
-    guard::entry(ErrorOut::new(error), |entry| {
-        let store = use_store(entry, store)?;
-        // SAFETY: OWN-3. The caller lends what the pointers name for the time of the call.
-        let (key, path, meta) = unsafe {
-            (
-                args::text(key, key_len, "key")?,
-                args::text(path, path_len, "path")?,
-                SizedOut::optional(meta, "meta")?,
-            )
-        };
-        copied(meta, &store.root.with_key(key)?, &store.file(path)?)
-    })
-}
-
-/// Writes an object from a file. `path` is as at hyd_get_to_file(). `meta` may be NULL; else it tells
-/// of the object.
-///
-/// Errors: as hyd_put(); HYD_E_NOT_FOUND also where there is no such file.
-///
-/// Threads: any, also many at once.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn hyd_put_from_file(
-    store: *const hyd_store,
-    key: *const c_char,
-    key_len: usize,
-    path: *const c_char,
-    path_len: usize,
-    meta: *mut hyd_object_meta,
-    error: *mut *mut hyd_error,
-) -> hyd_status {
-    guard::entry(ErrorOut::new(error), |entry| {
-        let store = use_store(entry, store)?;
-        // SAFETY: OWN-3. The caller lends what the pointers name for the time of the call.
-        let (key, path, meta) = unsafe {
-            (
-                args::text(key, key_len, "key")?,
-                args::text(path, path_len, "path")?,
-                SizedOut::optional(meta, "meta")?,
-            )
-        };
-        copied(meta, &store.file(path)?, &store.root.with_key(key)?)
     })
 }
 
@@ -381,36 +264,6 @@ pub fn lend<R>(start: *mut u8, len: usize, work: impl FnOnce(Bytes) -> R) -> Res
     }
     let (_memory, region) = LentMemory::new(start, len)?;
     Ok(work(Bytes::from_owner(Readable(region))))
-}
-
-fn copied(
-    meta: Option<SizedOut<hyd_object_meta>>,
-    from: &Location,
-    to: &Location,
-) -> Result<(), Failure> {
-    tell(meta, &copy(from, to, CopyOptions::default()).wait()?.meta);
-    Ok(())
-}
-
-/// Makes `count` calls, [`CALLS_MAX`] at a time, and waits for all.
-fn each_of<T: Send + 'static>(
-    count: usize,
-    mut call: impl FnMut(usize) -> Task<T>,
-) -> Vec<Result<T, Failure>> {
-    let mut under_way = VecDeque::with_capacity(CALLS_MAX);
-    let mut outcomes = Vec::with_capacity(count);
-    for index in 0..count {
-        if under_way.len() == CALLS_MAX {
-            outcomes.extend(under_way.pop_front().map(wait));
-        }
-        under_way.push_back(call(index));
-    }
-    outcomes.extend(under_way.into_iter().map(wait));
-    outcomes
-}
-
-fn wait<T: Send + 'static>(task: Task<T>) -> Result<T, Failure> {
-    Ok(task.wait()?)
 }
 
 /// Memory of the caller that operations have; dropping this waits until none does (OWN-1).

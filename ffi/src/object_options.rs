@@ -213,9 +213,11 @@ unsafe fn text(from: *const c_char, argument: &str) -> Result<Option<String>, Fa
     Ok(Some(unsafe { args::c_text(from, argument)? }.to_owned()))
 }
 
+/// A tag of an object; NULL is none.
+///
 /// # Safety
 /// As for [`text`].
-unsafe fn tag(from: *const c_char, argument: &str) -> Result<Option<Etag>, Failure> {
+pub unsafe fn tag(from: *const c_char, argument: &str) -> Result<Option<Etag>, Failure> {
     if from.is_null() {
         return Ok(None);
     }

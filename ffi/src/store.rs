@@ -50,6 +50,8 @@ pub fn use_store(entry: &mut Entry, handle: *const hyd_store) -> Result<Arc<Stor
 ///
 ///     s3://bucket            the server that the options or the environment name
 ///     s3://host:port/bucket  the server at host:port, over plain HTTP; TLS needs an endpoint
+///     http://host:port       objects of any server, to be read; a key is a path and its query
+///     https://host           the same over TLS
 ///     mem://name             memory of this engine, gone with it
 ///     file:///               files; a key is a path, absolute or from the working directory
 ///     direct:///             the same past the page cache (O_DIRECT)
@@ -96,8 +98,9 @@ fn open(hydrant: &Hydrant, text: &str, settings: Option<&Settings>) -> Result<Lo
     let root = if uri.scheme().is_path() { "/" } else { "" };
     if uri.key() != root {
         return Err(Failure::invalid(
-            "the URI has a key: a store is opened as s3://bucket, s3://host:port/bucket, mem://name, \
-             file:/// or direct:///, and each call is given its key, for files the path",
+            "the URI has a key: a store is opened as s3://bucket, s3://host:port/bucket, \
+             https://host, mem://name, file:/// or direct:///, and each call is given its key, for \
+             files the path",
         ));
     }
     let Some(settings) = settings else { return Ok(hydrant.open(uri)?) };

@@ -12,6 +12,8 @@ use hydrant::{
 use super::request::{Memory, Op, Request};
 use super::slots::{Finish, Outcome, Queue};
 use crate::buf::{Buf, Lent};
+use crate::callback::progress;
+use crate::copy::Copying;
 use crate::error::Failure;
 use crate::list::List;
 use crate::mem::Mem;
@@ -37,6 +39,7 @@ pub struct Job {
     get: Option<Box<ReadOptions>>,
     start_after: Option<String>,
     writer: Option<Taken>,
+    copy: Option<Box<Copying>>,
 }
 
 impl Job {
@@ -67,6 +70,7 @@ impl Job {
                 taken.accept();
                 taken
             }),
+            copy: request.copy.take(),
         }
     }
 
@@ -88,9 +92,30 @@ impl Job {
         }
     }
 
+    fn copy_target(&self) -> Result<Location, Failure> {
+        let target = self.target.as_ref().unwrap_or(&self.store);
+        if !Arc::ptr_eq(&target.engine, &self.store.engine) {
+            return Err(Failure::invalid("the target belongs to another engine"));
+        }
+        Ok(target.root.with_key(&self.aux)?)
+    }
+
     /// How the object is read, for calls that make a reader of their own.
     fn read_options(&self) -> ReadOptions {
         self.get.as_deref().cloned().unwrap_or_default()
+    }
+
+    /// How the object is copied. What tells the caller how far it is holds the request open.
+    fn copy_options(&mut self, finish: &Finish) -> CopyOptions {
+        let Some(copying) = self.copy.take() else { return CopyOptions::default() };
+        let told = |function| {
+            let held = finish.also();
+            progress(function, move |call| {
+                let _held = &held;
+                call();
+            })
+        };
+        CopyOptions { progress: copying.progress.map(told), ..copying.options }
     }
 
     /// The caller's memory, for an operation. The request completes, and registered memory can go,
@@ -111,6 +136,7 @@ pub async fn run(core: Core, queue: Arc<Queue>, id: u64, finish: Finish, mut job
         Op::Write => Box::pin(write(&mut job, &finish)).await,
         Op::Finish => Box::pin(finish_stream(&mut job)).await,
         // Rare or long enough for an allocation, which keeps the seats of the others small.
+        Op::Copy | Op::GetToFile | Op::PutFromFile => Box::pin(copied(&mut job, &finish)).await,
         _ => Box::pin(other(&core, &job)).await,
     };
     let outcome = outcome.unwrap_or_else(Outcome::failed);
@@ -213,7 +239,7 @@ async fn other(core: &Core, job: &Job) -> Result<Outcome, Failure> {
             Ok(Outcome::of_bytes(bytes, Some(meta)))
         }
         Op::Head => {
-            let meta = calls.inner().head(core, &job.key).await?;
+            let meta = calls.inner().head_with(core, &job.key, &job.read_options()).await?;
             Ok(Outcome::of_meta(0, meta))
         }
         Op::Delete => {
@@ -221,27 +247,21 @@ async fn other(core: &Core, job: &Job) -> Result<Outcome, Failure> {
             Ok(Outcome::default())
         }
         Op::ListPage => list_page(core, job).await,
-        Op::Copy => {
-            let target = job.target.as_ref().unwrap_or(&job.store);
-            if !Arc::ptr_eq(&target.engine, &job.store.engine) {
-                return Err(Failure::invalid("the target belongs to another engine"));
-            }
-            let to = target.root.with_key(&job.aux)?;
-            copied(&job.store.root.with_key(&job.key)?, &to).await
-        }
-        Op::GetToFile => {
-            copied(&job.store.root.with_key(&job.key)?, &job.store.file(&job.aux)?).await
-        }
-        Op::PutFromFile => {
-            copied(&job.store.file(&job.aux)?, &job.store.root.with_key(&job.key)?).await
-        }
-        Op::GetRange | Op::Put | Op::Write | Op::Finish => unreachable!("done by the caller"),
+        _ => unreachable!("done by the caller"),
     }
 }
 
-async fn copied(from: &Location, to: &Location) -> Result<Outcome, Failure> {
-    let report = copy(from, to, CopyOptions::default()).await?;
-    Ok(Outcome::of_meta(report.bytes, report.meta))
+async fn copied(job: &mut Job, finish: &Finish) -> Result<Outcome, Failure> {
+    let options = job.copy_options(finish);
+    let here = job.store.root.with_key(&job.key)?;
+    let (from, to) = match job.op {
+        Op::GetToFile => (here, job.store.file(&job.aux)?),
+        Op::PutFromFile => (job.store.file(&job.aux)?, here),
+        _ => (here, job.copy_target()?),
+    };
+    let report = copy(&from, &to, options).await?;
+    let outcome = Outcome::of_meta(report.bytes, report.meta.clone());
+    Ok(Outcome { report: Some(Box::new(report)), ..outcome })
 }
 
 async fn list_page(core: &Core, job: &Job) -> Result<Outcome, Failure> {

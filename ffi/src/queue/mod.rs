@@ -20,7 +20,7 @@ mod slots;
 use std::sync::Arc;
 
 pub use request::{delimiter, hyd_request};
-pub use slots::{Queue, hyd_event};
+pub use slots::{HYD_SIZE_UNKNOWN, Queue, hyd_event};
 
 use crate::args::{self, Out};
 use crate::driven::deadline;

@@ -8,6 +8,7 @@ use hydrant::{PutOptions, ReadOptions};
 
 use crate::args;
 use crate::buf::{Buf, hyd_buf};
+use crate::copy::{Copying, copying, hyd_copy_options, hyd_copy_report};
 use crate::error::Failure;
 use crate::handle;
 use crate::mem::{Mem, hyd_mem};
@@ -88,13 +89,17 @@ pub struct hyd_request {
     pub entries_max: u32,
     /// Of PUT: how it is written, or NULL.
     pub put: *const hyd_put_options,
-    /// Of GET and GET_RANGE: how it is read, or NULL.
+    /// Of GET, GET_RANGE and HEAD: how it is read, or NULL.
     pub get: *const hyd_get_options,
     /// Of a list: only keys behind this one.
     pub start_after: *const c_char,
     pub start_after_len: usize,
     /// Of WRITE and FINISH: the stream. They name no key.
     pub writer: *mut hyd_writer,
+    /// Of COPY and the ops with files: how it is copied, or NULL.
+    pub copy: *const hyd_copy_options,
+    /// Of the same: filled when the completion is reaped with HYD_OK, or NULL.
+    pub report: *mut hyd_copy_report,
 }
 
 // SAFETY: `repr(C)`, integers and raw pointers alone, no padding, the size first.
@@ -139,6 +144,8 @@ pub struct Request<'a> {
     pub get: Option<Box<ReadOptions>>,
     pub start_after: Option<String>,
     pub writer: Option<Taken>,
+    pub copy: Option<Box<Copying>>,
+    pub report: Option<SizedOut<hyd_copy_report>>,
     /// A handle that ends when the request is accepted.
     pub ends: *mut hyd_writer,
 }
@@ -194,11 +201,11 @@ impl Op {
             Op::GetRange => &["offset", "data", "mem", "meta", "get"],
             Op::Get => &["meta", "get"],
             Op::Put => &["data", "buf", "mem", "meta", "put"],
-            Op::Head => &["meta"],
+            Op::Head => &["meta", "get"],
             Op::Delete => &[],
-            Op::Copy => &["aux", "target", "meta"],
+            Op::Copy => &["aux", "target", "meta", "copy"],
             Op::ListPage => &["aux", "list"],
-            Op::GetToFile | Op::PutFromFile => &["aux", "meta"],
+            Op::GetToFile | Op::PutFromFile => &["aux", "meta", "copy"],
             Op::Write => &["data", "buf", "mem", "writer"],
             Op::Finish => &["meta", "writer"],
         }
@@ -239,7 +246,7 @@ pub unsafe fn read<'a>(first: *const hyd_request, index: usize) -> Result<Reques
         .transpose()?
         .map(|()| Memory { start: raw.data.cast(), len: raw.data_len });
     // SAFETY: OWN-3, by the contract of this function.
-    let (key, aux, start_after, meta, put, get) = unsafe {
+    let (key, aux, start_after, meta, put, get, copy, report) = unsafe {
         (
             args::text(raw.key, raw.key_len, "request->key")?,
             args::text(raw.aux, raw.aux_len, "request->aux")?,
@@ -247,6 +254,8 @@ pub unsafe fn read<'a>(first: *const hyd_request, index: usize) -> Result<Reques
             SizedOut::optional(raw.meta, "request->meta")?,
             (!raw.put.is_null()).then(|| object_options::put(raw.put)).transpose()?,
             (!raw.get.is_null()).then(|| object_options::get(raw.get)).transpose()?,
+            (!raw.copy.is_null()).then(|| copying(raw.copy)).transpose()?,
+            SizedOut::optional(raw.report, "request->report")?,
         )
     };
     Ok(Request {
@@ -265,6 +274,8 @@ pub unsafe fn read<'a>(first: *const hyd_request, index: usize) -> Result<Reques
         entries_max: (raw.entries_max != 0).then_some(raw.entries_max),
         put: put.map(Box::new),
         get: get.map(Box::new),
+        copy: copy.map(Box::new),
+        report,
         start_after: (!start_after.is_empty()).then(|| start_after.to_owned()),
         ends: if op == Op::Finish { raw.writer } else { null_mut() },
         // Last: it is put back where the request is refused.
@@ -294,6 +305,7 @@ fn check_names(op: Op, raw: &hyd_request) -> Result<(), Failure> {
         ("put", !raw.put.is_null()),
         ("get", !raw.get.is_null()),
         ("writer", !raw.writer.is_null()),
+        ("copy", !raw.copy.is_null() || !raw.report.is_null()),
     ];
     let foreign = set.iter().find(|(name, is_set)| *is_set && !op.names().contains(name));
     if let Some((name, _)) = foreign {

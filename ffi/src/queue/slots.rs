@@ -11,12 +11,13 @@ use std::task::{Poll, Waker};
 use std::time::{Duration, Instant};
 
 use hydrant::engine::{Task, block_on};
-use hydrant::{Error, ObjectMeta};
+use hydrant::{CopyReport, Error, ObjectMeta};
 
 use super::job::Job;
 use super::lane::{self, Lane};
 use super::request::Request;
 use crate::buf::{Buf, hyd_buf};
+use crate::copy::hyd_copy_report;
 use crate::engine::Engine;
 use crate::error::{Failure, hyd_error};
 use crate::handle;
@@ -91,6 +92,7 @@ struct Slot {
     user_data: u64,
     op: u32,
     meta: Option<SizedOut<hyd_object_meta>>,
+    report: Option<SizedOut<hyd_copy_report>>,
     job: Option<Job>,
     outcome: Option<Outcome>,
     /// Texts of earlier requests, for their room.
@@ -105,6 +107,7 @@ pub struct Outcome {
     pub buf: Option<Arc<Buf>>,
     pub list: Option<Arc<List>>,
     pub meta: Option<ObjectMeta>,
+    pub report: Option<Box<CopyReport>>,
     pub failure: Option<Failure>,
 }
 
@@ -376,6 +379,7 @@ impl State {
         slot.user_data = request.user_data;
         slot.op = request.op.code();
         slot.meta = request.meta;
+        slot.report = request.report;
         slot.job = Some(Job::new(store, request, texts));
         self.in_flight += 1;
         Ok(u64::from(slot.generation) << 32 | u64::from(index))
@@ -397,7 +401,7 @@ impl State {
         let index = self.done.pop_front()?;
         let slot = &mut self.slots[index as usize];
         let outcome = slot.outcome.take().unwrap_or_else(Outcome::cancelled);
-        let meta = slot.meta.take();
+        let (meta, report) = (slot.meta.take(), slot.report.take());
         let mut event = hyd_event {
             user_data: slot.user_data,
             id: u64::from(slot.generation) << 32 | u64::from(index),
@@ -412,7 +416,7 @@ impl State {
         // A generation of 0 would make an id of 0.
         slot.generation = slot.generation.wrapping_add(1).max(1);
         self.free.push(index);
-        if let Err(failure) = outcome.hand_over(&mut event, meta) {
+        if let Err(failure) = outcome.hand_over(&mut event, meta, report) {
             event.status = failure.status();
             event.error = handle::give(Arc::new(failure)).unwrap_or(null_mut());
         }
@@ -443,6 +447,7 @@ impl Outcome {
         self,
         event: &mut hyd_event,
         meta: Option<SizedOut<hyd_object_meta>>,
+        report: Option<SizedOut<hyd_copy_report>>,
     ) -> Result<(), Failure> {
         if let Some(failure) = self.failure {
             return Err(failure);
@@ -455,6 +460,9 @@ impl Outcome {
         }
         if let (Some(to), Some(meta)) = (meta, self.meta) {
             to.write(hyd_object_meta::of(&meta));
+        }
+        if let (Some(to), Some(report)) = (report, self.report) {
+            to.write(hyd_copy_report::of(&report));
         }
         Ok(())
     }

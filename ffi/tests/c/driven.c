@@ -102,7 +102,7 @@ int main(int argc, char **argv) {
     cancelled_before_it_began(engine, store);
     CHECK(pthread_create(&thread, NULL, from_another_thread, engine) == 0);
     CHECK(pthread_join(thread, NULL) == 0);
-    CHECK_STATUS(HYD_OK, hyd_stat(store, TEXT("object"), &meta, &error));
+    CHECK_STATUS(HYD_OK, hyd_stat(store, TEXT("object"), NULL, &meta, NULL, &error));
     CHECK_STATUS(HYD_E_INVALID, hyd_engine_fd(engine, NULL, &error));
     CHECK_STATUS(HYD_E_INVALID, hyd_engine_fd(NULL, &fd, &error));
     CHECK_STATUS(HYD_E_INVALID, hyd_engine_run(NULL, 1, 0, NULL, &error));
@@ -113,14 +113,14 @@ int main(int argc, char **argv) {
     CHECK(hyd_engine_destroy(engine) == HYD_OK);
     CHECK(hyd_engine_destroy(engine) == HYD_E_HANDLE);
     CHECK_STATUS(HYD_E_HANDLE, hyd_engine_run(engine, 1, 0, NULL, &error));
-    CHECK_STATUS(HYD_E_CANCELLED, hyd_stat(store, TEXT("object"), &meta, &error));
+    CHECK_STATUS(HYD_E_CANCELLED, hyd_stat(store, TEXT("object"), NULL, &meta, NULL, &error));
     CHECK(hyd_store_close(store) == HYD_OK);
     /* The thread may drive another one now, and one that ends takes its engine along. */
     engine = small_engine(HYD_ENGINE_DRIVEN);
     CHECK(hyd_engine_destroy(engine) == HYD_OK);
     CHECK(pthread_create(&thread, NULL, create_and_forget, &forgotten) == 0);
     CHECK(pthread_join(thread, &left) == 0);
-    CHECK_STATUS(HYD_E_CANCELLED, hyd_stat(forgotten, TEXT("x"), &meta, &error));
+    CHECK_STATUS(HYD_E_CANCELLED, hyd_stat(forgotten, TEXT("x"), NULL, &meta, NULL, &error));
     CHECK(hyd_engine_destroy(left) == HYD_OK);
     CHECK(hyd_store_close(forgotten) == HYD_OK);
     puts("driven to an end");

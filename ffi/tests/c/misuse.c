@@ -29,12 +29,12 @@ static void null_pointers(const hyd_engine *engine, const hyd_store *store) {
     CHECK_STATUS(HYD_E_INVALID, hyd_get_range(store, "k", 1, NULL, 0, &byte, 1, NULL, &error));
     CHECK_STATUS(HYD_E_INVALID, hyd_put(store, "k", 1, NULL, 1, NULL, NULL, &error));
     CHECK_STATUS(HYD_E_INVALID, hyd_put(NULL, "k", 1, &byte, 1, NULL, NULL, &error));
-    CHECK_STATUS(HYD_E_INVALID, hyd_stat(store, "k", 1, NULL, &error));
-    CHECK_STATUS(HYD_E_INVALID, hyd_stat(NULL, "k", 1, &meta, &error));
+    CHECK_STATUS(HYD_E_INVALID, hyd_stat(store, "k", 1, NULL, NULL, NULL, &error));
+    CHECK_STATUS(HYD_E_INVALID, hyd_stat(NULL, "k", 1, NULL, &meta, NULL, &error));
     CHECK_STATUS(HYD_E_INVALID, delete_one(NULL, "k", &error));
     CHECK_STATUS(HYD_E_INVALID, hyd_error_info(NULL, &view));
     /* No error object is wanted. */
-    CHECK(hyd_stat(NULL, "k", 1, &meta, NULL) == HYD_E_INVALID);
+    CHECK(hyd_stat(NULL, "k", 1, NULL, &meta, NULL, NULL) == HYD_E_INVALID);
     CHECK(hyd_put(store, "k", 1, NULL, 1, NULL, NULL, NULL) == HYD_E_INVALID);
     /* These take NULL. */
     CHECK(hyd_engine_destroy(NULL) == HYD_OK);
@@ -57,7 +57,7 @@ static void bad_texts_and_lengths(const hyd_engine *engine, const hyd_store *sto
         CHECK_STATUS(HYD_E_INVALID, hyd_store_open(engine, uris[i], NULL, &opened, &error));
     }
     CHECK(opened == NULL);
-    CHECK_STATUS(HYD_E_INVALID, hyd_stat(store, "\xff", 1, &meta, &error));
+    CHECK_STATUS(HYD_E_INVALID, hyd_stat(store, "\xff", 1, NULL, &meta, NULL, &error));
     CHECK_STATUS(HYD_E_INVALID, hyd_get_range(store, "k", 1, NULL, 0, &byte, SIZE_MAX, &got, &error));
     CHECK_STATUS(HYD_E_INVALID, hyd_put(store, "k", 1, &byte, SIZE_MAX, NULL, NULL, &error));
 }
@@ -93,11 +93,11 @@ static void bad_structs(const hyd_store *store) {
     CHECK(engine == NULL);
 
     meta.struct_size = 0;
-    CHECK_STATUS(HYD_E_INVALID, hyd_stat(store, TEXT("missing"), &meta, &error));
+    CHECK_STATUS(HYD_E_INVALID, hyd_stat(store, TEXT("missing"), NULL, &meta, NULL, &error));
     /* The work is not done in vain: a bad output is refused before the object is written. */
     CHECK_STATUS(HYD_E_INVALID, hyd_put(store, TEXT("missing"), "x", 1, NULL, &meta, &error));
     meta.struct_size = sizeof meta;
-    CHECK_STATUS(HYD_E_NOT_FOUND, hyd_stat(store, TEXT("missing"), &meta, &error));
+    CHECK_STATUS(HYD_E_NOT_FOUND, hyd_stat(store, TEXT("missing"), NULL, &meta, NULL, &error));
 }
 
 static void missing_object(const hyd_store *store, int is_s3) {
@@ -146,12 +146,12 @@ static void edges(const hyd_store *store) {
     CHECK_STATUS(HYD_OK, hyd_get_range(store, TEXT("edges"), NULL, 3, NULL, 0, &got, &error));
     CHECK(got == 0);
     CHECK_STATUS(HYD_OK, hyd_put(store, TEXT("edges"), NULL, 0, NULL, NULL, &error));
-    CHECK_STATUS(HYD_OK, hyd_stat(store, TEXT("edges"), &meta, &error));
+    CHECK_STATUS(HYD_OK, hyd_stat(store, TEXT("edges"), NULL, &meta, NULL, &error));
     CHECK(meta.size_bytes == 0);
     CHECK_STATUS(HYD_OK, hyd_get_range(store, TEXT("edges"), NULL, 0, memory, 8, &got, &error));
     CHECK(got == 0);
     CHECK_STATUS(HYD_OK, delete_one(store, "edges", &error));
-    CHECK_STATUS(HYD_E_NOT_FOUND, hyd_stat(store, TEXT("edges"), &meta, &error));
+    CHECK_STATUS(HYD_E_NOT_FOUND, hyd_stat(store, TEXT("edges"), NULL, &meta, NULL, &error));
 }
 
 static void wrong_and_dead_handles(const char *uri) {
@@ -160,22 +160,25 @@ static void wrong_and_dead_handles(const char *uri) {
     hyd_object_meta meta = HYD_OBJECT_META_INIT;
     uint64_t noise[16] = {0};
 
-    CHECK_STATUS(HYD_E_HANDLE, hyd_stat((hyd_store *)(void *)engine, "k", 1, &meta, &error));
+    CHECK_STATUS(HYD_E_HANDLE, hyd_stat((hyd_store *)(void *)engine, "k", 1, NULL, &meta, NULL,
+                                        &error));
     CHECK_STATUS(HYD_E_HANDLE, hyd_store_open((hyd_engine *)(void *)store, uri, NULL, &opened,
                                               &error));
-    CHECK_STATUS(HYD_E_HANDLE, hyd_stat((hyd_store *)(void *)noise, "k", 1, &meta, &error));
+    CHECK_STATUS(HYD_E_HANDLE, hyd_stat((hyd_store *)(void *)noise, "k", 1, NULL, &meta, NULL,
+                                        &error));
     CHECK_STATUS(HYD_E_HANDLE,
-                 hyd_stat((hyd_store *)(void *)((char *)noise + 1), "k", 1, &meta, &error));
+                 hyd_stat((hyd_store *)(void *)((char *)noise + 1), "k", 1, NULL, &meta, NULL,
+                          &error));
     CHECK(hyd_engine_destroy((hyd_engine *)(void *)store) == HYD_E_HANDLE);
 
     CHECK(hyd_engine_destroy(engine) == HYD_OK);
     CHECK(hyd_engine_destroy(engine) == HYD_E_HANDLE);
     CHECK_STATUS(HYD_E_HANDLE, hyd_store_open(engine, uri, NULL, &opened, &error));
     /* A store outlives its engine as a handle. */
-    CHECK_STATUS(HYD_E_CANCELLED, hyd_stat(store, "k", 1, &meta, &error));
+    CHECK_STATUS(HYD_E_CANCELLED, hyd_stat(store, "k", 1, NULL, &meta, NULL, &error));
     CHECK(hyd_store_close(store) == HYD_OK);
     CHECK(hyd_store_close(store) == HYD_E_HANDLE);
-    CHECK_STATUS(HYD_E_HANDLE, hyd_stat(store, "k", 1, &meta, &error));
+    CHECK_STATUS(HYD_E_HANDLE, hyd_stat(store, "k", 1, NULL, &meta, NULL, &error));
     CHECK(opened == NULL);
 }
 
@@ -191,10 +194,10 @@ static void everything_forked(hyd_engine *engine, hyd_store *store) {
     int fd = -1;
 
     CHECK_STATUS(HYD_E_FORKED, hyd_get(store, "k", 1, NULL, &buf, NULL, &error));
-    CHECK_STATUS(HYD_E_FORKED, hyd_get_ranges(store, "k", 1, &range, 1, &error));
-    CHECK_STATUS(HYD_E_FORKED, hyd_copy(store, "k", 1, store, "l", 1, NULL, &error));
-    CHECK_STATUS(HYD_E_FORKED, hyd_get_to_file(store, "k", 1, "l", 1, NULL, &error));
-    CHECK_STATUS(HYD_E_FORKED, hyd_put_from_file(store, "k", 1, "l", 1, NULL, &error));
+    CHECK_STATUS(HYD_E_FORKED, hyd_get_ranges(store, "k", 1, NULL, &range, 1, &error));
+    CHECK_STATUS(HYD_E_FORKED, hyd_copy(store, "k", 1, store, "l", 1, NULL, NULL, NULL, &error));
+    CHECK_STATUS(HYD_E_FORKED, hyd_get_to_file(store, "k", 1, "l", 1, NULL, NULL, NULL, &error));
+    CHECK_STATUS(HYD_E_FORKED, hyd_put_from_file(store, "k", 1, "l", 1, NULL, NULL, NULL, &error));
     CHECK_STATUS(HYD_E_FORKED, hyd_list_open(store, "k", 1, NULL, 0, 0, 0, &list, &error));
     CHECK_STATUS(HYD_E_FORKED, hyd_writer_open(store, "k", 1, NULL, &writer, &error));
     CHECK_STATUS(HYD_E_FORKED, hyd_buf_lend(engine, 1, &buf, &error));
@@ -216,7 +219,7 @@ static void in_child(hyd_engine *engine, hyd_store *store) {
     hyd_engine *own;
     hyd_store *own_store;
 
-    CHECK_STATUS(HYD_E_FORKED, hyd_stat(store, "k", 1, &meta, &error));
+    CHECK_STATUS(HYD_E_FORKED, hyd_stat(store, "k", 1, NULL, &meta, NULL, &error));
     CHECK_STATUS(HYD_E_FORKED, hyd_get_range(store, "k", 1, NULL, 0, memory, 4, &got, &error));
     CHECK_STATUS(HYD_E_FORKED, hyd_put(store, "k", 1, "x", 1, NULL, NULL, &error));
     CHECK_STATUS(HYD_E_FORKED, delete_one(store, "k", &error));
@@ -247,7 +250,7 @@ static void after_fork(hyd_engine *engine, hyd_store *store) {
     CHECK(WIFEXITED(outcome) && WEXITSTATUS(outcome) == EXIT_SUCCESS);
     /* The parent is none the wiser. */
     CHECK_STATUS(HYD_OK, hyd_put(store, TEXT("parent"), "x", 1, NULL, NULL, &error));
-    CHECK_STATUS(HYD_OK, hyd_stat(store, TEXT("parent"), &meta, &error));
+    CHECK_STATUS(HYD_OK, hyd_stat(store, TEXT("parent"), NULL, &meta, NULL, &error));
     CHECK(meta.size_bytes == 1);
     CHECK_STATUS(HYD_OK, delete_one(store, "parent", &error));
 }

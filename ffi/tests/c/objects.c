@@ -122,6 +122,8 @@ static void many_ranges(const hyd_store *store) {
     enum { RANGES = 200, BYTES = 10 * 1000 };
     hyd_range *ranges = calloc(RANGES, sizeof *ranges);
     unsigned char *memory = malloc(RANGES * BYTES);
+    hyd_object_meta meta = HYD_OBJECT_META_INIT;
+    hyd_get_options get = HYD_GET_OPTIONS_INIT;
     size_t i;
 
     CHECK(ranges != NULL && memory != NULL);
@@ -134,22 +136,35 @@ static void many_ranges(const hyd_store *store) {
     ranges[7].offset = LARGE_BYTES - 10;
     ranges[8].data = NULL;
     ranges[8].len = 0;
-    CHECK_STATUS(HYD_OK, hyd_get_ranges(store, TEXT("large"), ranges, RANGES, &error));
+    CHECK_STATUS(HYD_OK, hyd_get_ranges(store, TEXT("large"), NULL, ranges, RANGES, &error));
     for (i = 0; i < RANGES; i++) {
         size_t expected = i == 7 ? 10 : i == 8 ? 0 : BYTES;
         CHECK(ranges[i].status == HYD_OK && ranges[i].read_len == expected);
         CHECK(expected == 0 || memcmp(ranges[i].data, large + ranges[i].offset, expected) == 0);
     }
-    CHECK_STATUS(HYD_E_NOT_FOUND, hyd_get_ranges(store, TEXT("missing"), ranges, RANGES, &error));
+    CHECK_STATUS(HYD_E_NOT_FOUND, hyd_get_ranges(store, TEXT("missing"), NULL, ranges, RANGES,
+                                                 &error));
     for (i = 0; i < RANGES; i++) {
         CHECK(i == 8 || ranges[i].status == HYD_E_NOT_FOUND);
     }
-    CHECK_STATUS(HYD_OK, hyd_get_ranges(store, TEXT("large"), NULL, 0, &error));
-    CHECK_STATUS(HYD_E_INVALID, hyd_get_ranges(store, TEXT("large"), NULL, 1, &error));
+    CHECK_STATUS(HYD_OK, hyd_stat(store, TEXT("large"), NULL, &meta, NULL, &error));
+    get.if_match = meta.etag;
+    CHECK_STATUS(HYD_OK, hyd_get_ranges(store, TEXT("large"), &get, ranges, RANGES, &error));
+    get.if_match = NULL;
+    get.if_none_match = meta.etag;
+    CHECK_STATUS(HYD_E_CONDITION, hyd_get_ranges(store, TEXT("large"), &get, ranges, RANGES,
+                                                 &error));
+    for (i = 0; i < RANGES; i++) {
+        CHECK(i == 8 || ranges[i].status == HYD_E_CONDITION);
+    }
+    get.flags = 1;
+    CHECK_STATUS(HYD_E_INVALID, hyd_get_ranges(store, TEXT("large"), &get, ranges, RANGES, &error));
+    CHECK_STATUS(HYD_OK, hyd_get_ranges(store, TEXT("large"), NULL, NULL, 0, &error));
+    CHECK_STATUS(HYD_E_INVALID, hyd_get_ranges(store, TEXT("large"), NULL, NULL, 1, &error));
     ranges[3].data = (unsigned char *)ranges[2].data + BYTES - 1;
-    CHECK_STATUS(HYD_E_INVALID, hyd_get_ranges(store, TEXT("large"), ranges, RANGES, &error));
+    CHECK_STATUS(HYD_E_INVALID, hyd_get_ranges(store, TEXT("large"), NULL, ranges, RANGES, &error));
     ranges[3].data = NULL;
-    CHECK_STATUS(HYD_E_INVALID, hyd_get_ranges(store, TEXT("large"), ranges, RANGES, &error));
+    CHECK_STATUS(HYD_E_INVALID, hyd_get_ranges(store, TEXT("large"), NULL, ranges, RANGES, &error));
     free(memory);
     free(ranges);
 }
@@ -161,27 +176,38 @@ static void copies_and_files(const hyd_engine *engine, const hyd_store *store, c
     hyd_store *files = open_store(engine, "file:///");
     char path[4096];
 
-    CHECK_STATUS(HYD_OK, hyd_copy(store, TEXT("large"), store, TEXT("copied"), &meta, &error));
+    CHECK_STATUS(HYD_OK, hyd_copy(store, TEXT("large"), store, TEXT("copied"), NULL, &meta, NULL,
+                                  &error));
     CHECK(meta.size_bytes == LARGE_BYTES);
     check_object(store, "copied", large, LARGE_BYTES);
-    CHECK_STATUS(HYD_E_INVALID, hyd_copy(store, TEXT("large"), store, TEXT("large"), NULL, &error));
-    CHECK_STATUS(HYD_E_INVALID, hyd_copy(store, TEXT("large"), elsewhere, TEXT("x"), NULL, &error));
-    CHECK_STATUS(HYD_E_NOT_FOUND, hyd_copy(store, TEXT("none"), store, TEXT("x"), NULL, &error));
-    CHECK_STATUS(HYD_E_INVALID, hyd_copy(store, TEXT("large"), NULL, TEXT("x"), NULL, &error));
+    CHECK_STATUS(HYD_E_INVALID, hyd_copy(store, TEXT("large"), store, TEXT("large"), NULL, NULL,
+                                         NULL, &error));
+    CHECK_STATUS(HYD_E_INVALID, hyd_copy(store, TEXT("large"), elsewhere, TEXT("x"), NULL, NULL,
+                                         NULL, &error));
+    CHECK_STATUS(HYD_E_NOT_FOUND, hyd_copy(store, TEXT("none"), store, TEXT("x"), NULL, NULL, NULL,
+                                           &error));
+    CHECK_STATUS(HYD_E_INVALID, hyd_copy(store, TEXT("large"), NULL, TEXT("x"), NULL, NULL, NULL,
+                                         &error));
 
     CHECK(strlen(folder) < sizeof path - 20);
     sprintf(path, "%s/large file %%41", folder);
     meta.size_bytes = 0;
-    CHECK_STATUS(HYD_OK, hyd_get_to_file(store, TEXT("large"), TEXT(path), &meta, &error));
+    CHECK_STATUS(HYD_OK, hyd_get_to_file(store, TEXT("large"), TEXT(path), NULL, &meta, NULL,
+                                         &error));
     CHECK(meta.size_bytes == LARGE_BYTES);
     check_object(files, path, large, LARGE_BYTES);
-    CHECK_STATUS(HYD_OK, hyd_put_from_file(store, TEXT("again"), TEXT(path), &meta, &error));
+    CHECK_STATUS(HYD_OK, hyd_put_from_file(store, TEXT("again"), TEXT(path), NULL, &meta, NULL,
+                                           &error));
     check_object(store, "again", large, LARGE_BYTES);
-    CHECK_STATUS(HYD_E_NOT_FOUND, hyd_get_to_file(store, TEXT("none"), TEXT(path), NULL, &error));
+    CHECK_STATUS(HYD_E_NOT_FOUND, hyd_get_to_file(store, TEXT("none"), TEXT(path), NULL, NULL,
+                                                  NULL, &error));
     sprintf(path, "%s/none", folder);
-    CHECK_STATUS(HYD_E_NOT_FOUND, hyd_put_from_file(store, TEXT("x"), TEXT(path), NULL, &error));
-    CHECK_STATUS(HYD_E_INVALID, hyd_get_to_file(store, TEXT("large"), NULL, 1, NULL, &error));
-    CHECK_STATUS(HYD_E_INVALID, hyd_put_from_file(NULL, TEXT("x"), TEXT(path), NULL, &error));
+    CHECK_STATUS(HYD_E_NOT_FOUND, hyd_put_from_file(store, TEXT("x"), TEXT(path), NULL, NULL, NULL,
+                                                    &error));
+    CHECK_STATUS(HYD_E_INVALID, hyd_get_to_file(store, TEXT("large"), NULL, 1, NULL, NULL, NULL,
+                                                &error));
+    CHECK_STATUS(HYD_E_INVALID, hyd_put_from_file(NULL, TEXT("x"), TEXT(path), NULL, NULL, NULL,
+                                                  &error));
     CHECK(hyd_store_close(files) == HYD_OK);
     CHECK(hyd_store_close(elsewhere) == HYD_OK);
     CHECK(hyd_engine_destroy(foreign) == HYD_OK);
@@ -201,7 +227,13 @@ static void deletes(const hyd_store *store, int tells_missing) {
     }
     CHECK_STATUS(of_missing, hyd_delete(store, keys, 3, results, &error));
     CHECK(results[0] == HYD_OK && results[1] == of_missing && results[2] == HYD_OK);
-    CHECK_STATUS(HYD_E_NOT_FOUND, hyd_stat(store, TEXT("again"), &meta, &error));
+    /* What is named twice is deleted once. */
+    put(store, "twice", large, 10);
+    keys[0].text = keys[2].text = "twice";
+    keys[0].len = keys[2].len = 5;
+    CHECK_STATUS(of_missing, hyd_delete(store, keys, 3, results, &error));
+    CHECK(results[0] == HYD_OK && results[1] == of_missing && results[2] == HYD_OK);
+    CHECK_STATUS(HYD_E_NOT_FOUND, hyd_stat(store, TEXT("again"), NULL, &meta, NULL, &error));
     CHECK_STATUS(HYD_OK, hyd_delete(store, NULL, 0, NULL, &error));
     CHECK_STATUS(HYD_E_INVALID, hyd_delete(store, NULL, 1, NULL, &error));
     /* Nothing is deleted when one of the keys is none. */
@@ -211,7 +243,7 @@ static void deletes(const hyd_store *store, int tells_missing) {
     keys[1].text = "\xff";
     keys[1].len = 1;
     CHECK_STATUS(HYD_E_INVALID, hyd_delete(store, keys, 2, results, &error));
-    CHECK_STATUS(HYD_OK, hyd_stat(store, TEXT("small"), &meta, &error));
+    CHECK_STATUS(HYD_OK, hyd_stat(store, TEXT("small"), NULL, &meta, NULL, &error));
 }
 
 static void listings(const hyd_store *store) {
@@ -289,7 +321,7 @@ static void conditions(const hyd_store *store) {
     CHECK_STATUS(HYD_OK, hyd_writer_open(store, TEXT("once"), &put, &writer, &error));
     CHECK_STATUS(HYD_OK, hyd_writer_write(writer, "third", 5, HYD_WRITE_COPY, &error));
     CHECK_STATUS(HYD_E_CONDITION, hyd_writer_finish(writer, NULL, &error));
-    CHECK_STATUS(HYD_OK, hyd_stat(store, TEXT("once"), &meta, &error));
+    CHECK_STATUS(HYD_OK, hyd_stat(store, TEXT("once"), NULL, &meta, NULL, &error));
     CHECK(meta.size_bytes == 5 && strcmp(meta.content_type, "text/x-test") == 0);
 
     /* Replaced by whoever knows what was there. */
@@ -299,11 +331,11 @@ static void conditions(const hyd_store *store) {
     CHECK(strcmp(meta.etag, second.etag) != 0);
     CHECK_STATUS(HYD_E_CONDITION, hyd_put(store, TEXT("once"), "third", 5, &put, NULL, &error));
     CHECK(hyd_put(store, TEXT("never"), "x", 1, &put, NULL, NULL) != HYD_OK);
-    CHECK_STATUS(HYD_E_NOT_FOUND, hyd_stat(store, TEXT("never"), &second, &error));
+    CHECK_STATUS(HYD_E_NOT_FOUND, hyd_stat(store, TEXT("never"), NULL, &second, NULL, &error));
 
     /* Read if it is that version, or if it is another one. */
     get.if_match = second.etag;
-    CHECK_STATUS(HYD_OK, hyd_stat(store, TEXT("once"), &second, &error));
+    CHECK_STATUS(HYD_OK, hyd_stat(store, TEXT("once"), NULL, &second, NULL, &error));
     CHECK_STATUS(HYD_OK, hyd_get_range(store, TEXT("once"), &get, 1, memory, 8, &got, &error));
     CHECK(got == 5 && memcmp(memory, "econd", 5) == 0);
     CHECK_STATUS(HYD_OK, hyd_get(store, TEXT("once"), &get, &buf, NULL, &error));
@@ -342,6 +374,61 @@ static void conditions(const hyd_store *store) {
     put.size_bytes = 0;
     pairs[1].value = NULL;
     CHECK_STATUS(HYD_E_INVALID, hyd_put(store, TEXT("once"), "x", 1, &put, NULL, &error));
+}
+
+/* What is said of an object comes back in full, and as another one like it is written. */
+static void attributes_of_objects(const hyd_store *store) {
+    hyd_put_options put = HYD_PUT_OPTIONS_INIT, said = HYD_PUT_OPTIONS_INIT;
+    hyd_object_meta meta = HYD_OBJECT_META_INIT;
+    hyd_get_options get = HYD_GET_OPTIONS_INIT;
+    hyd_pair pairs[] = {{"made-by", "a test"}, {"other", "1"}};
+    hyd_attributes *attributes = NULL;
+    char type[301];
+    size_t i;
+
+    memset(type, 'x', 300);
+    memcpy(type, "text/", 5);
+    type[300] = '\0';
+    put.content_type = type;
+    put.cache_control = "no-store";
+    put.content_language = "de";
+    put.expires_unix_s = 2000000000;
+    put.metadata = pairs;
+    put.metadata_count = 2;
+    CHECK_STATUS(HYD_OK, hyd_put(store, TEXT("said"), "x", 1, &put, NULL, &error));
+    CHECK_STATUS(HYD_OK, hyd_stat(store, TEXT("said"), NULL, &meta, &attributes, &error));
+    CHECK(strlen(meta.content_type) == sizeof meta.content_type - 1);
+    CHECK(hyd_attributes_view(attributes, &said) == HYD_OK);
+    CHECK(strcmp(said.content_type, type) == 0 && strcmp(said.cache_control, "no-store") == 0);
+    CHECK(strcmp(said.content_language, "de") == 0 && said.content_encoding == NULL);
+    CHECK(said.content_disposition == NULL && said.expires_unix_s == 2000000000);
+    CHECK(said.metadata_count == 2 && said.flags == 0 && said.if_match == NULL);
+    for (i = 0; i < 2; i++) {
+        const char *name = said.metadata[i].name, *value = said.metadata[i].value;
+        CHECK(strcmp(value, strcmp(name, "other") == 0 ? "1" : "a test") == 0);
+    }
+    CHECK_STATUS(HYD_OK, hyd_put(store, TEXT("like it"), "x", 1, &said, NULL, &error));
+    CHECK(hyd_attributes_free(attributes) == HYD_OK);
+    CHECK(hyd_attributes_free(attributes) == HYD_E_HANDLE);
+    CHECK(hyd_attributes_free(NULL) == HYD_OK);
+    CHECK(hyd_attributes_view(attributes, &said) == HYD_E_HANDLE);
+    CHECK(hyd_attributes_view(NULL, &said) == HYD_E_INVALID);
+    attributes = NULL;
+    CHECK_STATUS(HYD_OK, hyd_stat(store, TEXT("like it"), NULL, &meta, &attributes, &error));
+    CHECK(hyd_attributes_view(attributes, NULL) == HYD_E_INVALID);
+    CHECK(hyd_attributes_view(attributes, &said) == HYD_OK);
+    CHECK(strcmp(said.content_type, type) == 0 && said.metadata_count == 2);
+    CHECK(hyd_attributes_free(attributes) == HYD_OK);
+
+    /* Nothing is given where the object is not what is wanted. */
+    attributes = NULL;
+    get.if_none_match = meta.etag;
+    CHECK_STATUS(HYD_E_CONDITION, hyd_stat(store, TEXT("like it"), &get, &meta, &attributes, &error));
+    get.if_none_match = NULL;
+    get.if_match = meta.etag;
+    CHECK_STATUS(HYD_E_NOT_FOUND, hyd_stat(store, TEXT("none"), &get, &meta, &attributes, &error));
+    CHECK(attributes == NULL);
+    CHECK_STATUS(HYD_OK, hyd_stat(store, TEXT("like it"), &get, &meta, NULL, &error));
 }
 
 /* Files are created once, and not compared. */
@@ -410,7 +497,7 @@ static void writers(const hyd_engine *engine, const hyd_store *store) {
         CHECK_STATUS(HYD_OK, hyd_writer_commit(writer, len, &error));
         done += len;
     }
-    CHECK_STATUS(HYD_E_NOT_FOUND, hyd_stat(store, TEXT("stream"), &meta, &error));
+    CHECK_STATUS(HYD_E_NOT_FOUND, hyd_stat(store, TEXT("stream"), NULL, &meta, NULL, &error));
     CHECK_STATUS(HYD_OK, hyd_writer_finish(writer, &meta, &error));
     CHECK(meta.size_bytes == LARGE_BYTES);
     check_object(store, "stream", large, LARGE_BYTES);
@@ -427,7 +514,7 @@ static void writers(const hyd_engine *engine, const hyd_store *store) {
     CHECK_STATUS(HYD_OK, hyd_writer_write(writer, large, LARGE_BYTES, HYD_WRITE_BORROW, &error));
     CHECK(hyd_writer_abort(writer) == HYD_OK);
     CHECK(hyd_writer_abort(NULL) == HYD_OK);
-    CHECK_STATUS(HYD_E_NOT_FOUND, hyd_stat(store, TEXT("aborted"), &meta, &error));
+    CHECK_STATUS(HYD_E_NOT_FOUND, hyd_stat(store, TEXT("aborted"), NULL, &meta, NULL, &error));
     CHECK_STATUS(HYD_OK, hyd_writer_open(store, TEXT("nothing"), NULL, &writer, &error));
     CHECK_STATUS(HYD_OK, hyd_writer_finish(writer, NULL, &error));
     check_object(store, "nothing", large, 0);
@@ -492,7 +579,7 @@ static void errors_are_kept(const hyd_store *store) {
     hyd_error_view view = HYD_ERROR_VIEW_INIT;
     hyd_object_meta meta = HYD_OBJECT_META_INIT;
 
-    CHECK(hyd_stat(store, TEXT("missing"), &meta, &error) == HYD_E_NOT_FOUND);
+    CHECK(hyd_stat(store, TEXT("missing"), NULL, &meta, NULL, &error) == HYD_E_NOT_FOUND);
     CHECK(hyd_error_dup(error, &copy) == HYD_OK);
     hyd_error_free(error);
     hyd_error_free(error);
@@ -571,6 +658,7 @@ int main(int argc, char **argv) {
     deletes(store, strncmp(argv[1], "s3:", 3) != 0);
     listings(store);
     conditions(store);
+    attributes_of_objects(store);
     conditions_of_files(engine, argv[2]);
     writers(engine, store);
     /* A call that hangs ends the program. */

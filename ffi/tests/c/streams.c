@@ -83,7 +83,7 @@ static void streams(const hyd_engine *engine, const hyd_store *store, const hyd_
     bad.get = &get;
     CHECK_STATUS(HYD_E_INVALID, hyd_submit(store, cq, &bad, 1, NULL, NULL, &error));
 
-    CHECK_STATUS(HYD_E_NOT_FOUND, hyd_stat(store, TEXT("by requests"), &meta, &error));
+    CHECK_STATUS(HYD_E_NOT_FOUND, hyd_stat(store, TEXT("by requests"), NULL, &meta, NULL, &error));
     finish.op = HYD_OP_FINISH;
     finish.writer = writer;
     finish.meta = &meta;

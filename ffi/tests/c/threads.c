@@ -37,7 +37,7 @@ static void put_get_delete(const struct worker *worker, const char *key, unsigne
     /* The library keeps nothing of what was lent to it. */
     memset(object, 0, OBJECT_BYTES);
     free(object);
-    CHECK_STATUS(HYD_OK, hyd_stat(worker->store, TEXT(key), &meta, &error));
+    CHECK_STATUS(HYD_OK, hyd_stat(worker->store, TEXT(key), NULL, &meta, NULL, &error));
     CHECK(meta.size_bytes == OBJECT_BYTES);
     CHECK_STATUS(HYD_OK, hyd_get_range(worker->store, TEXT(key), NULL, middle, back, sizeof back, &got,
                                        &error));

@@ -18,7 +18,12 @@ fn the_headers_compile_alone_and_twice_in_every_standard() {
                 hyd_stats stats = HYD_STATS_INIT;\n\
                 hyd_put_options put = HYD_PUT_OPTIONS_INIT;\n\
                 hyd_get_options get = HYD_GET_OPTIONS_INIT;\n\
-                hyd_request request = HYD_REQUEST_INIT;\n";
+                hyd_request request = HYD_REQUEST_INIT;\n\
+                hyd_delete_report deleted = HYD_DELETE_REPORT_INIT;\n\
+                hyd_copy_options copying = HYD_COPY_OPTIONS_INIT;\n\
+                hyd_copy_report copied = HYD_COPY_REPORT_INIT;\n\
+                hyd_verify_options comparing = HYD_VERIFY_OPTIONS_INIT;\n\
+                hyd_verify_report same = HYD_VERIFY_REPORT_INIT;\n";
     let twice = |name: &str| format!("#include <{name}>\n#include <{name}>\n");
     for (index, text) in [twice("hydrant.h"), used.to_owned()].iter().enumerate() {
         let c = folder.write(&format!("header{index}.c"), text);
@@ -79,6 +84,14 @@ fn the_c_side_is_clean_under_the_address_sanitizer() {
             ],
         ),
         ("streams", vec!["mem://asan".to_owned(), slow.uri_with_host()]),
+        (
+            "transfers",
+            vec![
+                "mem://asan".to_owned(),
+                folder.path("").display().to_string(),
+                Bucket::MISSING_URI.to_owned(),
+            ],
+        ),
     ] {
         let source = common::crate_path(&format!("tests/c/{name}.c"));
         let program = folder.path(name);
@@ -293,6 +306,21 @@ fn a_thread_drives_its_engine() {
     for uri in ["mem://driven", Bucket::URI] {
         let output = run(library.command(&program, &bucket).arg(uri));
         assert_eq!(String::from_utf8_lossy(&output.stdout), "driven to an end\n");
+    }
+}
+
+#[test]
+fn transfers_tell_how_they_went_and_are_carried_on() {
+    let library = Library::get();
+    let (folder, bucket) = (Folder::new(), Bucket::new());
+    let source = common::crate_path("tests/c/transfers.c");
+    let program = library.link(&folder, &source, Linking::Static);
+    for uri in ["mem://transfers", Bucket::URI] {
+        let files = Folder::new();
+        let mut command = library.command(&program, &bucket);
+        command.env("XDG_STATE_HOME", files.path("state"));
+        let output = run(command.arg(uri).arg(files.path("")).arg(Bucket::MISSING_URI));
+        assert_eq!(String::from_utf8_lossy(&output.stdout), "transfers are told of\n");
     }
 }
 

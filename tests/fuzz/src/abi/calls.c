@@ -265,7 +265,7 @@ static void get_ranges(void) {
         ranges[i].data = same ? ranges[i - 1].data : memory(bytes);
         ranges[i].len = same ? ranges[i - 1].len : some_len(bytes);
     }
-    ended(hyd_get_ranges(store, key, key_len, ranges, count, error_place()));
+    ended(hyd_get_ranges(store, key, key_len, NULL, ranges, count, error_place()));
 }
 
 static void stat_or_delete(void) {
@@ -275,7 +275,7 @@ static void stat_or_delete(void) {
     for (size_t i = 0; i < count; i++) keys[i].text = some_text(&keys[i].len);
     hyd_status *results = input_byte() % 4 == 0 ? NULL : memory(count * sizeof *results);
     if (count == 1) {
-        ended(hyd_stat(store, keys->text, keys->len, some_meta(), error_place()));
+        ended(hyd_stat(store, keys->text, keys->len, NULL, some_meta(), NULL, error_place()));
     } else {
         ended(hyd_delete(store, keys, count, results, error_place()));
     }
@@ -286,7 +286,8 @@ static void copy(void) {
     hyd_store *from_store = some(STORE), *to_store = some(STORE);
     const char *from = some_text(&from_len), *to = some_text(&to_len);
     hyd_object_meta *meta = some_meta();
-    ended(hyd_copy(from_store, from, from_len, to_store, to, to_len, meta, error_place()));
+    ended(hyd_copy(from_store, from, from_len, to_store, to, to_len, NULL, meta, NULL,
+                   error_place()));
 }
 
 /* Files have fixed names in the folder of the run. */
@@ -298,9 +299,11 @@ static void through_file(void) {
     const char *key = some_text(&key_len);
     hyd_object_meta *meta = some_meta();
     if (input_byte() % 2 == 0) {
-        ended(hyd_get_to_file(store, key, key_len, paths[which], lens[which], meta, error_place()));
+        ended(hyd_get_to_file(store, key, key_len, paths[which], lens[which], NULL, meta, NULL,
+                              error_place()));
     } else {
-        ended(hyd_put_from_file(store, key, key_len, paths[which], lens[which], meta, error_place()));
+        ended(hyd_put_from_file(store, key, key_len, paths[which], lens[which], NULL, meta, NULL,
+                                error_place()));
     }
 }
 

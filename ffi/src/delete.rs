@@ -1,0 +1,193 @@
+//! Deleting: of named objects, and of all that begin so.
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry as MapEntry;
+use std::ffi::{c_char, c_void};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use hydrant::{DeleteOptions, DeleteReport, Error, OnDeleted};
+
+use crate::args;
+use crate::callback::{Lent, User};
+use crate::error::{ErrorOut, Failure, hyd_error};
+use crate::guard;
+use crate::object::hyd_text;
+use crate::sized::{self, SizedOut, SizedStruct};
+use crate::status::{self, HYD_OK, hyd_status};
+use crate::store::{Store, hyd_store, use_store};
+
+/// What came of one key. Its texts are gone after the call that tells it; its size is fixed.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct hyd_deleted {
+    /// The whole key; no NUL ends it.
+    pub key: *const c_char,
+    pub key_len: usize,
+    /// Why it could not be deleted; no NUL ends it. Of length 0 with HYD_OK.
+    pub message: *const c_char,
+    pub message_len: usize,
+    pub status: hyd_status,
+    /// 0
+    pub reserved: u32,
+}
+
+/// Is told what came of the keys of a batch, each once. It runs on any thread of the engine, also on
+/// several at once, and must neither block nor call into the library.
+pub type hyd_deleted_fn =
+    Option<unsafe extern "C" fn(user: *mut c_void, outcomes: *const hyd_deleted, count: usize)>;
+
+/// What was deleted.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct hyd_delete_report {
+    /// Set by the caller.
+    pub struct_size: u32,
+    /// 0
+    pub reserved: u32,
+    /// Objects that are gone.
+    pub deleted: u64,
+    /// Objects that could not be deleted.
+    pub failed: u64,
+}
+
+// SAFETY: `repr(C)`, integers alone, no padding, the size first.
+unsafe impl SizedStruct for hyd_delete_report {
+    const NAME: &'static str = "hyd_delete_report";
+    const BYTES_MIN: usize = 24;
+}
+
+/// Deletes objects, many at the same time and on S3 up to 1,000 with one request, and waits for all.
+/// One that cannot be deleted stops none of the others. `results` has room for the status of each key,
+/// or is NULL; it is written on failure too, but not with HYD_E_INVALID, HYD_E_HANDLE and HYD_E_FORKED.
+/// A key that is there twice is told of twice what came of it first.
+///
+/// Errors: that of the first key that failed, also as an error object: HYD_E_NOT_FOUND where the
+/// store tells (S3 does not: there it is success), HYD_E_TEMPORARY, HYD_E_CONFIG, HYD_E_DISK,
+/// HYD_E_CANCELLED. HYD_E_INVALID for a key that is none, and then nothing is deleted.
+///
+/// Threads: any, also many at once with one store.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn hyd_delete(
+    store: *const hyd_store,
+    keys: *const hyd_text,
+    count: usize,
+    results: *mut hyd_status,
+    error: *mut *mut hyd_error,
+) -> hyd_status {
+    guard::entry(ErrorOut::new(error), |entry| {
+        let store = use_store(entry, store)?;
+        // SAFETY: OWN-3. The caller lends what the pointers name for the time of the call.
+        let (keys, results) = unsafe {
+            let keys = args::array(keys, count, "keys")?;
+            let keys = keys.iter().map(|key| args::text(key.text, key.len, "a key"));
+            let keys: Vec<&str> = keys.collect::<Result<_, _>>()?;
+            (keys, args::optional_array_out(results, count, "results")?)
+        };
+        let mut first = None;
+        for (index, outcome) in delete_each(&store, &keys).into_iter().enumerate() {
+            let status = outcome.as_ref().err().map_or(HYD_OK, Failure::status);
+            if let Some(results) = results {
+                // SAFETY: OWN-3. Room for `count` of them, by the check above.
+                unsafe { results.add(index).write(status) };
+            }
+            first = first.or(outcome.err());
+        }
+        first.map_or(Ok(()), Err)
+    })
+}
+
+/// What came of each key, in their order.
+fn delete_each(store: &Store, keys: &[&str]) -> Vec<Result<(), Failure>> {
+    let told: Arc<Mutex<HashMap<String, Option<Error>>>> = Arc::default();
+    let on_deleted: OnDeleted = {
+        let told = Arc::clone(&told);
+        Arc::new(move |outcomes| {
+            let mut told = told.lock().unwrap_or_else(PoisonError::into_inner);
+            for (key, outcome) in outcomes {
+                // Of a key that is there twice, the first that came of it: it was deleted once.
+                if let MapEntry::Vacant(place) = told.entry(key.clone()) {
+                    place.insert(outcome.as_ref().err().cloned());
+                }
+            }
+        })
+    };
+    let options = DeleteOptions { on_deleted: Some(on_deleted) };
+    let owned = keys.iter().map(|key| (*key).to_owned()).collect();
+    let whole = store.calls().delete_keys(owned, options).wait();
+    let told = std::mem::take(&mut *told.lock().unwrap_or_else(PoisonError::into_inner));
+    let outcome = |key: &&str| match (told.get(*key), &whole) {
+        (Some(None), _) => Ok(()),
+        (Some(Some(error)), _) | (None, Err(error)) => Err(error.clone().into()),
+        (None, Ok(_)) => Err(Failure::new(status::HYD_E_OTHER, "nothing was told of this key")),
+    };
+    keys.iter().map(outcome).collect()
+}
+
+/// Deletes every object whose key begins with `prefix`, while the listing of them goes on, and waits
+/// for all; an empty prefix is every object of the store. One that cannot be deleted stops none of the
+/// others. `told`, which may be NULL, is called during the call alone. `report`, which may be NULL, is
+/// written on failure too where objects could not be deleted.
+///
+/// Errors: that of the first object that could not be deleted. Where a page of the listing fails, its
+/// own: what was found before is deleted, nothing is known of the rest, and `report` is not written.
+/// HYD_E_CANCELLED; HYD_E_UNSUPPORTED for a store without listings.
+///
+/// Threads: any, also many at once with one store.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn hyd_delete_prefix(
+    store: *const hyd_store,
+    prefix: *const c_char,
+    prefix_len: usize,
+    told: hyd_deleted_fn,
+    user: *mut c_void,
+    report: *mut hyd_delete_report,
+    error: *mut *mut hyd_error,
+) -> hyd_status {
+    guard::entry(ErrorOut::new(error), |entry| {
+        let store = use_store(entry, store)?;
+        // SAFETY: OWN-3. The caller lends what the pointers name for the time of the call.
+        let (prefix, report) = unsafe {
+            (args::text(prefix, prefix_len, "prefix")?, SizedOut::optional(report, "report")?)
+        };
+        let (lent, leave) = Lent::new();
+        let user = User(user);
+        let on_deleted = told.map(|told| -> OnDeleted {
+            Arc::new(move |outcomes: &[_]| leave.call(|| tell(told, user, outcomes)))
+        });
+        let deleted = store.calls().delete_prefix(prefix, DeleteOptions { on_deleted }).wait();
+        drop(lent);
+        let DeleteReport { deleted, failed, failures, .. } = deleted?;
+        if let Some(report) = report {
+            let struct_size = sized::size_of::<hyd_delete_report>();
+            report.write(hyd_delete_report { struct_size, reserved: 0, deleted, failed });
+        }
+        failures.into_iter().next().map_or(Ok(()), |(_, error)| Err(error.into()))
+    })
+}
+
+fn tell(
+    told: unsafe extern "C" fn(*mut c_void, *const hyd_deleted, usize),
+    user: User,
+    outcomes: &[(String, hydrant::Result<()>)],
+) {
+    let messages: Vec<Option<String>> =
+        outcomes.iter().map(|(_, outcome)| outcome.as_ref().err().map(Error::to_string)).collect();
+    let views: Vec<hyd_deleted> = outcomes
+        .iter()
+        .zip(&messages)
+        .map(|((key, outcome), message)| {
+            let message = message.as_deref().unwrap_or_default();
+            hyd_deleted {
+                key: key.as_ptr().cast(),
+                key_len: key.len(),
+                message: message.as_ptr().cast(),
+                message_len: message.len(),
+                status: outcome.as_ref().err().map_or(HYD_OK, status::of),
+                reserved: 0,
+            }
+        })
+        .collect();
+    // SAFETY: OWN-3. The caller said that the function may be called during the call that it was handed
+    // to, which is not over; the texts live as long as this.
+    unsafe { told(user.get(), views.as_ptr(), views.len()) };
+}

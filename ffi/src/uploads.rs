@@ -1,0 +1,195 @@
+//! `hyd_uploads`: what was begun on S3 and neither completed nor aborted.
+
+use std::ffi::c_char;
+use std::sync::{Arc, Mutex, MutexGuard, TryLockError};
+
+use hydrant::s3::{AbortMultipartUpload, ListMultipartUploads, ListedUpload, S3Client, UploadPage};
+
+use crate::args::{self, Out};
+use crate::engine::Engine;
+use crate::error::{ErrorOut, Failure, hyd_error};
+use crate::guard;
+use crate::handle::{self, kind};
+use crate::meta::{HYD_TIME_UNKNOWN, unix_ns};
+use crate::status::{HYD_E_BUSY, HYD_E_UNSUPPORTED, hyd_status};
+use crate::store::{Store, hyd_store, use_store};
+
+/// A listing of uploads.
+pub struct hyd_uploads(());
+
+/// An upload that was begun. Its size is fixed.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct hyd_upload {
+    /// The whole key; no NUL ends it.
+    pub key: *const c_char,
+    pub key_len: usize,
+    /// Which upload, as hyd_upload_abort() takes it; no NUL ends it.
+    pub upload_id: *const c_char,
+    pub upload_id_len: usize,
+    /// When it was begun, in nanoseconds since 1970, UTC; HYD_TIME_UNKNOWN.
+    pub initiated_unix_ns: i64,
+}
+
+/// What an uploads handle holds.
+pub struct Uploads {
+    engine: Arc<Engine>,
+    client: S3Client,
+    state: Mutex<State>,
+}
+
+struct State {
+    /// The next page; `None` behind the last.
+    ask: Option<ListMultipartUploads>,
+    page: Vec<ListedUpload>,
+    next: usize,
+}
+
+kind!(Uploads, hyd_uploads, 11, "listing of uploads");
+
+impl Uploads {
+    fn lock(&self) -> Result<MutexGuard<'_, State>, Failure> {
+        match self.state.try_lock() {
+            Ok(state) => Ok(state),
+            Err(TryLockError::Poisoned(state)) => Ok(state.into_inner()),
+            Err(TryLockError::WouldBlock) => {
+                Err(Failure::new(HYD_E_BUSY, "another thread is using this listing"))
+            }
+        }
+    }
+}
+
+impl State {
+    /// Gets the next page where this one has been read. A page may be empty and not the last.
+    fn refill(&mut self, client: &S3Client) -> Result<(), Failure> {
+        while self.next == self.page.len() {
+            let Some(mut ask) = self.ask.take() else { return Ok(()) };
+            let page = client.send(ask.clone()).wait()?;
+            let UploadPage { uploads, next_key_marker, next_upload_id_marker, .. } = page;
+            if next_key_marker.is_some() {
+                (ask.key_marker, ask.upload_id_marker) = (next_key_marker, next_upload_id_marker);
+                self.ask = Some(ask);
+            }
+            (self.page, self.next) = (uploads, 0);
+        }
+        Ok(())
+    }
+}
+
+impl hyd_upload {
+    fn of(upload: &ListedUpload) -> hyd_upload {
+        hyd_upload {
+            key: upload.key.as_ptr().cast(),
+            key_len: upload.key.len(),
+            upload_id: upload.upload_id.as_ptr().cast(),
+            upload_id_len: upload.upload_id.len(),
+            initiated_unix_ns: upload.initiated.and_then(unix_ns).unwrap_or(HYD_TIME_UNKNOWN),
+        }
+    }
+}
+
+/// Lists uploads to keys that begin with `prefix` which were begun and neither completed nor aborted:
+/// streams that a process left when it was killed, copies that were kept, and those that run. They are
+/// paid for and no listing shows them. The caller closes the listing. Nothing is asked of the server
+/// yet.
+///
+/// Errors: HYD_E_UNSUPPORTED for a store that is not S3; HYD_E_INVALID.
+///
+/// Threads: any.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn hyd_uploads_open(
+    store: *const hyd_store,
+    prefix: *const c_char,
+    prefix_len: usize,
+    uploads: *mut *mut hyd_uploads,
+    error: *mut *mut hyd_error,
+) -> hyd_status {
+    guard::entry(ErrorOut::new(error), |entry| {
+        let store = use_store(entry, store)?;
+        // SAFETY: OWN-3. The caller lends what the pointers name for the time of the call.
+        let (prefix, out) =
+            unsafe { (args::text(prefix, prefix_len, "prefix")?, Out::new(uploads, "uploads")?) };
+        let mut ask = ListMultipartUploads::default();
+        ask.prefix = (!prefix.is_empty()).then(|| prefix.to_owned());
+        let state = Mutex::new(State { ask: Some(ask), page: Vec::new(), next: 0 });
+        let (client, engine) = (client(&store)?, Arc::clone(&store.engine));
+        out.write(handle::give(Arc::new(Uploads { engine, client, state }))?);
+        Ok(())
+    })
+}
+
+/// The next uploads, `max` at most; `count` of 0 is the end. Their texts are valid until the next call
+/// with this listing. Waits for a page of the server where that is needed.
+///
+/// Errors: HYD_E_BUSY while another thread is in a call with the listing; those of the server, after
+/// which the listing is at its end.
+///
+/// Threads: any, one at a time.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn hyd_uploads_next(
+    uploads: *mut hyd_uploads,
+    entries: *mut hyd_upload,
+    max: usize,
+    count: *mut usize,
+    error: *mut *mut hyd_error,
+) -> hyd_status {
+    guard::entry(ErrorOut::new(error), |entry| {
+        let uploads = handle::get::<Uploads>(uploads)?;
+        entry.uses(&uploads.engine.poison)?;
+        // SAFETY: OWN-3. The caller lends what the pointers name for the time of the call.
+        let (entries, count) =
+            unsafe { (args::array_out(entries, max, "entries")?, Out::new(count, "count")?) };
+        let mut state = uploads.lock()?;
+        state.refill(&uploads.client)?;
+        let mut filled = 0;
+        for (index, found) in state.page[state.next..].iter().take(max).enumerate() {
+            // SAFETY: OWN-3. The caller says that there is room for `max` entries.
+            unsafe { entries.add(index).write(hyd_upload::of(found)) };
+            filled += 1;
+        }
+        state.next += filled;
+        count.write(filled);
+        Ok(())
+    })
+}
+
+/// Closes a listing of uploads; NULL is fine. The texts of its entries are gone.
+///
+/// Errors: HYD_E_HANDLE when it was closed before; HYD_E_FORKED.
+///
+/// Threads: any; not while another thread uses entries of it.
+#[unsafe(no_mangle)]
+pub extern "C" fn hyd_uploads_close(uploads: *mut hyd_uploads) -> hyd_status {
+    guard::entry(ErrorOut::NONE, |_| handle::retire::<Uploads>(uploads).map(drop))
+}
+
+/// Throws away an upload that hyd_uploads_next() told of, with all its parts, and waits until the server
+/// has. Whoever still writes to it fails.
+///
+/// Errors: HYD_E_NOT_FOUND where it was completed or aborted meanwhile; HYD_E_UNSUPPORTED for a store
+/// that is not S3; HYD_E_TEMPORARY, HYD_E_CONFIG, HYD_E_CANCELLED.
+///
+/// Threads: any, also many at once.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn hyd_upload_abort(
+    store: *const hyd_store,
+    key: *const c_char,
+    key_len: usize,
+    upload_id: *const c_char,
+    upload_id_len: usize,
+    error: *mut *mut hyd_error,
+) -> hyd_status {
+    guard::entry(ErrorOut::new(error), |entry| {
+        let store = use_store(entry, store)?;
+        // SAFETY: OWN-3. The caller lends what the pointers name for the time of the call.
+        let (key, id) = unsafe {
+            (args::text(key, key_len, "key")?, args::text(upload_id, upload_id_len, "upload_id")?)
+        };
+        Ok(client(&store)?.send(AbortMultipartUpload::new(key, id)).wait()?)
+    })
+}
+
+fn client(store: &Store) -> Result<S3Client, Failure> {
+    let not_s3 = || Failure::new(HYD_E_UNSUPPORTED, "only S3 has uploads that are listed");
+    store.calls().s3().ok_or_else(not_s3)
+}
