@@ -1981,7 +1981,8 @@ hyd_status hyd_list_close(struct hyd_list *list);
  * Opens a stream for an object; the caller finishes or aborts it. Nothing is visible under the key
  * before it is finished. Parts go out while the stream is still written, a bounded number at a time.
  * The functions for writers wait; HYD_OP_WRITE and HYD_OP_FINISH are requests that do not. While such
- * a request is under way, the functions give HYD_E_BUSY; where it was cancelled, HYD_E_CANCELLED.
+ * a request is under way, the functions but hyd_writer_abort() give HYD_E_BUSY; where it was cancelled,
+ * HYD_E_CANCELLED.
  * `options` may be NULL; conditions in them are looked at when the stream is finished.
  *
  * Errors: HYD_E_INVALID; HYD_E_CONFIG.
@@ -2063,7 +2064,9 @@ hyd_status hyd_writer_finish(struct hyd_writer *writer,
 
 /**
  * Throws away what was written, and ends the writer; NULL is fine. What the store has of it is
- * cleaned up behind the call.
+ * cleaned up behind the call. A request of the stream that is under way goes on, completes as always,
+ * sooner where hyd_cancel() cancels it, and has its memory until it is reaped; then the rest is thrown
+ * away.
  *
  * Errors: HYD_E_HANDLE when it ended before; HYD_E_FORKED; HYD_E_BUSY while another thread is in a
  * call with the writer, which stays then.

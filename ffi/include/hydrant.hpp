@@ -272,7 +272,8 @@ class options : public detail::owner<hyd_options, hyd_options_free> {
     }
 };
 
-// An object written as a stream. One that is not finished is aborted.
+// An object written as a stream. One that is not finished is aborted, also while a request has it: that
+// completes all the same, and has its memory until it is reaped.
 class writer : public detail::owner<hyd_writer, hyd_writer_abort> {
   public:
     using owner::owner;

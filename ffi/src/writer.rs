@@ -40,6 +40,8 @@ enum Place {
     Here(Box<State>),
     /// A request of a queue has it.
     AtWork,
+    /// A request has it, and throws it away when it is done.
+    Aborted,
     /// A request was cancelled, so bytes are missing.
     Torn,
     /// It was finished or aborted.
@@ -53,7 +55,7 @@ struct State {
 }
 
 /// A stream that a request has, one at a time. Dropped, it is put back; where the request was accepted,
-/// it was cancelled, and the stream is torn.
+/// it was cancelled, and the stream is torn. One that was aborted meanwhile is thrown away.
 pub struct Taken {
     stream: Arc<Stream>,
     state: Option<Box<State>>,
@@ -102,6 +104,11 @@ impl Taken {
         self.accepted = true;
     }
 
+    /// The request that had been accepted is not carried out: nothing is missing of the stream.
+    pub fn refuse(&mut self) {
+        self.accepted = false;
+    }
+
     /// Appends bytes, and with `until_sent` waits until the whole parts among them have been.
     pub async fn write(mut self, bytes: Bytes, until_sent: bool) -> Result<(), Failure> {
         let writer = &mut self.state.as_mut().expect("taken, and put back by the drop").writer;
@@ -118,26 +125,33 @@ impl Taken {
     /// Completes the object.
     pub async fn finish(mut self) -> Result<ObjectMeta, Failure> {
         let state = self.state.take().expect("taken, and put back by the drop");
-        self.put(Place::Ended);
+        let was = std::mem::replace(&mut *self.place(), Place::Ended);
+        if matches!(was, Place::Aborted) {
+            state.writer.cancel();
+            return Err(Failure::new(HYD_E_CANCELLED, "the stream was aborted meanwhile"));
+        }
         Ok(state.writer.finish().await?)
     }
 
-    fn put(&self, place: Place) {
-        // Those who find it at work let go at once.
-        let mut there = self.stream.place.lock().unwrap_or_else(PoisonError::into_inner);
-        *there = place;
+    /// Those who find it at work let go at once.
+    fn place(&self) -> MutexGuard<'_, Place> {
+        self.stream.place.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Drop for Taken {
     fn drop(&mut self) {
-        match self.state.take() {
-            Some(state) if self.accepted => {
-                state.writer.cancel();
-                self.put(Place::Torn);
-            }
-            Some(state) => self.put(Place::Here(state)),
-            None => {}
+        let Some(state) = self.state.take() else { return };
+        let mut place = self.place();
+        let (next, left) = match (&*place, self.accepted) {
+            (Place::Aborted, _) => (Place::Ended, Some(state)),
+            (_, true) => (Place::Torn, Some(state)),
+            (_, false) => (Place::Here(state), None),
+        };
+        *place = next;
+        drop(place);
+        if let Some(state) = left {
+            state.writer.cancel();
         }
     }
 }
@@ -153,7 +167,9 @@ fn open(place: &mut Place) -> Result<&mut State, Failure> {
         Place::Here(state) => Ok(state),
         Place::AtWork => Err(Failure::new(HYD_E_BUSY, "a request has this writer; reap it")),
         Place::Torn => Err(torn()),
-        Place::Ended => Err(Failure::new(HYD_E_HANDLE, "this writer was finished before")),
+        Place::Aborted | Place::Ended => {
+            Err(Failure::new(HYD_E_HANDLE, "this writer was finished or aborted before"))
+        }
     }
 }
 
@@ -164,7 +180,8 @@ fn torn() -> Failure {
 /// Opens a stream for an object; the caller finishes or aborts it. Nothing is visible under the key
 /// before it is finished. Parts go out while the stream is still written, a bounded number at a time.
 /// The functions for writers wait; HYD_OP_WRITE and HYD_OP_FINISH are requests that do not. While such
-/// a request is under way, the functions give HYD_E_BUSY; where it was cancelled, HYD_E_CANCELLED.
+/// a request is under way, the functions but hyd_writer_abort() give HYD_E_BUSY; where it was cancelled,
+/// HYD_E_CANCELLED.
 /// `options` may be NULL; conditions in them are looked at when the stream is finished.
 ///
 /// Errors: HYD_E_INVALID; HYD_E_CONFIG.
@@ -342,7 +359,9 @@ pub unsafe extern "C" fn hyd_writer_finish(
 }
 
 /// Throws away what was written, and ends the writer; NULL is fine. What the store has of it is
-/// cleaned up behind the call.
+/// cleaned up behind the call. A request of the stream that is under way goes on, completes as always,
+/// sooner where hyd_cancel() cancels it, and has its memory until it is reaped; then the rest is thrown
+/// away.
 ///
 /// Errors: HYD_E_HANDLE when it ended before; HYD_E_FORKED; HYD_E_BUSY while another thread is in a
 /// call with the writer, which stays then.
@@ -355,16 +374,19 @@ pub extern "C" fn hyd_writer_abort(writer: *mut hyd_writer) -> hyd_status {
             return Ok(());
         }
         let stream = handle::get::<Stream>(writer)?;
-        let state = take(&stream)?;
+        let mut place = stream.lock()?;
         handle::retire::<Stream>(writer)?;
-        if let Some(state) = state {
+        let next = if matches!(*place, Place::AtWork) { Place::Aborted } else { Place::Ended };
+        let was = std::mem::replace(&mut *place, next);
+        drop(place);
+        if let Place::Here(state) = was {
             state.writer.cancel();
         }
         Ok(())
     })
 }
 
-/// Takes a stream to its end; `None` for one that is torn.
+/// Takes a stream to be finished; `None` for one that is torn.
 fn take(stream: &Stream) -> Result<Option<Box<State>>, Failure> {
     let mut place = stream.lock()?;
     if !matches!(*place, Place::Torn) {

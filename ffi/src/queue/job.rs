@@ -74,6 +74,11 @@ impl Job {
         }
     }
 
+    /// Lets go of what is not begun after all; a stream is as it was.
+    pub fn refuse(mut self) {
+        self.writer.iter_mut().for_each(Taken::refuse);
+    }
+
     /// What is to be written.
     fn bytes(&self, finish: &Finish) -> Result<Bytes, Failure> {
         Ok(match (&self.buf, self.memory) {

@@ -167,8 +167,9 @@ impl Queue {
         if self.lanes[lane].push(id) {
             return Ok(id);
         }
-        // Nobody has seen the request.
-        self.lock().take_back(id);
+        // Nobody has seen the request. What it had goes outside of the lock.
+        let job = self.lock().take_back(id);
+        job.into_iter().for_each(Job::refuse);
         let message = "the engine was destroyed, so the queue takes no more requests";
         Err(Failure::new(HYD_E_CANCELLED, message))
     }
@@ -385,11 +386,12 @@ impl State {
         Ok(u64::from(slot.generation) << 32 | u64::from(index))
     }
 
-    fn take_back(&mut self, id: u64) {
+    fn take_back(&mut self, id: u64) -> Option<Job> {
         let slot = &mut self.slots[slot_of(id)];
-        (slot.job, slot.meta, slot.in_flight) = (None, None, false);
+        (slot.meta, slot.report, slot.in_flight) = (None, None, false);
         self.in_flight -= 1;
         self.free.push(slot_of(id) as u32);
+        slot.job.take()
     }
 
     /// Whether a wait for `min` completions is over.

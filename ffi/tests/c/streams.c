@@ -127,7 +127,6 @@ static void cancelled_streams(const hyd_engine *engine, const hyd_store *slow) {
     CHECK(count == 0);
     CHECK_STATUS(HYD_E_BUSY, hyd_writer_write(writer, "x", 1, HYD_WRITE_COPY, &error));
     CHECK_STATUS(HYD_E_BUSY, hyd_writer_finish(writer, NULL, &error));
-    CHECK(hyd_writer_abort(writer) == HYD_E_BUSY);
     CHECK_STATUS(HYD_OK, hyd_cq_wait(cq, &event, 1, 1, 100, &count, &error));
     CHECK(count == 0);
     CHECK(hyd_cancel(cq, id) == HYD_OK && hyd_cancel(cq, id) != HYD_E_HANDLE);
@@ -149,6 +148,72 @@ static void cancelled_streams(const hyd_engine *engine, const hyd_store *slow) {
     CHECK(hyd_cq_destroy(cq) == HYD_OK);
 }
 
+/* An abort ends the handle also while a request has the stream, which completes all the same. */
+static void aborted_streams(const hyd_engine *engine, const hyd_store *store, const hyd_store *slow) {
+    hyd_cq *cq = new_queue(engine, 0);
+    hyd_object_meta meta = HYD_OBJECT_META_INIT;
+    hyd_request write = HYD_REQUEST_INIT;
+    hyd_writer *writer = NULL;
+    hyd_event event;
+    unsigned char *memory = malloc(OBJECT_BYTES);
+    size_t count = 0, i;
+    uint64_t id = 0;
+
+    CHECK(memory != NULL);
+    memcpy(memory, object, OBJECT_BYTES);
+    write.op = HYD_OP_WRITE;
+    write.data = memory;
+    write.data_len = OBJECT_BYTES;
+    for (i = 0; i < 2; i++) {
+        const hyd_store *to = i == 0 ? store : slow;
+        CHECK_STATUS(HYD_OK, hyd_writer_open(to, TEXT("aborted"), NULL, &writer, &error));
+        write.writer = writer;
+        CHECK_STATUS(HYD_OK, hyd_submit(to, cq, &write, 1, &id, NULL, &error));
+        CHECK(hyd_writer_abort(writer) == HYD_OK);
+        CHECK(hyd_writer_abort(writer) == HYD_E_HANDLE);
+        CHECK_STATUS(HYD_E_HANDLE, hyd_writer_write(writer, "x", 1, HYD_WRITE_COPY, &error));
+        CHECK_STATUS(HYD_E_HANDLE, hyd_writer_finish(writer, NULL, &error));
+        CHECK_STATUS(HYD_E_HANDLE, hyd_submit(to, cq, &write, 1, NULL, NULL, &error));
+        /* The one would take minutes. */
+        CHECK(i == 0 || hyd_cancel(cq, id) == HYD_OK);
+        CHECK_STATUS(HYD_OK, hyd_cq_wait(cq, &event, 1, 1, -1, &count, &error));
+        CHECK(count == 1 && event.id == id);
+        CHECK(event.status == (i == 0 ? HYD_OK : HYD_E_CANCELLED));
+        CHECK((event.error == NULL) == (event.status == HYD_OK));
+        hyd_error_free(event.error);
+        memset(memory, 0, OBJECT_BYTES);
+    }
+    CHECK_STATUS(HYD_E_NOT_FOUND, hyd_stat(store, TEXT("aborted"), NULL, &meta, NULL, &error));
+    free(memory);
+    CHECK(hyd_cq_destroy(cq) == HYD_OK);
+}
+
+/* A request that is refused since the engine has gone leaves the stream as it was. */
+static void refused_streams(uint32_t flags, const char *uri) {
+    hyd_engine *engine = small_engine(flags);
+    hyd_store *store = open_store(engine, uri);
+    hyd_cq *cq = new_queue(engine, 0);
+    hyd_request write = HYD_REQUEST_INIT;
+    hyd_writer *writer = NULL;
+    hyd_error_view view = HYD_ERROR_VIEW_INIT;
+    size_t i, accepted = 77;
+
+    CHECK_STATUS(HYD_OK, hyd_writer_open(store, TEXT("refused"), NULL, &writer, &error));
+    CHECK(hyd_engine_destroy(engine) == HYD_OK);
+    write.op = HYD_OP_WRITE;
+    write.writer = writer;
+    for (i = 0; i < 3; i++) {
+        hyd_error *error = NULL;
+        CHECK(hyd_submit(store, cq, &write, 1, NULL, &accepted, &error) == HYD_E_CANCELLED);
+        CHECK(accepted == 0 && hyd_error_info(error, &view) == HYD_OK);
+        CHECK(strstr(view.message, "engine was destroyed") != NULL);
+        hyd_error_free(error);
+    }
+    CHECK(hyd_writer_abort(writer) == HYD_OK);
+    CHECK(hyd_cq_destroy(cq) == HYD_OK);
+    CHECK(hyd_store_close(store) == HYD_OK);
+}
+
 int main(int argc, char **argv) {
     hyd_engine *engine;
     hyd_store *store, *slow;
@@ -165,8 +230,10 @@ int main(int argc, char **argv) {
     cq = new_queue(engine, 0);
     streams(engine, store, cq);
     cancelled_streams(engine, slow);
+    aborted_streams(engine, store, slow);
     CHECK(hyd_cq_destroy(cq) == HYD_OK);
     CHECK(hyd_engine_destroy(engine) == HYD_OK);
+    refused_streams(argc == 4 ? HYD_ENGINE_DRIVEN : 0, argv[1]);
     CHECK(hyd_store_close(slow) == HYD_OK);
     CHECK(hyd_store_close(store) == HYD_OK);
     free(object);
