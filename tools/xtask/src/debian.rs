@@ -22,6 +22,7 @@ pub const FOR_TESTS: &[Needed] = &[
     Needed { program: "meson", package: "meson" },
     Needed { program: "pkg-config", package: "pkg-config" },
     Needed { program: "abidiff", package: "abigail-tools" },
+    Needed { program: "valgrind", package: "valgrind" },
     Needed { program: "mkfs.ext4", package: "e2fsprogs" },
     Needed { program: "mkfs.xfs", package: "xfsprogs" },
     Needed { program: "mkfs.btrfs", package: "btrfs-progs" },
