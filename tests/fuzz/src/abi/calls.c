@@ -204,14 +204,95 @@ static hyd_object_meta *some_meta(void) {
     return input_byte() % 2 == 0 ? NULL : some_struct(&meta, sizeof meta);
 }
 
+/* A tag that an object may have, or noise, or none. */
+static const char *some_tag(void) {
+    uint8_t how = input_byte() % 8;
+    const hyd_object_meta init = HYD_OBJECT_META_INIT;
+    hyd_object_meta *meta = memory(sizeof *meta);
+    *meta = init;
+    if (how < 4) return NULL;
+    if (how == 4) return some_c_text();
+    return hyd_stat(some(STORE), "a", 1, NULL, meta, NULL, NULL) == HYD_OK ? meta->etag : "\"none\"";
+}
+
 /* How an object is written: as a rule as it is by default. */
-static const hyd_put_options *some_put_options(void) {
-    const hyd_put_options init = HYD_PUT_OPTIONS_INIT;
+const hyd_put_options *some_put_options(void) {
+    hyd_put_options options = HYD_PUT_OPTIONS_INIT;
     if (input_byte() % 4 != 0) return NULL;
-    hyd_put_options *options = memory(sizeof *options);
-    *options = init;
-    options->content_type = some_c_text();
+    options.flags = input_byte() % 4 == 0 ? input_number(3) : 0;
+    options.content_type = some_c_text();
+    options.if_match = some_tag();
+    hyd_pair *pairs = memory(2 * sizeof *pairs);
+    for (int i = 0; i < 2; i++) pairs[i].name = some_c_text(), pairs[i].value = some_c_text();
+    options.metadata = pairs;
+    options.metadata_count = input_number(3);
+    options.size_bytes = input_byte() % 16 == 15 ? input_wide() : 0;
+    options.part_size_bytes = input_byte() % 16 == 15 ? input_wide() : 0;
+    options.parts_in_flight = input_byte() % 16 == 15 ? input_number(4) : 0;
+    return some_struct(&options, sizeof options);
+}
+
+/* How one is read. */
+const hyd_get_options *some_get_options(void) {
+    hyd_get_options options = HYD_GET_OPTIONS_INIT;
+    if (input_byte() % 4 != 0) return NULL;
+    options.flags = input_byte() % 16 == 15;
+    options.if_match = some_tag();
+    options.if_none_match = some_tag();
+    options.version_id = input_byte() % 16 == 15 ? some_c_text() : NULL;
+    return some_struct(&options, sizeof options);
+}
+
+/* Its first byte is 1 as long as it may be told of. */
+static uint8_t *listener;
+
+static void progressed(void *user, uint64_t done, uint64_t total) {
+    HOLDS(*(volatile uint8_t *)user == 1 && done <= total);
+}
+
+static void deleted(void *user, const hyd_deleted *outcomes, size_t count) {
+    HOLDS(*(volatile uint8_t *)user == 1 && count > 0);
+    for (size_t i = 0; i < count; i++) {
+        touch(outcomes[i].key, outcomes[i].key_len);
+        touch(outcomes[i].message, outcomes[i].message_len);
+        HOLDS((outcomes[i].message_len == 0) == (outcomes[i].status == HYD_OK));
+    }
+}
+
+static void *listen(void) {
+    listener = memory(1);
+    *listener = 1;
+    return listener;
+}
+
+/* The call is over, and nothing is told any more. */
+static bool heard(hyd_status status) {
+    if (listener != NULL) *listener = 0;
+    listener = NULL;
+    return ended(status);
+}
+
+static const hyd_copy_options *some_copy_options(void) {
+    hyd_copy_options options = HYD_COPY_OPTIONS_INIT;
+    if (input_byte() % 4 == 0) return NULL;
+    options.flags = input_byte() < 240 ? input_number(8) : input_byte();
+    options.part_size_bytes = input_byte() < 224 ? input_number(3) * 4096 : input_wide();
+    options.connections = input_byte() < 224 ? input_number(4) : (uint32_t)input_wide();
+    if (input_byte() % 2 == 0) options.progress = progressed, options.user = listen();
+    options.get = some_get_options();
+    options.if_match = some_tag();
+    return some_struct(&options, sizeof options);
+}
+
+const hyd_copy_options *some_copy_options_of_request(void) {
+    const hyd_copy_options *options = some_copy_options();
+    listener = NULL;
     return options;
+}
+
+hyd_copy_report *some_copy_report(void) {
+    const hyd_copy_report report = HYD_COPY_REPORT_INIT;
+    return input_byte() % 2 == 0 ? NULL : some_struct(&report, sizeof report);
 }
 
 static void put(void) {
@@ -231,8 +312,9 @@ static void get(void) {
     const char *key = some_text(&key_len);
     hyd_buf *buf = NULL;
     hyd_object_meta *meta = some_meta();
+    const hyd_get_options *options = some_get_options();
     hyd_buf **place = some_place(&buf);
-    if (ended(hyd_get(store, key, key_len, NULL, place, meta, error_place()))) gave(BUF, buf);
+    if (ended(hyd_get(store, key, key_len, options, place, meta, error_place()))) gave(BUF, buf);
 }
 
 static uint64_t some_offset(void) {
@@ -246,8 +328,9 @@ static void get_range(void) {
     uint64_t offset = some_offset();
     void *data = memory(bytes);
     size_t len = some_len(bytes);
+    const hyd_get_options *options = some_get_options();
     size_t *place = some_place(&got);
-    if (ended(hyd_get_range(store, key, key_len, NULL, offset, data, len, place, error_place()))) {
+    if (ended(hyd_get_range(store, key, key_len, options, offset, data, len, place, error_place()))) {
         HOLDS(got <= len);
     }
 }
@@ -265,7 +348,8 @@ static void get_ranges(void) {
         ranges[i].data = same ? ranges[i - 1].data : memory(bytes);
         ranges[i].len = same ? ranges[i - 1].len : some_len(bytes);
     }
-    ended(hyd_get_ranges(store, key, key_len, NULL, ranges, count, error_place()));
+    const hyd_get_options *options = some_get_options();
+    ended(hyd_get_ranges(store, key, key_len, options, ranges, count, error_place()));
 }
 
 static void stat_or_delete(void) {
@@ -275,7 +359,12 @@ static void stat_or_delete(void) {
     for (size_t i = 0; i < count; i++) keys[i].text = some_text(&keys[i].len);
     hyd_status *results = input_byte() % 4 == 0 ? NULL : memory(count * sizeof *results);
     if (count == 1) {
-        ended(hyd_stat(store, keys->text, keys->len, NULL, some_meta(), NULL, error_place()));
+        const hyd_get_options *options = some_get_options();
+        hyd_attributes *said = NULL;
+        hyd_attributes **place = input_byte() % 2 == 0 ? NULL : some_place(&said);
+        hyd_object_meta *meta = some_meta();
+        ended(hyd_stat(store, keys->text, keys->len, options, meta, place, error_place()));
+        if (said != NULL) gave(ATTRIBUTES, said);
     } else {
         ended(hyd_delete(store, keys, count, results, error_place()));
     }
@@ -286,8 +375,70 @@ static void copy(void) {
     hyd_store *from_store = some(STORE), *to_store = some(STORE);
     const char *from = some_text(&from_len), *to = some_text(&to_len);
     hyd_object_meta *meta = some_meta();
-    ended(hyd_copy(from_store, from, from_len, to_store, to, to_len, NULL, meta, NULL,
+    hyd_copy_report *report = some_copy_report();
+    const hyd_copy_options *options = some_copy_options();
+    heard(hyd_copy(from_store, from, from_len, to_store, to, to_len, options, meta, report,
                    error_place()));
+}
+
+static void verify(void) {
+    size_t one_len, other_len;
+    hyd_store *one_store = some(STORE), *other_store = some(STORE);
+    const char *one = some_text(&one_len), *other = some_text(&other_len);
+    hyd_verify_options options = HYD_VERIFY_OPTIONS_INIT;
+    const hyd_verify_report report = HYD_VERIFY_REPORT_INIT;
+    options.connections = input_number(3);
+    options.part_size_bytes = input_byte() < 224 ? input_number(3) * 4096 : input_wide();
+    if (input_byte() % 2 == 0) options.progress = progressed, options.user = listen();
+    hyd_verify_options *given = some_struct(&options, sizeof options);
+    hyd_verify_report *place = some_struct(&report, sizeof report);
+    heard(hyd_verify(one_store, one, one_len, other_store, other, other_len, given, place,
+                     error_place()));
+}
+
+static void delete_prefix(void) {
+    size_t len;
+    hyd_store *store = some(STORE);
+    const char *prefix = some_text(&len);
+    const hyd_delete_report report = HYD_DELETE_REPORT_INIT;
+    hyd_delete_report *place = some_struct(&report, sizeof report);
+    bool listens = input_byte() % 2 == 0;
+    void *user = listens ? listen() : NULL;
+    heard(hyd_delete_prefix(store, prefix, len, listens ? deleted : NULL, user, place,
+                            error_place()));
+}
+
+static void use_attributes(void) {
+    const hyd_put_options view = HYD_PUT_OPTIONS_INIT;
+    hyd_attributes *attributes = some(ATTRIBUTES);
+    hyd_put_options *place = some_struct(&view, sizeof view);
+    if (input_byte() % 4 == 0) {
+        told(hyd_attributes_free(attributes));
+    } else if (told(hyd_attributes_view(attributes, place)) && place->struct_size >= sizeof view) {
+        for (size_t i = 0; i < place->metadata_count; i++) {
+            touch(place->metadata[i].name, strlen(place->metadata[i].name) + 1);
+            touch(place->metadata[i].value, strlen(place->metadata[i].value) + 1);
+        }
+        if (place->content_type != NULL) touch(place->content_type, strlen(place->content_type) + 1);
+    }
+}
+
+/* Stores in memory have none. */
+static void uploads(void) {
+    size_t key_len, id_len, count = 0;
+    hyd_uploads *opened = NULL;
+    hyd_upload entry;
+    hyd_store *store = some(STORE);
+    const char *key = some_text(&key_len), *id = some_text(&id_len);
+    switch (input_byte() % 4) {
+    case 0: told(hyd_uploads_close(some(UPLOADS))); break;
+    case 1: ended(hyd_uploads_next(some(UPLOADS), &entry, 1, &count, error_place())); break;
+    case 2: ended(hyd_upload_abort(store, key, key_len, id, id_len, error_place())); break;
+    default:
+        if (ended(hyd_uploads_open(store, key, key_len, &opened, error_place()))) {
+            gave(UPLOADS, opened);
+        }
+    }
 }
 
 /* Files have fixed names in the folder of the run. */
@@ -298,11 +449,13 @@ static void through_file(void) {
     hyd_store *store = some(STORE);
     const char *key = some_text(&key_len);
     hyd_object_meta *meta = some_meta();
+    hyd_copy_report *report = some_copy_report();
+    const hyd_copy_options *options = some_copy_options();
     if (input_byte() % 2 == 0) {
-        ended(hyd_get_to_file(store, key, key_len, paths[which], lens[which], NULL, meta, NULL,
+        heard(hyd_get_to_file(store, key, key_len, paths[which], lens[which], options, meta, report,
                               error_place()));
     } else {
-        ended(hyd_put_from_file(store, key, key_len, paths[which], lens[which], NULL, meta, NULL,
+        heard(hyd_put_from_file(store, key, key_len, paths[which], lens[which], options, meta, report,
                                 error_place()));
     }
 }
@@ -392,7 +545,7 @@ static void (*const CALLS[])(void) = {
     create_engine, init_config, destroy_engine, run_engine, ask_engine, ask_nobody, use_error,
     lend_buf, use_buf, use_mem, use_options, open_store, close_store, put, get, get_range, get_ranges,
     stat_or_delete, copy, through_file, presign, open_list, use_list, open_writer, use_writer,
-    use_writer, call_queue, call_queue, call_queue,
+    use_writer, call_queue, call_queue, call_queue, verify, delete_prefix, use_attributes, uploads,
 };
 
 void call_anything(void) {

@@ -29,11 +29,13 @@ static void create(void) {
 static void some_request(hyd_request *request) {
     size_t bytes = input_number(16384);
     /* The fields that each op names; the rest is set now and then, which is a mistake. */
-    request->op = input_number(11);
+    request->op = input_number(13);
     request->user_data = request_count;
     request->key = some_text(&request->key_len);
     bool is_odd = input_byte() % 16 == 15;
-    bool has_data = request->op == HYD_OP_GET_RANGE || request->op == HYD_OP_PUT;
+    bool of_stream = request->op == HYD_OP_WRITE || request->op == HYD_OP_FINISH;
+    bool has_data = request->op == HYD_OP_GET_RANGE || request->op == HYD_OP_PUT ||
+                    request->op == HYD_OP_WRITE;
     if (is_odd || has_data) {
         uint8_t from = input_byte() % 4;
         request->data_len = some_len(bytes);
@@ -41,7 +43,21 @@ static void some_request(hyd_request *request) {
         if (from == 2) request->buf = some(BUF);
         if (input_byte() % 8 == 7) request->mem = some(MEM);
     }
+    if (of_stream) {
+        request->writer = some(WRITER);
+        if (input_byte() % 16 != 15) request->key = NULL, request->key_len = 0;
+    }
     if (is_odd || request->op == HYD_OP_GET_RANGE) request->offset = input_number(65536);
+    if (is_odd || request->op == HYD_OP_PUT) request->put = some_put_options();
+    if (is_odd || request->op == HYD_OP_GET_RANGE || request->op == HYD_OP_GET ||
+        request->op == HYD_OP_HEAD) {
+        request->get = some_get_options();
+    }
+    if (is_odd || request->op == HYD_OP_COPY || request->op == HYD_OP_GET_TO_FILE ||
+        request->op == HYD_OP_PUT_FROM_FILE) {
+        request->report = some_copy_report();
+        request->copy = some_copy_options_of_request();
+    }
     if (is_odd || request->op == HYD_OP_COPY || input_byte() % 16 == 15) {
         request->aux = some_text(&request->aux_len);
         request->target = input_byte() % 2 == 0 ? NULL : some(STORE);
@@ -51,7 +67,9 @@ static void some_request(hyd_request *request) {
         request->aux_len = 6;
     }
     if (request->op == HYD_OP_LIST_PAGE) request->entries_max = input_number(4);
-    if (request->op != HYD_OP_DELETE && request->op != HYD_OP_LIST_PAGE && input_byte() % 2 == 0) {
+    bool has_meta = request->op != HYD_OP_DELETE && request->op != HYD_OP_LIST_PAGE &&
+                    request->op != HYD_OP_WRITE;
+    if (has_meta && input_byte() % 2 == 0) {
         const hyd_object_meta meta = HYD_OBJECT_META_INIT;
         request->meta = some_struct(&meta, sizeof meta);
     }

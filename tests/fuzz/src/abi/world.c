@@ -162,7 +162,7 @@ bool ended(hyd_status status) {
 }
 
 bool told(hyd_status status) {
-    HOLDS(status <= HYD_OK && status >= HYD_E_THREAD && status != HYD_E_PANIC);
+    HOLDS(status <= HYD_OK && status >= HYD_E_CONDITION && status != HYD_E_PANIC);
     HOLDS(status != HYD_E_FORKED);
     return status == HYD_OK;
 }
@@ -194,6 +194,8 @@ void world_end(void) {
     for (size_t i = 0; i < handle_count[MEM]; i++) {
         HOLDS(hyd_mem_unregister(handles[MEM][i]) != HYD_E_BUSY);
     }
+    for (size_t i = 0; i < handle_count[ATTRIBUTES]; i++) hyd_attributes_free(handles[ATTRIBUTES][i]);
+    for (size_t i = 0; i < handle_count[UPLOADS]; i++) hyd_uploads_close(handles[UPLOADS][i]);
     for (size_t i = 0; i < handle_count[ERROR]; i++) hyd_error_free(handles[ERROR][i]);
     for (size_t i = 0; i < handle_count[STORE]; i++) {
         HOLDS(hyd_store_close(handles[STORE][i]) == HYD_E_HANDLE);

@@ -8,7 +8,9 @@
 #include <hydrant.h>
 #include <stdbool.h>
 
-enum kind { ERROR, ENGINE, BUF, MEM, OPTIONS, STORE, QUEUE, LIST, WRITER, KINDS };
+enum kind {
+    ERROR, ENGINE, BUF, MEM, OPTIONS, STORE, QUEUE, LIST, WRITER, ATTRIBUTES, UPLOADS, KINDS
+};
 
 /* Says what does not hold, and ends the process: libFuzzer keeps the input. */
 #define HOLDS(condition) \
@@ -56,6 +58,11 @@ void world_begin(void);
 void world_end(void);
 
 /* calls.c, queue.c */
+const hyd_put_options *some_put_options(void);
+const hyd_get_options *some_get_options(void);
+/* What listens to it does so until the request is reaped. */
+const hyd_copy_options *some_copy_options_of_request(void);
+hyd_copy_report *some_copy_report(void);
 void call_anything(void);
 void call_queue(void);
 /* Reaps all that is there from a queue; `max` of them at a time. */
