@@ -178,11 +178,8 @@ fn a_copy_says_it_at_both_ends() {
     let (one, other) = (client(&from.url()), client(&to.url()));
     let source = one.locate(&format!("s3://{BUCKET}/from")).expect("a URI");
     let target = other.locate(&format!("s3://{BUCKET}/to")).expect("a URI");
-    let how = || CopyOptions {
-        read: read_options(),
-        s3_put: Some(to_write()),
-        ..CopyOptions::default()
-    };
+    let how =
+        || CopyOptions { read: read_options(), s3_put: Some(to_write()), ..CopyOptions::default() };
     let report = copy(&source, &target, how()).wait().expect("copied");
     assert!(report.fell_back.is_some(), "told why the server was not asked to copy");
     // Two ranges, and behind them the checksum of the whole.
@@ -229,11 +226,8 @@ fn a_key_is_shown_nowhere() {
         wire.send(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n")
     });
     let (_hydrant, store) = store_at(&peer);
-    let how = CopyOptions {
-        read: read_options(),
-        s3_put: Some(to_write()),
-        ..CopyOptions::default()
-    };
+    let how =
+        CopyOptions { read: read_options(), s3_put: Some(to_write()), ..CopyOptions::default() };
     let write = put_options(to_write());
     let put = store.put_with("key", Bytes::from_static(b"x"), write.clone()).wait();
     let get = store.get_range_with("key", 0..4, &read_options()).wait();
