@@ -107,7 +107,9 @@ struct Exchange<'a, O> {
 /// What the head of an answer came to.
 enum Told<T> {
     /// There is no body, so this is all.
-    Whole(Result<T, DecodeError>, Ids),
+    Whole(T),
+    /// The same, and it cannot be read.
+    Unreadable(DecodeError, Ids),
     /// A document follows.
     Document(KeptHead),
     /// It refuses.
@@ -132,7 +134,8 @@ impl<O: Operation> Exchange<'_, O> {
         }
         let result = match exchanged.result {
             Err(error) => Err(Failed::Http(error)),
-            Ok(Told::Whole(output, ids)) => output.map_err(|error| self.undecodable(error, ids)),
+            Ok(Told::Whole(output)) => Ok(output),
+            Ok(Told::Unreadable(error, ids)) => Err(self.undecodable(error, ids)),
             Ok(Told::Document(head)) => match connection.receive_document().await {
                 Ok(document) => {
                     let head = head.borrow();
@@ -160,9 +163,10 @@ impl<O: Operation> Exchange<'_, O> {
             return Told::Refused(Refusal::of(head, self.core));
         }
         match framing {
-            BodyFraming::None | BodyFraming::Length(0) => {
-                Told::Whole(self.operation.decode(head, &[]), Ids::of(head))
-            }
+            BodyFraming::None | BodyFraming::Length(0) => match self.operation.decode(head, &[]) {
+                Ok(output) => Told::Whole(output),
+                Err(error) => Told::Unreadable(error, Ids::of(head)),
+            },
             BodyFraming::Length(_) | BodyFraming::Chunked | BodyFraming::UntilClose => {
                 Told::Document(head.keep())
             }

@@ -28,6 +28,7 @@ mod pace;
 mod per_core;
 mod plain;
 pub mod presign;
+mod put;
 mod reader;
 mod refusal;
 mod request;

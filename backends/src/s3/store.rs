@@ -7,11 +7,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::{Duration, SystemTime};
 
-use bytes::Bytes;
 use hydrant_engine::{Buf, Core};
 
-use super::call::{send, send_from};
-use super::checksum::{Checks, ChecksumConfig, bytes_of};
+use super::call::send;
+use super::checksum::{Checks, ChecksumConfig};
 use super::choice::EndpointLimits;
 use super::copy::{CopyLimits, copy_within};
 use super::credentials::{CredentialsLimits, Identity};
@@ -21,9 +20,9 @@ use super::error::S3ErrorKind;
 use super::kept;
 use super::ops::{
     Access, DELETE_KEYS_MAX, DeleteObject, GetObject, HeadObject, ListObjectsV2, Operation,
-    PutObject,
 };
 use super::pace::PaceLimits;
+use super::put::put;
 use super::reader::S3Reader;
 use super::retry::RetryPolicy;
 use super::settings::{Settings, Sources};
@@ -306,28 +305,11 @@ impl ObjectStore for S3Store {
         &'a self,
         core: &'a Core,
         key: &'a str,
-        mut buf: Buf,
+        buf: Buf,
         span: Range<usize>,
         options: &'a PutOptions,
     ) -> LocalFuture<'a, (Result<ObjectMeta>, Buf)> {
-        Box::pin(async move {
-            let size_bytes = span.len() as u64;
-            let mut operation = PutObject::new(key, Bytes::new());
-            operation.object = options.into();
-            operation.access = access_of(options);
-            operation.conditions = options.write_if.into();
-            let bytes = bytes_of(&mut buf, span.clone());
-            let sent = self.shared.checks.of_object(operation.body_check(), bytes);
-            let crc64nvme = sent.sum.and_then(|sum| sum.crc64nvme());
-            let (stored, buf) = send_from(core, &self.shared, &operation, buf, span, sent).await;
-            let meta = stored.map(|stored| ObjectMeta {
-                etag: stored.etag,
-                crc64nvme,
-                ..options.meta_of(size_bytes)
-            });
-            let told = |error| self.shared.unless_absent(error, options.write_if, key);
-            (meta.map_err(told), buf)
-        })
+        Box::pin(put(core, &self.shared, key, buf, span, options))
     }
 
     fn begin_upload<'a>(

@@ -20,7 +20,7 @@ use super::error::S3ErrorKind;
 use super::ops::{
     AbortMultipartUpload, Checksum, ChecksumAlgorithm, ChecksumKind, CompleteMultipartUpload,
     Completed, CompletedPart, CreateMultipartUpload, DecodeError, HeadObject, InvalidRequest,
-    ListParts, Operation, ReadRange, RequestParts, Stored, UploadPart, UploadPartCopy,
+    ListParts, Operation, ReadRange, RequestParts, UploadPart, UploadPartCopy,
 };
 use super::store::{S3Store, Shared, access_of};
 use crate::checksum::Sum;
@@ -93,15 +93,16 @@ struct Numbered<'a> {
 }
 
 impl Operation for Numbered<'_> {
-    type Output = Stored;
+    /// Of the answer the tag alone is kept.
+    type Output = Option<Etag>;
     const NAME: &'static str = UploadPart::NAME;
 
     fn encode(&self, request: &mut RequestParts) -> Result<(), InvalidRequest> {
         self.part.encode_numbered(self.number, request)
     }
 
-    fn decode(&self, head: &ResponseHead<'_>, document: &[u8]) -> Result<Stored, DecodeError> {
-        self.part.decode(head, document)
+    fn decode(&self, head: &ResponseHead<'_>, _: &[u8]) -> Result<Option<Etag>, DecodeError> {
+        Ok(head.etag()?.and_then(Etag::new))
     }
 
     fn key(&self) -> Option<&str> {
@@ -152,7 +153,7 @@ impl S3Upload {
         if stored.as_ref().map_or_else(is_answer, |_| true) {
             self.open_parts.fetch_sub(1, SeqCst);
         }
-        (stored.map(|stored| PartTag { part, etag: stored.etag, sum }), buf)
+        (stored.map(|etag| PartTag { part, etag, sum }), buf)
     }
 
     /// The server copies the part.

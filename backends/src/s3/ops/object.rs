@@ -380,14 +380,14 @@ impl PutObject {
     pub fn new(key: impl Into<String>, body: impl Into<Bytes>) -> PutObject {
         PutObject { key: key.into(), body: body.into(), ..PutObject::default() }
     }
-}
 
-impl Operation for PutObject {
-    type Output = Stored;
-    const NAME: &'static str = "PutObject";
-
-    fn encode(&self, request: &mut RequestParts) -> Result<(), InvalidRequest> {
-        request.start(Method::Put, Target::Object(&self.key))?;
+    /// The same for another key.
+    pub(in crate::s3) fn encode_for(
+        &self,
+        key: &str,
+        request: &mut RequestParts,
+    ) -> Result<(), InvalidRequest> {
+        request.start(Method::Put, Target::Object(key))?;
         self.object.encode(request)?;
         self.conditions.encode(request);
         if let Some(checksum) = &self.checksum {
@@ -397,6 +397,15 @@ impl Operation for PutObject {
         request.header_opt("x-amz-write-offset-bytes", self.write_offset_bytes);
         self.access.encode(request);
         Ok(())
+    }
+}
+
+impl Operation for PutObject {
+    type Output = Stored;
+    const NAME: &'static str = "PutObject";
+
+    fn encode(&self, request: &mut RequestParts) -> Result<(), InvalidRequest> {
+        self.encode_for(&self.key, request)
     }
 
     fn payload(&self) -> Payload {
