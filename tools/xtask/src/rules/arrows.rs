@@ -16,6 +16,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("hydrant-cli", &["hydrant", "hydrant-server"]),
     ("hydrant-floor", &["hydrant"]),
     ("hydrant-micro", &["hydrant", "hydrant-engine"]),
+    ("hydrant-c-path", &["hydrant"]),
     ("xtask", &[]),
 ];
 
