@@ -79,7 +79,6 @@ fn a_range_of_an_object() {
         .await
     });
     let counted = counted.expect("spawned").wait().expect("no panic");
-    println!("GET: {counted} allocations");
     assert!(counted <= 1.0, "{counted} allocations a GET");
 }
 
@@ -98,6 +97,5 @@ fn an_object_of_one_part() {
         .await
     });
     let counted = counted.expect("spawned").wait().expect("no panic");
-    println!("PUT: {counted} allocations");
     assert!(counted <= 1.0, "{counted} allocations a PUT");
 }
