@@ -9,10 +9,10 @@ use std::time::Duration;
 
 use hydrant::s3::GetObject;
 use hydrant::{
-    Bytes, Class, CopyOptions, ErrorKind, Hydrant, ListRequest, Location, PutOptions,
+    Bytes, Class, CopyOptions, ErrorKind, GetOptions, Hydrant, ListRequest, Location, PutOptions,
     RedirectError, copy,
 };
-use hydrant_tests::{Authority, PART, Peer, Seen, Wire, World, noise, read_all};
+use hydrant_tests::{Authority, PART, Peer, Seen, Wire, World, noise, read_all, wait_until};
 
 const SIZES: [usize; 4] = [0, 1000, PART, 3 * PART + 777];
 
@@ -320,6 +320,37 @@ fn objects_whose_redirects_lead_to_one_origin_share_its_connections() {
     assert_eq!((here.seen().len(), there.seen().len()), (10, 10));
     let cores = hydrant.engine().cores();
     assert!(there.connections() <= cores, "{} connections", there.connections());
+}
+
+#[test]
+fn objects_that_are_read_in_order_hold_so_many_connections_and_no_more() {
+    let data = Arc::new(noise(1, 4 * PART));
+    let body = Arc::clone(&data);
+    let peer = Peer::start(move |_, wire| {
+        let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", body.len());
+        wire.send(head.as_bytes())?;
+        wire.send(&body)
+    });
+    let hydrant = World::new()
+        .client_with(|builder| builder.cores(1).s3(|s3| s3.http.in_order_per_core_max = 2));
+    let store = hydrant.store(&format!("{}/", peer.url())).expect("a URL");
+    let one_at_a_time = || GetOptions { connections: Some(1), ..GetOptions::default() };
+    let begin = |key: &str| {
+        let mut stream = store.get(key, one_at_a_time()).expect("a stream");
+        let first = stream.next_wait().expect("a piece");
+        first.map(|first| (first.to_vec(), stream))
+    };
+    let (mut read, mut stream) = begin("one").expect("the first");
+    let other = begin("two").expect("the second");
+    let error = begin("three").map(drop).expect_err("the third");
+    assert!(matches!(error.kind(), ErrorKind::Unsupported(_)), "{error}");
+    assert!(error.to_string().contains("in_order_per_core_max"), "{error}");
+    drop(other);
+    wait_until("there is room again", || begin("three").is_ok());
+    while let Some(piece) = stream.next_wait() {
+        read.extend_from_slice(&piece.expect("read"));
+    }
+    assert!(read == *data);
 }
 
 #[test]

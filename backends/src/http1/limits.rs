@@ -14,6 +14,10 @@ use super::response::HeadLimits;
 pub struct HttpLimits {
     /// Connections of one core to one origin; one more waits. Default 32.
     pub connections_per_core_max: usize,
+    /// Objects of one origin that a core reads from a server that ignores ranges. Each holds a connection
+    /// beside those, for as long as it is read; one more is refused and does not wait, for who holds
+    /// those may be the one who waits. Default 32.
+    pub in_order_per_core_max: usize,
     /// Connecting to the addresses of the origin. Default as the engine has it.
     pub connect: ConnectLimits,
     /// How long the addresses of a name are good.
@@ -53,6 +57,7 @@ impl Default for HttpLimits {
     fn default() -> HttpLimits {
         HttpLimits {
             connections_per_core_max: 32,
+            in_order_per_core_max: 32,
             connect: ConnectLimits::default(),
             addresses: AddressLimits::default(),
             stall: Duration::from_secs(30),

@@ -13,9 +13,10 @@ use bytes::Bytes;
 use hydrant_engine::{Buf, Core, Task};
 
 use super::attempts::{Attempts, Failed};
+use super::hosts::Hosts;
 use super::per_core::PerCore;
 use super::reader::{Extent, S3Reader};
-use crate::error::Result;
+use crate::error::{Error, ErrorKind, Result};
 use crate::http1::{Connection, HttpError};
 use crate::pipeline::Board;
 use crate::store::{PartRead, ReadInfo};
@@ -147,6 +148,9 @@ async fn serve(core: &Core, reader: &Arc<S3Reader>, line: &Board<Line>) -> Resul
     // Connections of its own: it holds one while its readers wait for memory, and who has memory and
     // waits for a connection must not wait for this one (POOL-1).
     let shared = reader.shared();
+    let most = shared.config.http.in_order_per_core_max.max(1);
+    let place = Hosts::of(core, shared).first().place_in_order(most);
+    let _place = place.ok_or_else(|| too_many(reader, most))?;
     let Ok(own) = shared.with(|endpoint| Ok::<_, Infallible>(endpoint.clone()));
     let own = Arc::new(own);
     loop {
@@ -158,6 +162,15 @@ async fn serve(core: &Core, reader: &Arc<S3Reader>, line: &Board<Line>) -> Resul
         };
         attempts.run(attempt).await?;
     }
+}
+
+fn too_many(reader: &S3Reader, most: usize) -> Error {
+    let text = format!(
+        "{}: its server ignores ranges, so each object that is read holds a connection, and {most} of \
+         one core do: end one of them first, or raise in_order_per_core_max",
+        reader.uri()
+    );
+    ErrorKind::Unsupported(text).into()
 }
 
 /// Asks for the object, and serves reads with the answer until one wants what has gone by.

@@ -40,6 +40,17 @@ pub(super) struct Common {
     /// What a provider gave this core last, so that a request asks nobody while it is fresh.
     held: RefCell<Option<Held>>,
     budget: RefCell<RetryBudget>,
+    /// Objects that are read in order.
+    in_order: Cell<usize>,
+}
+
+/// One of the objects that may be read in order at a time.
+pub(super) struct InOrderPlace(Rc<Common>);
+
+impl Drop for InOrderPlace {
+    fn drop(&mut self) {
+        self.0.in_order.set(self.0.in_order.get() - 1);
+    }
 }
 
 impl PerCore {
@@ -71,6 +82,15 @@ impl PerCore {
         moved.expect_bytes_min = self.expect_bytes_min.clone();
         moved.clock_ahead_s = self.clock_ahead_s.clone();
         Some(moved)
+    }
+
+    /// A place for one more object that is read in order, where fewer than `most` are.
+    pub(super) fn place_in_order(&self, most: usize) -> Option<InOrderPlace> {
+        let taken = &self.common.in_order;
+        (taken.get() < most).then(|| {
+            taken.set(taken.get() + 1);
+            InOrderPlace(Rc::clone(&self.common))
+        })
     }
 
     /// The retries that the requests to the store may still make.

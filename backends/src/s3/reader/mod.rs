@@ -259,6 +259,10 @@ impl S3Reader {
         self.ignores_ranges.get().is_some()
     }
 
+    pub(super) fn uri(&self) -> String {
+        self.shared.uri_of(&self.object.key)
+    }
+
     pub(super) fn shared(&self) -> &Arc<Shared> {
         &self.shared
     }
