@@ -33,10 +33,12 @@ const ROOMS: &[Room] = &[
             "backends/src/http1/pool",
         ],
     },
+    pure("backends/src/http1/pool/addresses"),
     Room {
         module: "backends/src/s3/credentials",
         except: &["backends/src/s3/credentials/io", "backends/src/s3/credentials/provider"],
     },
+    pure("backends/src/s3/choice"),
     pure("backends/src/s3/encode"),
     pure("backends/src/s3/endpoint"),
     pure("backends/src/s3/ops"),
