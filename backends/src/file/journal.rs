@@ -176,6 +176,7 @@ pub(crate) fn difference(found: &str, wanted: &str) -> Option<String> {
         }
         () if differs("part_size_bytes") => "what was there came in parts of another size".into(),
         () if differs("checksum") => "what was there was begun with another checksum".into(),
+        () if differs("asked") => "what was there was begun with other options of S3".into(),
         () => "what was there went elsewhere".into(),
     })
 }

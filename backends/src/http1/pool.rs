@@ -126,53 +126,53 @@ impl ConnectionPool {
     /// Connects to the first address of the origin that answers.
     async fn open(&self, core: &Core) -> Result<Connection, HttpError> {
         self.addresses(core).await?;
+        let order = self.addresses.borrow_mut().next(core.now());
         // Memory first: nobody waits for it with a connection in hand (POOL-1).
         let heads = Heads::take(core, &self.limits).await?;
-        let order = self.addresses.borrow_mut().next(core.now());
-        match self.connect(core, &order).await {
-            Ok(stream) => {
-                let tried = tried_before(&order, stream.peer());
-                tried.into_iter().for_each(|address| self.suspect(core, address));
-                Ok(Connection::new(core, stream, heads, &self.limits))
-            }
-            Err(error @ EngineError::Pool(_)) => Err(HttpError::Memory(error)),
-            Err(error) => {
-                // The name may have moved: it is asked for again next time.
-                self.addresses.borrow_mut().forget();
-                Err(HttpError::Connect(error))
-            }
-        }
+        let stream = self.connect(core, &order).await.map_err(|error| match error {
+            EngineError::Pool(_) => HttpError::Memory(error),
+            error => HttpError::Connect(error),
+        })?;
+        Ok(Connection::new(core, stream, heads, &self.limits))
     }
 
     #[cfg(feature = "tls")]
-    async fn connect(
-        &self,
-        core: &Core,
-        addresses: &[SocketAddr],
-    ) -> hydrant_engine::Result<Stream> {
+    async fn connect(&self, core: &Core, order: &[SocketAddr]) -> hydrant_engine::Result<Stream> {
         let Some(tls) = &self.origin.tls else {
-            return self.connect_plain(core, addresses).await.map(Stream::Tcp);
+            return self.connect_plain(core, order).await.map(Stream::Tcp);
         };
         let memory = TlsMemory::take(core, tls.limits()).await?;
-        let tcp = self.connect_plain(core, addresses).await?;
-        TlsStream::connect(core, tcp, &self.origin.host, tls, memory).await.map(Stream::from)
+        let tcp = self.connect_plain(core, order).await?;
+        let peer = tcp.peer();
+        let connected = TlsStream::connect(core, tcp, &self.origin.host, tls, memory).await;
+        connected.map(Stream::from).inspect_err(|_| self.suspect(core, peer))
     }
 
     #[cfg(not(feature = "tls"))]
-    async fn connect(
-        &self,
-        core: &Core,
-        addresses: &[SocketAddr],
-    ) -> hydrant_engine::Result<Stream> {
-        self.connect_plain(core, addresses).await.map(Stream::Tcp)
+    async fn connect(&self, core: &Core, order: &[SocketAddr]) -> hydrant_engine::Result<Stream> {
+        self.connect_plain(core, order).await.map(Stream::Tcp)
     }
 
+    /// Connects, and takes a note of the addresses that were tried in vain.
     async fn connect_plain(
         &self,
         core: &Core,
-        addresses: &[SocketAddr],
+        order: &[SocketAddr],
     ) -> hydrant_engine::Result<TcpStream> {
-        TcpStream::connect_any(core, addresses, &self.limits.connect).await
+        match TcpStream::connect_any(core, order, &self.limits.connect).await {
+            Ok(tcp) => {
+                let tried = tried_before(order, tcp.peer());
+                tried.into_iter().for_each(|address| self.suspect(core, address));
+                Ok(tcp)
+            }
+            Err(error) => {
+                // The name may have moved: it is asked for again next time.
+                if !matches!(error, EngineError::Pool(_)) {
+                    self.addresses.borrow_mut().forget();
+                }
+                Err(error)
+            }
+        }
     }
 
     /// Sees to it that addresses of the origin are known: waits for them where there are none, and has

@@ -112,7 +112,7 @@ impl<'a> Attempts<'a> {
             let per_core = Rc::clone(turn.per_core());
             self.per_core = Rc::clone(&per_core);
             self.begun = per_core.pace.borrow().begin();
-            let failed = match self.place(&per_core).await {
+            let failed = match self.place(&per_core, &turn).await {
                 // Another endpoint may be free, or this one later.
                 Ok(None) => continue,
                 Ok(Some(place)) => match self.try_once(&per_core, place, &mut attempt).await {
@@ -133,8 +133,12 @@ impl<'a> Attempts<'a> {
 
     /// Credentials and a place for the next attempt, in this order: nobody waits for credentials or for
     /// the end of a hold with a place in hand. Nothing where the endpoint wants to be left alone by
-    /// then: another request may have been refused while this one stood in the line.
-    async fn place<'p>(&mut self, per_core: &'p PerCore) -> Result<Option<Place<'p>>, Failed> {
+    /// then, or is in trouble: other requests may have found out while this one stood in the line.
+    async fn place<'p>(
+        &mut self,
+        per_core: &'p PerCore,
+        turn: &Turn,
+    ) -> Result<Option<Place<'p>>, Failed> {
         while let Some(time) = per_core.held(self.core) {
             self.core.sleep(time).await;
         }
@@ -142,7 +146,8 @@ impl<'a> Attempts<'a> {
         self.signed_with =
             signed_with.map_err(|error| Failed::Final(ErrorKind::Credentials(error).into()))?;
         let place = per_core.connections.place().await;
-        Ok(per_core.held(self.core).is_none().then_some(place))
+        let is_wanted = per_core.held(self.core).is_none() && !turn.is_overtaken();
+        Ok(is_wanted.then_some(place))
     }
 
     async fn try_once<'p, T>(
@@ -210,7 +215,10 @@ impl<'a> Attempts<'a> {
                 }
                 self.fresh_connection = fresh_connection || self.repeat != Repeat::Freely;
                 self.last_cost = Some(cost);
-                self.number += 1;
+                // Each that is away is left alone from here on, so this ends.
+                if !(matches!(failure, Failure::Connect) && turn.has_another()) {
+                    self.number += 1;
+                }
                 // The first try elsewhere need not wait for an endpoint to recover. Later ones do: what
                 // fails everywhere may lie with the network, or with us.
                 let is_elsewhere = attempt.number == 1 && turn.has_another();

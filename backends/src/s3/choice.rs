@@ -77,6 +77,15 @@ impl Verdict {
     }
 }
 
+/// What a probe has found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Probed {
+    Connected,
+    Refused,
+    /// It could not be made.
+    Nothing,
+}
+
 /// The endpoints of one store, as one core sees them.
 #[derive(Debug)]
 pub(super) struct Choice {
@@ -116,7 +125,7 @@ pub(super) struct Chosen {
 }
 
 /// How good a choice is; the least is the best.
-type Rank = (Option<Duration>, Duration, bool, usize, usize);
+type Rank = (Option<Duration>, Duration, bool, bool, usize, usize);
 
 impl Choice {
     pub(super) fn new(limits: EndpointLimits, endpoints: usize) -> Choice {
@@ -154,13 +163,21 @@ impl Choice {
         };
         let count = self.endpoints.len();
         let in_turn = (at + count - self.turn) % count;
-        (left_alone, held, shunned == Some(at), pending, in_turn)
+        // It connects again. Whether it serves, too, one request finds out.
+        let on_trial = health.times_down > 0 && health.pending > 0;
+        (left_alone, held, shunned == Some(at), on_trial, pending, in_turn)
     }
 
     /// Whether an attempt that failed there could go to another one that is healthy.
     pub(super) fn has_another(&self, than: usize) -> bool {
         let mut others = self.endpoints.iter().enumerate().filter(|(at, _)| *at != than);
         others.any(|(_, health)| health.state == State::Up)
+    }
+
+    /// Whether the endpoint was left alone since it was chosen, and another one is healthy.
+    pub(super) fn is_overtaken(&self, chosen: Chosen) -> bool {
+        let health = &self.endpoints[chosen.endpoint];
+        health.downs != chosen.downs && self.has_another(chosen.endpoint)
     }
 
     /// The attempt has ended, in whatever way.
@@ -201,14 +218,17 @@ impl Choice {
     }
 
     /// What came of a probe.
-    pub(super) fn probed(&mut self, now: Instant, endpoint: usize, connected: bool) {
-        let last_chance = self.limits.failures_max.max(1) - 1;
+    pub(super) fn probed(&mut self, now: Instant, endpoint: usize, found: Probed) {
+        let (last_chance, time) = (self.limits.failures_max.max(1) - 1, self.limits.left_alone);
         let health = &mut self.endpoints[endpoint];
-        match (health.state, connected) {
+        match (health.state, found) {
             // A request has found out meanwhile.
             (State::Up | State::LeftAlone { .. }, _) => {}
-            (State::Probed, true) => (health.state, health.failures) = (State::Up, last_chance),
-            (State::Probed, false) => self.leave_alone(now, endpoint),
+            (State::Probed, Probed::Connected) => {
+                (health.state, health.failures) = (State::Up, last_chance);
+            }
+            (State::Probed, Probed::Refused) => self.leave_alone(now, endpoint),
+            (State::Probed, Probed::Nothing) => health.state = left_alone_for(now, time),
         }
     }
 
@@ -217,12 +237,16 @@ impl Choice {
         let health = &mut self.endpoints[endpoint];
         let times = 1u32 << health.times_down.min(31);
         let time = limits.left_alone.saturating_mul(times).min(limits.left_alone_max);
-        // A time that the clock cannot hold is none.
-        health.state = now.checked_add(time).map_or(State::Up, |until| State::LeftAlone { until });
+        health.state = left_alone_for(now, time);
         health.failures = 0;
         health.times_down = health.times_down.saturating_add(1);
         health.downs = health.downs.wrapping_add(1);
     }
+}
+
+/// A time that the clock cannot hold is none.
+fn left_alone_for(now: Instant, time: Duration) -> State {
+    now.checked_add(time).map_or(State::Up, |until| State::LeftAlone { until })
 }
 
 #[cfg(test)]

@@ -10,9 +10,10 @@ use std::time::Duration;
 
 use hydrant_engine::{Core, LocalTask};
 
-use super::choice::{Choice, Chosen, Verdict};
+use super::choice::{Choice, Chosen, Probed, Verdict};
 use super::per_core::{Common, PerCore};
 use super::store::Shared;
+use crate::http1::HttpError;
 
 /// The endpoints of one store, at least one.
 pub(super) struct Hosts {
@@ -94,11 +95,15 @@ impl Hosts {
         let Some(at) = self.choice.borrow_mut().due_probe(core.now()) else { return };
         let per_core = Rc::clone(&self.all[at]);
         let (hosts, core_of_it) = (Rc::downgrade(self), core.clone());
-        let probe = Probe { hosts, core: core_of_it, at, connected: Cell::new(false) };
-        // Where it cannot be started, it has failed.
+        let probe = Probe { hosts, core: core_of_it, at, found: Cell::new(Probed::Nothing) };
+        // Where it cannot be started, nothing is found out.
         let started = core.spawn(async move {
-            let connected = per_core.connections.probe(&probe.core).await.is_ok();
-            probe.connected.set(connected);
+            probe.found.set(match per_core.connections.probe(&probe.core).await {
+                Ok(()) => Probed::Connected,
+                Err(HttpError::Connect(_)) => Probed::Refused,
+                // Our own memory.
+                Err(_) => Probed::Nothing,
+            });
         });
         let _ = started.map(LocalTask::detach);
     }
@@ -119,6 +124,11 @@ impl Turn {
         self.hosts.choice.borrow().has_another(self.chosen.endpoint)
     }
 
+    /// Whether the endpoint was found to be in trouble meanwhile, and another one is healthy.
+    pub(super) fn is_overtaken(&self) -> bool {
+        self.hosts.choice.borrow().is_overtaken(self.chosen)
+    }
+
     /// What came of the attempt.
     pub(super) fn told(&self, core: &Core, verdict: Verdict) {
         self.hosts.choice.borrow_mut().told(core.now(), self.chosen, verdict);
@@ -131,18 +141,18 @@ impl Drop for Turn {
     }
 }
 
-/// A probe under way; one that is given up has failed.
+/// A probe under way; one that is given up has found out nothing.
 struct Probe {
     hosts: Weak<Hosts>,
     core: Core,
     at: usize,
-    connected: Cell<bool>,
+    found: Cell<Probed>,
 }
 
 impl Drop for Probe {
     fn drop(&mut self) {
         if let Some(hosts) = self.hosts.upgrade() {
-            hosts.choice.borrow_mut().probed(self.core.now(), self.at, self.connected.get());
+            hosts.choice.borrow_mut().probed(self.core.now(), self.at, self.found.get());
         }
     }
 }

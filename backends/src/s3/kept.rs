@@ -70,7 +70,7 @@ pub(super) async fn resume(
     }
     journal.clear(core).await?;
     let upload = create(core, shared, key, options).await?;
-    journal.begin(core, head_for(shared, key, source, upload.id())?).await?;
+    journal.begin(core, head_for(shared, key, source, options, upload.id())?).await?;
     let listed = Listed::new();
     Ok(Resumed { upload: Arc::new(KeptUpload { upload, journal, listed }), began_anew })
 }
@@ -97,7 +97,7 @@ async fn look(
     found: &str,
 ) -> Result<(Option<(S3Upload, Listed)>, Option<String>)> {
     let upload_id = field_of(found, "upload_id").unwrap_or_default();
-    let wanted = head_for(shared, key, source, &upload_id)?;
+    let wanted = head_for(shared, key, source, options, &upload_id)?;
     if let Some(why) = difference(found, &wanted) {
         if field_of(found, "destination") == field_of(&wanted, "destination") {
             throw_away(core, shared, key, &upload_id, options).await;
@@ -149,11 +149,24 @@ fn destination(shared: &Shared, key: &str) -> String {
     format!("{} {}", shared.endpoint, shared.uri_of(key))
 }
 
-fn head_for(shared: &Shared, key: &str, source: &UploadSource, upload_id: &str) -> Result<String> {
+fn head_for(
+    shared: &Shared,
+    key: &str,
+    source: &UploadSource,
+    options: &PutOptions,
+    upload_id: &str,
+) -> Result<String> {
     let destination = destination(shared, key);
+    // What was asked for when an upload began holds for it, whatever its completion is asked for.
+    let asked = options.s3.as_ref().map_or_else(|| "none".to_owned(), |asked| asked.digest());
     // An upload has the checksum that it was begun with to its end.
     let checksum = shared.checks.of_upload().map_or("none", |(algorithm, _)| algorithm.name());
-    let more = [("destination", &*destination), ("checksum", checksum), ("upload_id", upload_id)];
+    let more = [
+        ("destination", &*destination),
+        ("checksum", checksum),
+        ("asked", &*asked),
+        ("upload_id", upload_id),
+    ];
     head_of(source, &more)
 }
 

@@ -3,6 +3,8 @@
 //!
 //! What single operations can be asked for besides is in [`ops`](super::ops).
 
+use md5::{Digest, Md5};
+
 use super::ops::{Access, CustomerKey, GetObject, NewObject, ServerSide};
 use crate::error::{ErrorKind, Result};
 
@@ -44,6 +46,14 @@ impl S3PutOptions {
         object.server_side.clone_from(&self.server_side);
         object.customer_key.clone_from(&self.customer_key);
     }
+
+    /// Differs with all that an object is made with; tells nothing of the key (SEC-1).
+    pub(super) fn digest(&self) -> String {
+        let S3PutOptions { storage_class, tags, acl, server_side, customer_key, access: _ } = self;
+        let key = customer_key.as_ref().map(CustomerKey::fingerprint);
+        let all = format!("{storage_class:?} {tags:?} {acl:?} {server_side:?} {key:?}");
+        Md5::digest(all).iter().map(|byte| format!("{byte:02x}")).collect()
+    }
 }
 
 impl S3ReadOptions {
@@ -68,4 +78,31 @@ pub(crate) fn refuse<T>(asked: &Option<Box<T>>, uri: impl FnOnce() -> String) ->
         uri()
     );
     Err(ErrorKind::Unsupported(text).into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_an_object_is_made_with_tells_digests_apart() {
+        let with = |change: fn(&mut S3PutOptions)| {
+            let mut options = S3PutOptions::default();
+            change(&mut options);
+            options.digest()
+        };
+        let digests = [
+            with(|_| {}),
+            with(|it| it.storage_class = Some("GLACIER".into())),
+            with(|it| it.acl = Some("GLACIER".into())),
+            with(|it| it.tags = vec![("a".into(), "b".into())]),
+            with(|it| it.server_side = Some(ServerSide::S3)),
+            with(|it| it.customer_key = Some(CustomerKey::new([1; 32]))),
+            with(|it| it.customer_key = Some(CustomerKey::new([2; 32]))),
+        ];
+        for (at, digest) in digests.iter().enumerate() {
+            assert!(!digests[..at].contains(digest), "{at}");
+        }
+        assert_eq!(with(|it| it.access.requester_pays = true), digests[0], "who asks and pays");
+    }
 }

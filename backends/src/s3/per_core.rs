@@ -28,8 +28,6 @@ pub(super) struct PerCore {
     /// Bodies of so many bytes and more wait for `100 Continue`; `None` once the server has shown that
     /// it does not say so.
     expect_bytes_min: Cell<Option<u64>>,
-    /// What the server's clock is ahead of ours, in seconds, once it has complained.
-    clock_ahead_s: Cell<i64>,
 }
 
 /// What one core keeps for all endpoints of a store: memory for heads, the budget of retries, and
@@ -40,6 +38,8 @@ pub(super) struct Common {
     /// What a provider gave this core last, so that a request asks nobody while it is fresh.
     held: RefCell<Option<Held>>,
     budget: RefCell<RetryBudget>,
+    /// What the servers' clock is ahead of ours, in seconds, once one has complained: ours is wrong then.
+    clock_ahead_s: Cell<i64>,
     /// Objects that are read in order.
     in_order: Cell<usize>,
 }
@@ -71,7 +71,6 @@ impl PerCore {
                 shared.config.http.connections_per_core_max,
             )),
             expect_bytes_min: Cell::new(shared.config.http.expect_continue_bytes_min),
-            clock_ahead_s: Cell::new(0),
         }
     }
 
@@ -80,7 +79,6 @@ impl PerCore {
         let endpoint = self.endpoint.in_region(region).ok()?;
         let mut moved = PerCore::new(shared, endpoint, &self.common);
         moved.expect_bytes_min = self.expect_bytes_min.clone();
-        moved.clock_ahead_s = self.clock_ahead_s.clone();
         Some(moved)
     }
 
@@ -155,7 +153,7 @@ impl PerCore {
             endpoint: &self.endpoint,
             host: &self.host,
             credentials,
-            now: own_clock(core).shifted(self.clock_ahead_s.get()),
+            now: own_clock(core).shifted(self.common.clock_ahead_s.get()),
             expect_bytes_min: self.expect_bytes_min.get(),
         };
         self.common.scratch.borrow_mut().write_head(out, operation, body, caller)
@@ -181,7 +179,7 @@ impl PerCore {
     /// Takes the server's clock for the right one.
     pub(super) fn learn_clock(&self, core: &Core, server: Timestamp) {
         let (server, own) = (server.unix_seconds(), own_clock(core).unix_seconds());
-        self.clock_ahead_s.set(server as i64 - own as i64);
+        self.common.clock_ahead_s.set(server as i64 - own as i64);
     }
 }
 

@@ -3,7 +3,7 @@
 //!
 //! Waits grow exponentially with *full jitter*: uniform between nothing and the limit, so that
 //! clients that failed together do not come back together. A [`RetryBudget`] shared by the requests
-//! to one host stops a host in trouble from being asked five times as often as a healthy one.
+//! to one store stops a server in trouble from being asked five times as often as a healthy one.
 //! Source: AWS Architecture Blog, "Exponential Backoff And Jitter"; the token bucket and its costs
 //! are those of the AWS SDKs' standard mode (AWS SDKs and tools reference guide, "Retry behavior").
 
@@ -39,7 +39,7 @@ impl Default for RetryPolicy {
     }
 }
 
-/// Retries that the requests to one host may still make.
+/// Retries that the requests to one store may still make.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RetryBudget {
     tokens: u32,
@@ -256,7 +256,7 @@ pub enum GiveUp {
     #[error("all tries are used up")]
     TriesSpent,
     /// So many requests to the host fail that retries are held back.
-    #[error("too many requests to this host fail, its retries are used up")]
+    #[error("too many requests to this store fail, its retries are used up")]
     BudgetSpent,
     /// The request may have been carried out, and a second one could do harm.
     #[error("the request may have been carried out, so it was not sent again")]

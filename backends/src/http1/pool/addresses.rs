@@ -2,7 +2,7 @@
 //! again.
 //!
 //! Each connection starts behind the address that the one before it started with, so that all of them
-//! get their share; one that has just failed comes last for a while. A large service answers a name
+//! get their share; one that has just failed is left out for a while. A large service answers a name
 //! with a few of its many addresses at a time, so older answers may be kept beside the last one. Pure:
 //! it is told answers and failures, and the time (SANS-1).
 
@@ -20,7 +20,7 @@ pub struct AddressLimits {
     /// of one's own, where a machine that left the name is to be left alone; 5 minutes for AWS, which
     /// answers each time with eight addresses of many.
     pub kept: Option<Duration>,
-    /// How long an address comes last that refused, or stalled. Default 30 s.
+    /// How long an address is left out that refused, or stalled, while there are others. Default 30 s.
     pub left_alone: Duration,
     /// Addresses known at a time. Default 256.
     pub most: usize,
@@ -107,23 +107,23 @@ impl Addresses {
     }
 
     /// The addresses for one more connection, in the order in which they are to be tried: IPv6 before
-    /// IPv4, as whoever tries them takes a family in turn.
+    /// IPv4, as whoever tries them takes a family in turn. One that has just failed is left out as long
+    /// as there is any other, for the turn of its family would come before another's last.
     pub(super) fn next(&mut self, now: Instant) -> Vec<SocketAddr> {
         let turn = self.turn;
         self.turn = turn.wrapping_add(1);
-        let (mut order, mut last) = (Vec::with_capacity(self.known.len()), Vec::new());
+        let any_good = self.known.iter().any(|known| !self.is_shunned(known, now));
+        let mut order = Vec::with_capacity(self.known.len());
         for is_ipv6 in [true, false] {
-            let (shunned, mut good): (Vec<&Known>, Vec<&Known>) = self
-                .known
-                .iter()
-                .filter(|known| known.address.is_ipv6() == is_ipv6)
-                .partition(|known| self.is_shunned(known, now));
-            let by = turn % good.len().max(1);
-            good.rotate_left(by);
-            order.extend(good.iter().map(|known| known.address));
-            last.extend(shunned.iter().map(|known| known.address));
+            let good = self.known.iter().filter(|known| {
+                known.address.is_ipv6() == is_ipv6 && !(any_good && self.is_shunned(known, now))
+            });
+            let begin = order.len();
+            order.extend(good.map(|known| known.address));
+            let family = &mut order[begin..];
+            let by = turn % family.len().max(1);
+            family.rotate_left(by);
         }
-        order.extend(last);
         order
     }
 
@@ -177,16 +177,16 @@ mod tests {
     }
 
     #[test]
-    fn what_failed_comes_last_for_a_while() {
+    fn what_failed_is_left_out_for_a_while() {
         let (given, now) = (addresses(&["192.0.2.1:80", "192.0.2.2:80"]), Instant::now());
         let mut known = knowing(AddressLimits::default(), now, &given);
         known.failed(now, given[0]);
         for _ in 0..4 {
-            assert_eq!(known.next(now), [given[1], given[0]]);
+            assert_eq!(known.next(now), [given[1]]);
         }
         // An answer that names it again forgives nothing.
         known.learn(now, &given);
-        assert_eq!(known.next(now), [given[1], given[0]]);
+        assert_eq!(known.next(now), [given[1]]);
         let later = now + AddressLimits::default().left_alone;
         let fronts: HashSet<_> = (0..2).map(|_| known.next(later)[0]).collect();
         assert_eq!(fronts.len(), 2);

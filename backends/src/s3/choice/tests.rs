@@ -57,12 +57,12 @@ fn who_is_gone_is_left_alone_probed_and_back() {
     let mut clock = now + limits.left_alone;
     assert_eq!(choice.due_probe(clock), Some(0));
     assert_eq!(choice.due_probe(clock), None, "one probe at a time");
-    choice.probed(clock, 0, false);
+    choice.probed(clock, 0, Probed::Refused);
     assert_eq!(choice.due_probe(clock + limits.left_alone), None, "twice as long");
     clock += 2 * limits.left_alone;
     assert_eq!(choice.due_probe(clock), Some(0));
     assert!((0..4).all(|_| next(&mut choice, clock).endpoint == 1), "not yet");
-    choice.probed(clock, 0, true);
+    choice.probed(clock, 0, Probed::Connected);
     let back = next(&mut choice, clock);
     assert_eq!(back.endpoint, 0);
     // It connects and does not serve: no second chance.
@@ -70,7 +70,7 @@ fn who_is_gone_is_left_alone_probed_and_back() {
     assert_eq!(choice.due_probe(clock + 2 * limits.left_alone), None);
     clock += 4 * limits.left_alone;
     assert_eq!(choice.due_probe(clock), Some(0));
-    choice.probed(clock, 0, true);
+    choice.probed(clock, 0, Probed::Connected);
     let back = choice.choose(clock, |at| Duration::from_secs(at as u64), None);
     choice.told(clock, back, Verdict::Works);
     choice.told(clock, back, Verdict::Gone);
@@ -161,7 +161,8 @@ proptest! {
                 }
                 4 => {
                     if let Some(at) = choice.due_probe(now) {
-                        choice.probed(now, at, which % 2 == 0);
+                        let found = [Probed::Connected, Probed::Refused, Probed::Nothing][which % 3];
+                        choice.probed(now, at, found);
                     }
                 }
                 _ => {}
@@ -172,7 +173,7 @@ proptest! {
         // What is left alone is probed in the end, however bad it was.
         let later = now + EndpointLimits::default().left_alone_max;
         while let Some(at) = choice.due_probe(later) {
-            choice.probed(later, at, true);
+            choice.probed(later, at, Probed::Connected);
         }
         prop_assert!(choice.endpoints.iter().all(|it| it.state == State::Up));
     }

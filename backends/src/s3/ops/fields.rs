@@ -213,8 +213,13 @@ impl CustomerKey {
         CustomerKey(Zeroizing::new(key))
     }
 
+    /// Tells keys apart, and is no way back to one.
+    pub(in crate::s3) fn fingerprint(&self) -> [u8; 16] {
+        Md5::digest(self.0.as_slice()).into()
+    }
+
     fn encode(&self, prefix: &str, request: &mut RequestParts) {
-        let md5 = Md5::digest(self.0.as_slice());
+        let md5 = self.fingerprint();
         request.header(format_args!("{prefix}-algorithm"), "AES256");
         request.header(format_args!("{prefix}-key"), Base64Display::new(&self.0[..], &BASE64));
         request.header(format_args!("{prefix}-key-md5"), Base64Display::new(&md5, &BASE64));
