@@ -1,6 +1,7 @@
 //! The detector detects: with the switch that frees early, the quarantine reports hits; without it
 //! the very same run reports none.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use hydrant_engine::sim::SimConfig;
@@ -16,10 +17,19 @@ fn a_buffer_freed_early_is_noticed_on_the_kernel() {
     for host in kernels(&free_early(false)) {
         assert_eq!(hits(host), []);
     }
-    for host in kernels(&free_early(true)) {
-        let driver = host.engine().capabilities().driver;
-        assert_ne!(hits(host), [], "{driver}");
+    // Whether a read still runs when its buffer is freed is a race with the disk: on a busy machine all
+    // of a run are lost now and then.
+    let mut noticed = BTreeMap::new();
+    for _ in 0..20 {
+        for host in kernels(&free_early(true)) {
+            let driver = host.engine().capabilities().driver;
+            *noticed.entry(driver).or_insert(false) |= !hits(host).is_empty();
+        }
+        if noticed.values().all(|noticed| *noticed) {
+            return;
+        }
     }
+    panic!("whether it was noticed: {noticed:?}");
 }
 
 #[test]
