@@ -41,8 +41,9 @@
  * - A panic inside the library ends in HYD_E_PANIC and crosses no boundary. It leaves the engine
  *   unusable: every later call with the engine or what was made of it gives HYD_E_PANIC, except to
  *   reap, to close and to destroy.
- * - No function may be called from a signal handler, and none from the function that hyd_set_log()
- *   was given.
+ * - No function may be called from a signal handler, and none from a function that the library was
+ *   given to call. Such a function returns: it neither throws nor jumps. On a driven engine it runs on
+ *   the thread that drives.
  *
  * Version 0 is a preview: until 1.0 the interface may change between minor versions. This file is
  * made by cbindgen from the sources of the library; changes belong there.
@@ -170,7 +171,9 @@
  * A bit of hyd_copy_options.flags: where the copy fails or is killed, what has come stays, and the
  * same copy carries on from it. It stays as a temporary file with its journal, or on S3 as an upload
  * that hyd_uploads_open() lists, with a journal in $XDG_STATE_HOME/hydrant or
- * ~/.local/state/hydrant. Not for the rest: HYD_E_UNSUPPORTED.
+ * ~/.local/state/hydrant. HYD_E_UNSUPPORTED for the rest, for a source whose version has no strong tag,
+ * and under a condition on a file that is written. What a server copies inside itself is not kept: add
+ * HYD_COPY_STREAMED.
  */
 #define HYD_COPY_KEEP 1
 
@@ -204,7 +207,7 @@
  * A bit of hyd_copy_report.flags: the bytes passed through this process, and `crc64nvme` is their
  * CRC-64/NVME.
  */
-#define HYD_COPY_CRC64NVME 1
+#define HYD_COPIED_CRC64NVME 1
 
 /**
  * A method of hyd_presign(): read the object.
@@ -809,7 +812,7 @@ typedef struct hyd_copy_report {
      */
     uint32_t struct_size;
     /**
-     * HYD_COPY_CRC64NVME
+     * HYD_COPIED_CRC64NVME
      */
     uint32_t flags;
     /**
@@ -1727,12 +1730,14 @@ hyd_status hyd_stat(const struct hyd_store *store,
 /**
  * Deletes objects, many at the same time and on S3 up to 1,000 with one request, and waits for all.
  * One that cannot be deleted stops none of the others. `results` has room for the status of each key,
- * or is NULL; it is written on failure too, but not with HYD_E_INVALID, HYD_E_HANDLE and HYD_E_FORKED.
+ * or is NULL; it is written on failure too, but not where nothing was deleted for what the arguments are
+ * (HYD_E_INVALID, HYD_E_HANDLE, HYD_E_FORKED).
  * A key that is there twice is told of twice what came of it first.
  *
  * Errors: that of the first key that failed, also as an error object: HYD_E_NOT_FOUND where the
  * store tells (S3 does not: there it is success), HYD_E_TEMPORARY, HYD_E_CONFIG, HYD_E_DISK,
- * HYD_E_CANCELLED. HYD_E_INVALID for a key that is none, and then nothing is deleted.
+ * HYD_E_CANCELLED. HYD_E_INVALID for a key that is empty or no UTF-8, and then nothing is deleted; of a
+ * key that this store cannot have it tells as of any other.
  *
  * Threads: any, also many at once with one store.
  */
@@ -1744,7 +1749,7 @@ hyd_status hyd_delete(const struct hyd_store *store,
 
 /**
  * Deletes every object whose key begins with `prefix`, while the listing of them goes on, and waits
- * for all; an empty prefix is every object of the store. One that cannot be deleted stops none of the
+ * for all; an empty prefix is every object of the store, for files all beneath the working directory. One that cannot be deleted stops none of the
  * others. `told`, which may be NULL, is called during the call alone. `report`, which may be NULL, is
  * written on failure too where objects could not be deleted.
  *
@@ -2013,7 +2018,8 @@ hyd_status hyd_writer_write(struct hyd_writer *writer,
 
 /**
  * Appends the first `data_len` bytes of a buffer and takes the buffer over, whatever becomes of the
- * call but for HYD_E_INVALID, HYD_E_HANDLE, HYD_E_FORKED and HYD_E_BUSY. A whole part is sent from
+ * call but for HYD_E_INVALID, HYD_E_HANDLE, HYD_E_FORKED, HYD_E_PANIC, HYD_E_BUSY, and HYD_E_CANCELLED of a
+ * stream that misses bytes of a request that was cancelled. A whole part is sent from
  * where it is. Returns without waiting for it to be sent.
  *
  * Errors: as hyd_writer_write(); HYD_E_BUSY also where the buffer has other references.
@@ -2107,7 +2113,7 @@ hyd_status hyd_cq_fd(const struct hyd_cq *cq,
  * never waits. `reaped` tells how many; 0 is no error.
  *
  * What an event carries is the caller's from here on: `buf` to release, `list` to close, `error` to
- * free. The hyd_object_meta that a request named is filled in this call. On the thread that drives
+ * free. The hyd_object_meta and the hyd_copy_report that a request named are filled in this call. On the thread that drives
  * the queue's engine, waiting drives it.
  *
  * Errors: HYD_E_INVALID for a `min` above `max`; HYD_E_HANDLE once the queue was destroyed.
@@ -2147,13 +2153,12 @@ hyd_status hyd_cq_destroy(struct hyd_cq *cq);
  * failure too. An accepted request completes exactly once on `cq`, a refused one never. `ids` has
  * room for `count` ids for hyd_cancel(), or is NULL.
  *
- * The requests and their texts are not needed after the call. The memory for bytes and the
- * hyd_object_meta are the library's until the completion has been reaped, cancelled or not. Requests
+ * The requests and their texts are not needed after the call. The memory for bytes, the
+ * hyd_object_meta and the hyd_copy_report are the library's until the completion has been reaped, cancelled or not. Requests
  * run at the same time and complete in any order.
  *
  * Errors, of the first that is refused: HYD_E_INVALID, HYD_E_HANDLE; HYD_E_BUSY while somebody else uses
- * the writer; HYD_E_AGAIN when the queue has
- * no room: reap, and submit the rest; HYD_E_CANCELLED once the engine was destroyed.
+ * the writer; HYD_E_AGAIN when the queue has no room: reap, and submit the rest; HYD_E_CANCELLED once the engine was destroyed.
  *
  * Threads: any, also many at once with one queue.
  */

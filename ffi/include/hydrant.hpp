@@ -304,7 +304,12 @@ class writer : public detail::owner<hyd_writer, hyd_writer_abort> {
     result<object_meta> finish() {
         object_meta meta = HYD_OBJECT_META_INIT;
         return detail::call<object_meta>(
-            [&](hyd_error **e) { return hyd_writer_finish(release(), &meta, e); },
+            [&](hyd_error **e) {
+                const hyd_status status = hyd_writer_finish(get(), &meta, e);
+                // While a request has the stream, it stays.
+                if (status != HYD_E_BUSY) (void)release();
+                return status;
+            },
             [&] { return meta; });
     }
 };

@@ -108,10 +108,11 @@ impl TextOut<'_> {
     }
 }
 
-/// A text in a field of a struct, cut where it does not fit, with a NUL.
+/// A text in a field of a struct, cut between two characters where it does not fit, with a NUL.
 pub fn fixed_text<const BYTES: usize>(text: &str) -> [c_char; BYTES] {
     let mut fixed = [0; BYTES];
-    for (to, from) in fixed[..BYTES - 1].iter_mut().zip(text.bytes()) {
+    let text = &text[..text.floor_char_boundary(BYTES - 1)];
+    for (to, from) in fixed.iter_mut().zip(text.bytes()) {
         *to = from as c_char;
     }
     fixed

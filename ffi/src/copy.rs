@@ -3,7 +3,7 @@
 use std::ffi::{c_char, c_void};
 use std::sync::Arc;
 
-use hydrant::{CopyOptions, CopyReport, CopyWay, Location, OnFailure, WriteIf, copy};
+use hydrant::{CopyOptions, CopyReport, CopyWay, Location, OnFailure, copy};
 
 use crate::args::{self, fixed_text};
 use crate::callback::{Lent, ProgressFn, User, progress};
@@ -19,7 +19,9 @@ use crate::store::{hyd_store, use_store};
 /// A bit of hyd_copy_options.flags: where the copy fails or is killed, what has come stays, and the
 /// same copy carries on from it. It stays as a temporary file with its journal, or on S3 as an upload
 /// that hyd_uploads_open() lists, with a journal in $XDG_STATE_HOME/hydrant or
-/// ~/.local/state/hydrant. Not for the rest: HYD_E_UNSUPPORTED.
+/// ~/.local/state/hydrant. HYD_E_UNSUPPORTED for the rest, for a source whose version has no strong tag,
+/// and under a condition on a file that is written. What a server copies inside itself is not kept: add
+/// HYD_COPY_STREAMED.
 pub const HYD_COPY_KEEP: u32 = 1;
 /// A bit of hyd_copy_options.flags: the bytes pass through this process even where the server or the
 /// kernel could copy them, so that the report has their checksum.
@@ -38,7 +40,7 @@ pub const HYD_WAY_IN_KERNEL: u32 = 3;
 
 /// A bit of hyd_copy_report.flags: the bytes passed through this process, and `crc64nvme` is their
 /// CRC-64/NVME.
-pub const HYD_COPY_CRC64NVME: u32 = 1;
+pub const HYD_COPIED_CRC64NVME: u32 = 1;
 
 /// Is told how far it is after each part: bytes done, and the size of the object, or
 /// HYD_SIZE_UNKNOWN. It runs on any thread of the engine, also on several at once, so that a number may
@@ -83,7 +85,7 @@ unsafe impl SizedStruct for hyd_copy_options {
 pub struct hyd_copy_report {
     /// Set by the caller.
     pub struct_size: u32,
-    /// HYD_COPY_CRC64NVME
+    /// HYD_COPIED_CRC64NVME
     pub flags: u32,
     /// Of the object.
     pub bytes: u64,
@@ -113,7 +115,7 @@ impl hyd_copy_report {
     pub fn of(report: &CopyReport) -> hyd_copy_report {
         hyd_copy_report {
             struct_size: sized::size_of::<hyd_copy_report>(),
-            flags: if report.crc64nvme.is_some() { HYD_COPY_CRC64NVME } else { 0 },
+            flags: if report.crc64nvme.is_some() { HYD_COPIED_CRC64NVME } else { 0 },
             bytes: report.bytes,
             parts: report.parts,
             resumed_bytes: report.resumed_bytes,
@@ -151,25 +153,14 @@ pub unsafe fn copying(from: *const hyd_copy_options) -> Result<Copying, Failure>
         let replaced = object_options::tag(raw.if_match, "if_match")?;
         (raw, object_options::get(raw.get)?, replaced)
     };
-    let unknown = raw.flags & !FLAGS;
-    if unknown != 0 || raw.reserved != 0 {
-        let message = format!("options->flags has bits {unknown:#x}, which nothing is known of");
-        return Err(Failure::invalid(message));
-    }
+    object_options::check_flags(raw.flags, FLAGS, raw.reserved)?;
     let has = |flag| raw.flags & flag != 0;
     options.part_size_bytes = (raw.part_size_bytes != 0).then_some(raw.part_size_bytes);
     options.connections = (raw.connections != 0).then_some(raw.connections as usize);
     options.streamed = has(HYD_COPY_STREAMED);
     options.on_failure = if has(HYD_COPY_KEEP) { OnFailure::Keep } else { OnFailure::Discard };
     options.read = read;
-    options.write_if = match (has(HYD_COPY_IF_ABSENT), replaced) {
-        (true, Some(_)) => {
-            let message = "options: an object cannot be absent and have the tag if_match";
-            return Err(Failure::invalid(message));
-        }
-        (true, None) => Some(WriteIf::Absent),
-        (false, replaced) => replaced.map(WriteIf::Is),
-    };
+    options.write_if = object_options::write_if(has(HYD_COPY_IF_ABSENT), replaced)?;
     Ok(Copying { options, progress: raw.progress.map(|function| (function, User(raw.user))) })
 }
 

@@ -58,12 +58,14 @@ unsafe impl SizedStruct for hyd_delete_report {
 
 /// Deletes objects, many at the same time and on S3 up to 1,000 with one request, and waits for all.
 /// One that cannot be deleted stops none of the others. `results` has room for the status of each key,
-/// or is NULL; it is written on failure too, but not with HYD_E_INVALID, HYD_E_HANDLE and HYD_E_FORKED.
+/// or is NULL; it is written on failure too, but not where nothing was deleted for what the arguments are
+/// (HYD_E_INVALID, HYD_E_HANDLE, HYD_E_FORKED).
 /// A key that is there twice is told of twice what came of it first.
 ///
 /// Errors: that of the first key that failed, also as an error object: HYD_E_NOT_FOUND where the
 /// store tells (S3 does not: there it is success), HYD_E_TEMPORARY, HYD_E_CONFIG, HYD_E_DISK,
-/// HYD_E_CANCELLED. HYD_E_INVALID for a key that is none, and then nothing is deleted.
+/// HYD_E_CANCELLED. HYD_E_INVALID for a key that is empty or no UTF-8, and then nothing is deleted; of a
+/// key that this store cannot have it tells as of any other.
 ///
 /// Threads: any, also many at once with one store.
 #[unsafe(no_mangle)]
@@ -79,7 +81,10 @@ pub unsafe extern "C" fn hyd_delete(
         // SAFETY: OWN-3. The caller lends what the pointers name for the time of the call.
         let (keys, results) = unsafe {
             let keys = args::array(keys, count, "keys")?;
-            let keys = keys.iter().map(|key| args::text(key.text, key.len, "a key"));
+            let keys = keys.iter().map(|key| match args::text(key.text, key.len, "a key")? {
+                "" => Err(Failure::invalid("a key is empty")),
+                key => Ok(key),
+            });
             let keys: Vec<&str> = keys.collect::<Result<_, _>>()?;
             (keys, args::optional_array_out(results, count, "results")?)
         };
@@ -124,7 +129,7 @@ fn delete_each(store: &Store, keys: &[&str]) -> Vec<Result<(), Failure>> {
 }
 
 /// Deletes every object whose key begins with `prefix`, while the listing of them goes on, and waits
-/// for all; an empty prefix is every object of the store. One that cannot be deleted stops none of the
+/// for all; an empty prefix is every object of the store, for files all beneath the working directory. One that cannot be deleted stops none of the
 /// others. `told`, which may be NULL, is called during the call alone. `report`, which may be NULL, is
 /// written on failure too where objects could not be deleted.
 ///

@@ -156,7 +156,14 @@ pub unsafe extern "C" fn hyd_get_ranges(
         }
         let mut options = RangesOptions::default();
         options.read = read;
-        let outcomes = store.calls().get_ranges_into(&mut wanted, options)?;
+        let outcomes = match store.calls().get_ranges_into(&mut wanted, options) {
+            Ok(outcomes) => outcomes,
+            Err(error) => {
+                let failure = Failure::from(error);
+                ranges.iter_mut().for_each(|range| range.status = failure.status());
+                return Err(failure);
+            }
+        };
         let mut first = None;
         for (range, outcome) in ranges.iter_mut().zip(outcomes) {
             match outcome {

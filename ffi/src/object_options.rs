@@ -151,11 +151,7 @@ pub unsafe fn get(from: *const hyd_get_options) -> Result<ReadOptions, Failure> 
 /// # Safety
 /// What `raw` names is readable.
 unsafe fn said(raw: &hyd_put_options) -> Result<PutOptions, Failure> {
-    let unknown = raw.flags & !HYD_PUT_IF_ABSENT;
-    if unknown != 0 || raw.reserved != 0 {
-        let message = format!("options->flags has bits {unknown:#x}, which nothing is known of");
-        return Err(Failure::invalid(message));
-    }
+    check_flags(raw.flags, HYD_PUT_IF_ABSENT, raw.reserved)?;
     let mut attributes = Attributes::default();
     let mut put = PutOptions::default();
     // SAFETY: OWN-3, by the contract of this function.
@@ -175,15 +171,32 @@ unsafe fn said(raw: &hyd_put_options) -> Result<PutOptions, Failure> {
         attributes.expires = Some(at);
     }
     put.attributes = (attributes != Attributes::default()).then(|| Box::new(attributes));
-    put.write_if = match (raw.flags & HYD_PUT_IF_ABSENT != 0, replaced) {
-        (true, Some(_)) => {
-            let message = "options: an object cannot be absent and have the tag if_match";
-            return Err(Failure::invalid(message));
-        }
-        (true, None) => Some(WriteIf::Absent),
-        (false, replaced) => replaced.map(WriteIf::Is),
-    };
+    put.write_if = write_if(raw.flags & HYD_PUT_IF_ABSENT != 0, replaced)?;
     Ok(put)
+}
+
+/// The condition of a write: that nothing is there, or an object with this tag.
+pub fn write_if(absent: bool, replaced: Option<Etag>) -> Result<Option<WriteIf>, Failure> {
+    match (absent, replaced) {
+        (true, Some(_)) => {
+            Err(Failure::invalid("options: an object cannot be absent and have the tag if_match"))
+        }
+        (true, None) => Ok(Some(WriteIf::Absent)),
+        (false, replaced) => Ok(replaced.map(WriteIf::Is)),
+    }
+}
+
+/// Of the flags and the reserved field of options, what is known of them.
+pub fn check_flags(flags: u32, known: u32, reserved: u32) -> Result<(), Failure> {
+    let unknown = flags & !known;
+    if unknown != 0 {
+        let message = format!("options->flags has bits {unknown:#x}, which nothing is known of");
+        return Err(Failure::invalid(message));
+    }
+    if reserved != 0 {
+        return Err(Failure::invalid("options->reserved is not 0"));
+    }
+    Ok(())
 }
 
 /// # Safety

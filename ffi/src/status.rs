@@ -90,7 +90,7 @@ pub fn of(error: &Error) -> hyd_status {
         ErrorKind::Engine(EngineError::WouldDeadlock) => HYD_E_THREAD,
         ErrorKind::Engine(EngineError::Busy { .. }) => HYD_E_AGAIN,
         ErrorKind::Unsupported(_) => HYD_E_UNSUPPORTED,
-        ErrorKind::LeftBehind { error, .. } => of(error),
+        ErrorKind::LeftBehind { error, .. } | ErrorKind::Kept { error, .. } => of(error),
         _ => of_class(error.class()),
     }
 }
@@ -121,8 +121,10 @@ mod tests {
 
     #[test]
     fn errors_that_the_engine_knows_by_name_have_statuses_of_their_own() {
-        let panicked = EngineError::Panicked { message: "x".into() };
-        assert_eq!(of(&panicked.into()), HYD_E_PANIC);
+        let panicked = || EngineError::Panicked { message: "x".into() };
+        let kept = ErrorKind::Kept { error: panicked().into(), left: "x".into() };
+        assert_eq!(of(&kept.into()), HYD_E_PANIC);
+        assert_eq!(of(&panicked().into()), HYD_E_PANIC);
         assert_eq!(of(&EngineError::Forked.into()), HYD_E_FORKED);
         assert_eq!(of(&PoolError::Forked.into()), HYD_E_FORKED);
         assert_eq!(of(&EngineError::Stopped.into()), HYD_E_CANCELLED);

@@ -48,6 +48,9 @@ enum Place {
     Ended,
 }
 
+/// Looks at a lock, each a turn of the scheduler after the other, before its holder is taken for a call.
+const LOCK_TRIES: u32 = 64;
+
 struct State {
     writer: Writer,
     /// How much the caller may still fill of what was lent last.
@@ -65,14 +68,17 @@ pub struct Taken {
 kind!(Stream, hyd_writer, 9, "writer");
 
 impl Stream {
+    /// A call has the lock as long as it lasts; a request that gives the stream back has it for a moment,
+    /// which is no use of the writer.
     fn lock(&self) -> Result<MutexGuard<'_, Place>, Failure> {
-        match self.place.try_lock() {
-            Ok(place) => Ok(place),
-            Err(TryLockError::Poisoned(place)) => Ok(place.into_inner()),
-            Err(TryLockError::WouldBlock) => {
-                Err(Failure::new(HYD_E_BUSY, "another thread is using this writer"))
+        for _ in 0..LOCK_TRIES {
+            match self.place.try_lock() {
+                Ok(place) => return Ok(place),
+                Err(TryLockError::Poisoned(place)) => return Ok(place.into_inner()),
+                Err(TryLockError::WouldBlock) => std::thread::yield_now(),
             }
         }
+        Err(Failure::new(HYD_E_BUSY, "another thread is using this writer"))
     }
 
     /// For a request; refused while somebody else has it.
@@ -252,7 +258,8 @@ pub unsafe extern "C" fn hyd_writer_write(
 }
 
 /// Appends the first `data_len` bytes of a buffer and takes the buffer over, whatever becomes of the
-/// call but for HYD_E_INVALID, HYD_E_HANDLE, HYD_E_FORKED and HYD_E_BUSY. A whole part is sent from
+/// call but for HYD_E_INVALID, HYD_E_HANDLE, HYD_E_FORKED, HYD_E_PANIC, HYD_E_BUSY, and HYD_E_CANCELLED of a
+/// stream that misses bytes of a request that was cancelled. A whole part is sent from
 /// where it is. Returns without waiting for it to be sent.
 ///
 /// Errors: as hyd_writer_write(); HYD_E_BUSY also where the buffer has other references.

@@ -103,7 +103,7 @@ pub unsafe extern "C" fn hyd_cq_fd(
 /// never waits. `reaped` tells how many; 0 is no error.
 ///
 /// What an event carries is the caller's from here on: `buf` to release, `list` to close, `error` to
-/// free. The hyd_object_meta that a request named is filled in this call. On the thread that drives
+/// free. The hyd_object_meta and the hyd_copy_report that a request named are filled in this call. On the thread that drives
 /// the queue's engine, waiting drives it.
 ///
 /// Errors: HYD_E_INVALID for a `min` above `max`; HYD_E_HANDLE once the queue was destroyed.
@@ -167,13 +167,12 @@ pub extern "C" fn hyd_cq_destroy(cq: *mut hyd_cq) -> hyd_status {
 /// failure too. An accepted request completes exactly once on `cq`, a refused one never. `ids` has
 /// room for `count` ids for hyd_cancel(), or is NULL.
 ///
-/// The requests and their texts are not needed after the call. The memory for bytes and the
-/// hyd_object_meta are the library's until the completion has been reaped, cancelled or not. Requests
+/// The requests and their texts are not needed after the call. The memory for bytes, the
+/// hyd_object_meta and the hyd_copy_report are the library's until the completion has been reaped, cancelled or not. Requests
 /// run at the same time and complete in any order.
 ///
 /// Errors, of the first that is refused: HYD_E_INVALID, HYD_E_HANDLE; HYD_E_BUSY while somebody else uses
-/// the writer; HYD_E_AGAIN when the queue has
-/// no room: reap, and submit the rest; HYD_E_CANCELLED once the engine was destroyed.
+/// the writer; HYD_E_AGAIN when the queue has no room: reap, and submit the rest; HYD_E_CANCELLED once the engine was destroyed.
 ///
 /// Threads: any, also many at once with one queue.
 #[unsafe(no_mangle)]

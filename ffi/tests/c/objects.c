@@ -243,6 +243,8 @@ static void deletes(const hyd_store *store, int tells_missing) {
     keys[1].text = "\xff";
     keys[1].len = 1;
     CHECK_STATUS(HYD_E_INVALID, hyd_delete(store, keys, 2, results, &error));
+    keys[1].len = 0;
+    CHECK_STATUS(HYD_E_INVALID, hyd_delete(store, keys, 2, results, &error));
     CHECK_STATUS(HYD_OK, hyd_stat(store, TEXT("small"), NULL, &meta, NULL, &error));
 }
 

@@ -73,13 +73,13 @@ static void copies(const hyd_store *store, int is_s3) {
                                   &error));
     CHECK(meta.size_bytes == OBJECT_BYTES && report.bytes == OBJECT_BYTES && report.parts > 0);
     CHECK(report.way == (is_s3 ? HYD_WAY_ON_SERVER : HYD_WAY_STREAMED));
-    CHECK((report.flags == HYD_COPY_CRC64NVME) == !is_s3);
+    CHECK((report.flags == HYD_COPIED_CRC64NVME) == !is_s3);
     CHECK(progress.calls > 0 && progress.done == OBJECT_BYTES && progress.total == OBJECT_BYTES);
     begin_progress(0);
     options.flags = HYD_COPY_STREAMED;
     CHECK_STATUS(HYD_OK, hyd_copy(store, TEXT("object"), store, TEXT("copy"), &options, &meta, &report,
                                   &error));
-    CHECK(report.way == HYD_WAY_STREAMED && report.flags == HYD_COPY_CRC64NVME);
+    CHECK(report.way == HYD_WAY_STREAMED && report.flags == HYD_COPIED_CRC64NVME);
     CHECK(report.parts == 5 && report.crc64nvme != 0 && report.resumed_bytes == 0);
     CHECK(progress.calls == 5 && progress.done == OBJECT_BYTES);
     CHECK(report.fell_back[0] == '\0' && report.began_anew[0] == '\0');
