@@ -5,7 +5,7 @@ use std::cell::Cell;
 use std::time::Duration;
 
 use hydrant_engine::{
-    Buf, Core, DriverChoice, Engine, File, OpenOptions, RecvMode, TcpListener, TcpStream,
+    Buf, Core, DriverChoice, Engine, File, OpenOptions, RecvMode, SendList, TcpListener, TcpStream,
 };
 
 const LIMIT: Duration = Duration::from_secs(60);
@@ -103,6 +103,23 @@ fn sends_receives_leases_and_timers() {
                 core.sleep(Duration::from_nanos(1)).await;
             });
             assert_eq!(counted.await, 0, "{bytes} bytes");
+            let kept = Cell::new(Some(SendList::new()));
+            let kept = &kept;
+            let counted = count(|| async move {
+                let mut list = kept.take().expect("given back");
+                for _ in 0..2 {
+                    let out = core.pool().lease(bytes, "test").await.expect("room");
+                    list.push(out, 0..bytes.min(1024)).expect("room");
+                }
+                let wanted = list.bytes();
+                let room = core.head_lease(wanted, "test").await.expect("room");
+                let (sent, mut list) = near.send_list(list, LIMIT).await;
+                let (received, _) = far.recv(room, 0..wanted, RecvMode::Fill, LIMIT).await;
+                assert_eq!((sent.expect("sent"), received.expect("received")), (wanted, wanted));
+                while list.pop().is_some() {}
+                kept.set(Some(list));
+            });
+            assert_eq!(counted.await, 0, "{bytes} bytes in a list");
         }
     });
 }

@@ -441,7 +441,8 @@ pub(super) fn count_outcome(core: &Inner, outcome: &Outcome) {
         }
         Op::Recv { .. } => add(&counters.bytes_received, bytes),
         Op::Send { .. } => add(&counters.bytes_sent, bytes),
-        Op::SendZc { .. } => {
+        Op::SendList { zero_copy: false, .. } => add(&counters.bytes_sent, bytes),
+        Op::SendZc { .. } | Op::SendList { zero_copy: true, .. } => {
             add(&counters.bytes_sent, bytes);
             add(&counters.bytes_sent_zero_copy, bytes);
             if outcome.copied {

@@ -9,6 +9,7 @@ use super::TlsStream;
 use super::{RecvMode, TcpStream};
 use crate::error::{RecvError, Result};
 use crate::file::BufResult;
+use crate::op::SendList;
 use crate::pool::Buf;
 
 /// A connected stream of one core. Receiving and sending may run at the same time, but only one of
@@ -66,6 +67,18 @@ impl Stream {
             Stream::Tcp(stream) => stream.send(buf, span, more, stall).await,
             #[cfg(feature = "tls")]
             Stream::Tls(stream) => stream.send(buf, span, more, stall).await,
+        }
+    }
+
+    /// Sends as [`TcpStream::send_list`] does; over TLS one piece after the other.
+    ///
+    /// # Errors
+    /// As there; over TLS also [`crate::Error::Tls`].
+    pub async fn send_list(&self, list: SendList, stall: Duration) -> (Result<usize>, SendList) {
+        match self {
+            Stream::Tcp(stream) => stream.send_list(list, stall).await,
+            #[cfg(feature = "tls")]
+            Stream::Tls(stream) => stream.send_list(list, stall).await,
         }
     }
 

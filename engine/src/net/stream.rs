@@ -10,7 +10,7 @@ use crate::cores::Core;
 use crate::error::{Error, OsError, RecvError};
 use crate::file::BufResult;
 use crate::metrics::add;
-use crate::op::{Handle, Op, Outcome};
+use crate::op::{Handle, Op, Outcome, SendList};
 use crate::pool::Buf;
 use crate::ring::{
     LateOpcode, acknowledged_bytes, received_bytes, reset_connection, set_receive_low_water,
@@ -217,16 +217,65 @@ impl TcpStream {
         more: bool,
         stall: Duration,
     ) -> BufResult<usize> {
-        let buf = buf.into();
-        let wanted = span.len();
-        let zero_copy = self.sends_without_copy(wanted);
-        let socket = self.handle.clone();
-        let (span_start, span_end) = (span.start, span.end);
-        let op = if zero_copy {
-            Op::SendZc { socket, buf, span }
-        } else {
-            Op::Send { socket, buf, span, more }
+        let make = |socket, buf, span, zero_copy| match zero_copy {
+            true => Op::SendZc { socket, buf, span },
+            false => Op::Send { socket, buf, span, more },
         };
+        self.send_all(buf.into(), span, stall, make, Op::into_buf).await
+    }
+
+    /// Sends all that a list holds, piece by piece in order and as one submission: a head and a body
+    /// that lie apart go out together, without a copy from as many bytes on as elsewhere. The kernel
+    /// pins their pages for each such send; a large buffer of the pool, which is registered, is better
+    /// sent alone.
+    ///
+    /// # Errors
+    /// As [`TcpStream::send`]; how much of the list was sent then is not known.
+    pub async fn send_list(
+        &self,
+        list: SendList,
+        stall: Duration,
+    ) -> (crate::Result<usize>, SendList) {
+        let span = 0..list.bytes();
+        let make = |socket, list, span, zero_copy| Op::SendList { socket, list, span, zero_copy };
+        self.send_all(list, span, stall, make, Op::into_send_list).await
+    }
+
+    /// Sends `span` of what an op is made with and gives back; with a copy where it turns out that it
+    /// cannot be without (FALL-1).
+    async fn send_all<T>(
+        &self,
+        mut memory: T,
+        span: Range<usize>,
+        stall: Duration,
+        make: impl Fn(Handle, T, Range<usize>, bool) -> Op,
+        give_back: fn(Op) -> Option<T>,
+    ) -> (crate::Result<usize>, T) {
+        let mut sent = 0;
+        loop {
+            let rest = span.start + sent..span.end;
+            let zero_copy = self.sends_without_copy(rest.len());
+            let op = make(self.handle.clone(), memory, rest, zero_copy);
+            let (outcome, stalled) = self.send_op(op, zero_copy, stall).await;
+            sent += outcome.transferred;
+            memory = give_back(outcome.op).expect("a send has its memory");
+            if zero_copy && outcome.error.is_some_and(refuses_zero_copy) {
+                self.zero_copy.set(ZeroCopy::Refused);
+                add(&self.core.counters().fallbacks_copied_send, 1);
+                event!(INFO, "{}: zero-copy sends are refused, and copied from here on", self.peer);
+                continue;
+            }
+            let result = match outcome.error {
+                _ if stalled && sent < span.len() => Err(self.stalled("send", stall)),
+                None => Ok(sent),
+                Some(errno) => Err(self.error("send", errno)),
+            };
+            return (result, memory);
+        }
+    }
+
+    /// Runs one op that sends, and resets the connection where the peer stalls.
+    async fn send_op(&self, op: Op, zero_copy: bool, stall: Duration) -> (Outcome, bool) {
         let guard = zero_copy.then(|| InFlight::new(&self.zero_copy_in_flight));
         let mut acknowledged = None;
         let moves = || {
@@ -245,19 +294,7 @@ impl TcpStream {
         if outcome.copied && self.zero_copy.get() == ZeroCopy::Worthwhile {
             self.zero_copy.set(ZeroCopy::Pointless);
         }
-        let (sent, error) = (outcome.transferred, outcome.error);
-        let buf = outcome.op.into_buf().expect("a send has a buffer");
-        if zero_copy && error.is_some_and(refuses_zero_copy) {
-            self.zero_copy.set(ZeroCopy::Refused);
-            add(&self.core.counters().fallbacks_copied_send, 1);
-            event!(INFO, "{}: zero-copy sends are refused, and copied from here on", self.peer);
-            return self.send_rest(buf, span_start + sent..span_end, more, stall, sent).await;
-        }
-        match error {
-            _ if stalled && sent < wanted => (Err(self.stalled("send", stall)), buf),
-            None => (Ok(sent), buf),
-            Some(errno) => (Err(self.error("send", errno)), buf),
-        }
+        (outcome, stalled)
     }
 
     fn sends_without_copy(&self, bytes: usize) -> bool {
@@ -268,19 +305,6 @@ impl TcpStream {
                 state == ZeroCopy::Worthwhile && bytes >= ZERO_COPY_BYTES_MIN
             }
         }
-    }
-
-    /// Sends with a copy what a zero-copy send was refused for (FALL-1).
-    async fn send_rest(
-        &self,
-        buf: Buf,
-        rest: Range<usize>,
-        more: bool,
-        stall: Duration,
-        sent: usize,
-    ) -> BufResult<usize> {
-        let (result, buf) = Box::pin(self.send(buf, rest, more, stall)).await;
-        (result.map(|more| sent + more), buf)
     }
 
     /// Runs an op and asks every `stall` whether the peer `moves`; if it does not, the op is

@@ -10,6 +10,7 @@
 mod future;
 mod handle;
 mod planted;
+mod send_list;
 mod table;
 mod transfer;
 mod watch;
@@ -23,6 +24,7 @@ pub(crate) use handle::{Descriptor, Handle};
 pub use planted::PlantedBug;
 #[cfg(not(any(test, feature = "testing")))]
 pub(crate) use planted::PlantedBug;
+pub use send_list::SendList;
 pub(crate) use table::{
     Completion, Notification, Outcome, Place, SlotKey, Started, Table, UserData,
 };
@@ -88,6 +90,8 @@ pub(crate) enum Op {
     Send { socket: Handle, buf: Buf, span: Range<usize>, more: bool },
     /// Sends all of `span` of `buf` without copying it; the last completion is the notification.
     SendZc { socket: Handle, buf: Buf, span: Range<usize> },
+    /// Sends `span` of all that a list holds; without a copy the last completion is the notification.
+    SendList { socket: Handle, list: SendList, span: Range<usize>, zero_copy: bool },
     /// Reads the eight bytes of a timerfd once it has expired.
     Expiry { timerfd: Handle, buf: Box<u64> },
     /// What is left of an op whose buffers a test freed too early on purpose.
@@ -149,6 +153,7 @@ impl Op {
             Op::Recv { .. } => "recv",
             Op::Send { .. } => "send",
             Op::SendZc { .. } => "send (zero-copy)",
+            Op::SendList { .. } => "sendmsg",
             Op::Expiry { .. } => "timerfd",
             #[cfg(any(test, feature = "testing"))]
             Op::FreedEarly => "freed early",
@@ -165,6 +170,11 @@ impl Op {
             | Op::SendZc { buf, .. } => Some(buf),
             _ => None,
         }
+    }
+
+    /// The list that comes back with the outcome, if the op carries one.
+    pub(crate) fn into_send_list(self) -> Option<SendList> {
+        if let Op::SendList { list, .. } = self { Some(list) } else { None }
     }
 
     /// Whether a result that is not negative is a new descriptor, which must become a handle at once

@@ -552,7 +552,7 @@ fn plan_of(op: &Op, limits: &OpLimits) -> Plan {
         }
         Op::Recv { span, fill: true, .. } => (Kind::RecvFill, span.len(), SOCKET_BYTES_MAX, 0),
         Op::Recv { span, fill: false, .. } => (Kind::RecvSome, span.len(), SOCKET_BYTES_MAX, 0),
-        Op::Send { span, .. } | Op::SendZc { span, .. } => {
+        Op::Send { span, .. } | Op::SendZc { span, .. } | Op::SendList { span, .. } => {
             (Kind::Send, span.len(), SOCKET_BYTES_MAX, 0)
         }
         // To ask for blocks twice is to ask for them once; a signal interrupts it (fallocate(2)).

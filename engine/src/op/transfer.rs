@@ -5,6 +5,8 @@
 //! submissions over 512 KiB go to kernel worker threads (measured on Linux 6.15 to 6.17), hence the
 //! limit; sockets have one lane, because order matters there.
 
+use std::ops::Range;
+
 use super::planted::{Planted, PlantedBug};
 
 /// How many submissions of one transfer are in flight at most.
@@ -15,6 +17,18 @@ pub(crate) const LANES_MAX: usize = 16;
 pub(crate) struct Span {
     pub(crate) start: usize,
     pub(crate) len: usize,
+}
+
+impl Span {
+    /// Takes off what lies in the next piece of the whole, of `piece_len` bytes, and says where in the
+    /// piece that is; the span is counted from the end of the piece afterwards.
+    pub(crate) fn cut(&mut self, piece_len: usize) -> Option<Range<usize>> {
+        let from = self.start.min(piece_len);
+        let taken = self.len.min(piece_len - from);
+        self.start -= from;
+        self.len -= taken;
+        (taken > 0).then(|| from..from + taken)
+    }
 }
 
 /// What kind of op the bytes belong to; the rules for short and failed results differ.

@@ -75,7 +75,7 @@ impl UringDriver {
         let probe = probe_opcodes(&ring);
         let supported = |code| probe.as_ref().is_some_and(|probe| probe.is_supported(code));
         let truncate = supported(opcode::Ftruncate::CODE);
-        let send_zero_copy = supported(opcode::SendZc::CODE);
+        let send_zero_copy = supported(opcode::SendZc::CODE) && supported(opcode::SendMsgZc::CODE);
         let lacking = || Err("the kernel does not list the opcode".to_owned());
         capabilities.note("zero-copy send", if send_zero_copy { Ok(()) } else { lacking() });
         capabilities.note("ftruncate in the ring", if truncate { Ok(()) } else { lacking() });
@@ -370,6 +370,9 @@ impl Buffers {
     }
 }
 
+/// `IORING_SEND_ZC_REPORT_USAGE`, Linux 6.2.
+const REPORT_USAGE: u16 = 1 << 3;
+
 /// The entry of one submission, or the errno that the kernel would answer.
 fn build_entry(
     op: &mut Op,
@@ -482,14 +485,23 @@ fn build_entry(
                 .build()
         }
         Op::SendZc { socket, buf, span: whole } => {
-            /// `IORING_SEND_ZC_REPORT_USAGE`, Linux 6.2.
-            const REPORT_USAGE: u16 = 1 << 3;
             let raw = read_by_kernel(buf, whole.start, span)?;
             opcode::SendZc::new(fd(socket)?, raw.ptr, raw.len as u32)
                 .buf_index(buffers.index_of(&raw))
                 .flags(libc::MSG_NOSIGNAL | libc::MSG_WAITALL)
                 .zc_flags(REPORT_USAGE)
                 .build()
+        }
+        Op::SendList { socket, list, span: whole, zero_copy } => {
+            let start = whole.start + span.start;
+            let (fd, message) = (fd(socket)?, list.message(Span { start, ..span })?);
+            let flags = (libc::MSG_NOSIGNAL | libc::MSG_WAITALL) as u32;
+            match zero_copy {
+                true => {
+                    opcode::SendMsgZc::new(fd, message).ioprio(REPORT_USAGE).flags(flags).build()
+                }
+                false => opcode::SendMsg::new(fd, message).flags(flags).build(),
+            }
         }
         Op::Expiry { timerfd, buf } => {
             let ptr = (&raw mut **buf).cast::<u8>();

@@ -4,7 +4,7 @@ use std::future::Future;
 use std::time::Duration;
 
 use hydrant_engine::sim::{SimConfig, seeds};
-use hydrant_engine::{Core, File, OpenOptions, RecvMode, TcpStream};
+use hydrant_engine::{Core, File, OpenOptions, RecvMode, SendList, TcpStream, ZeroCopyChoice};
 
 use crate::host::{Host, LIMIT, Place, config, drop_after, filled, join, kernels, lease};
 
@@ -64,6 +64,7 @@ async fn everything(core: Core, place: Place) {
     for size in [4 * KIB, 256 * KIB] {
         at_every_await(|| receive(&core, &place, size)).await;
         at_every_await(|| send(&core, &place, size)).await;
+        at_every_await(|| send_list(&core, &place, size)).await;
     }
     at_every_await(|| async {
         let listener = place.listen();
@@ -126,5 +127,21 @@ async fn send(core: &Core, place: &Place, size: usize) {
     };
     let (sent, ()) = join(near.send(data, 0..size, false, LIMIT), reading).await;
     // The peer has closed with bytes unread, which resets the connection; or all had gone out.
+    drop(sent);
+}
+
+/// The same with several buffers, which go out without a copy where they can.
+async fn send_list(core: &Core, place: &Place, size: usize) {
+    let (near, far) = place.pair(core).await;
+    near.set_zero_copy(ZeroCopyChoice::On);
+    let mut list = SendList::new();
+    for seed in 0..3 {
+        list.push(filled(core, size, seed).await, 0..size).expect("room");
+    }
+    let room = lease(core, size).await;
+    let reading = async move {
+        far.recv(room, 0..size, RecvMode::Fill, LIMIT).await.0.expect("received");
+    };
+    let (sent, ()) = join(near.send_list(list, LIMIT), reading).await;
     drop(sent);
 }

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use hydrant_engine::{Error, RecvMode, TcpListener, TcpStream, ZeroCopyChoice};
+use hydrant_engine::{
+    Error, RecvMode, RegionOwner, SendList, TcpListener, TcpStream, ZeroCopyChoice,
+};
 
 use crate::host::{
     Host, LIMIT, check, config, drop_after, filled, hosts, join, kernels, lease, memory, on_all,
@@ -78,6 +80,48 @@ fn bytes_go_out_of_shared_memory() {
         let (refused, _) = far.recv(bytes, 0..5, RecvMode::Some, LIMIT).await;
         assert_eq!(refused.expect_err("shared memory").errno(), Some(libc::EFAULT));
     });
+}
+
+#[test]
+fn buffers_of_every_kind_go_out_as_one_and_come_back() {
+    const HEAD: &[u8] = b"a head that is sent from static memory";
+    for choice in [ZeroCopyChoice::Off, ZeroCopyChoice::Auto, ZeroCopyChoice::On] {
+        on_all(move |core, place| async move {
+            let (near, far) = place.pair(&core).await;
+            near.set_zero_copy(choice);
+            let mut list = SendList::new();
+            for size in SIZES {
+                let (owner, region) = RegionOwner::new(vec![7u8; 100]);
+                let data = filled(&core, size, 5).await;
+                list.push(bytes::Bytes::from_static(HEAD), 2..HEAD.len()).expect("room");
+                list.push(bytes::Bytes::new(), 0..0).expect("room");
+                list.push(data, 0..size).expect("room");
+                list.push(region, 10..20).expect("room");
+                let total = HEAD.len() - 2 + size + 10;
+                assert_eq!((list.len(), list.bytes()), (4, total));
+                let room = lease(&core, total).await;
+                let ((sent, back), (received, mut room)) = join(
+                    near.send_list(list, LIMIT),
+                    far.recv(room, 0..total, RecvMode::Fill, LIMIT),
+                )
+                .await;
+                assert_eq!((sent.expect("sent"), received.expect("received")), (total, total));
+                let (head, rest) = memory(&mut room)[..total].split_at(HEAD.len() - 2);
+                assert_eq!(head, &HEAD[2..]);
+                check(&rest[..size], 5);
+                assert_eq!(rest[size..], [7; 10]);
+                list = back;
+                drop(list.pop());
+                assert!(owner.try_into_inner().is_ok(), "OWN-3: the list still holds it");
+                let (data, span) = list.pop().expect("the lease");
+                check(data.as_slice(), 5);
+                assert_eq!((span, list.len()), (0..size, 2));
+                while list.pop().is_some() {}
+            }
+            let (sent, list) = near.send_list(list, LIMIT).await;
+            assert_eq!((sent.expect("nothing to send"), list.is_empty()), (0, true));
+        });
+    }
 }
 
 #[test]

@@ -22,6 +22,7 @@ use crate::error::{Error, OsError, RecvError, Result};
 use crate::file::BufResult;
 use crate::metrics::CopyReason;
 use crate::net::{RecvMode, TcpStream, ZeroCopyChoice};
+use crate::op::SendList;
 use crate::pool::{Buf, Lease, TicketRequest};
 
 /// TLS over a TCP connection of one core.
@@ -377,6 +378,29 @@ impl TlsStream {
             at = end;
         }
         (Ok(length), buf)
+    }
+
+    /// Sends all that a list holds, one piece after the other.
+    ///
+    /// # Errors
+    /// As [`TlsStream::send`].
+    pub async fn send_list(
+        &self,
+        mut list: SendList,
+        stall: Duration,
+    ) -> (Result<usize>, SendList) {
+        let mut sent = 0;
+        for at in 0..list.len() {
+            let (buf, span) = list.take(at);
+            let more = at + 1 < list.len();
+            let (result, buf) = self.send(buf, span.clone(), more, stall).await;
+            list.put(at, buf, span);
+            match result {
+                Ok(count) => sent += count,
+                Err(error) => return (Err(error), list),
+            }
+        }
+        (Ok(sent), list)
     }
 
     fn encrypt(&self, buf: &mut Buf, span: Range<usize>, out: &mut [u8]) -> Result<usize> {

@@ -104,6 +104,10 @@ pub(super) enum Call {
         memory: Memory,
         flags: c_int,
     },
+    SendList {
+        socket: RawFd,
+        message: *const libc::msghdr,
+    },
     Expiry {
         timerfd: RawFd,
         value: *mut u64,
@@ -216,7 +220,13 @@ impl Call {
                 flags: if *more { libc::MSG_MORE } else { 0 },
             },
             // Its notification comes by the error queue, which this driver does not read.
-            Op::SendZc { .. } => return Err(libc::EOPNOTSUPP),
+            Op::SendZc { .. } | Op::SendList { zero_copy: true, .. } => {
+                return Err(libc::EOPNOTSUPP);
+            }
+            Op::SendList { socket, list, span: whole, .. } => Call::SendList {
+                socket: fd(socket)?,
+                message: list.message(Span { start: whole.start + span.start, ..span })?,
+            },
             Op::Expiry { timerfd, buf } => {
                 Call::Expiry { timerfd: fd(timerfd)?, value: &raw mut **buf }
             }
@@ -233,9 +243,9 @@ impl Call {
             Call::Receive { socket: fd, .. } | Call::Expiry { timerfd: fd, .. } => {
                 Waits::ForReady(fd, In)
             }
-            Call::Connect { socket: fd, .. } | Call::Send { socket: fd, .. } => {
-                Waits::ForReady(fd, Out)
-            }
+            Call::Connect { socket: fd, .. }
+            | Call::Send { socket: fd, .. }
+            | Call::SendList { socket: fd, .. } => Waits::ForReady(fd, Out),
             _ => Waits::OnDisk,
         }
     }
@@ -329,6 +339,9 @@ impl Call {
                 Call::Send { socket, memory, flags } => {
                     let from: *const c_void = memory.ptr.cast();
                     libc::send(socket, from, memory.len, dont_wait | flags) as i64
+                }
+                Call::SendList { socket, message } => {
+                    libc::sendmsg(socket, message, dont_wait) as i64
                 }
                 Call::Expiry { timerfd, value } => {
                     libc::read(timerfd, value.cast(), size_of::<u64>()) as i64

@@ -6,7 +6,7 @@ use super::object::{Kind, OpenFile, Socket};
 use super::random::Random;
 use super::request::{Memory, ObjectId, Request, StatxTarget};
 use super::state::{Operation, OperationId, Progress, State};
-use crate::op::OpenHow;
+use crate::op::{OpenHow, Span};
 
 /// The time of day at the start of a world: 2024-01-01T00:00:00Z.
 const START_UNIX_SECONDS: u64 = 1_704_067_200;
@@ -73,8 +73,8 @@ impl State {
             Request::Recv { socket, memory, fill } => {
                 return self.receive(*socket, memory, *fill, done);
             }
-            Request::Send { socket, memory, zero_copy } => {
-                return self.send(*socket, memory, zero_copy.then_some(id), done);
+            Request::Send { socket, pieces, zero_copy } => {
+                return self.send(*socket, pieces, zero_copy.then_some(id), done);
             }
             Request::Refused { errno } => return Err(*errno),
         }
@@ -350,7 +350,7 @@ impl State {
     fn send(
         &mut self,
         socket: ObjectId,
-        memory: &Memory,
+        pieces: &[Memory],
         zero_copy: Option<OperationId>,
         done: &mut usize,
     ) -> Result<Progress> {
@@ -358,18 +358,22 @@ impl State {
             return Err(libc::EINVAL);
         }
         let end = self.end_of(socket).map_err(not_connected(libc::EPIPE))?;
-        let left = memory.len() - *done;
+        let whole: usize = pieces.iter().map(Memory::len).sum();
+        let left = whole - *done;
         match self.network.outgoing(end, self.config.socket_buffer_bytes) {
             Outgoing::Space(space) => {
                 let short = self.meets(Fault::ShortSend);
                 let most = left.min(space);
                 let count = if short { shorten(&mut self.random, most, 1) } else { most };
-                if count > 0 {
-                    self.network.send(end, memory.part(*done, count), zero_copy);
+                let mut span = Span { start: *done, len: count };
+                let parts = pieces.iter().filter_map(|piece| Some((piece, span.cut(piece.len())?)));
+                for (piece, part) in parts {
+                    let memory = piece.part(part.start, part.len());
+                    self.network.send(end, memory, zero_copy);
                     zero_copy.into_iter().for_each(|id| self.add_piece(id));
                 }
                 *done += count;
-                if *done == memory.len() || short && *done > 0 {
+                if *done == whole || short && *done > 0 {
                     return Ok(Progress::Ended(*done as i32));
                 }
                 Ok(Progress::Waits(socket))
@@ -377,7 +381,7 @@ impl State {
             // The kernel takes the bytes; the peer answers them with a reset.
             Outgoing::Gone => {
                 self.reset_connection(end);
-                *done = memory.len();
+                *done = whole;
                 Ok(Progress::Ended(*done as i32))
             }
             Outgoing::Reset => self.report_reset(end, *done),

@@ -86,7 +86,7 @@ pub(super) enum Request {
     },
     Send {
         socket: ObjectId,
-        memory: Memory,
+        pieces: Vec<Memory>,
         zero_copy: bool,
     },
     /// What is wrong can be seen from the entry alone.
@@ -218,14 +218,24 @@ impl Request {
             },
             Op::Send { socket, buf, span, .. } => Request::Send {
                 socket: id(socket)?,
-                memory: readable(buf, span, part)?,
+                pieces: vec![readable(buf, span, part)?],
                 zero_copy: false,
             },
             Op::SendZc { socket, buf, span } => Request::Send {
                 socket: id(socket)?,
-                memory: readable(buf, span, part)?,
+                pieces: vec![readable(buf, span, part)?],
                 zero_copy: true,
             },
+            Op::SendList { socket, list, span, zero_copy } => {
+                let start = span.start + part.start;
+                let parts = list.parts(Span { start, ..part });
+                let pieces = parts.map(|(buf, part)| {
+                    let raw = buf.raw(&part).ok_or(libc::EFAULT)?;
+                    Ok(Memory { start: raw.ptr, len: raw.len })
+                });
+                let pieces = pieces.collect::<Result<_, i32>>()?;
+                Request::Send { socket: id(socket)?, pieces, zero_copy: *zero_copy }
+            }
             // Nothing ever sleeps here, so there is no eventfd to wait for.
             Op::Expiry { .. } => return Err(libc::EBADF),
             Op::FreedEarly => return Err(libc::EFAULT),

@@ -3,7 +3,8 @@
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
-use hydrant_engine::{ConnectLimits, Error, Lease, RecvMode, TcpStream};
+use bytes::Bytes;
+use hydrant_engine::{ConnectLimits, Error, Lease, RecvMode, SendList, TcpStream};
 
 use super::Worker;
 use crate::host::{self, LIMIT, check, drop_after, join};
@@ -76,15 +77,29 @@ impl Worker {
         Some(())
     }
 
+    /// Sends all of a lease, in one piece or in two.
+    async fn send(&self, from: &TcpStream, data: Lease) -> Result<usize, Error> {
+        let len = data.len();
+        if self.below(4) > 0 {
+            return from.send(data, 0..len, self.below(2) == 0, LIMIT).await.0;
+        }
+        let cut = self.below(len);
+        let mut list = SendList::new();
+        let head = Bytes::copy_from_slice(&data.as_slice()[..cut]);
+        list.push(head, 0..cut).expect("room");
+        list.push(data, cut..len).expect("room");
+        from.send_list(list, LIMIT).await.0
+    }
+
     /// Sends all of a lease, and gives the lease that it was received into.
     async fn pass_on(&self, from: &TcpStream, to: &TcpStream, data: Lease) -> Option<Lease> {
         self.count();
         self.count();
         let len = data.len();
         let room = self.lease(len).await;
-        let sending = from.send(data, 0..len, self.below(2) == 0, LIMIT);
+        let sending = self.send(from, data);
         let receiving = to.recv(room, 0..len, RecvMode::Fill, LIMIT);
-        let ((sent, _), (received, room)) = join(sending, receiving).await;
+        let (sent, (received, room)) = join(sending, receiving).await;
         let mut room = room.into_lease().expect("it went in as a lease");
         let (sent, received) = (self.fair(sent), self.fair(received.map_err(Error::from)));
         if received? < len {
