@@ -10,11 +10,12 @@
 mod exchange;
 mod receive;
 
+use std::cell::RefCell;
 use std::net::SocketAddr;
 use std::ops::Range;
 use std::time::Instant;
 
-use hydrant_engine::{Core, Lease, RecvError, Stream};
+use hydrant_engine::{Core, Lease, RecvError, SendList, Stream};
 
 use super::body::BodyState;
 use super::request::Method;
@@ -33,6 +34,8 @@ pub(crate) struct Connection {
     outgoing: Option<Lease>,
     /// Where answer heads and documents arrive; absent only while a receive owns it.
     incoming: Option<Lease>,
+    /// Takes a head and a small body that go out together.
+    together: RefCell<Option<SendList>>,
     /// Bytes of the body that came together with the head.
     residue: Range<usize>,
     body: Option<BodyState>,
@@ -93,6 +96,7 @@ impl Connection {
             limits: limits.clone(),
             outgoing: Some(heads.outgoing),
             incoming: Some(heads.incoming),
+            together: RefCell::default(),
             residue: 0..0,
             body: None,
             early: None,

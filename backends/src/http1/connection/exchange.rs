@@ -45,6 +45,10 @@ const EARLY_ANSWER_WAIT: Duration = Duration::from_millis(500);
 /// Longer than any transfer: the stall limit while something else watches.
 const NO_LIMIT: Duration = Duration::from_secs(365 * 24 * 3600);
 
+/// A body below this goes out with its head, as one submission. A larger one is sent for itself, and
+/// from the memory that is registered: without a copy where that is possible.
+const TOGETHER_BYTES_MAX: usize = 16 << 10;
+
 /// What became of sending a request.
 pub(super) struct Sent {
     pub(super) head: Buf,
@@ -198,6 +202,12 @@ impl Connection {
         let (stream, stall) = (&self.stream, self.limits.stall);
         let waits = gate.state.get() == BodyGate::Waiting;
         let follows = body.as_ref().is_some_and(|body| !body.span.is_empty());
+        let body = match body {
+            Some(body) if follows && !waits && body.is_small() => {
+                return self.send_together(outgoing, head_bytes, body).await;
+            }
+            body => body,
+        };
         let (result, head) = stream.send(outgoing, 0..head_bytes, follows && !waits, stall).await;
         let error = result.err();
         let mut sent =
@@ -216,6 +226,25 @@ impl Connection {
             sent.body = Some(RequestBody { buf, span });
         }
         sent
+    }
+
+    async fn send_together(&self, outgoing: Lease, head_bytes: usize, body: RequestBody) -> Sent {
+        const BOTH_FIT: &str = "a list takes a head and a body, within their buffers";
+        let mut list = self.together.take().unwrap_or_default();
+        list.push(outgoing, 0..head_bytes).expect(BOTH_FIT);
+        list.push(body.buf, body.span).expect(BOTH_FIT);
+        let (result, mut list) = self.stream.send_list(list, self.limits.stall).await;
+        let body = list.pop().map(|(buf, span)| RequestBody { buf, span });
+        let (head, _) = list.pop().expect("a list comes back with what it held");
+        self.together.replace(Some(list));
+        let error = result.err();
+        Sent { head, body, error, reset: false, withheld: false, waited_in_vain: false }
+    }
+}
+
+impl RequestBody {
+    fn is_small(&self) -> bool {
+        self.span.len() < TOGETHER_BYTES_MAX && self.span.end <= self.buf.capacity()
     }
 }
 
