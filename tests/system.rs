@@ -6,6 +6,7 @@
 //! - [`endpoints`]: several servers of one store, and what is done without one of them.
 //! - [`leftovers`]: what is given up leaves nothing.
 //! - [`pool`]: the limit of memory, and who waits for whom.
+//! - [`relay`]: lines that are late, pause, and break.
 //! - [`resume`]: what an earlier copy left is carried on.
 //! - [`kill`]: the program is killed at any moment.
 //! - [`memory`]: the program's memory while it moves much more than that.
@@ -39,6 +40,7 @@ mod one_connection;
 mod overload;
 mod pool;
 mod ranges;
+mod relay;
 mod resume;
 mod round_trips;
 mod s3_client;

@@ -3,6 +3,7 @@
 //!
 //! - [`World`] is a folder with a server on it; [`client`] starts a client of any server.
 //! - [`Peer`] is a server of one test: it does byte for byte what its script says.
+//! - [`Relay`] is a bad line in front of a server.
 //! - [`Authority`] signs certificates for tests of TLS.
 //! - [`program`] is the program `hydrant`, built once.
 //! - [`noise`], [`Dice`] and [`wait_until`] are small things that every test needs.
@@ -13,10 +14,12 @@ mod authority;
 mod dice;
 mod peer;
 mod program;
+mod relay;
 mod world;
 
 pub use authority::Authority;
 pub use dice::{Dice, noise};
 pub use peer::{Peer, Seen, Wire};
 pub use program::program;
+pub use relay::{Relay, Weather};
 pub use world::{BUCKET, PART, World, client, client_with, read_all, wait_until};
