@@ -166,7 +166,7 @@ mod tests {
         assert_eq!(vectors(&list), [3, 4]);
         let second = list.message(Span { start: 4, len: 3 }).expect("in the list");
         assert_eq!(vectors(&list), [3]);
-        assert_eq!((first, list.message.msg_iovlen as usize), (second, 1));
+        assert_eq!((first, list.message.msg_iovlen), (second, 1));
     }
 
     #[test]
