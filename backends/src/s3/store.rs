@@ -268,10 +268,8 @@ impl ObjectStore for S3Store {
     }
 
     fn head<'a>(&'a self, core: &'a Core, key: &'a str) -> LocalFuture<'a, Result<ObjectMeta>> {
-        Box::pin(async move {
-            let info = send(core, &self.shared, &HeadObject::new(key)).await?;
-            Ok(info.into())
-        })
+        static PLAIN: ReadOptions = ReadOptions { read_if: None, version_id: None, s3: None };
+        self.head_with(core, key, &PLAIN)
     }
 
     fn head_with<'a>(
