@@ -3,9 +3,10 @@
 //! One remains: the future of the call, which is boxed because stores and readers are trait objects. Who
 //! says more of an object than its bytes, or is told more, pays for those strings.
 
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::Cell;
+#[path = "../engine/tests/counting/mod.rs"]
+mod counting;
 
+use counting::allocations;
 use hydrant::engine::{Buf, Core};
 use hydrant::{Hydrant, Location, PutOptions};
 use hydrant_tests::World;
@@ -14,40 +15,16 @@ const WARM_UP: usize = 50;
 const MEASURED: u64 = 200;
 const SIZE: usize = 64 << 10;
 
-thread_local! {
-    static ALLOCATIONS: Cell<u64> = const { Cell::new(0) };
-}
-
-/// Counts what each thread asks the heap for.
-struct Counting;
-
-// SAFETY: everything is the system's allocator; the count touches no memory of its own.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        let _ = ALLOCATIONS.try_with(|count| count.set(count.get() + 1));
-        // SAFETY: the caller's promise is passed on.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, ptr: *mut u8, layout: Layout) {
-        // SAFETY: the caller's promise is passed on.
-        unsafe { System.dealloc(ptr, layout) }
-    }
-}
-
-#[global_allocator]
-static GLOBAL: Counting = Counting;
-
 /// What one round asks for, on average.
 async fn count(mut buf: Buf, mut round: impl AsyncFnMut(Buf) -> Buf) -> f64 {
     for _ in 0..WARM_UP {
         buf = round(buf).await;
     }
-    let before = ALLOCATIONS.get();
+    let before = allocations();
     for _ in 0..MEASURED {
         buf = round(buf).await;
     }
-    (ALLOCATIONS.get() - before) as f64 / MEASURED as f64
+    (allocations() - before) as f64 / MEASURED as f64
 }
 
 async fn buffer(core: &Core) -> Buf {

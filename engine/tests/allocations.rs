@@ -1,9 +1,11 @@
 //! No op allocates on the heap once the engine is warm: the data path runs on what was there before.
 
-use std::alloc::{GlobalAlloc, Layout, System};
+mod counting;
+
 use std::cell::Cell;
 use std::time::Duration;
 
+use counting::allocations;
 use hydrant_engine::{
     Buf, Core, DriverChoice, Engine, File, OpenOptions, RecvMode, SendList, TcpListener, TcpStream,
 };
@@ -12,40 +14,16 @@ const LIMIT: Duration = Duration::from_secs(60);
 const WARM_UP: usize = 200;
 const MEASURED: usize = 1000;
 
-/// Counts what each thread asks the heap for.
-struct Counting;
-
-thread_local! {
-    static ALLOCATIONS: Cell<u64> = const { Cell::new(0) };
-}
-
-// SAFETY: everything is the system's allocator; the count touches no memory of its own.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        let _ = ALLOCATIONS.try_with(|count| count.set(count.get() + 1));
-        // SAFETY: the caller's promise is passed on.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, ptr: *mut u8, layout: Layout) {
-        // SAFETY: the caller's promise is passed on.
-        unsafe { System.dealloc(ptr, layout) }
-    }
-}
-
-#[global_allocator]
-static GLOBAL: Counting = Counting;
-
 /// What `MEASURED` rounds ask the heap for on this thread, after a warm-up.
 async fn count<F: Future<Output = ()>>(mut round: impl FnMut() -> F) -> u64 {
     for _ in 0..WARM_UP {
         round().await;
     }
-    let before = ALLOCATIONS.get();
+    let before = allocations();
     for _ in 0..MEASURED {
         round().await;
     }
-    ALLOCATIONS.get() - before
+    allocations() - before
 }
 
 /// The counts are of the core's own thread, where all of this runs.

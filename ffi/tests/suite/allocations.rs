@@ -1,17 +1,18 @@
 //! A request costs no more allocations than the same call of the Rust crate: the C program counts what
 //! its process allocates, by `malloc` of its own, and this one what its thread does.
 
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::Cell;
+#[path = "../../../engine/tests/counting/mod.rs"]
+mod counting;
 
+use counting::allocations;
 use hydrant::engine::Driven;
 use hydrant::{Bytes, Hydrant, Store};
 
 use crate::common::{self, Bucket, Folder, Library, Linking, run};
 
 /// Calls before the first that counts, so that what is made once has been made.
-const WARM_UP: usize = 100;
-const CALLS: usize = 1000;
+const WARM_UP: u64 = 100;
+const CALLS: u64 = 1000;
 
 #[test]
 fn a_request_allocates_no_more_than_the_call_of_the_crate() {
@@ -28,7 +29,7 @@ fn a_request_allocates_no_more_than_the_call_of_the_crate() {
 }
 
 /// What `Store::get_into` allocates for 64 bytes, on an engine that this thread drives.
-fn allocations_of_a_call() -> usize {
+fn allocations_of_a_call() -> u64 {
     let (hydrant, _driven): (Hydrant, Driven) =
         Hydrant::builder().pool_bytes(64 << 20).build_here().expect("an engine");
     let store: Store = hydrant.store("mem://allocations").expect("a store");
@@ -40,33 +41,9 @@ fn allocations_of_a_call() -> usize {
         }
     };
     read(WARM_UP);
-    let before = COUNT.get();
+    let before = allocations();
     read(CALLS);
-    let counted = COUNT.get() - before;
+    let counted = allocations() - before;
     assert!(counted >= CALLS, "the allocator of this test is not asked");
     counted / CALLS
-}
-
-thread_local! {
-    static COUNT: Cell<usize> = const { Cell::new(0) };
-}
-
-#[global_allocator]
-static COUNTING: Counting = Counting;
-
-/// The system's allocator, which counts what each thread asks for.
-struct Counting;
-
-// SAFETY: all of it is the system's allocator; the count has no destructor and takes no memory.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        COUNT.set(COUNT.get() + 1);
-        // SAFETY: as the caller says.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, memory: *mut u8, layout: Layout) {
-        // SAFETY: as the caller says.
-        unsafe { System.dealloc(memory, layout) }
-    }
 }
