@@ -1,7 +1,7 @@
 //! What a server that speaks no S3 has in common with those that do: connections, retries, the pace of
 //! requests, and readers of ranges. Its objects are asked for by path and query, and nothing is signed.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use hydrant_engine::Core;
 
@@ -33,32 +33,40 @@ pub(crate) struct Site {
 /// Origins that redirects have led to from one origin, so that all its objects share their connections
 /// and what is known of them. Those that were not led to for the longest time go first.
 #[derive(Debug, Default)]
-struct LedTo(Mutex<Vec<(HttpUrl, Arc<Shared>)>>);
+struct LedTo(Mutex<Origins>);
+
+type Origins = Vec<(HttpUrl, Arc<Shared>)>;
 
 impl LedTo {
     /// What is shared at the origin of a URL.
     fn find(&self, url: &HttpUrl) -> Option<Arc<Shared>> {
-        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let at = known.iter().position(|(origin, _)| origin.same_origin(url))?;
-        let found = known.remove(at);
-        let shared = Arc::clone(&found.1);
-        known.push(found);
-        Some(shared)
+        find_in(&mut self.lock(), url)
     }
 
     /// Keeps it, unless another task was faster; at most `most` are kept.
     fn keep(&self, url: &HttpUrl, shared: Shared, most: usize) -> Arc<Shared> {
-        if let Some(known) = self.find(url) {
+        let mut known = self.lock();
+        if let Some(known) = find_in(&mut known, url) {
             return known;
         }
         let shared = Arc::new(shared);
-        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         // Of the URL the origin alone: its query may be a signature (SEC-1).
         known.push((url.with_target("/".to_owned()), Arc::clone(&shared)));
         let surplus = known.len().saturating_sub(most);
         known.drain(..surplus);
         shared
     }
+
+    fn lock(&self) -> MutexGuard<'_, Origins> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The one of this origin, which is the last led to from now on.
+fn find_in(known: &mut Origins, url: &HttpUrl) -> Option<Arc<Shared>> {
+    let at = known.iter().position(|(origin, _)| origin.same_origin(url))?;
+    known[at..].rotate_left(1);
+    known.last().map(|(_, shared)| Arc::clone(shared))
 }
 
 impl Site {
