@@ -2,10 +2,11 @@
 //!
 //! An endpoint that cannot be connected to, or that stalls, is left alone at once; one that breaks off
 //! or answers with 500 and the like is after a few failures in a row. When its time is over it is
-//! probed by a connection that no request waits for; one that connects serves again, and the next
-//! failure sends it back for twice as long. Where all are left alone, the one whose time ends first is
-//! asked: a store with one endpoint is asked whatever happens. Pure: it is told what came of each
-//! attempt, and the time (SANS-1).
+//! probed by a connection that no request waits for. One that connects serves again, and while others
+//! are healthy it gets one request at a time, on trial, until one was answered; the next failure sends
+//! it back for twice as long. Where all are left alone, the one whose time ends first is asked: a store
+//! with one endpoint is asked whatever happens. Pure: it is told what came of each attempt, and the
+//! time (SANS-1).
 
 use std::time::{Duration, Instant};
 

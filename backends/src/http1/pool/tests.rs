@@ -84,7 +84,7 @@ fn a_name_that_has_moved_is_followed() {
     assert_eq!(wait(moved.expect("spawned")), (true, true));
 }
 
-/// One that refuses is tried last from then on.
+/// One that refuses is left out from then on, until its time is over.
 #[test]
 fn an_address_that_refuses_is_passed_over() {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("loopback");
