@@ -55,6 +55,9 @@ use timers::Timers;
 #[derive(Clone)]
 pub struct Core(Rc<Inner>);
 
+/// Gives something back; false when it keeps nothing.
+type HeadKeeper = Rc<dyn Fn() -> bool>;
+
 pub(crate) struct Inner {
     index: usize,
     shared: Arc<Shared>,
@@ -64,6 +67,8 @@ pub(crate) struct Inner {
     tasks: RefCell<TaskSet>,
     timers: RefCell<Timers>,
     locals: RefCell<Vec<Rc<dyn Any>>>,
+    /// What gives memory of the share for heads back that it keeps for later.
+    head_keepers: RefCell<Vec<HeadKeeper>>,
     random: Cell<u64>,
     counters: Arc<Counters>,
 }
@@ -191,10 +196,35 @@ impl Core {
         Ok(ticket.take().expect("a ticket of one grants one"))
     }
 
+    /// From now on `give_back` is called on this core when a task of it is about to wait for memory of
+    /// the share for heads: for as long as somebody waits, and it returns true for having given some
+    /// back that was merely kept for later.
+    pub fn keeps_heads(&self, give_back: impl Fn() -> bool + 'static) {
+        self.0.head_keepers.borrow_mut().push(Rc::new(give_back));
+    }
+
     pub(crate) async fn head_ticket(&self, request: TicketRequest) -> Result<Ticket> {
-        let granted = self.counting_a_wait(self.pool().head_ticket(request));
+        let mut ticket = self.pool().head_ticket(request);
+        let mut has_asked = false;
+        let granted = self.counting_a_wait(std::future::poll_fn(|cx| {
+            let poll = Pin::new(&mut ticket).poll(cx);
+            if poll.is_ready() || std::mem::replace(&mut has_asked, true) {
+                return poll;
+            }
+            self.ask_head_keepers();
+            Pin::new(&mut ticket).poll(cx)
+        }));
         let waited = self.timeout(self.pool().wait_limit(), granted).await;
         Ok(waited.unwrap_or_else(|_| Err(self.pool().head_exhausted_error(&request)))?)
+    }
+
+    /// A keeper may come back to the core, and to this list: no borrow is held.
+    fn ask_head_keepers(&self) {
+        let mut at = 0;
+        while self.pool().heads_are_waited_for() {
+            let Some(keeper) = self.0.head_keepers.borrow().get(at).cloned() else { return };
+            at += usize::from(!keeper());
+        }
     }
 
     /// Memory for parts, waited for in line (POOL-1).

@@ -83,6 +83,7 @@ impl Runtime {
             tasks: TaskSet::new(limits.core.tasks_max).into(),
             timers: Timers::new(limits.core.timers_max).into(),
             locals: Vec::new().into(),
+            head_keepers: Vec::new().into(),
             random: seed.into(),
             counters: shared.metrics.core(index),
             shared: Arc::clone(&shared),
@@ -319,7 +320,8 @@ impl Runtime {
         self.inbox.close();
         // Values of the core, such as pooled connections, close before the drain.
         let locals = std::mem::take(&mut *self.core.0.locals.borrow_mut());
-        drop(locals);
+        let keepers = std::mem::take(&mut *self.core.0.head_keepers.borrow_mut());
+        drop((locals, keepers));
         let mut driver = self.core.0.driver.borrow_mut();
         self.core.0.table.borrow_mut().stop(driver.as_mut());
         drop(driver);

@@ -104,6 +104,12 @@ impl Pool {
         self.try_take(ShareName::Heads, bytes, "head")
     }
 
+    /// Whether somebody waits for memory of the share for heads, so that nobody should keep any of it
+    /// for later. Cheap enough to be asked for each request; false in a forked child.
+    pub fn heads_are_waited_for(&self) -> bool {
+        !self.forked() && self.inner.heads.is_waited_for()
+    }
+
     /// How many blocks of `bytes` the empty share for parts holds; a request for more is
     /// `TooLarge`.
     pub fn capacity_for(&self, bytes: usize) -> usize {

@@ -3,6 +3,7 @@
 //! One lock guards the three. It is held for a few list operations, never across a wait, and never
 //! while a waker is woken or dropped (CORE-1); with the inboxes it is all that cores share (CORE-2).
 
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::task::Waker;
 
 use super::blocks::Blocks;
@@ -15,6 +16,9 @@ pub(super) struct Share {
     extent: Extent,
     line_limit: usize,
     state: Mutex<State>,
+    /// Whether anybody stood in the line when the lock was last released. A hint, which is read without
+    /// the lock and decides nothing in here: so it is the standard library's in the models, too.
+    waited_for: AtomicBool,
 }
 
 struct State {
@@ -56,7 +60,8 @@ impl Share {
             #[cfg(any(test, feature = "testing"))]
             quarantine: Vec::new(),
         };
-        Self { extent, line_limit, state: Mutex::new(state) }
+        let waited_for = AtomicBool::new(false);
+        Self { extent, line_limit, state: Mutex::new(state), waited_for }
     }
 
     pub(super) fn extent(&self) -> Extent {
@@ -77,6 +82,7 @@ impl Share {
         match state.line.join(want, blocks) {
             Some(slot) => {
                 state.waits += 1;
+                self.waited_for.store(true, Relaxed);
                 Entered::Waiting(slot)
             }
             None => Entered::LineFull,
@@ -120,6 +126,11 @@ impl Share {
         self.change(|state| blocks.into_iter().for_each(|block| state.put_back(label, block)));
     }
 
+    /// Whether anybody waits in the line; it may have changed by now.
+    pub(super) fn is_waited_for(&self) -> bool {
+        self.waited_for.load(Relaxed)
+    }
+
     pub(super) fn stats(&self) -> ShareStats {
         let state = self.lock();
         let bytes = |units: u32| units as usize * UNIT_BYTES;
@@ -154,6 +165,7 @@ impl Share {
             let Ok(again) = self.state.lock() else { return };
             state = again;
         }
+        self.waited_for.store(!state.line.is_empty(), Relaxed);
         drop(state);
         woken.wake();
     }

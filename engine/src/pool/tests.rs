@@ -133,6 +133,28 @@ fn nobody_overtakes() {
 }
 
 #[test]
+fn whether_heads_are_waited_for_can_be_asked() {
+    let pool = pool();
+    let held = pool.head(MIB).expect("free");
+    let mut parts = pool.ticket(request(7 * MIB, 1));
+    drop(granted(&mut parts));
+    assert!(!pool.heads_are_waited_for());
+    let mut first = pool.head_ticket(request(4 * KIB, 1));
+    let second = pool.head_ticket(request(4 * KIB, 1));
+    assert!(pool.heads_are_waited_for());
+    assert!(in_child(|| !pool.heads_are_waited_for()));
+    drop(second);
+    assert!(pool.heads_are_waited_for());
+    drop(held);
+    assert!(!pool.heads_are_waited_for());
+    drop(granted(&mut first));
+    let leaving = (pool.head(MIB), pool.head_ticket(request(4 * KIB, 1)));
+    assert!(pool.heads_are_waited_for());
+    drop(leaving.1);
+    assert!(!pool.heads_are_waited_for(), "who leaves waits no more");
+}
+
+#[test]
 fn who_gives_up_does_not_block_the_line() {
     let pool = pool();
     let held = lease(&pool, 4 * MIB);
