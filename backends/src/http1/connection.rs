@@ -13,7 +13,7 @@ mod receive;
 use std::cell::RefCell;
 use std::net::SocketAddr;
 use std::ops::Range;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use hydrant_engine::{Core, Lease, RecvError, SendList, Stream};
 
@@ -172,9 +172,19 @@ impl Connection {
         self.idle_since = self.core.now();
     }
 
-    /// Whether it has been idle for so long that the server may be about to close it.
-    pub(crate) fn is_too_old(&self) -> bool {
-        self.core.now().saturating_duration_since(self.idle_since) >= self.limits.idle
+    /// Since when it rests.
+    pub(crate) fn idle_since(&self) -> Instant {
+        self.idle_since
+    }
+
+    /// How long it may rest yet; nothing when the server may be about to close it.
+    pub(crate) fn idle_left(&self) -> Duration {
+        self.limits.idle.saturating_sub(self.core.now().saturating_duration_since(self.idle_since))
+    }
+
+    /// The core that it belongs to.
+    pub(crate) fn core(&self) -> &Core {
+        &self.core
     }
 
     fn read_head<T>(

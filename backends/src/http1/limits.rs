@@ -31,8 +31,8 @@ pub struct HttpLimits {
     /// How long the server is waited for then; the body is sent after it in any case. A server that
     /// has let it pass once is not asked again. Default 1 s, as curl has it.
     pub expect_continue_wait: Duration,
-    /// An idle connection is retired after this. Default 4 s: S3 was seen to close idle connections
-    /// after 5 to 20 s.
+    /// An idle connection is closed after this, and earlier where its memory is waited for. Default 4 s:
+    /// S3 was seen to close idle connections after 5 to 20 s.
     pub idle: Duration,
     /// Requests over one connection. Default none; 100 for AWS, which was seen to close after that
     /// many.

@@ -15,12 +15,14 @@ use super::connection::Heads;
 use super::{Connection, HttpError, HttpLimits};
 
 mod addresses;
+mod idle;
 mod line;
 #[cfg(test)]
 mod tests;
 
 pub use addresses::AddressLimits;
 use addresses::{Addresses, tried_before};
+use idle::Idle;
 use line::Line;
 pub(crate) use line::Place;
 
@@ -34,13 +36,12 @@ pub(crate) struct Origin {
     pub(crate) tls: Option<TlsConfig>,
 }
 
-/// The connections of one core to one origin. The last used is used first, so that the others grow
-/// old and go.
+/// The connections of one core to one origin.
 #[derive(Debug)]
 pub(crate) struct ConnectionPool {
     origin: Origin,
     limits: HttpLimits,
-    idle: RefCell<Vec<Connection>>,
+    idle: Rc<Idle>,
     /// A place for each connection that is lent out or being made.
     line: Line,
     addresses: Rc<RefCell<Addresses>>,
@@ -64,7 +65,7 @@ impl ConnectionPool {
             line: Line::new(limits.connections_per_core_max.max(1)),
             addresses: Rc::new(RefCell::new(Addresses::new(limits.addresses.clone()))),
             limits,
-            idle: RefCell::default(),
+            idle: Rc::default(),
             looking_up: RefCell::default(),
         }
     }
@@ -97,14 +98,11 @@ impl ConnectionPool {
 
     /// The last used of the idle connections. For a fresh one nothing is taken, but room is made.
     fn take_idle(&self, fresh: bool) -> Option<Connection> {
-        let mut idle = self.idle.borrow_mut();
-        idle.retain(|connection| !connection.is_too_old());
         if !fresh {
-            return idle.pop();
+            return self.idle.take();
         }
-        if !idle.is_empty() && idle.len() + self.line.taken() > self.limits.connections_per_core_max
-        {
-            drop(idle.remove(0));
+        if self.idle.len() + self.line.taken() > self.limits.connections_per_core_max {
+            self.idle.close_oldest();
         }
         None
     }
@@ -239,10 +237,7 @@ impl Drop for Lent<'_> {
         if let Some(mut connection) = self.connection.take()
             && connection.reusable()
         {
-            connection.rest();
-            let mut idle = self.pool.idle.borrow_mut();
-            idle.retain(|connection| !connection.is_too_old());
-            idle.push(connection);
+            self.pool.idle.keep(connection);
         }
     }
 }

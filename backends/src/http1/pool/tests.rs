@@ -1,10 +1,13 @@
+use std::io::{Read, Write};
 use std::net::{Ipv4Addr, TcpListener};
 use std::sync::mpsc;
 use std::time::Duration;
 
-use hydrant_engine::{Engine, Task};
+use hydrant_engine::{DriverChoice, Engine, Task};
 
 use super::*;
+use crate::http1::RequestHead;
+use crate::http1::request::Method;
 
 /// Long enough that only a hang reaches it.
 const LIMIT: Duration = Duration::from_secs(60);
@@ -107,6 +110,45 @@ fn an_address_that_refuses_is_passed_over() {
     });
     let (lent, fronts, alive) = wait(fronts.expect("spawned"));
     assert_eq!((lent, fronts), (alive, [alive; 2]));
+}
+
+/// Nobody uses the pool any more; the server sees the end all the same.
+#[test]
+fn what_idles_is_closed_when_its_time_is_over() {
+    for driver in [DriverChoice::Uring, DriverChoice::Poll] {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("loopback");
+        let address = listener.local_addr().expect("bound");
+        let server = std::thread::spawn(move || {
+            let (mut stream, _) = listener.accept().expect("a connection");
+            stream.set_read_timeout(Some(LIMIT)).expect("set");
+            let mut memory = [0; 1024];
+            let asked = stream.read(&mut memory).expect("a request");
+            assert!(memory[..asked].ends_with(b"\r\n\r\n"));
+            stream.write_all(b"HTTP/1.1 204 No Content\r\n\r\n").expect("sent");
+            stream.read(&mut memory).expect("an end, and no hang")
+        });
+        let engine = Engine::builder().cores(1).pool_bytes(16 << 20).driver(driver).start();
+        let engine = engine.expect("an engine");
+        let used = engine.on_core(0, move |core| async move {
+            let origin = Origin {
+                host: address.ip().to_string(),
+                port: address.port(),
+                #[cfg(feature = "tls")]
+                tls: None,
+            };
+            let limits = HttpLimits { idle: Duration::from_millis(10), ..HttpLimits::default() };
+            let pool = core.local(|| ConnectionPool::new(origin, limits));
+            let mut lent = pool.lend(&core, pool.place().await, false).await.expect("connected");
+            let write = |out: &mut [u8]| {
+                let head = b"GET / HTTP/1.1\r\n\r\n";
+                out[..head.len()].copy_from_slice(head);
+                Ok(RequestHead { bytes: head.len(), method: Method::Get, expects_continue: false })
+            };
+            lent.exchange(write, None, |head, _| head.status()).await.result.expect("answered")
+        });
+        assert_eq!(wait(used.expect("spawned")), 204);
+        assert_eq!(server.join().expect("no panic"), 0, "the end of the connection");
+    }
 }
 
 /// The core has polled what it was handed before, each once at least.
