@@ -4,7 +4,8 @@ use std::time::{Duration, SystemTime};
 
 use hydrant::s3::CopyLimits;
 use hydrant::{
-    Attributes, Bytes, CopyOptions, CopyReport, CopyWay, ErrorKind, Hydrant, PutOptions, copy,
+    Attributes, Bytes, CopyOptions, CopyReport, CopyWay, ErrorKind, Hydrant, OnFailure, PutOptions,
+    copy,
 };
 use hydrant_tests::{BUCKET, PART, Peer, Seen, Wire, World, client, client_with, noise, read_all};
 
@@ -222,6 +223,27 @@ fn server(
 
 fn document(text: &str) -> Vec<u8> {
     format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{text}", text.len()).into_bytes()
+}
+
+/// What was begun to be kept is given up: nothing can carry it on.
+#[test]
+fn a_server_that_does_not_copy_parts_keeps_none() {
+    let state = tempfile::tempdir().expect("a folder");
+    let peer =
+        server(|_, wire| wire.send(b"HTTP/1.1 501 Not Implemented\r\nContent-Length: 0\r\n\r\n"));
+    let hydrant = client_with(&peer.url(), |builder| {
+        builder.s3(|s3| s3.state_dir = Some(state.path().to_owned()))
+    });
+    let at = |key: &str| hydrant.locate(&format!("s3://{BUCKET}/{key}")).expect("a URI");
+    let part_size_bytes = Some(PART as u64);
+    let how =
+        CopyOptions { on_failure: OnFailure::Keep, part_size_bytes, ..CopyOptions::default() };
+    let report = copy(&at("from"), &at("to"), how).wait().expect("copied");
+    assert_eq!((report.way, report.bytes), (CopyWay::Streamed, SIZE as u64));
+    assert!(report.fell_back.is_some_and(|why| why.contains("501")));
+    assert_eq!(peer.seen().iter().filter(|seen| seen.method == "DELETE").count(), 1);
+    let journals = std::fs::read_dir(state.path().join("uploads")).expect("a folder");
+    assert_eq!(journals.count(), 0);
 }
 
 fn copy_on(peer: &Peer, parts: bool) -> hydrant::Result<CopyReport> {

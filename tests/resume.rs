@@ -8,7 +8,8 @@ use std::sync::{Arc, Mutex};
 use hydrant::pipeline::Progress;
 use hydrant::s3::{CreateMultipartUpload, ListMultipartUploads, SentChecksum, UploadPart};
 use hydrant::{
-    ChecksumAlgorithm, CopyOptions, CopyReport, Crc64, ErrorKind, Hydrant, OnFailure, Sum, copy,
+    ChecksumAlgorithm, CopyOptions, CopyReport, CopyWay, Crc64, ErrorKind, Hydrant, OnFailure, Sum,
+    Task, copy,
 };
 use hydrant_tests::{BUCKET, PART, Peer, World, noise, program, wait_until};
 
@@ -201,9 +202,14 @@ fn slow_world(data: &[u8]) -> World {
 }
 
 fn upload(world: &World, hydrant: &Hydrant, options: CopyOptions) -> hydrant::Result<CopyReport> {
-    let source = hydrant.locate(&world.uri("file", "source")).expect("a URI");
+    from(world, hydrant, "file", options).wait()
+}
+
+/// Copies to an object.
+fn from(world: &World, hydrant: &Hydrant, scheme: &str, options: CopyOptions) -> Task<CopyReport> {
+    let source = hydrant.locate(&world.uri(scheme, "source")).expect("a URI");
     let target = hydrant.locate(&world.uri("s3", "target")).expect("a URI");
-    copy(&source, &target, options).wait()
+    copy(&source, &target, options)
 }
 
 fn keeping() -> CopyOptions {
@@ -212,14 +218,18 @@ fn keeping() -> CopyOptions {
 
 /// Sends parts until so many have come, and gives the copy up.
 fn upload_some(world: &World, hydrant: &Hydrant, parts: usize) {
-    let source = hydrant.locate(&world.uri("file", "source")).expect("a URI");
-    let target = hydrant.locate(&world.uri("s3", "target")).expect("a URI");
+    some_from(world, hydrant, "file", keeping(), parts);
+}
+
+/// The same from any store.
+fn some_from(world: &World, hydrant: &Hydrant, scheme: &str, how: CopyOptions, parts: usize) {
     let come = Arc::new(AtomicUsize::new(0));
     let count = Arc::clone(&come);
     let progress: Progress = Arc::new(move |_, _| {
         count.fetch_add(1, SeqCst);
     });
-    let task = copy(&source, &target, CopyOptions { progress: Some(progress), ..keeping() });
+    let how = CopyOptions { progress: Some(progress), ..how };
+    let task = from(world, hydrant, scheme, how);
     wait_until("some parts have come", || come.load(SeqCst) >= parts);
     drop(task);
     // The next copy may begin when this one has let go of the journal.
@@ -248,6 +258,60 @@ fn an_upload_is_carried_on_and_sends_only_what_is_missing() {
     assert!(report.resumed_bytes >= 3 * PART as u64, "{}", report.resumed_bytes);
     assert_eq!((report.began_anew, report.crc64nvme), (None, Some(Crc64::of(&data))));
     expect_uploaded(&world, &data);
+}
+
+/// A server that copies slowly, an object on it, and what has its parts copied by the server.
+fn slow_copies(data: &[u8]) -> (World, CopyOptions) {
+    let world = slow_world(data);
+    std::fs::write(world.object("source"), data).expect("an object");
+    (world, CopyOptions { part_size_bytes: Some(PART as u64), ..keeping() })
+}
+
+#[test]
+fn a_copy_by_the_server_is_carried_on_and_copies_only_what_is_missing() {
+    let data = noise(1, PARTS * PART - 99);
+    let (world, how) = slow_copies(&data);
+    let hydrant = world.client();
+    some_from(&world, &hydrant, "s3", how.clone(), 4);
+    let before = world.server().stats().put;
+    let report = from(&world, &hydrant, "s3", how).wait().expect("carried on");
+    let resumed = (report.resumed_bytes / PART as u64) as usize;
+    assert!((4..PARTS).contains(&resumed), "{} bytes", report.resumed_bytes);
+    // The one that was under way when the first copy was given up may be counted late.
+    let (copied, missing) = (world.server().stats().put - before, (PARTS - resumed) as u64);
+    assert!((missing..=missing + 1).contains(&copied), "{copied} were copied, {missing} missing");
+    assert_eq!((report.way, report.began_anew), (CopyWay::OnServer, None));
+    assert_eq!((report.bytes, report.parts), (data.len() as u64, PARTS as u64));
+    expect_uploaded(&world, &data);
+}
+
+#[test]
+fn a_copy_by_the_server_of_what_has_changed_is_begun_anew_and_that_is_said() {
+    let (world, how) = slow_copies(&noise(1, PARTS * PART - 99));
+    let hydrant = world.client();
+    some_from(&world, &hydrant, "s3", how.clone(), 2);
+    let data = noise(2, PARTS * PART - 99);
+    std::fs::write(world.object("source"), &data).expect("an object");
+    let report = from(&world, &hydrant, "s3", how).wait().expect("copied");
+    assert!(report.began_anew.is_some_and(|why| why.contains("has changed")));
+    assert_eq!((report.resumed_bytes, report.way), (0, CopyWay::OnServer));
+    expect_uploaded(&world, &data);
+}
+
+/// Of parts that the server has copied nobody knows the checksums, which the other way tells.
+#[test]
+fn what_the_server_has_begun_is_not_carried_on_by_others() {
+    let data = noise(1, PARTS * PART - 99);
+    for streamed_first in [false, true] {
+        let (world, how) = slow_copies(&data);
+        let hydrant = world.client();
+        let way = |streamed| CopyOptions { streamed, ..how.clone() };
+        some_from(&world, &hydrant, "s3", way(streamed_first), 1);
+        let report = from(&world, &hydrant, "s3", way(!streamed_first)).wait().expect("copied");
+        assert!(report.began_anew.is_some_and(|why| why.contains("in another way")));
+        assert_eq!((report.resumed_bytes, report.crc64nvme.is_some()), (0, !streamed_first));
+        expect_uploaded(&world, &data);
+    }
 }
 
 /// S3 as far as an upload of three parts needs it. The last part is refused while `refuses`, and

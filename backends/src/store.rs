@@ -245,6 +245,15 @@ pub trait Upload: Send + Sync + fmt::Debug + 'static {
         })
     }
 
+    /// Whether the server copied a part in an earlier transfer, and has it still.
+    fn copied_part<'a>(
+        &'a self,
+        _core: &'a Core,
+        _part: PartRequest,
+    ) -> LocalFuture<'a, Result<Option<PartTag>>> {
+        Box::pin(async { Ok(None) })
+    }
+
     /// Whether a part came in an earlier transfer and is still what it was then; `buf` is memory of
     /// the part's length to look with, and comes back.
     fn kept_part<'a>(
@@ -284,9 +293,11 @@ impl ObjectAt {
 /// How [`ObjectStore::copy_within`] is to copy.
 #[derive(Clone, Copy, Default)]
 pub struct CopyWithin<'a> {
-    /// What has come is to be kept when the copy ends early. A store whose copies cannot be carried
-    /// on, and could be if they were streamed, does not copy then.
+    /// What has come is to be kept when the copy ends early. A store that can copies in parts then,
+    /// and one whose copies cannot be carried on, and could be if they were streamed, does not copy.
     pub keep: bool,
+    /// Bytes of a part, where it is made in parts, instead of what the store would take.
+    pub part_size_bytes: Option<u64>,
     /// Told how far it is.
     pub progress: Option<&'a Progress>,
 }
@@ -335,6 +346,9 @@ pub struct UploadSource {
     pub size_bytes: u64,
     /// Bytes of all parts but the last.
     pub part_size_bytes: u64,
+    /// Who moves the bytes. Parts that a server has copied were seen by nobody else, so their checksums
+    /// are not known: what was begun in one way is not carried on in another.
+    pub way: CopyWay,
 }
 
 /// An upload that can be carried on.

@@ -172,8 +172,8 @@
  * same copy carries on from it. It stays as a temporary file with its journal, or on S3 as an upload
  * that hyd_uploads_open() lists, with a journal in $XDG_STATE_HOME/hydrant or
  * ~/.local/state/hydrant. HYD_E_UNSUPPORTED for the rest, for a source whose version has no strong tag,
- * and under a condition on a file that is written. What a server copies inside itself is not kept: add
- * HYD_COPY_STREAMED.
+ * and under a condition on a file that is written. Inside one S3 the server copies whatever has more
+ * than one part in parts then, without its tags.
  */
 #define HYD_COPY_KEEP 1
 

@@ -20,8 +20,8 @@ use crate::store::{hyd_store, use_store};
 /// same copy carries on from it. It stays as a temporary file with its journal, or on S3 as an upload
 /// that hyd_uploads_open() lists, with a journal in $XDG_STATE_HOME/hydrant or
 /// ~/.local/state/hydrant. HYD_E_UNSUPPORTED for the rest, for a source whose version has no strong tag,
-/// and under a condition on a file that is written. What a server copies inside itself is not kept: add
-/// HYD_COPY_STREAMED.
+/// and under a condition on a file that is written. Inside one S3 the server copies whatever has more
+/// than one part in parts then, without its tags.
 pub const HYD_COPY_KEEP: u32 = 1;
 /// A bit of hyd_copy_options.flags: the bytes pass through this process even where the server or the
 /// kernel could copy them, so that the report has their checksum.

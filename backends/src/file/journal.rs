@@ -17,7 +17,7 @@ use super::spot::Spot;
 use super::tree::relabel;
 use crate::checksum::{Crc64, compose};
 use crate::error::{ErrorKind, Result};
-use crate::store::UploadSource;
+use crate::store::{CopyWay, UploadSource};
 
 /// Bytes of the head; the records begin behind it.
 const HEAD_BYTES: usize = 16 << 10;
@@ -144,13 +144,17 @@ impl Journal {
 /// # Errors
 /// `InvalidInput` for a URI that is too long to be named in it.
 pub(crate) fn head_of(source: &UploadSource, more: &[(&str, &str)]) -> Result<String> {
-    let UploadSource { uri, etag, size_bytes, part_size_bytes } = source;
+    let UploadSource { uri, etag, size_bytes, part_size_bytes, way } = source;
     let uri = uri.escape_debug();
+    let by = match way {
+        CopyWay::OnServer => "copied_by the server\n",
+        CopyWay::Streamed | CopyWay::InKernel => "",
+    };
     let more = more.iter().map(|(name, value)| format!("{name} {}\n", value.escape_debug()));
     let more: String = more.collect();
     let head = format!(
         "{FIRST_LINE}\nsource {uri}\netag {etag}\nsize_bytes {size_bytes}\n\
-         part_size_bytes {part_size_bytes}\n{more}end\n"
+         part_size_bytes {part_size_bytes}\n{by}{more}end\n"
     );
     if head.len() > HEAD_BYTES {
         let text = format!("the name of the source is too long for a journal: {uri}");
@@ -174,6 +178,7 @@ pub(crate) fn difference(found: &str, wanted: &str) -> Option<String> {
         () if differs("etag") || differs("size_bytes") => {
             format!("{source} has changed since it was begun")
         }
+        () if differs("copied_by") => "what was there was moved in another way".into(),
         () if differs("part_size_bytes") => "what was there came in parts of another size".into(),
         () if differs("checksum") => "what was there was begun with another checksum".into(),
         () if differs("asked") => "what was there was begun with other options of S3".into(),
@@ -245,6 +250,7 @@ mod tests {
             etag: Etag::new("\"1\"").expect("a tag"),
             size_bytes: 9,
             part_size_bytes: 4096,
+            way: CopyWay::Streamed,
         };
         let head = head_of(&source).expect("it fits");
         assert_eq!(head.lines().count(), 6, "{head}");
@@ -261,6 +267,8 @@ mod tests {
         assert!(
             said(UploadSource { part_size_bytes: 1, ..source.clone() }).contains("another size")
         );
+        let way = CopyWay::OnServer;
+        assert!(said(UploadSource { way, ..source.clone() }).contains("another way"));
         assert!(difference(&head[..head.len() - 3], &head).expect("torn").contains("no journal"));
         let uri = "x".repeat(HEAD_BYTES);
         assert!(head_of(&UploadSource { uri, ..source }).is_err());

@@ -31,7 +31,7 @@ pub type Progress = Arc<dyn Fn(u64, Option<u64>) + Send + Sync>;
 /// How an object is copied.
 #[derive(Clone, Default)]
 pub struct CopyOptions {
-    /// Bytes of a part instead of the default.
+    /// Bytes of a part instead of the default, which is another one where a server copies.
     pub part_size_bytes: Option<u64>,
     /// Parts under way at once instead of the default.
     pub connections: Option<usize>,
@@ -59,8 +59,9 @@ pub enum OnFailure {
     Discard,
     /// It stays, under a temporary name or as an upload that S3 lists, and the same copy carries on
     /// from it: parts that have come are checked and not moved again, but for the first, which tells
-    /// what the object is. Where the source has changed the copy begins anew, and says so. What the
-    /// server copies inside itself is not kept.
+    /// what the object is. Where the source has changed the copy begins anew, and says so. Inside one
+    /// S3 the server copies whatever has more than one part in parts then: what is said of the object
+    /// goes along, its tags and access control lists do not.
     Keep,
 }
 
@@ -109,6 +110,7 @@ pub fn copy(src: &Location, dst: &Location, options: CopyOptions) -> Task<CopyRe
         destination: Arc::clone(dst.store.inner()),
         key: dst.key.clone(),
         limits: src.store.limits().with(options.part_size_bytes, options.connections),
+        part_size_bytes: options.part_size_bytes,
         progress: options.progress,
         on_failure: options.on_failure,
         read: options.read,
@@ -126,6 +128,8 @@ struct Job {
     destination: Arc<dyn ObjectStore>,
     key: String,
     limits: TransferLimits,
+    /// What was asked for.
+    part_size_bytes: Option<u64>,
     progress: Option<Progress>,
     on_failure: OnFailure,
     read: ReadOptions,
@@ -176,17 +180,14 @@ impl Job {
             return Ok(Within::No(Some(why.to_owned())));
         }
         let keep = self.on_failure == OnFailure::Keep;
-        let how = CopyWithin { keep, progress: self.progress.as_ref() };
-        let copied = self.destination.copy_within(core, &self.from, &self.key, how).await?;
-        let (meta, way, parts) = match copied {
+        let (part_size_bytes, progress) = (self.part_size_bytes, self.progress.as_ref());
+        let how = CopyWithin { keep, part_size_bytes, progress };
+        let report = match self.destination.copy_within(core, &self.from, &self.key, how).await? {
             CopiedWithin::No(why) => return Ok(Within::No(why)),
-            CopiedWithin::Done { meta, way } => (meta, way, 1),
+            CopiedWithin::Done { meta, way } => CopyReport { way, ..CopyReport::of(meta, 1) },
             CopiedWithin::InParts { source, part_size_bytes } => {
-                let (from, progress) = (self.from.clone(), self.progress.clone());
-                let connections = self.limits.connections;
-                let job = InParts { from, source, part_size_bytes, connections, progress };
-                match job.run(core, &self.destination, &self.key).await {
-                    Ok((meta, parts)) => (meta, CopyWay::OnServer, parts),
+                match self.on_server(source, part_size_bytes).run(core).await {
+                    Ok(report) => report,
                     Err(error) if matches!(error.kind(), ErrorKind::Unsupported(_)) => {
                         return Ok(Within::No(Some(error.to_string())));
                     }
@@ -194,10 +195,24 @@ impl Job {
                 }
             }
         };
-        if let (Some(progress), 1) = (&self.progress, parts) {
-            progress(meta.size_bytes, Some(meta.size_bytes));
+        if let (Some(progress), 1) = (&self.progress, report.parts) {
+            progress(report.bytes, Some(report.bytes));
         }
-        Ok(Within::Copied(Box::new(CopyReport { way, ..CopyReport::of(meta, parts) })))
+        Ok(Within::Copied(Box::new(report)))
+    }
+
+    fn on_server(&self, source: ObjectMeta, part_size_bytes: u64) -> InParts {
+        InParts {
+            from: self.from.clone(),
+            from_uri: self.source.clone(),
+            source,
+            part_size_bytes,
+            store: Arc::clone(&self.destination),
+            key: self.key.clone(),
+            on_failure: self.on_failure,
+            connections: self.limits.connections,
+            progress: self.progress.clone(),
+        }
     }
 
     async fn stream(&self, core: &Core) -> Result<CopyReport> {
@@ -268,16 +283,10 @@ impl Job {
             let guard = UploadGuard::begin(core, store, key, Some(size_bytes), &options).await?;
             return Ok((guard, None));
         }
-        let etag = self.reader.meta().and_then(|meta| meta.etag).filter(Etag::is_strong);
-        let Some(etag) = etag else {
-            let text = format!(
-                "{} has no strong tag of its version, so no later copy can tell it",
-                self.source
-            );
-            return Err(ErrorKind::Unsupported(text).into());
-        };
+        let etag = self.reader.meta().and_then(|meta| meta.etag);
         let (uri, part_size_bytes) = (self.source.clone(), first.part_size_bytes);
-        let source = UploadSource { uri, etag, size_bytes, part_size_bytes };
+        let (etag, way) = (strong(etag, &uri)?, CopyWay::Streamed);
+        let source = UploadSource { uri, etag, size_bytes, part_size_bytes, way };
         let resumed = store.resume_upload(core, key, &source, &options).await?;
         Ok((UploadGuard::of_kept(core, resumed.upload), resumed.began_anew))
     }
@@ -292,6 +301,15 @@ impl Job {
         let options = told.map_or_else(PutOptions::default, |meta| PutOptions::like(&meta));
         Ok(PutOptions { write_if: self.write_if, s3: self.s3_put.clone(), ..options })
     }
+}
+
+/// A tag by which a later copy knows the version of `source`.
+fn strong(etag: Option<Etag>, source: &str) -> Result<Etag> {
+    etag.filter(Etag::is_strong).ok_or_else(|| {
+        let text =
+            format!("{source} has no strong tag of its version, so no later copy can tell it");
+        ErrorKind::Unsupported(text).into()
+    })
 }
 
 impl CopyReport {

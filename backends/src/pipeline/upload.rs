@@ -64,12 +64,18 @@ impl UploadGuard {
         }
     }
 
-    /// Aborts because of `error`. What could not be cleaned up is said in the error.
+    /// Ends because of `error`: aborts what cannot be carried on. What could not be cleaned up is said in
+    /// the error.
     pub(super) async fn abort(mut self, error: Error) -> Error {
         if let Some(left) = self.upload().kept_in() {
             self.upload = None;
             return ErrorKind::Kept { error, left }.into();
         }
+        self.discard(error).await
+    }
+
+    /// Aborts because of `error`, though the upload could be carried on.
+    pub(super) async fn discard(mut self, error: Error) -> Error {
         let aborted = self.upload().abort(&self.core).await;
         self.upload = None;
         match aborted {

@@ -1,8 +1,9 @@
 //! Copies inside one service: the bytes stay with the server.
 //!
 //! Up to [`CopyLimits::whole_bytes_max`] the copy is one request, which keeps everything that is said
-//! of the object; larger ones are an upload whose parts the server copies. Both are pinned to the
-//! version that a HEAD told, and an error in the body of a 200 is an error.
+//! of the object; larger ones are an upload whose parts the server copies. So is whatever has more than
+//! one part and is to be carried on when it breaks off: of one request nothing would be left. All are
+//! pinned to the version that a HEAD told, and an error in the body of a 200 is an error.
 
 use std::sync::Arc;
 
@@ -16,16 +17,16 @@ use super::store::Shared;
 use crate::error::{Error, ErrorKind, Result};
 use crate::object::{Etag, ObjectMeta};
 use crate::pipeline::plan::{PART_ALIGN_BYTES, PART_BYTES_MAX, PART_BYTES_MIN, PARTS_MAX};
-use crate::store::{CopiedWithin, CopyWay};
+use crate::store::{CopiedWithin, CopyWay, CopyWithin};
 
 /// How the server is asked to copy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CopyLimits {
     /// The largest object that one CopyObject copies. Default 5 GiB, which is S3's own limit (API
-    /// reference, CopyObject).
+    /// reference, CopyObject). With [`OnFailure::Keep`](crate::OnFailure::Keep) at most a part.
     pub whole_bytes_max: u64,
     /// Bytes of a part of larger ones, 5 MiB to 5 GiB; more where 10,000 parts would not suffice.
-    /// Default 128 MiB: a server copies it in about a second.
+    /// Default 128 MiB: a server copies it in about a second. Who copies may ask for others.
     pub part_size_bytes: u64,
 }
 
@@ -52,6 +53,7 @@ pub(super) async fn copy_within(
     shared: &Arc<Shared>,
     (from, from_key): (&Arc<Shared>, &str),
     key: &str,
+    how: CopyWithin<'_>,
 ) -> Result<CopiedWithin> {
     if !is_same_service(shared, from) {
         return Ok(CopiedWithin::No(None));
@@ -61,9 +63,11 @@ pub(super) async fn copy_within(
         let text = format!("{} has no tag to pin a copy to", from.uri_of(from_key));
         return Ok(CopiedWithin::No(Some(text)));
     };
-    let limits = &shared.config.copy;
-    if source.size_bytes > limits.whole_bytes_max {
-        let part_size_bytes = limits.part_size_for(source.size_bytes);
+    let mut limits = shared.config.copy;
+    limits.part_size_bytes = how.part_size_bytes.unwrap_or(limits.part_size_bytes);
+    let part_size_bytes = limits.part_size_for(source.size_bytes);
+    let part_is_most = how.keep && source.size_bytes > part_size_bytes;
+    if part_is_most || source.size_bytes > limits.whole_bytes_max {
         return Ok(CopiedWithin::InParts { source, part_size_bytes });
     }
     let operation = CopyObject::new(key, pinned(from, from_key, &etag));

@@ -4,7 +4,8 @@
 //! user's names the upload and its source, and has a record of each part that was answered; its seal
 //! covers the tag that the server gave. A part counts as come when the server lists it with the length
 //! and the tag that the record was sealed with, and its checksum can be named when the upload is
-//! completed: S3 takes no completion of checked parts without their checksums.
+//! completed: S3 takes no completion of checked parts without their checksums. A part that the server
+//! has copied itself has a record without a checksum, and is named without one.
 
 use std::collections::HashMap;
 use std::ops::Range;
@@ -212,14 +213,34 @@ impl KeptUpload {
     }
 
     async fn kept(&self, core: &Core, part: PartRequest) -> Result<Option<KeptPart>> {
-        let Some(listed) = self.listed.get(&(part.number() as u32)) else { return Ok(None) };
-        let Some(etag) = listed.etag.filter(|_| listed.size == part.len) else { return Ok(None) };
-        let Some(noted) = self.journal.sum_of(core, part.index, etag.as_str()).await? else {
-            return Ok(None);
-        };
+        let Some((etag, noted)) = self.noted(core, part).await? else { return Ok(None) };
+        let listed = &self.listed[&(part.number() as u32)];
         let Ok(sum) = sum_of(listed, self.upload.checksum(), noted) else { return Ok(None) };
         let tag = PartTag { part, etag: Some(etag), sum };
         Ok(Some(KeptPart { tag, crc64nvme: noted }))
+    }
+
+    async fn copy(
+        &self,
+        core: &Core,
+        part: PartRequest,
+        from: &ObjectAt,
+        etag: &Etag,
+    ) -> Result<PartTag> {
+        let tag = self.upload.copy_part(core, part, from, etag).await?;
+        if let Some(etag) = &tag.etag {
+            self.journal.note(core, part.index, Crc64::OF_NOTHING, etag.as_str()).await?;
+        }
+        Ok(tag)
+    }
+
+    /// The tag of a part that has come, and the checksum that was noted with it.
+    async fn noted(&self, core: &Core, part: PartRequest) -> Result<Option<(Etag, Crc64)>> {
+        let listed = self.listed.get(&(part.number() as u32));
+        let whole = listed.filter(|listed| listed.size == part.len);
+        let Some(etag) = whole.and_then(|listed| listed.etag) else { return Ok(None) };
+        let noted = self.journal.sum_of(core, part.index, etag.as_str()).await?;
+        Ok(noted.map(|noted| (etag, noted)))
     }
 
     async fn finish(&self, core: &Core, tags: &[PartTag]) -> Result<ObjectMeta> {
@@ -247,7 +268,18 @@ impl Upload for KeptUpload {
         from: &'a ObjectAt,
         etag: &'a Etag,
     ) -> LocalFuture<'a, Result<PartTag>> {
-        self.upload.copy_part(core, part, from, etag)
+        Box::pin(self.copy(core, part, from, etag))
+    }
+
+    fn copied_part<'a>(
+        &'a self,
+        core: &'a Core,
+        part: PartRequest,
+    ) -> LocalFuture<'a, Result<Option<PartTag>>> {
+        Box::pin(async move {
+            let noted = self.noted(core, part).await?;
+            Ok(noted.map(|(etag, _)| PartTag { part, etag: Some(etag), sum: None }))
+        })
     }
 
     fn complete<'a>(

@@ -335,13 +335,13 @@ impl ObjectStore for S3Store {
         core: &'a Core,
         from: &'a ObjectAt,
         key: &'a str,
-        _how: CopyWithin<'a>,
+        how: CopyWithin<'a>,
     ) -> LocalFuture<'a, Result<CopiedWithin>> {
         Box::pin(async move {
             let store: &dyn Any = &*from.store;
             match store.downcast_ref::<S3Store>() {
                 Some(store) => {
-                    copy_within(core, &self.shared, (&store.shared, &from.key), key).await
+                    copy_within(core, &self.shared, (&store.shared, &from.key), key, how).await
                 }
                 None => Ok(CopiedWithin::No(None)),
             }

@@ -30,7 +30,8 @@ pub struct Config {
     pub durable: bool,
     /// Stop when standard input ends, so that a child whose parent died does not stay. Default false.
     pub stop_on_stdin_eof: bool,
-    /// Slows each connection down to so many bytes a second, each way, for tests that need time to interfere.
+    /// Slows each connection down to so many bytes a second, each way, and each copy from object to object or part,
+    /// for tests that need time to interfere.
     /// Default none.
     pub throttle_bytes_per_second: Option<u64>,
     /// The limits.

@@ -186,7 +186,7 @@ fn listen(runtime: &Runtime, config: &Config) -> io::Result<(TcpListener, Socket
 }
 
 fn service(config: &Config, store: Arc<Store>) -> S3Service {
-    let mut builder = S3ServiceBuilder::new(Api::new(store, config.limits.clone()));
+    let mut builder = S3ServiceBuilder::new(Api::new(store, config));
     let mut protocol = S3Config::default();
     protocol.xml_max_body_size = config.limits.xml_body_bytes_max;
     builder.set_config(Arc::new(StaticConfigProvider::new(Arc::new(protocol))));

@@ -7,7 +7,7 @@ use super::super::upload::{FileUpload, carry_on};
 use super::*;
 use crate::error::{Class, Error, ErrorKind};
 use crate::object::Etag;
-use crate::store::{Upload, UploadSource};
+use crate::store::{CopyWay, Upload, UploadSource};
 
 const PART: usize = 64 << 10;
 
@@ -17,6 +17,7 @@ fn source(etag: &str) -> UploadSource {
         etag: Etag::new(etag).expect("a tag"),
         size_bytes: 2 * PART as u64,
         part_size_bytes: PART as u64,
+        way: CopyWay::Streamed,
     }
 }
 

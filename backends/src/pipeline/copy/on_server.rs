@@ -4,21 +4,26 @@ use std::sync::Arc;
 
 use hydrant_engine::Core;
 
-use super::Progress;
-use crate::error::Result;
+use super::{CopyReport, OnFailure, Progress, strong};
+use crate::error::{ErrorKind, Result};
 use crate::object::{Etag, ObjectMeta, PutOptions};
 use crate::pipeline::board::Board;
 use crate::pipeline::plan::{PartRequest, PlanError, PutPlan};
 use crate::pipeline::upload::UploadGuard;
 use crate::pipeline::workers::{run_workers, workers_for};
-use crate::store::{ObjectAt, ObjectStore, PartTag, Upload};
+use crate::store::{CopyWay, ObjectAt, ObjectStore, PartTag, Upload, UploadSource};
 
-/// What is to be copied, and in which parts.
+/// What is to be copied where, and in which parts.
 pub(super) struct InParts {
     pub(super) from: ObjectAt,
+    /// With its server: what a later copy knows it by.
+    pub(super) from_uri: String,
     /// What the source is: the version that all parts are of.
     pub(super) source: ObjectMeta,
     pub(super) part_size_bytes: u64,
+    pub(super) store: Arc<dyn ObjectStore>,
+    pub(super) key: String,
+    pub(super) on_failure: OnFailure,
     /// Parts that the server copies at once.
     pub(super) connections: usize,
     pub(super) progress: Option<Progress>,
@@ -28,6 +33,7 @@ struct State {
     plan: PutPlan,
     tags: Vec<PartTag>,
     done_bytes: u64,
+    resumed_bytes: u64,
 }
 
 #[derive(Clone)]
@@ -41,21 +47,16 @@ struct Worker {
 }
 
 impl InParts {
-    /// Copies; tells what the destination says, and in how many parts.
+    /// Copies.
     ///
     /// # Errors
     /// `Unsupported` where the server turns out not to copy parts; nothing is left then.
-    pub(super) async fn run(
-        self,
-        core: &Core,
-        store: &Arc<dyn ObjectStore>,
-        key: &str,
-    ) -> Result<(ObjectMeta, u64)> {
+    pub(super) async fn run(self, core: &Core) -> Result<CopyReport> {
         let size_bytes = self.source.size_bytes;
         let plan = PutPlan::new(self.part_size_bytes, Some(size_bytes))?;
-        let options = PutOptions::like(&self.source);
-        let guard = UploadGuard::begin(core, store, key, Some(size_bytes), &options).await?;
-        let board = Arc::new(Board::new(State { plan, tags: Vec::new(), done_bytes: 0 }));
+        let (guard, began_anew) = self.begin(core).await?;
+        let state = State { plan, tags: Vec::new(), done_bytes: 0, resumed_bytes: 0 };
+        let board = Arc::new(Board::new(state));
         let worker = Worker {
             board: Arc::clone(&board),
             upload: guard.upload(),
@@ -67,23 +68,52 @@ impl InParts {
         let workers = workers_for(size_bytes.div_ceil(self.part_size_bytes), self.connections);
         let copied = run_workers(core, &board, workers, move |core| worker.clone().work(core));
         if let Err(error) = copied.await {
-            return Err(guard.abort(error).await);
+            return Err(match error.kind() {
+                // It will not do it the next time either.
+                ErrorKind::Unsupported(_) => guard.discard(error).await,
+                _ => guard.abort(error).await,
+            });
         }
-        let mut tags = board.look(|state| std::mem::take(&mut state.tags));
+        let (mut tags, resumed_bytes) =
+            board.look(|state| (std::mem::take(&mut state.tags), state.resumed_bytes));
         tags.sort_by_key(|tag| tag.part.index);
         let meta = guard.complete(&tags).await?;
-        Ok((meta, tags.len() as u64))
+        let report = CopyReport::of(meta, tags.len() as u64);
+        Ok(CopyReport { way: CopyWay::OnServer, resumed_bytes, began_anew, ..report })
+    }
+
+    /// Begins the upload, or carries on with one that was kept.
+    async fn begin(&self, core: &Core) -> Result<(UploadGuard, Option<String>)> {
+        let (store, key, size_bytes) = (&self.store, &self.key, self.source.size_bytes);
+        let options = PutOptions::like(&self.source);
+        if self.on_failure == OnFailure::Discard {
+            let guard = UploadGuard::begin(core, store, key, Some(size_bytes), &options).await?;
+            return Ok((guard, None));
+        }
+        let (uri, part_size_bytes) = (self.from_uri.clone(), self.part_size_bytes);
+        let (etag, way) = (strong(self.source.etag, &uri)?, CopyWay::OnServer);
+        let source = UploadSource { uri, etag, size_bytes, part_size_bytes, way };
+        let resumed = store.resume_upload(core, key, &source, &options).await?;
+        Ok((UploadGuard::of_kept(core, resumed.upload), resumed.began_anew))
     }
 }
 
 impl Worker {
     async fn work(self, core: Core) -> Result<()> {
         while let Some(part) = self.next().await? {
-            let copied = self.upload.copy_part(&core, part, &self.from, &self.etag);
-            let tag = self.board.unless_failed(copied).await?;
+            let kept = self.board.unless_failed(self.upload.copied_part(&core, part)).await?;
+            let resumed_bytes = if kept.is_some() { part.len } else { 0 };
+            let tag = match kept {
+                Some(tag) => tag,
+                None => {
+                    let copied = self.upload.copy_part(&core, part, &self.from, &self.etag);
+                    self.board.unless_failed(copied).await?
+                }
+            };
             let done_bytes = self.board.change(|state| {
                 state.tags.push(tag);
                 state.done_bytes += part.len;
+                state.resumed_bytes += resumed_bytes;
                 state.done_bytes
             });
             if let Some(progress) = &self.progress {

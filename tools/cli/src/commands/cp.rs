@@ -106,6 +106,7 @@ async fn copy(args: &Args, options: &Options, from: &Uri, to: &Uri) -> Result<u6
     let mut read = ReadOptions::default();
     read.s3 = args.s3.of_source(Some(from.uri().scheme()));
     let how = CopyOptions {
+        part_size_bytes: args.part_size,
         progress: Some(progress.listener()),
         on_failure,
         read,

@@ -2,6 +2,7 @@
 
 use std::ops::Range as ByteRange;
 use std::os::unix::fs::FileExt;
+use std::time::Duration;
 
 use s3s::dto::*;
 use s3s::{S3Error, S3Response, S3Result, s3_error};
@@ -32,14 +33,14 @@ impl Api {
             .as_ref()
             .is_some_and(|d| d.as_str() == MetadataDirective::REPLACE);
         let given = attributes!(input, self.limits)?;
-        let (bucket, key, chunk_bytes) = (input.bucket, input.key, self.limits.body_chunk_bytes);
+        let (bucket, key, pieces) = (input.bucket, input.key, self.pieces());
         let copied = self.blocking(move |store| {
             store.check_target(&bucket, &key)?;
             let object = store.open_object(&source.bucket, &source.key)?;
             if let Err(refused) = conditions.check(&object.etag, object.modified) {
                 return Ok(Err(unchanged_is_refused(refused)));
             }
-            let stored = copy_range(store, &object, 0..object.size, chunk_bytes)?;
+            let stored = copy_range(store, &object, 0..object.size, pieces)?;
             let kept = object.attributes;
             let attributes = match replace {
                 true => Attributes { checksum: kept.checksum, ..given },
@@ -72,7 +73,7 @@ impl Api {
             s3_error!(error, InvalidArgument, "x-amz-copy-source-range is no range")
         })?;
         let (bucket, key, id) = (input.bucket, input.key, input.upload_id);
-        let chunk_bytes = self.limits.body_chunk_bytes;
+        let pieces = self.pieces();
         let copied = self.blocking(move |store| {
             store.find_upload(&id, &bucket, &key)?;
             let object = store.open_object(&source.bucket, &source.key)?;
@@ -83,7 +84,7 @@ impl Api {
                 Ok(span) => span,
                 Err(error) => return Ok(Err(s3_error!(error, InvalidRange))),
             };
-            let stored = copy_range(store, &object, span, chunk_bytes)?;
+            let stored = copy_range(store, &object, span, pieces)?;
             store.put_part(&id, number, stored).map(Ok)
         });
         let part = copied.await??;
@@ -96,6 +97,20 @@ impl Api {
             copy_part_result: Some(result),
             ..UploadPartCopyOutput::default()
         }))
+    }
+}
+
+/// How bytes are copied.
+#[derive(Clone, Copy)]
+struct Pieces {
+    bytes: usize,
+    bytes_per_second: Option<u64>,
+}
+
+impl Api {
+    fn pieces(&self) -> Pieces {
+        let bytes = self.limits.body_chunk_bytes;
+        Pieces { bytes, bytes_per_second: self.copied_bytes_per_second }
     }
 }
 
@@ -132,10 +147,10 @@ fn copy_range(
     store: &Store,
     object: &Object,
     range: ByteRange<u64>,
-    chunk_bytes: usize,
+    pieces: Pieces,
 ) -> Result<Stored, StoreError> {
     let mut sink: Sink = store.sink(Digests::default())?;
-    let mut chunk = vec![0; chunk_bytes];
+    let mut chunk = vec![0; pieces.bytes];
     let mut offset = range.start;
     while offset < range.end {
         let wanted = chunk.len().min(usize::try_from(range.end - offset).unwrap_or(usize::MAX));
@@ -145,6 +160,10 @@ fn copy_range(
             .map_err(|source| StoreError::io("read", "the source of a copy", source))?;
         sink.write(&chunk[..wanted])?;
         offset += wanted as u64;
+        if let Some(bytes_per_second) = pieces.bytes_per_second {
+            let seconds = wanted as f64 / bytes_per_second.max(1) as f64;
+            std::thread::sleep(Duration::from_secs_f64(seconds));
+        }
     }
     sink.finish().map(|(stored, _)| stored)
 }

@@ -20,7 +20,7 @@ use std::sync::Arc;
 use s3s::dto::*;
 use s3s::{S3, S3Request, S3Response, S3Result};
 
-use crate::config::Limits;
+use crate::config::{Config, Limits};
 use crate::store::{Store, StoreError};
 use body::ChunkPool;
 
@@ -29,13 +29,17 @@ use body::ChunkPool;
 pub(crate) struct Api {
     store: Arc<Store>,
     limits: Arc<Limits>,
+    /// See [`Config::throttle_bytes_per_second`](crate::Config::throttle_bytes_per_second).
+    copied_bytes_per_second: Option<u64>,
     chunks: Arc<ChunkPool>,
 }
 
 impl Api {
-    pub(crate) fn new(store: Arc<Store>, limits: Limits) -> Self {
+    pub(crate) fn new(store: Arc<Store>, config: &Config) -> Self {
+        let limits = config.limits.clone();
         let chunks = Arc::new(ChunkPool::new(limits.body_chunk_bytes, limits.idle_chunks_max));
-        Self { store, limits: Arc::new(limits), chunks }
+        let copied_bytes_per_second = config.throttle_bytes_per_second;
+        Self { store, limits: Arc::new(limits), copied_bytes_per_second, chunks }
     }
 
     /// Runs file work on a thread for it.
