@@ -191,16 +191,10 @@ pub unsafe extern "C" fn hyd_copy(
         if !Arc::ptr_eq(&source.engine, &target.engine) {
             return Err(Failure::invalid("the stores belong to different engines"));
         }
+        let names = [(from, from_len, "from"), (to, to_len, "to")];
         // SAFETY: OWN-3. The caller lends what the pointers name for the time of the call.
-        let (from, to, copying, outs) = unsafe {
-            (
-                args::text(from, from_len, "from")?,
-                args::text(to, to_len, "to")?,
-                copying(options)?,
-                Outs::new(meta, report)?,
-            )
-        };
-        outs.copied(copying, &source.root.with_key(from)?, &target.root.with_key(to)?)
+        let ([from, to], asked) = unsafe { asked(names, options, meta, report)? };
+        asked.copy(&source.root.with_key(from)?, &target.root.with_key(to)?)
     })
 }
 
@@ -224,16 +218,10 @@ pub unsafe extern "C" fn hyd_get_to_file(
 ) -> hyd_status {
     guard::entry(ErrorOut::new(error), |entry| {
         let store = use_store(entry, store)?;
+        let names = [(key, key_len, "key"), (path, path_len, "path")];
         // SAFETY: OWN-3. The caller lends what the pointers name for the time of the call.
-        let (key, path, copying, outs) = unsafe {
-            (
-                args::text(key, key_len, "key")?,
-                args::text(path, path_len, "path")?,
-                copying(options)?,
-                Outs::new(meta, report)?,
-            )
-        };
-        outs.copied(copying, &store.root.with_key(key)?, &store.file(path)?)
+        let ([key, path], asked) = unsafe { asked(names, options, meta, report)? };
+        asked.copy(&store.root.with_key(key)?, &store.file(path)?)
     })
 }
 
@@ -257,42 +245,46 @@ pub unsafe extern "C" fn hyd_put_from_file(
 ) -> hyd_status {
     guard::entry(ErrorOut::new(error), |entry| {
         let store = use_store(entry, store)?;
+        let names = [(key, key_len, "key"), (path, path_len, "path")];
         // SAFETY: OWN-3. The caller lends what the pointers name for the time of the call.
-        let (key, path, copying, outs) = unsafe {
-            (
-                args::text(key, key_len, "key")?,
-                args::text(path, path_len, "path")?,
-                copying(options)?,
-                Outs::new(meta, report)?,
-            )
-        };
-        outs.copied(copying, &store.file(path)?, &store.root.with_key(key)?)
+        let ([key, path], asked) = unsafe { asked(names, options, meta, report)? };
+        asked.copy(&store.file(path)?, &store.root.with_key(key)?)
     })
 }
 
-/// What a blocking copy tells.
-struct Outs {
+/// What a blocking copy is asked for, beside its two ends.
+struct Asked {
+    copying: Copying,
     meta: Option<SizedOut<hyd_object_meta>>,
     report: Option<SizedOut<hyd_copy_report>>,
 }
 
-impl Outs {
-    /// # Safety
-    /// As for [`SizedOut::optional`].
-    unsafe fn new(
-        meta: *mut hyd_object_meta,
-        report: *mut hyd_copy_report,
-    ) -> Result<Outs, Failure> {
-        // SAFETY: OWN-3, by the contract of this function.
-        let (meta, report) =
-            unsafe { (SizedOut::optional(meta, "meta")?, SizedOut::optional(report, "report")?) };
-        Ok(Outs { meta, report })
+/// The names of two ends, each a text, its length and what it is called, and the rest.
+///
+/// # Safety
+/// What the pointers name is readable, and writable where it is told to, as long as these live.
+unsafe fn asked<'a>(
+    [one, other]: [(*const c_char, usize, &str); 2],
+    options: *const hyd_copy_options,
+    meta: *mut hyd_object_meta,
+    report: *mut hyd_copy_report,
+) -> Result<([&'a str; 2], Asked), Failure> {
+    // SAFETY: OWN-3, by the contract of this function.
+    unsafe {
+        let names = [args::text(one.0, one.1, one.2)?, args::text(other.0, other.1, other.2)?];
+        let copying = copying(options)?;
+        let meta = SizedOut::optional(meta, "meta")?;
+        let report = SizedOut::optional(report, "report")?;
+        Ok((names, Asked { copying, meta, report }))
     }
+}
 
-    fn copied(self, copying: Copying, from: &Location, to: &Location) -> Result<(), Failure> {
+impl Asked {
+    fn copy(self, from: &Location, to: &Location) -> Result<(), Failure> {
         let (lent, leave) = Lent::new();
         let told = |function| progress(function, move |call| leave.call(call));
-        let options = CopyOptions { progress: copying.progress.map(told), ..copying.options };
+        let Copying { options, progress: function } = self.copying;
+        let options = CopyOptions { progress: function.map(told), ..options };
         let copied = copy(from, to, options).wait();
         drop(lent);
         let copied = copied?;
