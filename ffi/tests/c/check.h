@@ -83,4 +83,23 @@ static inline void fill(unsigned char *data, size_t len, unsigned seed) {
     }
 }
 
+static inline void put(const hyd_store *store, const char *key, const void *data, size_t len) {
+    CHECK_STATUS(HYD_OK, hyd_put(store, TEXT(key), data, len, NULL, NULL, &error));
+}
+
+/* An object has exactly these bytes. */
+static inline void check_object(const hyd_store *store, const char *key,
+                                const unsigned char *expected, size_t expected_len) {
+    hyd_object_meta meta = HYD_OBJECT_META_INIT;
+    hyd_buf *buf = NULL;
+    void *data = NULL;
+    size_t len = 0;
+
+    CHECK_STATUS(HYD_OK, hyd_get(store, TEXT(key), NULL, &buf, &meta, &error));
+    CHECK(hyd_buf_view(buf, &data, &len, NULL) == HYD_OK);
+    CHECK(len == expected_len && meta.size_bytes == expected_len);
+    CHECK(memcmp(data, expected, len) == 0);
+    CHECK(hyd_buf_release(buf) == HYD_OK);
+}
+
 #endif

@@ -76,14 +76,9 @@ fn the_c_side_is_clean_under_the_address_sanitizer() {
         ("objects", vec!["mem://asan".to_owned(), folder.path("").display().to_string()]),
         ("misuse", vec!["mem://asan".to_owned()]),
         ("driven", vec!["mem://asan".to_owned()]),
-        (
-            "queue",
-            vec![
-                "mem://asan".to_owned(),
-                slow.uri_with_host(),
-                folder.path("").display().to_string(),
-            ],
-        ),
+        ("engine", vec!["mem://asan".to_owned()]),
+        ("requests", vec!["mem://asan".to_owned(), folder.path("").display().to_string()]),
+        ("queue", vec!["mem://asan".to_owned(), slow.uri_with_host()]),
         ("streams", vec!["mem://asan".to_owned(), slow.uri_with_host()]),
         (
             "transfers",
@@ -293,6 +288,34 @@ fn the_blocking_calls_do_what_they_say() {
 }
 
 #[test]
+fn an_engine_tells_and_lends() {
+    let library = Library::get();
+    let folder = Folder::new();
+    let bucket = Bucket::new();
+    let program = library.link(&folder, &common::crate_path("tests/c/engine.c"), Linking::Static);
+    for uri in ["mem://engine", Bucket::URI] {
+        let output = run(library.command(&program, &bucket).arg(uri));
+        assert_eq!(String::from_utf8_lossy(&output.stdout), "an engine tells\n");
+    }
+}
+
+#[test]
+fn requests_of_each_kind_are_done() {
+    let library = Library::get();
+    let folder = Folder::new();
+    let source = common::crate_path("tests/c/requests.c");
+    let program = library.link(&folder, &source, Linking::Static);
+    for mode in [None, Some("driven")] {
+        for uri in ["mem://requests", Bucket::URI] {
+            let (bucket, files) = (Bucket::new(), Folder::new());
+            let mut command = library.command(&program, &bucket);
+            let output = run(command.arg(uri).arg(files.path("")).args(mode));
+            assert_eq!(String::from_utf8_lossy(&output.stdout), "requests are done\n");
+        }
+    }
+}
+
+#[test]
 fn queues_complete_what_they_accept() {
     let library = Library::get();
     let folder = Folder::new();
@@ -300,10 +323,9 @@ fn queues_complete_what_they_accept() {
     let program = library.link(&folder, &common::crate_path("tests/c/queue.c"), Linking::Static);
     for mode in [None, Some("driven")] {
         for uri in ["mem://queue", Bucket::URI] {
-            let (bucket, files) = (Bucket::new(), Folder::new());
+            let bucket = Bucket::new();
             let mut command = library.command(&program, &bucket);
-            command.args([uri, &slow.uri_with_host()]).arg(files.path("")).args(mode);
-            let output = run(&mut command);
+            let output = run(command.args([uri, &slow.uri_with_host()]).args(mode));
             assert_eq!(String::from_utf8_lossy(&output.stdout), "queues are complete\n");
         }
     }
