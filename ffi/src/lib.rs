@@ -31,6 +31,7 @@ mod meta;
 mod object;
 mod object_options;
 mod options;
+mod pages;
 mod presign;
 mod probe;
 mod queue;

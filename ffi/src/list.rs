@@ -1,7 +1,7 @@
 //! `hyd_list`: a listing, entry by entry.
 
 use std::ffi::c_char;
-use std::sync::{Arc, Mutex, MutexGuard, TryLockError};
+use std::sync::Arc;
 
 use hydrant::{Etag, ListEntry, ListPage, ListRequest, Listing};
 
@@ -11,8 +11,9 @@ use crate::error::{ErrorOut, Failure, hyd_error};
 use crate::guard;
 use crate::handle::{self, kind};
 use crate::meta::{HYD_TIME_UNKNOWN, modified};
+use crate::pages::{Pages, Source};
 use crate::queue::delimiter;
-use crate::status::{HYD_E_BUSY, hyd_status};
+use crate::status::hyd_status;
 use crate::store::{hyd_store, use_store};
 
 /// A listing, or one page of it.
@@ -41,47 +42,35 @@ pub struct hyd_list_entry {
 }
 
 /// What a list handle holds.
-pub struct List {
-    engine: Arc<Engine>,
-    state: Mutex<State>,
-}
+pub type List = Pages<Listed>;
 
-struct State {
-    /// Where further pages come from; a page that was asked for alone has none.
-    source: Option<Listing>,
-    page: ListPage,
-    next: usize,
-}
+/// Where further pages come from; a page that was asked for alone has none.
+pub struct Listed(Option<Listing>);
 
 kind!(List, hyd_list, 8, "list");
 
 impl List {
     /// A list that ends with its page.
     pub fn of_page(engine: Arc<Engine>, page: ListPage) -> List {
-        List { engine, state: Mutex::new(State { source: None, page, next: 0 }) }
-    }
-
-    fn lock(&self) -> Result<MutexGuard<'_, State>, Failure> {
-        match self.state.try_lock() {
-            Ok(state) => Ok(state),
-            Err(TryLockError::Poisoned(state)) => Ok(state.into_inner()),
-            Err(TryLockError::WouldBlock) => {
-                Err(Failure::new(HYD_E_BUSY, "another thread is using this list"))
-            }
-        }
+        Pages::new(engine, Listed(None), page)
     }
 }
 
-impl State {
-    /// Gets the next page where this one has been read. A page may be empty and not the last.
-    fn refill(&mut self) -> Result<(), Failure> {
-        while self.next == self.page.entries.len() {
-            let Some(page) = self.source.as_mut().and_then(Listing::next_page_wait) else {
-                return Ok(());
-            };
-            (self.page, self.next) = (page?, 0);
-        }
-        Ok(())
+impl Source for Listed {
+    type Page = ListPage;
+    type Entry = ListEntry;
+    type View = hyd_list_entry;
+
+    fn next_page(&mut self) -> Option<Result<ListPage, Failure>> {
+        Some(self.0.as_mut()?.next_page_wait()?.map_err(Failure::from))
+    }
+
+    fn entries(page: &ListPage) -> &[ListEntry] {
+        &page.entries
+    }
+
+    fn view(entry: &ListEntry) -> hyd_list_entry {
+        hyd_list_entry::of(entry)
     }
 }
 
@@ -144,10 +133,9 @@ pub unsafe extern "C" fn hyd_list_open(
             continuation: None,
             entries_max: (page_entries != 0).then_some(page_entries),
         };
-        let source = Some(store.calls().list(request));
-        let state = State { source, page: ListPage::default(), next: 0 };
-        let engine = Arc::clone(&store.engine);
-        list.write(handle::give(Arc::new(List { engine, state: Mutex::new(state) }))?);
+        let source = Listed(Some(store.calls().list(request)));
+        let pages = Pages::new(Arc::clone(&store.engine), source, ListPage::default());
+        list.write(handle::give(Arc::new(pages))?);
         Ok(())
     })
 }
@@ -169,22 +157,8 @@ pub unsafe extern "C" fn hyd_list_next(
 ) -> hyd_status {
     guard::entry(ErrorOut::new(error), |entry| {
         let list = handle::get::<List>(list)?;
-        entry.uses(&list.engine.poison)?;
         // SAFETY: OWN-3. The caller lends what the pointers name for the time of the call.
-        let (entries, count) =
-            unsafe { (args::array_out(entries, max, "entries")?, Out::new(count, "count")?) };
-        let mut state = list.lock()?;
-        state.refill()?;
-        let found = state.page.entries[state.next..].iter().take(max);
-        let mut filled = 0;
-        for (index, found) in found.enumerate() {
-            // SAFETY: OWN-3. The caller says that there is room for `max` entries.
-            unsafe { entries.add(index).write(hyd_list_entry::of(found)) };
-            filled += 1;
-        }
-        state.next += filled;
-        count.write(filled);
-        Ok(())
+        unsafe { list.next(entry, entries, max, count) }
     })
 }
 
@@ -203,11 +177,10 @@ pub unsafe extern "C" fn hyd_list_token(
 ) -> hyd_status {
     guard::entry(ErrorOut::new(error), |entry| {
         let list = handle::get::<List>(list)?;
-        entry.uses(&list.engine.poison)?;
         // SAFETY: OWN-3. The caller lends what the pointers name for the time of the call.
         let (token, token_len) =
             unsafe { (Out::new(token, "token")?, Out::new(token_len, "token_len")?) };
-        let state = list.lock()?;
+        let state = list.lock(entry)?;
         let text = state.page.continuation.as_deref().unwrap_or("");
         token.write(text.as_ptr().cast());
         token_len.write(text.len());

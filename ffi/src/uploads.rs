@@ -1,17 +1,17 @@
 //! `hyd_uploads`: what was begun on S3 and neither completed nor aborted.
 
 use std::ffi::c_char;
-use std::sync::{Arc, Mutex, MutexGuard, TryLockError};
+use std::sync::Arc;
 
 use hydrant::s3::{AbortMultipartUpload, ListMultipartUploads, ListedUpload, S3Client, UploadPage};
 
 use crate::args::{self, Out};
-use crate::engine::Engine;
 use crate::error::{ErrorOut, Failure, hyd_error};
 use crate::guard;
 use crate::handle::{self, kind};
 use crate::meta::{HYD_TIME_UNKNOWN, unix_ns};
-use crate::status::{HYD_E_BUSY, HYD_E_UNSUPPORTED, hyd_status};
+use crate::pages::{Pages, Source};
+use crate::status::{HYD_E_UNSUPPORTED, hyd_status};
 use crate::store::{Store, hyd_store, use_store};
 
 /// A listing of uploads.
@@ -32,47 +32,41 @@ pub struct hyd_upload {
 }
 
 /// What an uploads handle holds.
-pub struct Uploads {
-    engine: Arc<Engine>,
-    client: S3Client,
-    state: Mutex<State>,
-}
+pub type Uploads = Pages<Listed>;
 
-struct State {
+pub struct Listed {
+    client: S3Client,
     /// The next page; `None` behind the last.
     ask: Option<ListMultipartUploads>,
-    page: Vec<ListedUpload>,
-    next: usize,
 }
 
 kind!(Uploads, hyd_uploads, 11, "listing of uploads");
 
-impl Uploads {
-    fn lock(&self) -> Result<MutexGuard<'_, State>, Failure> {
-        match self.state.try_lock() {
-            Ok(state) => Ok(state),
-            Err(TryLockError::Poisoned(state)) => Ok(state.into_inner()),
-            Err(TryLockError::WouldBlock) => {
-                Err(Failure::new(HYD_E_BUSY, "another thread is using this listing"))
-            }
-        }
-    }
-}
+impl Source for Listed {
+    type Page = Vec<ListedUpload>;
+    type Entry = ListedUpload;
+    type View = hyd_upload;
 
-impl State {
-    /// Gets the next page where this one has been read. A page may be empty and not the last.
-    fn refill(&mut self, client: &S3Client) -> Result<(), Failure> {
-        while self.next == self.page.len() {
-            let Some(mut ask) = self.ask.take() else { return Ok(()) };
-            let page = client.send(ask.clone()).wait()?;
-            let UploadPage { uploads, next_key_marker, next_upload_id_marker, .. } = page;
-            if next_key_marker.is_some() {
-                (ask.key_marker, ask.upload_id_marker) = (next_key_marker, next_upload_id_marker);
-                self.ask = Some(ask);
-            }
-            (self.page, self.next) = (uploads, 0);
+    fn next_page(&mut self) -> Option<Result<Vec<ListedUpload>, Failure>> {
+        let mut ask = self.ask.take()?;
+        let page = match self.client.send(ask.clone()).wait() {
+            Ok(page) => page,
+            Err(error) => return Some(Err(error.into())),
+        };
+        let UploadPage { uploads, next_key_marker, next_upload_id_marker, .. } = page;
+        if next_key_marker.is_some() {
+            (ask.key_marker, ask.upload_id_marker) = (next_key_marker, next_upload_id_marker);
+            self.ask = Some(ask);
         }
-        Ok(())
+        Some(Ok(uploads))
+    }
+
+    fn entries(page: &Vec<ListedUpload>) -> &[ListedUpload] {
+        page
+    }
+
+    fn view(entry: &ListedUpload) -> hyd_upload {
+        hyd_upload::of(entry)
     }
 }
 
@@ -111,9 +105,9 @@ pub unsafe extern "C" fn hyd_uploads_open(
             unsafe { (args::text(prefix, prefix_len, "prefix")?, Out::new(uploads, "uploads")?) };
         let mut ask = ListMultipartUploads::default();
         ask.prefix = (!prefix.is_empty()).then(|| prefix.to_owned());
-        let state = Mutex::new(State { ask: Some(ask), page: Vec::new(), next: 0 });
-        let (client, engine) = (client(&store)?, Arc::clone(&store.engine));
-        out.write(handle::give(Arc::new(Uploads { engine, client, state }))?);
+        let listed = Listed { client: client(&store)?, ask: Some(ask) };
+        let pages = Pages::new(Arc::clone(&store.engine), listed, Vec::new());
+        out.write(handle::give(Arc::new(pages))?);
         Ok(())
     })
 }
@@ -135,21 +129,8 @@ pub unsafe extern "C" fn hyd_uploads_next(
 ) -> hyd_status {
     guard::entry(ErrorOut::new(error), |entry| {
         let uploads = handle::get::<Uploads>(uploads)?;
-        entry.uses(&uploads.engine.poison)?;
         // SAFETY: OWN-3. The caller lends what the pointers name for the time of the call.
-        let (entries, count) =
-            unsafe { (args::array_out(entries, max, "entries")?, Out::new(count, "count")?) };
-        let mut state = uploads.lock()?;
-        state.refill(&uploads.client)?;
-        let mut filled = 0;
-        for (index, found) in state.page[state.next..].iter().take(max).enumerate() {
-            // SAFETY: OWN-3. The caller says that there is room for `max` entries.
-            unsafe { entries.add(index).write(hyd_upload::of(found)) };
-            filled += 1;
-        }
-        state.next += filled;
-        count.write(filled);
-        Ok(())
+        unsafe { uploads.next(entry, entries, max, count) }
     })
 }
 

@@ -1,0 +1,105 @@
+//! What comes from a store in pages, and is handed to C a few entries at a time.
+
+use std::sync::{Arc, Mutex, MutexGuard, TryLockError};
+
+use crate::args::{self, Out};
+use crate::engine::Engine;
+use crate::error::Failure;
+use crate::guard::Entry;
+use crate::handle::Kind;
+use crate::status::HYD_E_BUSY;
+
+/// Where pages come from, and how C sees their entries.
+pub trait Source: Send + 'static {
+    type Page: Default + Send;
+    type Entry;
+    /// Points into the entry.
+    type View;
+
+    /// Waits for the next page; `None` behind the last, and after a failure.
+    fn next_page(&mut self) -> Option<Result<Self::Page, Failure>>;
+
+    fn entries(page: &Self::Page) -> &[Self::Entry];
+
+    fn view(entry: &Self::Entry) -> Self::View;
+}
+
+/// What a handle of such a listing holds.
+pub struct Pages<S: Source> {
+    engine: Arc<Engine>,
+    state: Mutex<State<S>>,
+}
+
+pub struct State<S: Source> {
+    source: S,
+    pub page: S::Page,
+    next: usize,
+}
+
+impl<S: Source> Pages<S> {
+    /// Begins with a page, which may be empty.
+    pub fn new(engine: Arc<Engine>, source: S, page: S::Page) -> Pages<S> {
+        Pages { engine, state: Mutex::new(State { source, page, next: 0 }) }
+    }
+
+    /// For one call, of which the engine is poisoned by a panic.
+    ///
+    /// # Errors
+    /// `BUSY` while another call has it.
+    pub fn lock(&self, entry: &mut Entry) -> Result<MutexGuard<'_, State<S>>, Failure>
+    where
+        Pages<S>: Kind,
+    {
+        entry.uses(&self.engine.poison)?;
+        match self.state.try_lock() {
+            Ok(state) => Ok(state),
+            Err(TryLockError::Poisoned(state)) => Ok(state.into_inner()),
+            Err(TryLockError::WouldBlock) => {
+                let name = <Pages<S> as Kind>::NAME;
+                Err(Failure::new(HYD_E_BUSY, format!("another thread is using this {name}")))
+            }
+        }
+    }
+
+    /// Writes the next entries, `max` at most, and how many; none is the end.
+    ///
+    /// # Safety
+    /// `views` is NULL, or has room for `max` of them, and `count` is NULL, or writable.
+    pub unsafe fn next(
+        &self,
+        entry: &mut Entry,
+        views: *mut S::View,
+        max: usize,
+        count: *mut usize,
+    ) -> Result<(), Failure>
+    where
+        Pages<S>: Kind,
+    {
+        // SAFETY: OWN-3, by the contract of this function.
+        let (views, count) =
+            unsafe { (args::array_out(views, max, "entries")?, Out::new(count, "count")?) };
+        let mut state = self.lock(entry)?;
+        state.refill()?;
+        let found = S::entries(&state.page)[state.next..].iter().take(max);
+        let mut filled = 0;
+        for found in found {
+            // SAFETY: OWN-3. The caller says that there is room for `max` of them.
+            unsafe { views.add(filled).write(S::view(found)) };
+            filled += 1;
+        }
+        state.next += filled;
+        count.write(filled);
+        Ok(())
+    }
+}
+
+impl<S: Source> State<S> {
+    /// Gets the next page where this one has been read. A page may be empty and not the last.
+    fn refill(&mut self) -> Result<(), Failure> {
+        while self.next == S::entries(&self.page).len() {
+            let Some(page) = self.source.next_page() else { return Ok(()) };
+            (self.page, self.next) = (page?, 0);
+        }
+        Ok(())
+    }
+}
