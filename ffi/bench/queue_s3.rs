@@ -8,6 +8,7 @@
 #![allow(clippy::print_stdout, reason = "a program of figures speaks on its terminal")]
 
 mod library;
+mod pairs;
 
 use std::collections::VecDeque;
 use std::ffi::c_void;
@@ -18,6 +19,7 @@ use std::ptr::{null, null_mut};
 use hydrant::{Bytes, Hydrant, Store};
 use hydrant_server::{Config, Credentials, Server};
 use library::Library;
+use pairs::{interval, median};
 
 const OBJECT_BYTES: u64 = 64 << 20;
 const UNDER_WAY: usize = 64;
@@ -264,27 +266,6 @@ fn cpu() -> f64 {
     };
     let seconds = |time: libc::timeval| time.tv_sec as f64 + time.tv_usec as f64 / 1e6;
     seconds(usage.ru_utime) + seconds(usage.ru_stime)
-}
-
-fn median(values: &[f64]) -> f64 {
-    let mut sorted = values.to_vec();
-    sorted.sort_by(f64::total_cmp);
-    let middle = sorted.len() / 2;
-    if sorted.len() % 2 == 1 { sorted[middle] } else { (sorted[middle - 1] + sorted[middle]) / 2.0 }
-}
-
-/// The bootstrap interval of the median, 95 %, of 10,000 samples.
-fn interval(values: &[f64]) -> (f64, f64) {
-    let mut state = 1_u64;
-    let mut draw = || {
-        state =
-            state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        values[(state >> 33) as usize % values.len()]
-    };
-    let sample = |_| median(&(0..values.len()).map(|_| draw()).collect::<Vec<_>>());
-    let mut medians: Vec<f64> = (0..10_000).map(sample).collect();
-    medians.sort_by(f64::total_cmp);
-    (medians[250], medians[9_749])
 }
 
 /// The server, in a process of its own.
