@@ -3,7 +3,8 @@
 
 use std::collections::HashMap;
 use std::fs;
-use std::path::Path;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::SeqCst};
 use std::time::{Duration, SystemTime};
@@ -209,6 +210,84 @@ fn a_role_is_assumed_with_a_token_from_a_file() {
     comes_from(&works(&hydrant), "web identity, role arn:aws:iam::1:role/r");
 }
 
+/// A home with a profile that signs in, and the token that this has left: ended, and to be renewed.
+fn home_of_sign_in(world: &World, access: &str, refresh: &str, secret: &str) -> PathBuf {
+    let home = world.file("home");
+    fs::create_dir_all(home.join(".aws/sso/cache")).unwrap();
+    let config = "[default]\nsso_session = s\nsso_account_id = 123456789012\nsso_role_name = reader\n\
+        [sso-session s]\nsso_region = eu-west-1\nsso_start_url = https://x.awsapps.com/start\n";
+    fs::write(home.join(".aws/config"), config).unwrap();
+    let token = format!(
+        r#"{{"startUrl":"https://x.awsapps.com/start","region":"eu-west-1","accessToken":"{access}",
+        "expiresAt":"2020-01-01T00:00:00Z","clientId":"the-program","clientSecret":"{secret}",
+        "registrationExpiresAt":"2099-01-01T00:00:00Z","refreshToken":"{refresh}"}}"#
+    );
+    fs::write(home.join(".aws/sso/cache").join(TOKEN_OF_S), token).unwrap();
+    home
+}
+
+/// The SHA-1 of `s`.
+const TOKEN_OF_S: &str = "a0f1490a20d0211c997b44bc357e1972deab8ae3.json";
+
+/// Both services of a sign-in. `renewed` is the next token, with the next refresh token, and `keys`
+/// what the role gets.
+fn sign_in_services(renewed: &'static str, next: &'static str, keys: [String; 3]) -> Peer {
+    Peer::start(move |seen, wire| {
+        let sent = String::from_utf8(wire.receive_body()?).expect("text");
+        let body = match (&*seen.method, &*seen.target) {
+            ("POST", "/oidc/token") if sent.contains("\"grantType\": \"refresh_token\"") => {
+                format!(
+                    r#"{{"accessToken":"{renewed}","expiresIn":28800,"refreshToken":"{next}"}}"#
+                )
+            }
+            ("GET", "/federation/credentials?account_id=123456789012&role_name=reader")
+                if seen.header("x-amz-sso_bearer_token") == Some(renewed) =>
+            {
+                let [id, secret, token] = &keys;
+                format!(
+                    r#"{{"roleCredentials":{{"accessKeyId":"{id}","secretAccessKey":"{secret}",
+                    "sessionToken":"{token}","expiration":4102444800000}}}}"#
+                )
+            }
+            other => panic!("{other:?}"),
+        };
+        let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", body.len());
+        wire.send(head.as_bytes())?;
+        wire.send(body.as_bytes())
+    })
+}
+
+#[test]
+fn a_sign_in_gives_keys_and_its_token_is_renewed_and_kept() {
+    let world = World::new();
+    let home = home_of_sign_in(&world, "old", "refresh-1", "of-the-client");
+    let (id, secret) = keys_of(&world);
+    let services = sign_in_services("new", "refresh-2", [id, secret, "session".to_owned()]);
+    let env = [
+        ("HOME", path_text(&home)),
+        ("AWS_ENDPOINT_URL_SSO", services.url()),
+        ("AWS_ENDPOINT_URL_SSO_OIDC", format!("{}/oidc", services.url())),
+    ];
+    comes_from(&works(&client_of(&world, &env)), "SSO, role reader of account 123456789012");
+    assert_eq!(services.seen().len(), 2);
+    let token = home.join(".aws/sso/cache").join(TOKEN_OF_S);
+    let text = fs::read_to_string(&token).unwrap();
+    for part in ["\"accessToken\": \"new\"", "\"refreshToken\": \"refresh-2\"", "of-the-client"] {
+        assert!(text.contains(part), "{part} in {text}");
+    }
+    assert_eq!(fs::metadata(&token).unwrap().permissions().mode() & 0o777, 0o600);
+    // The next program has it from the file.
+    works(&client_of(&world, &env));
+    let asked: Vec<_> = services.seen().iter().map(|seen| seen.method.clone()).collect();
+    assert_eq!(asked, ["POST", "GET", "GET"]);
+
+    fs::remove_file(&token).unwrap();
+    let client = client_of(&world, &env).s3(BUCKET).expect("a bucket");
+    let error = client.send(HeadBucket::default()).wait().expect_err("no token");
+    assert_eq!(error.class(), Class::Config);
+    assert!(error.to_string().contains("run `aws sso login --profile default`"), "{error}");
+}
+
 /// A provider of keys of the world whose token is a number that grows, and how often it was asked.
 fn counting(world: &World, life: Option<Duration>) -> (Provider, Arc<AtomicU64>) {
     let ((id, secret), asked) = (keys_of(world), Arc::new(AtomicU64::new(0)));
@@ -304,6 +383,13 @@ fn a_provider_that_fails_is_left_alone_for_a_moment_and_asked_again() {
 const CANARY_SECRET: &str = "canary-secret-access-key-7d1f";
 const CANARY_TOKEN: &str = "canary-session-token-93ab";
 const CANARY_SSE_C: &str = "canary-customer-key-32-bytes-lon";
+const CANARY_SSO: [&str; 5] = [
+    "canary-sso-access-0",
+    "canary-sso-access-1",
+    "canary-sso-refresh-0",
+    "canary-sso-refresh-1",
+    "canary-sso-client-secret",
+];
 
 /// SEC-1: a log at its most talkative, errors and `Debug` of all that holds secrets.
 #[test]
@@ -312,7 +398,7 @@ fn secrets_appear_nowhere() {
     let said = |text: String| {
         let key = [CANARY_SSE_C.to_owned(), format!("{:?}", CANARY_SSE_C.as_bytes())];
         let secrets = [CANARY_SECRET, CANARY_TOKEN, &key[0], key[1].trim_matches(['[', ']'])];
-        for secret in secrets {
+        for secret in secrets.into_iter().chain(CANARY_SSO) {
             assert!(!text.contains(secret), "{secret} in {text}");
         }
         assert!(!text.is_empty());
@@ -327,30 +413,45 @@ fn secrets_appear_nowhere() {
          aws_session_token = {CANARY_TOKEN}\n"
     );
     fs::write(&profile, text).unwrap();
+    let [old, new, refresh, next, client_secret] = CANARY_SSO;
+    let home = home_of_sign_in(&world, old, refresh, client_secret);
+    let keys = ["AKIDCANARY", CANARY_SECRET, CANARY_TOKEN].map(str::to_owned);
+    let services = sign_in_services(new, next, keys);
     for arguments in
         [["cp", &file, &uri].as_slice(), &["ls", &uri], &["stat", &uri], &["cat", &uri]]
     {
-        for by_profile in [false, true] {
+        for source in [None, Some("profile default"), Some("profile default, SSO")] {
             let mut command = program(&world, arguments);
             command.args(["--log", "trace"]);
-            if by_profile {
+            if source.is_some() {
                 command.env_remove("AWS_ACCESS_KEY_ID").env_remove("AWS_SECRET_ACCESS_KEY");
-                command.env("AWS_SHARED_CREDENTIALS_FILE", &profile);
-            } else {
-                command.env("AWS_SECRET_ACCESS_KEY", CANARY_SECRET);
-                command.env("AWS_SESSION_TOKEN", CANARY_TOKEN);
+            }
+            match source {
+                None => {
+                    command.env("AWS_SECRET_ACCESS_KEY", CANARY_SECRET);
+                    command.env("AWS_SESSION_TOKEN", CANARY_TOKEN);
+                }
+                Some("profile default") => {
+                    command.env("AWS_SHARED_CREDENTIALS_FILE", &profile);
+                }
+                Some(_) => {
+                    command.env("HOME", &home).env("AWS_ENDPOINT_URL_SSO", services.url());
+                    let oidc = format!("{}/oidc", services.url());
+                    command.env("AWS_ENDPOINT_URL_SSO_OIDC", oidc);
+                }
             }
             let output = command.output().expect("it runs");
             assert_eq!(output.status.code(), Some(3), "{arguments:?}");
             let text = [output.stdout, output.stderr].concat();
             let text = String::from_utf8_lossy(&text).into_owned();
-            if by_profile {
-                let source = "credentials AKIDCANARY from profile default";
-                assert!(text.contains(source), "the source is told: {text}");
+            if let Some(source) = source {
+                let source = format!("credentials AKIDCANARY from {source}");
+                assert!(text.contains(&source), "the source is told: {text}");
             }
             said(text);
         }
     }
+    assert!(services.seen().iter().any(|seen| seen.method == "POST"), "it was renewed");
     // The library: what its values show, and what its errors say.
     let keys = Credentials::new("AKIDCANARY", CANARY_SECRET, Some(CANARY_TOKEN.into()), None);
     let keys = keys.expect("keys");

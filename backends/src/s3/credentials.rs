@@ -16,7 +16,10 @@ mod outside;
 mod plan;
 pub mod profile;
 mod provider;
+#[cfg(test)]
+mod script;
 mod services;
+mod sso;
 mod sts;
 
 use std::fmt;

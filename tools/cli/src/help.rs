@@ -44,7 +44,8 @@ Environment:
   AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN
       who signs; with --no-sign-request nobody does. Where they are unset: the profile
   AWS_PROFILE, AWS_CONFIG_FILE, AWS_SHARED_CREDENTIALS_FILE
-      keys, roles, credential_process, region and endpoint_url of a profile; not SSO
+      keys, roles, credential_process, SSO, region and endpoint_url of a profile; where a sign-in by
+      SSO has ended, `aws sso login` begins another
   AWS_WEB_IDENTITY_TOKEN_FILE, AWS_ROLE_ARN; AWS_CONTAINER_CREDENTIALS_RELATIVE_URI and _FULL_URI
       a role by a token; the service of a container; for AWS itself then that of the instance,
       unless AWS_EC2_METADATA_DISABLED is true. --log info says who answered

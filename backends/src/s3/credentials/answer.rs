@@ -16,21 +16,35 @@ pub(super) enum Writer {
     Service,
     /// A command: the token is called `SessionToken`, and there is a `Version`.
     Command,
+    /// The portal of a sign-in: as a command, in an object of its own, and the end is a number.
+    Portal,
 }
 
 /// Reads a document; the text of an error names no value (SEC-1).
 pub(super) fn parse(writer: Writer, document: &[u8]) -> Result<Credentials, String> {
-    let mut fields = match serde_json::from_slice(document) {
-        Ok(Value::Object(fields)) => fields,
-        Ok(_) => return Err("it is no JSON object".to_owned()),
-        // Line and column, and no text of the document.
-        Err(error) => {
-            return Err(format!("it is no JSON: line {} column {}", error.line(), error.column()));
-        }
-    };
+    let mut fields = object(document)?;
+    if writer == Writer::Portal {
+        let inner = match fields.get_mut("roleCredentials").map(Value::take) {
+            Some(Value::Object(inner)) => Ok(inner),
+            _ => Err("it has no roleCredentials".to_owned()),
+        };
+        wipe(std::mem::replace(&mut fields, inner?));
+    }
     let result = credentials(writer, &mut fields);
     wipe(fields);
     result
+}
+
+/// The fields of a document.
+pub(super) fn object(document: &[u8]) -> Result<Map<String, Value>, String> {
+    match serde_json::from_slice(document) {
+        Ok(Value::Object(fields)) => Ok(fields),
+        Ok(_) => Err("it is no JSON object".to_owned()),
+        // Line and column, and no text of the document.
+        Err(error) => {
+            Err(format!("it is no JSON: line {} column {}", error.line(), error.column()))
+        }
+    }
 }
 
 fn credentials(writer: Writer, fields: &mut Map<String, Value>) -> Result<Credentials, String> {
@@ -46,23 +60,28 @@ fn credentials(writer: Writer, fields: &mut Map<String, Value>) -> Result<Creden
     let mut id = need("AccessKeyId")?;
     let mut secret = need("SecretAccessKey")?;
     let token = match writer {
-        Writer::Service => Some(need(token_name)?),
+        Writer::Service | Writer::Portal => Some(need(token_name)?),
         Writer::Command => take(fields, token_name),
     };
-    let ends = match take(fields, "Expiration") {
-        None => None,
-        Some(text) => {
-            let end = Timestamp::parse_iso8601(&text);
-            Some(end.map_err(|_| "its Expiration is no time in ISO 8601".to_owned())?)
-        }
-    };
+    let ends = end(writer, fields)?;
     let token = token.map(|mut token| std::mem::take(&mut *token));
     Credentials::new(std::mem::take(&mut *id), std::mem::take(&mut *secret), token, ends)
         .map_err(|error| error.to_string())
 }
 
+/// When the keys end: a text, of the portal milliseconds since 1970.
+fn end(writer: Writer, fields: &mut Map<String, Value>) -> Result<Option<Timestamp>, String> {
+    if writer == Writer::Portal {
+        let end_ms = fields.get("expiration").and_then(Value::as_u64);
+        let end_ms = end_ms.ok_or("it has no expiration that is a number")?;
+        return Ok(Some(Timestamp::from_unix_seconds(end_ms / 1000)));
+    }
+    let end = take(fields, "Expiration").map(|text| Timestamp::parse_iso8601(&text)).transpose();
+    end.map_err(|_| "its Expiration is no time in ISO 8601".to_owned())
+}
+
 /// Takes a text out; the case of names differs from server to server.
-fn take(fields: &mut Map<String, Value>, name: &str) -> Option<Zeroizing<String>> {
+pub(super) fn take(fields: &mut Map<String, Value>, name: &str) -> Option<Zeroizing<String>> {
     let key = fields.keys().find(|key| key.eq_ignore_ascii_case(name))?.clone();
     match fields.get_mut(&key)?.take() {
         Value::String(text) if !text.is_empty() => Some(Zeroizing::new(text)),
@@ -77,7 +96,7 @@ pub(super) fn printable(text: &str) -> String {
 }
 
 /// What was not taken may be a secret too.
-fn wipe(fields: Map<String, Value>) {
+pub(super) fn wipe(fields: Map<String, Value>) {
     for (_, value) in fields {
         if let Value::String(text) = value {
             drop(Zeroizing::new(text));

@@ -8,6 +8,7 @@ use super::environment::Environment;
 use super::outside::{Outside, Secret, Unread, ask_again};
 use super::plan::{Base, Plan, WebIdentity, plan};
 use super::profile::{ProfileFile, Profiles};
+use super::sso::Sso;
 use super::sts::{Sts, answered};
 use super::{Credentials, CredentialsError, CredentialsLimits, answer, services};
 use crate::s3::endpoint::REGION_DEFAULT;
@@ -147,6 +148,15 @@ impl Chain {
                 source.push_str(", web identity");
                 self.with_token(&identity, &self.sts(profiles)?, outside).await?
             }
+            Base::Sso(sign_in) => {
+                let endpoints =
+                    [("AWS_ENDPOINT_URL_SSO", "sso"), ("AWS_ENDPOINT_URL_SSO_OIDC", "sso_oidc")]
+                        .map(|(variable, service)| self.endpoint(profiles, variable, service));
+                let sso = Sso::new(&sign_in, &self.env, endpoints, &self.limits)?;
+                let (keys, how) = sso.keys(outside).await?;
+                source = format!("{source}, {how}");
+                keys
+            }
             Base::Environment => {
                 self.environment()?
                     .ok_or_else(|| CredentialsError::Profile {
@@ -194,13 +204,23 @@ impl Chain {
         let own = ["AWS_REGION", "AWS_DEFAULT_REGION"].into_iter().find_map(|it| self.env.get(it));
         let of_profile = || profiles.get(profile).and_then(|profile| profile.get("region"));
         let region = own.or_else(of_profile).unwrap_or(REGION_DEFAULT);
+        let endpoint = self.endpoint(profiles, "AWS_ENDPOINT_URL_STS", "sts");
+        Sts::new(endpoint, region, self.limits.request)
+    }
+
+    /// Where a service is said to be: by its variable, by that of all services, by the profile.
+    fn endpoint<'a>(
+        &'a self,
+        profiles: &'a Profiles,
+        variable: &str,
+        service: &str,
+    ) -> Option<&'a str> {
         let ignored = self.env.says("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "true");
-        let endpoint = ["AWS_ENDPOINT_URL_STS", "AWS_ENDPOINT_URL"]
+        [variable, "AWS_ENDPOINT_URL"]
             .into_iter()
             .find_map(|name| self.env.get(name))
-            .or_else(|| profiles.endpoint_url(profile, "sts"))
-            .filter(|_| !ignored);
-        Sts::new(endpoint, region, self.limits.request)
+            .or_else(|| profiles.endpoint_url(self.env.profile(), service))
+            .filter(|_| !ignored)
     }
 }
 

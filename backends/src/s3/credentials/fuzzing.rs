@@ -2,7 +2,7 @@
 
 use super::answer::{self, Writer};
 use super::outside::{Answer, Secret};
-use super::{Credentials, CredentialsError, sts};
+use super::{Credentials, CredentialsError, sso, sts};
 
 /// Reads what a metadata service answers.
 ///
@@ -18,6 +18,22 @@ pub fn of_service(document: &[u8]) -> Result<Credentials, String> {
 /// As [`of_service`].
 pub fn of_command(document: &[u8]) -> Result<Credentials, String> {
     answer::parse(Writer::Command, document)
+}
+
+/// Reads what the portal of a sign-in answers.
+///
+/// # Errors
+/// As [`of_service`].
+pub fn of_portal(document: &[u8]) -> Result<Credentials, String> {
+    answer::parse(Writer::Portal, document)
+}
+
+/// Reads the file with the token of a sign-in.
+///
+/// # Errors
+/// As [`of_service`].
+pub fn of_sign_in(document: &[u8]) -> Result<(), String> {
+    sso::parse_token(document).map(drop)
 }
 
 /// Reads what the token service answers.

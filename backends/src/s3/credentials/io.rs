@@ -1,6 +1,7 @@
 //! The world as a core sees it: HTTP on the core, files and commands on the control thread (CORE-1).
 
-use std::io::Read;
+use std::io::{Read, Write};
+use std::os::unix::fs::OpenOptionsExt;
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -40,6 +41,12 @@ impl Outside for OnCore<'_> {
         let path = path.to_owned();
         let read = self.core.blocking(move || read_file(&path)).await;
         read.map_err(|error| Unread::Failed(error.to_string()))?
+    }
+
+    async fn replace(&self, path: &str, content: Secret) -> Result<(), String> {
+        let (path, number) = (path.to_owned(), self.core.random_u64());
+        let replaced = self.core.blocking(move || replace_file(&path, &content, number)).await;
+        replaced.map_err(|error| error.to_string())?.map_err(|error| error.to_string())
     }
 
     async fn run(&self, command: &str) -> Result<Secret, String> {
@@ -147,6 +154,27 @@ fn read_file(path: &str) -> Result<Secret, Unread> {
     if content.len() > PROFILE_FILE_BYTES_MAX { Err(too_large()) } else { Ok(content) }
 }
 
+/// Writes a file for its owner alone and puts it in the place of another; none is ever seen half.
+fn replace_file(path: &str, content: &[u8], number: u64) -> std::io::Result<()> {
+    let temporary = format!("{path}.{number:016x}.tmp");
+    let write = || {
+        let mut file = std::fs::OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(&temporary)?;
+        file.write_all(content)?;
+        file.sync_all()?;
+        std::fs::rename(&temporary, path)
+    };
+    let written = write();
+    if written.is_err() {
+        // It may not even be there.
+        let _ = std::fs::remove_file(&temporary);
+    }
+    written
+}
+
 /// Runs a command by the shell, in a group of processes of its own that is ended with it.
 fn run(command: &str, limits: &CredentialsLimits) -> Result<Secret, String> {
     let deadline = Instant::now() + limits.process;
@@ -240,6 +268,23 @@ mod tests {
         assert!(error.contains("exit status: 3") && !error.contains("hush"), "{error}");
         assert!(run("yes", &limits()).unwrap_err().contains("more than 100 bytes"));
         assert!(run("cat", &limits()).expect("no input").is_empty());
+    }
+
+    #[test]
+    fn a_file_is_replaced_whole_and_for_its_owner_alone() {
+        use std::os::unix::fs::PermissionsExt;
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("token.json");
+        std::fs::write(&path, "old").unwrap();
+        std::fs::set_permissions(&path, PermissionsExt::from_mode(0o644)).unwrap();
+        replace_file(path.to_str().unwrap(), b"new", 7).unwrap();
+        assert_eq!(std::fs::read(&path).unwrap(), b"new");
+        assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        assert!(replace_file(folder.path().to_str().unwrap(), b"hush", 7).is_err(), "a folder");
+        let left: Vec<_> = std::fs::read_dir(folder.path()).unwrap().collect();
+        assert_eq!(left.len(), 1, "nothing is left behind");
+        let beside = format!("{}.{:016x}.tmp", folder.path().display(), 7);
+        assert!(!std::path::Path::new(&beside).exists());
     }
 
     #[test]

@@ -21,6 +21,10 @@ pub(super) trait Outside {
     /// The content of a file.
     fn read(&self, path: &str) -> impl Future<Output = Result<Secret, Unread>>;
 
+    /// Puts a content in the place of a file, at once, for the eyes of its owner alone; the text of an
+    /// error is for people.
+    fn replace(&self, path: &str, content: Secret) -> impl Future<Output = Result<(), String>>;
+
     /// What a command writes to its standard output; the text of an error is for people.
     fn run(&self, command: &str) -> impl Future<Output = Result<Secret, String>>;
 

@@ -20,6 +20,7 @@ pub(super) enum Base {
     /// A command line whose output is a document with keys.
     Process(String),
     WebIdentity(WebIdentity),
+    Sso(SignIn),
     Environment,
     Container,
     InstanceMetadata,
@@ -40,6 +41,20 @@ pub(super) struct WebIdentity {
     pub(super) token_file: String,
     pub(super) role_arn: String,
     pub(super) session_name: Option<String>,
+}
+
+/// A sign-in with a browser, and the role to ask for with it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct SignIn {
+    /// The profile that asks for it.
+    pub(super) profile: String,
+    /// The `[sso-session]` that it is of; the older form of profiles has none.
+    pub(super) session: Option<String>,
+    pub(super) start_url: String,
+    /// The region of both services.
+    pub(super) region: String,
+    pub(super) account_id: String,
+    pub(super) role_name: String,
 }
 
 /// What the profile of a name asks for; `None` where there is no such profile, or nothing in it that
@@ -74,7 +89,7 @@ pub(super) fn plan(profiles: &Profiles, selected: &str) -> Result<Option<Plan>, 
         }
         let Some(role_arn) = profile.get("role_arn").filter(|_| web_identity(profile).is_none())
         else {
-            let base = base(name, profile)?;
+            let base = base(name, profile, profiles)?;
             if base.is_none() && is_source {
                 return Err(wrong(
                     "it is named as a source_profile, and has no credentials".into(),
@@ -94,7 +109,7 @@ pub(super) fn plan(profiles: &Profiles, selected: &str) -> Result<Option<Plan>, 
             }
             (Some(source), None) if source != name => name = source,
             (Some(_), None) | (None, Some(_)) => {
-                let base = base(name, profile)?;
+                let base = base(name, profile, profiles)?;
                 let base =
                     base.ok_or_else(|| wrong("it has no keys to assume a role with".into()))?;
                 return Ok(Some(finished(base, roles)));
@@ -108,7 +123,11 @@ fn finished(base: Base, mut roles: Vec<Role>) -> Plan {
     Plan { base, roles }
 }
 
-fn base(name: &str, profile: &Properties) -> Result<Option<Base>, CredentialsError> {
+fn base(
+    name: &str,
+    profile: &Properties,
+    profiles: &Profiles,
+) -> Result<Option<Base>, CredentialsError> {
     let wrong = |problem: &str| CredentialsError::Profile {
         name: name.to_owned(),
         problem: problem.to_owned(),
@@ -139,10 +158,12 @@ fn base(name: &str, profile: &Properties) -> Result<Option<Base>, CredentialsErr
     if let Some(command) = profile.get("credential_process") {
         return Ok(Some(Base::Process(command.to_owned())));
     }
-    let unsupported = ["sso_session", "sso_start_url", "sso_account_id", "login_session"];
-    if let Some(property) = unsupported.into_iter().find(|it| profile.get(it).is_some()) {
+    if let Some(sign_in) = sign_in(name, profile, profiles)? {
+        return Ok(Some(Base::Sso(sign_in)));
+    }
+    if profile.get("login_session").is_some() {
         return Err(CredentialsError::Unsupported {
-            what: format!("{property} of profile {name}"),
+            what: format!("login_session of profile {name}"),
             way_out: "use credential_process (`aws configure export-credentials --format process`), \
                       or hand in a provider of your own",
         });
@@ -171,6 +192,52 @@ fn role(name: &str, profile: &Properties, arn: &str) -> Result<Role, Credentials
         external_id: profile.get("external_id").map(str::to_owned),
         duration_s,
     })
+}
+
+fn sign_in(
+    name: &str,
+    profile: &Properties,
+    profiles: &Profiles,
+) -> Result<Option<SignIn>, CredentialsError> {
+    let own = ["sso_session", "sso_account_id", "sso_role_name", "sso_start_url"];
+    if own.into_iter().all(|property| profile.get(property).is_none()) {
+        return Ok(None);
+    }
+    let wrong = |problem: String| CredentialsError::Profile { name: name.to_owned(), problem };
+    let session_name = profile.get("sso_session");
+    let session = match session_name {
+        None => None,
+        Some(session) => Some(profiles.sso_session(session).ok_or_else(|| {
+            wrong(format!("its sso_session {session} is no [sso-session {session}] of the file"))
+        })?),
+    };
+    // What both say must be the same.
+    let shared = |property: &str| {
+        let Some(session) = session else {
+            let found = profile.get(property);
+            return found.ok_or_else(|| wrong(format!("its sign-in (SSO) needs {property}")));
+        };
+        let found = session.get(property);
+        let found = found.ok_or_else(|| wrong(format!("its sso_session has no {property}")))?;
+        match profile.get(property) {
+            Some(other) if other != found => {
+                Err(wrong(format!("it and its sso_session each have a {property} of their own")))
+            }
+            _ => Ok(found),
+        }
+    };
+    let role = |property: &str| {
+        let found = profile.get(property);
+        found.ok_or_else(|| wrong(format!("its sign-in (SSO) needs {property}")))
+    };
+    Ok(Some(SignIn {
+        profile: name.to_owned(),
+        session: session_name.map(str::to_owned),
+        start_url: shared("sso_start_url")?.to_owned(),
+        region: shared("sso_region")?.to_owned(),
+        account_id: role("sso_account_id")?.to_owned(),
+        role_name: role("sso_role_name")?.to_owned(),
+    }))
 }
 
 fn web_identity(profile: &Properties) -> Option<&str> {

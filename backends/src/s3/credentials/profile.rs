@@ -15,7 +15,8 @@ pub const PROFILE_FILE_BYTES_MAX: usize = 1 << 20;
 /// Which of the two files: they name their sections differently.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ProfileFile {
-    /// `~/.aws/config`: `[profile name]`, `[default]`, `[services name]`.
+    /// `~/.aws/config`: `[profile name]`, `[default]`, `[services name]`,
+    /// `[sso-session name]`.
     Config,
     /// `~/.aws/credentials`: `[name]`.
     Credentials,
@@ -26,6 +27,7 @@ pub enum ProfileFile {
 pub struct Profiles {
     profiles: BTreeMap<String, Properties>,
     services: BTreeMap<String, Properties>,
+    sso_sessions: BTreeMap<String, Properties>,
 }
 
 /// The properties of a profile, by name in lower case.
@@ -46,7 +48,8 @@ pub struct ProfileError {
 enum Section {
     Profile(String),
     Services(String),
-    /// Of no use here, such as `[sso-session name]`.
+    SsoSession(String),
+    /// Of no use here.
     Other,
 }
 
@@ -68,6 +71,11 @@ impl Profiles {
     /// A profile by its name.
     pub fn get(&self, name: &str) -> Option<&Properties> {
         self.profiles.get(name)
+    }
+
+    /// A sign-in that profiles share, by its name.
+    pub(super) fn sso_session(&self, name: &str) -> Option<&Properties> {
+        self.sso_sessions.get(name)
     }
 
     /// The endpoint that a profile names for a service, such as `s3`: that of its `services` section,
@@ -141,6 +149,9 @@ impl Profiles {
             Section::Services(name) => {
                 self.services.entry(name.clone()).or_default();
             }
+            Section::SsoSession(name) => {
+                self.sso_sessions.entry(name.clone()).or_default();
+            }
             Section::Other => {}
         }
         found
@@ -150,6 +161,7 @@ impl Profiles {
         match section {
             Section::Profile(name) => self.profiles.get_mut(name),
             Section::Services(name) => self.services.get_mut(name),
+            Section::SsoSession(name) => self.sso_sessions.get_mut(name),
             Section::Other => None,
         }
     }
@@ -177,7 +189,15 @@ impl Properties {
 #[cfg(test)]
 impl FromIterator<(String, Properties)> for Profiles {
     fn from_iter<T: IntoIterator<Item = (String, Properties)>>(profiles: T) -> Profiles {
-        Profiles { profiles: profiles.into_iter().collect(), services: BTreeMap::new() }
+        Profiles { profiles: profiles.into_iter().collect(), ..Profiles::default() }
+    }
+}
+
+#[cfg(test)]
+impl Profiles {
+    pub(super) fn with_sso_session(mut self, name: &str, properties: Properties) -> Profiles {
+        self.sso_sessions.insert(name.to_owned(), properties);
+        self
     }
 }
 
@@ -197,6 +217,7 @@ fn header(file: ProfileFile, line: &str) -> Result<(Section, bool), &'static str
         (_, "", "") => return Err("a section without a name"),
         (ProfileFile::Config, "profile", name) => Section::Profile(name.to_owned()),
         (ProfileFile::Config, "services", name) => Section::Services(name.to_owned()),
+        (ProfileFile::Config, "sso-session", name) => Section::SsoSession(name.to_owned()),
         (ProfileFile::Config, "", "default") | (ProfileFile::Credentials, "", _) => {
             Section::Profile(name.to_owned())
         }
@@ -222,6 +243,7 @@ impl fmt::Debug for Profiles {
         f.debug_struct("Profiles")
             .field("profiles", &self.profiles)
             .field("services", &self.services)
+            .field("sso_sessions", &self.sso_sessions)
             .finish()
     }
 }
@@ -252,6 +274,7 @@ mod tests {
         let two = profiles.get("two").unwrap();
         assert_eq!((two.get("output"), two.get("region")), (Some("json"), Some("a#b")));
         assert_eq!(two.get("empty"), None);
+        assert_eq!(profiles.sso_session("s").unwrap().get("sso_region"), Some("x"));
         for name in ["ignored", "s", "x", "profile x"] {
             assert!(profiles.get(name).is_none(), "{name}");
         }

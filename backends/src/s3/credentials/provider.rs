@@ -22,6 +22,56 @@ use crate::s3::time::{Iso8601, Timestamp};
 /// It is asked before the first request, five minutes before what it gave ends
 /// ([`Credentials::expires_at`]), and once when a server calls that expired. Credentials without an
 /// end serve until a server does.
+///
+/// What AWS's own SDK knows and this crate does not, such as asking for the code of a second factor,
+/// comes in by this door; the program brings the crate `aws-config` and a runtime for it:
+///
+/// ```
+/// use aws_credential_types::Credentials as SdkCredentials;
+/// use aws_credential_types::provider::{self, ProvideCredentials, SharedCredentialsProvider, future};
+/// use hydrant::s3::credentials::{
+///     Credentials, CredentialsError, CredentialsProvider, Identity, Provider,
+/// };
+///
+/// /// What `aws_config::load_defaults(version).await.credentials_provider()` gives.
+/// struct FromSdk<B> {
+///     provider: SharedCredentialsProvider,
+///     /// `move |asked| runtime.block_on(asked)`, with the runtime of tokio that it was made on.
+///     block_on: B,
+/// }
+///
+/// impl<B> CredentialsProvider for FromSdk<B>
+/// where
+///     B: Fn(future::ProvideCredentials<'_>) -> provider::Result + Send + Sync,
+/// {
+///     fn provide(&self) -> Result<Credentials, CredentialsError> {
+///         let keys = (self.block_on)(self.provider.provide_credentials())
+///             .map_err(|error| CredentialsError::provider(error.to_string()))?;
+///         let token = keys.session_token().map(str::to_owned);
+///         let end = keys.expiry().map(Into::into);
+///         Credentials::new(keys.access_key_id(), keys.secret_access_key(), token, end)
+///     }
+/// }
+///
+/// # fn block_on(asked: future::ProvideCredentials<'_>) -> provider::Result {
+/// #     use std::future::Future;
+/// #     let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+/// #     match std::pin::pin!(asked).poll(&mut context) {
+/// #         std::task::Poll::Ready(keys) => keys,
+/// #         std::task::Poll::Pending => unreachable!("keys at hand"),
+/// #     }
+/// # }
+/// # fn main() -> hydrant::Result<()> {
+/// let keys = SdkCredentials::new("AKID", "secret", None, None, "own");
+/// let provider = SharedCredentialsProvider::new(keys);
+/// let provider = Provider::new(FromSdk { provider, block_on });
+/// let builder = hydrant::Hydrant::builder();
+/// let hydrant = builder.s3(|s3| s3.identity = Some(Identity::Provider(provider))).build()?;
+/// # let signer = hydrant.s3("bucket")?.who_signs().wait()?;
+/// # assert!(format!("{signer:?}").contains("AKID"));
+/// # Ok(())
+/// # }
+/// ```
 pub trait CredentialsProvider: Send + Sync {
     /// Gives credentials that are good now. It runs on the engine's control thread, where it may
     /// block; names are looked up there too, so it should not take seconds.

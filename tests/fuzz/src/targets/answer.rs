@@ -1,6 +1,8 @@
 //! Answers with credentials: read or refused, and what is refused is told without its values (SEC-1).
 
-use hydrant::s3::credentials::fuzzing::{of_command, of_service, of_token_service};
+use hydrant::s3::credentials::fuzzing::{
+    of_command, of_portal, of_service, of_sign_in, of_token_service,
+};
 
 /// A value of the corpus that nothing may repeat.
 const CANARY: &str = "canary-value";
@@ -11,6 +13,8 @@ pub fn run(data: &[u8]) {
     let said = [
         told(of_service(document).map_err(|error| error.to_string())),
         told(of_command(document).map_err(|error| error.to_string())),
+        told(of_portal(document)),
+        of_sign_in(document).err().unwrap_or_default(),
     ];
     // What a service says against a request is repeated, and whole documents are not.
     let says_so = document.to_ascii_lowercase().windows(4).any(|it| it == b"code");

@@ -1,111 +1,18 @@
 //! AWS's own cases of the chain (`tests/data/aws-config`), played by a script: no network, no files.
 
-use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
-use std::future::Future;
-use std::pin::pin;
-use std::task::{Context, Poll, Waker};
-use std::time::Duration;
 
 use serde_json::Value;
 
-use super::super::outside::{Answer, Ask};
-use super::*;
+use super::super::script::{Script, chain, now};
 use crate::s3::time::Timestamp;
 
 const CASES: &str = include_str!("../../../../tests/data/aws-config/chain-cases.json");
-
-/// A world that answers as it is told, and notes what it was asked.
-#[derive(Default)]
-struct Script {
-    files: BTreeMap<String, String>,
-    traffic: Vec<Value>,
-    asked: RefCell<Vec<String>>,
-    differs: RefCell<Vec<String>>,
-    loopback: Vec<&'static str>,
-    now: Cell<u64>,
-}
-
-impl Outside for Script {
-    fn now(&self) -> Timestamp {
-        Timestamp::from_unix_seconds(self.now.get())
-    }
-
-    fn random(&self) -> u64 {
-        0
-    }
-
-    async fn read(&self, path: &str) -> Result<Secret, Unread> {
-        let text = self.files.get(path).ok_or(Unread::Missing)?;
-        Ok(Secret::new(text.as_bytes().to_vec()))
-    }
-
-    async fn run(&self, command: &str) -> Result<Secret, String> {
-        self.files.get(command).map(|text| Secret::new(text.as_bytes().to_vec())).ok_or("no".into())
-    }
-
-    async fn ask(&self, ask: Ask) -> Result<Answer, String> {
-        let number = self.asked.borrow().len();
-        self.asked.borrow_mut().push(ask.url.to_string());
-        let Some(expected) = self.traffic.get(number) else { return Err("no route".to_owned()) };
-        self.compare(&ask, expected);
-        if expected.get("error").is_some() {
-            return Err("connection refused".to_owned());
-        }
-        let body = expected["body"].as_str().unwrap_or_default();
-        let status = expected["status"].as_u64().expect("a status") as u16;
-        Ok(Answer { status, body: Secret::new(body.as_bytes().to_vec()) })
-    }
-
-    async fn is_loopback(&self, host: &str) -> bool {
-        self.loopback.contains(&host)
-    }
-
-    async fn pause(&self, _: Duration) {}
-}
-
-impl Script {
-    fn compare(&self, ask: &Ask, expected: &Value) {
-        let mut differs = self.differs.borrow_mut();
-        let uri = expected["uri"].as_str().expect("a URI");
-        if ask.url.to_string() != uri || ask.method.as_str() != expected["method"] {
-            differs.push(format!("{} {} and not {uri}", ask.method.as_str(), ask.url));
-        }
-        for (name, value) in
-            expected.get("headers").and_then(Value::as_object).into_iter().flatten()
-        {
-            let sent = ask.headers.iter().find(|(it, _)| it == name).map(|(_, it)| it.as_str());
-            if sent != value.as_str() {
-                differs.push(format!("{name}: {sent:?} and not {value}"));
-            }
-        }
-    }
-}
-
-/// Nothing in the script waits.
-fn now<T>(future: impl Future<Output = T>) -> T {
-    match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
-        Poll::Ready(value) => value,
-        Poll::Pending => panic!("a script does not wait"),
-    }
-}
-
-fn chain(env: &[(&str, &str)]) -> Chain {
-    let lookup = |wanted: &str| {
-        env.iter().find(|(name, _)| *name == wanted).map(|(_, value)| (*value).to_owned())
-    };
-    let (env, limits) = (Environment::read(&lookup), CredentialsLimits::default());
-    Chain { env, limits, asks_instance: true }
-}
 
 fn texts(object: &Value) -> Vec<(&str, &str)> {
     let pairs = object.as_object().expect("an object").iter();
     pairs.map(|(name, value)| (&**name, value.as_str().expect("text"))).collect()
 }
-
-/// Cases whose source is not spoken here.
-const SSO: [&str; 4] =
-    ["e2e_fips_and_dual_stack_sso", "sso_assume_role", "sso_no_token_file", "sso_server_error"];
 
 #[test]
 fn the_published_cases_end_as_published() {
@@ -119,11 +26,6 @@ fn the_published_cases_end_as_published() {
             ..Script::default()
         };
         let fetched = now(chain(&texts(&case["env"])).fetch(&script));
-        if SSO.contains(&name) {
-            let error = fetched.expect_err("not spoken");
-            assert!(matches!(error, CredentialsError::Unsupported { .. }), "{name}: {error}");
-            continue;
-        }
         let Some(expected) = case["result"].get("Ok") else {
             fetched.expect_err(name);
             continue;
