@@ -5,6 +5,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
+use hydrant::s3::credentials::{Credentials, Identity};
 use hydrant::s3::*;
 use hydrant::{
     Bytes, ChecksumAlgorithm, Class, Crc64, ErrorKind, Hydrant, Location, PutOptions, Sum,
@@ -51,6 +52,110 @@ fn what_is_written_keeps_its_checksum() {
             assert_eq!(kept.kind, Some(ChecksumKind::FullObject));
         }
     }
+}
+
+#[test]
+fn a_checksum_behind_the_body_is_kept_as_one_in_the_head() {
+    let world = World::new();
+    for place in [ChecksumPlace::Trailer, ChecksumPlace::SignedTrailer] {
+        for algorithm in ALL {
+            let hydrant = world.client_with(|builder| {
+                builder.s3(|s3| {
+                    s3.checksums.sent = SentChecksum::Kept(algorithm);
+                    s3.checksums.place = place;
+                })
+            });
+            let client = hydrant.s3(BUCKET).expect("a bucket");
+            // Empty; one chunk; three.
+            for size in [0, 1000, (17 << 20) + 5] {
+                let data = noise(size as u64, size);
+                let mut put = PutObject::new("raw", data.clone());
+                put.object.content_encoding = Some("gzip".to_owned());
+                client.send(put).wait().expect("put");
+                let sum = Sum::of(algorithm, &data).to_string();
+                assert_eq!(kept(&client, "raw").get(algorithm), Some(&*sum), "{algorithm:?}");
+                let get = client.get_object(GetObject::new("raw"), 20 << 20).wait();
+                let (info, back) = get.expect("get");
+                assert!(back == data[..], "{place:?} {size}");
+                assert_eq!(info.content_encoding.as_deref(), Some("gzip"), "{place:?}");
+            }
+            let at = hydrant.locate(&world.uri("s3", "stream")).expect("a URI");
+            for size in [1000, 2 * PART + 777] {
+                let data = noise(3, size);
+                let meta = at.store.put(&at.key, Bytes::from(data.clone())).wait().expect("put");
+                assert!(read_all(&at).expect("read") == data, "{place:?} {size}");
+                if algorithm == ChecksumAlgorithm::Crc64Nvme {
+                    assert_eq!(meta.crc64nvme, Some(Crc64::of(&data)), "{size}");
+                    let sum = Sum::from(Crc64::of(&data)).to_string();
+                    assert_eq!(kept(&client, "stream").get(algorithm), Some(&*sum), "{size}");
+                }
+            }
+        }
+    }
+    // Signed chunks without a checksum.
+    let hydrant = world.client_with(|builder| {
+        builder.s3(|s3| {
+            s3.checksums.requests = Some(ChecksumPolicy::Off);
+            s3.checksums.place = ChecksumPlace::SignedTrailer;
+        })
+    });
+    let at = hydrant.locate(&world.uri("s3", "bare")).expect("a URI");
+    at.store.put(&at.key, Bytes::from(noise(9, 5000))).wait().expect("put");
+    assert!(read_all(&at).expect("read") == noise(9, 5000));
+}
+
+/// Each attempt sends all of it, framed, from the same memory.
+#[test]
+fn a_body_with_a_trailer_is_framed_in_each_attempt() {
+    let data = noise(5, (8 << 20) + 3);
+    let sum = Sum::of(ChecksumAlgorithm::Crc64Nvme, &data).to_string();
+    let peer = Peer::start(move |seen, wire| {
+        let lines = [
+            ("content-encoding", "aws-chunked"),
+            ("x-amz-trailer", "x-amz-checksum-crc64nvme"),
+            ("x-amz-decoded-content-length", "8388611"),
+            ("x-amz-content-sha256", "STREAMING-UNSIGNED-PAYLOAD-TRAILER"),
+            ("expect", "100-continue"),
+        ];
+        for (name, value) in lines {
+            assert_eq!(seen.header(name), Some(value), "{name}");
+        }
+        assert_eq!(seen.header("x-amz-checksum-crc64nvme"), None);
+        let signed = seen.header("authorization").expect("signed");
+        for name in ["content-encoding", "x-amz-decoded-content-length", "x-amz-trailer"] {
+            assert!(signed.contains(name), "{name} in {signed}");
+        }
+        match seen.number {
+            // Refused before the body is asked for, then in its midst, then behind it.
+            0 => return wire.send(head("503 Slow Down", b"", &[]).as_bytes()),
+            1 => {
+                wire.send(b"HTTP/1.1 100 Continue\r\n\r\n")?;
+                wire.reset();
+                return Ok(());
+            }
+            _ => {}
+        }
+        let body = wire.receive_body()?;
+        let behind = format!("\r\n0\r\nx-amz-checksum-crc64nvme:{sum}\r\n\r\n");
+        let expected =
+            [b"800000\r\n", &data[..8 << 20], b"\r\n3\r\n", &data[8 << 20..], behind.as_bytes()];
+        assert!(body == expected.concat(), "{} bytes", body.len());
+        let status = if seen.number == 2 { "500 Internal Server Error" } else { "200 OK" };
+        wire.send(head(status, b"", &[]).as_bytes())
+    });
+    let keys = Credentials::new("AKID", "secret", None, None).expect("keys");
+    let hydrant = client_with(&peer.url(), |builder| {
+        builder.s3(|s3| {
+            s3.identity = Some(Identity::Keys(keys));
+            s3.checksums.place = ChecksumPlace::Trailer;
+            s3.http.expect_continue_bytes_min = Some(1);
+            s3.http.expect_continue_wait = Duration::from_secs(60);
+        })
+    });
+    let client = hydrant.s3(BUCKET).expect("a bucket");
+    let body = Bytes::from(noise(5, (8 << 20) + 3));
+    client.send(PutObject::new("key", body)).wait().expect("the fourth attempt");
+    assert_eq!(peer.seen().len(), 4);
 }
 
 #[test]

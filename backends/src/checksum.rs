@@ -7,6 +7,7 @@ mod sum;
 
 use std::fmt;
 
+pub(crate) use sum::Summing;
 pub use sum::{ChecksumAlgorithm, Sum};
 
 use crc_fast::{CrcAlgorithm, checksum, checksum_combine};

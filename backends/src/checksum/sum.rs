@@ -5,7 +5,7 @@ use std::fmt;
 use base64::Engine;
 use base64::display::Base64Display;
 use base64::engine::general_purpose::STANDARD as BASE64;
-use crc_fast::{CrcAlgorithm, checksum, checksum_combine};
+use crc_fast::{CrcAlgorithm, Digest as CrcDigest, checksum, checksum_combine};
 use sha1::Sha1;
 use sha2::{Digest, Sha256};
 
@@ -121,6 +121,50 @@ impl Sum {
 
     fn crc_value(&self) -> u64 {
         self.as_bytes().iter().fold(0, |value, byte| value << 8 | u64::from(*byte))
+    }
+}
+
+/// A checksum of bytes that come one piece after the other.
+#[derive(Debug)]
+pub(crate) struct Summing {
+    algorithm: ChecksumAlgorithm,
+    state: State,
+}
+
+#[derive(Debug)]
+enum State {
+    Crc(CrcDigest),
+    Sha1(Sha1),
+    Sha256(Sha256),
+}
+
+impl Summing {
+    /// Of nothing yet.
+    pub(crate) fn new(algorithm: ChecksumAlgorithm) -> Summing {
+        let state = match (algorithm.crc(), algorithm) {
+            (Some(crc), _) => State::Crc(CrcDigest::new(crc)),
+            (None, ChecksumAlgorithm::Sha1) => State::Sha1(Sha1::new()),
+            (None, _) => State::Sha256(Sha256::new()),
+        };
+        Summing { algorithm, state }
+    }
+
+    /// Takes the next piece, which costs one pass over it.
+    pub(crate) fn update(&mut self, bytes: &[u8]) {
+        match &mut self.state {
+            State::Crc(crc) => crc.update(bytes),
+            State::Sha1(sha) => sha.update(bytes),
+            State::Sha256(sha) => sha.update(bytes),
+        }
+    }
+
+    /// The checksum of all pieces.
+    pub(crate) fn finish(self) -> Sum {
+        match self.state {
+            State::Crc(crc) => Sum::of_crc(self.algorithm, crc.finalize()),
+            State::Sha1(sha) => Sum::new(self.algorithm, &sha.finalize()),
+            State::Sha256(sha) => Sum::new(self.algorithm, &sha.finalize()),
+        }
     }
 }
 

@@ -21,8 +21,8 @@ use super::body::BodyState;
 use super::request::Method;
 use super::response::{BodyFraming, HeadProgress, ResponseHead};
 use super::{HttpError, HttpLimits};
+pub(crate) use exchange::{BodyFrames, FRAME_BYTES_MAX, RequestBody, RequestHead};
 use exchange::{Exchanged, Received, mark_stale};
-pub(crate) use exchange::{RequestBody, RequestHead};
 
 /// A connection that is not in use, or in use by one request.
 #[derive(Debug)]
@@ -62,7 +62,7 @@ pub(crate) struct Heads {
 impl Heads {
     /// Waits in the line for small buffers; called before there is a connection (POOL-1).
     pub(crate) async fn take(core: &Core, limits: &HttpLimits) -> Result<Heads, HttpError> {
-        let bytes = limits.request_head_bytes_max;
+        let bytes = limits.request_head_bytes_max.max(FRAME_BYTES_MAX);
         let outgoing = core.head_lease(bytes, "request head").await.map_err(HttpError::Memory)?;
         let incoming = core.head_lease(INCOMING_BYTES, "answer head").await;
         Ok(Heads { outgoing, incoming: incoming.map_err(HttpError::Memory)? })
@@ -116,6 +116,18 @@ impl Connection {
         body: Option<RequestBody>,
         read: impl FnOnce(&ResponseHead<'_>, BodyFraming) -> T,
     ) -> Exchanged<T> {
+        self.exchange_framed(write, body, None, read).await
+    }
+
+    /// The same with a body that is framed on its way out; the length in the head is that of the
+    /// framed one.
+    pub(crate) async fn exchange_framed<T>(
+        &mut self,
+        write: impl FnOnce(&mut [u8]) -> Result<RequestHead, HttpError>,
+        body: Option<RequestBody>,
+        frames: Option<&mut dyn BodyFrames>,
+        read: impl FnOnce(&ResponseHead<'_>, BodyFraming) -> T,
+    ) -> Exchanged<T> {
         let mut outgoing = self.outgoing.take().expect("a connection serves one request at a time");
         let head = match write(outgoing.as_mut_slice()) {
             Ok(written) => written,
@@ -129,7 +141,7 @@ impl Connection {
         self.body = None;
         self.early = None;
         let incoming = self.incoming.take().expect("a connection serves one request at a time");
-        let (sent, received) = self.send_and_receive(outgoing, head, body, incoming).await;
+        let (sent, received) = self.send_and_receive(outgoing, head, body, frames, incoming).await;
         self.broken |= sent.error.is_some() || sent.reset || sent.withheld;
         self.unanswered_expectation = sent.waited_in_vain;
         let result = received

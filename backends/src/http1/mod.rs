@@ -15,7 +15,9 @@ pub mod request;
 pub mod response;
 pub mod url;
 
-pub(crate) use connection::{Connection, RequestBody, RequestHead};
+#[cfg(test)]
+pub(crate) use connection::FRAME_BYTES_MAX;
+pub(crate) use connection::{BodyFrames, Connection, RequestBody, RequestHead};
 pub use error::HttpError;
 pub use limits::HttpLimits;
 pub use pool::AddressLimits;

@@ -18,9 +18,10 @@ use super::refusal::{Ids, Refusal};
 use super::request::BodyInfo;
 use super::store::Shared;
 use super::xml::XmlError;
+use crate::checksum::Sum;
 use crate::error::Result;
 use crate::http1::response::{BodyFraming, KeptHead, ResponseHead};
-use crate::http1::{Connection, HttpError, RequestBody};
+use crate::http1::{BodyFrames, Connection, HttpError, RequestBody};
 
 /// Runs an operation with the body that it brings itself.
 pub(super) async fn send<O: Operation>(
@@ -58,8 +59,8 @@ pub(super) async fn send_in_doubt<O: Operation>(
     (result, in_doubt)
 }
 
-/// Runs an operation with a part of a buffer as its body; the buffer comes back. `sent` is what goes
-/// with those bytes.
+/// Runs an operation with a part of a buffer as its body; the buffer comes back, and the checksum that
+/// went with it. `sent` is what goes with those bytes.
 pub(super) async fn send_from<O: Operation>(
     core: &Core,
     shared: &Arc<Shared>,
@@ -67,10 +68,10 @@ pub(super) async fn send_from<O: Operation>(
     buf: Buf,
     span: Range<usize>,
     sent: SentSum,
-) -> (Result<O::Output>, Buf) {
+) -> (Result<O::Output>, Buf, Option<Sum>) {
     let body = BodyInfo::of_bytes(span.len(), sent);
     let (result, _, back) = run(core, shared, operation, &body, Some((buf, span))).await;
-    (result, back.unwrap_or_else(|| Bytes::new().into()))
+    (result, back.unwrap_or_else(|| Bytes::new().into()), body.sum())
 }
 
 async fn run<O: Operation>(
@@ -126,8 +127,10 @@ impl<O: Operation> Exchange<'_, O> {
         let write = |out: &mut [u8]| {
             self.per_core.write(self.core, self.shared, self.operation, self.body, out)
         };
-        let exchanged = connection.exchange(write, lent, |head, framing| self.look(head, framing));
-        let exchanged = exchanged.await;
+        let mut framer = self.body.framer();
+        let frames = framer.as_mut().map(|framer| framer as &mut dyn BodyFrames);
+        let look = |head: &ResponseHead<'_>, framing| self.look(head, framing);
+        let exchanged = connection.exchange_framed(write, lent, frames, look).await;
         let back = exchanged.body.map(|body| body.buf);
         if connection.has_unanswered_expectation() {
             self.per_core.stop_expecting();

@@ -7,6 +7,7 @@
 //! and no request follows a redirect to another origin (SEC-3).
 
 mod attempts;
+mod aws_chunked;
 mod call;
 mod checksum;
 mod choice;
@@ -46,7 +47,7 @@ pub(crate) use in_order::InOrder;
 pub(crate) use plain::Site;
 pub(crate) use reader::S3Reader;
 
-pub use checksum::{ChecksumConfig, ChecksumPolicy, SentChecksum};
+pub use checksum::{ChecksumConfig, ChecksumPlace, ChecksumPolicy, SentChecksum};
 pub use choice::{EndpointChoice, EndpointLimits};
 pub use client::{S3Client, Signer};
 pub use copy::CopyLimits;

@@ -74,8 +74,8 @@ pub(super) async fn put(
     let operation = Put { key, rest };
     let bytes = bytes_of(&mut buf, span.clone());
     let sent = shared.checks.of_object(operation.body_check(), bytes);
-    let crc64nvme = sent.sum.and_then(|sum| sum.crc64nvme());
-    let (stored, buf) = send_from(core, shared, &operation, buf, span, sent).await;
+    let (stored, buf, sum) = send_from(core, shared, &operation, buf, span, sent).await;
+    let crc64nvme = sum.and_then(|sum| sum.crc64nvme());
     let meta = stored.map(|etag| ObjectMeta { etag, crc64nvme, ..options.meta_of(size_bytes) });
     let told = |error| shared.unless_absent(error, options.write_if, key);
     (meta.map_err(told), buf)

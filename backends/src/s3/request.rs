@@ -1,5 +1,6 @@
 //! One attempt's head: written and signed into the memory of a connection, without allocating.
 
+use super::aws_chunked::{Framer, Progress};
 use super::checksum::SentSum;
 use super::credentials::Credentials;
 use super::encode::write_query;
@@ -10,6 +11,7 @@ use super::sign::{
     SigningRequest, sign,
 };
 use super::time::{SigningTime, Timestamp};
+use crate::checksum::Sum;
 use crate::http1::request::{Method, RequestWriter};
 use crate::http1::{HttpError, RequestHead};
 
@@ -19,6 +21,7 @@ pub(super) struct BodyInfo {
     bytes: u64,
     is_document: bool,
     sent: SentSum,
+    progress: Progress,
 }
 
 /// Where requests of a core go, and as whom.
@@ -52,15 +55,31 @@ impl BodyInfo {
                 hash: PayloadHash::of(xml),
                 bytes: xml.len() as u64,
                 is_document: true,
-                sent: SentSum { sum: None, md5: md5.then(|| content_md5(xml)) },
+                sent: SentSum { md5: md5.then(|| content_md5(xml)), ..SentSum::default() },
+                progress: Progress::default(),
             },
         }
     }
 
     /// Of bytes of an object, which are not hashed for the signature.
     pub(super) fn of_bytes(len: usize, sent: SentSum) -> BodyInfo {
-        let hash = if len == 0 { PayloadHash::Empty } else { PayloadHash::Unsigned };
-        BodyInfo { hash, bytes: len as u64, is_document: false, sent }
+        let hash = match sent.framing {
+            _ if len == 0 => PayloadHash::Empty,
+            Some(framing) => framing.payload(),
+            None => PayloadHash::Unsigned,
+        };
+        let progress = Progress::default();
+        BodyInfo { hash, bytes: len as u64, is_document: false, sent, progress }
+    }
+
+    /// Frames the body of an attempt, where it is framed at all.
+    pub(super) fn framer(&self) -> Option<Framer<'_>> {
+        self.sent.framing.map(|framing| Framer::new(framing, &self.progress))
+    }
+
+    /// The checksum that went with it, in the head or behind it.
+    pub(super) fn sum(&self) -> Option<Sum> {
+        self.sent.sum.or(self.progress.sum.get())
     }
 }
 
@@ -85,6 +104,11 @@ impl Scratch {
         self.parts.header_opt("content-md5", body.sent.md5.as_ref());
         if let Some(sum) = &body.sent.sum {
             self.parts.header(sum.algorithm().header(), sum);
+        }
+        if let Some(framing) = body.sent.framing {
+            self.parts.header_word("content-encoding", "aws-chunked");
+            self.parts.header("x-amz-decoded-content-length", body.bytes);
+            self.parts.header_opt("x-amz-trailer", framing.trailer.map(|it| it.header()));
         }
 
         let Scratch { parts, target, authorization, keys } = self;
@@ -135,9 +159,14 @@ impl Scratch {
                 writer = writer.header("x-amz-security-token", token)?;
             }
             writer = writer.header("authorization", &authorization)?;
+            if body.sent.framing.is_some_and(|framing| framing.is_signed) {
+                body.progress.signer.replace(Some(signed.chunks(credentials, keys)));
+            }
         }
         if matches!(method, Method::Put | Method::Post) || body.bytes > 0 {
-            writer = writer.content_length(body.bytes)?;
+            let framing = body.sent.framing;
+            let bytes = framing.map_or(body.bytes, |framing| framing.framed_bytes(body.bytes));
+            writer = writer.content_length(bytes)?;
         }
         // Not signed: it is between the client and the next server, and a proxy may take it away.
         let expects_continue = caller.expect_bytes_min.is_some_and(|min| body.bytes >= min.max(1));

@@ -12,6 +12,7 @@
 //! Authorization Header".
 
 mod canonical;
+mod chunks;
 mod key;
 
 use std::fmt;
@@ -24,6 +25,7 @@ use super::encode::ByteSink;
 use super::time::SigningTime;
 use canonical::{HeaderOrder, write_canonical, write_header_names};
 
+pub use chunks::ChunkSigner;
 pub use key::SigningKeyCache;
 
 /// Most headers that one request can sign.
@@ -84,6 +86,12 @@ pub enum PayloadHash {
     Empty,
     /// The SHA-256 of the body.
     Sha256(HexDigest),
+    /// The body is in chunks that are not signed, with a checksum behind the last.
+    UnsignedChunksWithTrailer,
+    /// Each chunk of the body is signed by a [`ChunkSigner`].
+    SignedChunks,
+    /// The same, with a checksum behind the last chunk that is signed, too.
+    SignedChunksWithTrailer,
 }
 
 impl PayloadHash {
@@ -103,6 +111,9 @@ impl PayloadHash {
                 b"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
             }
             PayloadHash::Sha256(digest) => digest.as_bytes(),
+            PayloadHash::UnsignedChunksWithTrailer => b"STREAMING-UNSIGNED-PAYLOAD-TRAILER",
+            PayloadHash::SignedChunks => b"STREAMING-AWS4-HMAC-SHA256-PAYLOAD",
+            PayloadHash::SignedChunksWithTrailer => b"STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER",
         }
     }
 }
@@ -224,6 +235,12 @@ impl Signed<'_> {
     /// The signature alone.
     pub fn signature(&self) -> &HexDigest {
         &self.signature
+    }
+
+    /// What signs the chunks of the body, beginning with this signature. It takes over the signing
+    /// key, so credentials that are renewed meanwhile make no difference.
+    pub fn chunks(&self, credentials: &Credentials, keys: &mut SigningKeyCache) -> ChunkSigner {
+        ChunkSigner::new(keys.key(credentials, &self.scope), &self.scope, self.signature)
     }
 
     /// Writes the value of the `authorization` header.

@@ -163,13 +163,14 @@ impl Shared {
         if endpoint.scheme() == Scheme::Https {
             return Err(speaks_no_tls(&endpoint));
         }
+        let checks = Checks::settle(&config.checksums, &identity, env)?;
         Ok(Shared {
             endpoint,
             others: Vec::new(),
             identity,
             #[cfg(feature = "tls")]
             tls,
-            checks: Checks::settle(&config.checksums, env)?,
+            checks,
             config,
         })
     }

@@ -146,9 +146,8 @@ impl S3Upload {
     ) -> (Result<PartTag>, Buf) {
         let operation = Numbered { part: &self.part, number: part.number() as u32 };
         let sent = self.shared.checks.of_part(self.checksum(), bytes_of(&mut buf, span.clone()));
-        let sum = sent.sum;
         self.open_parts.fetch_add(1, SeqCst);
-        let (stored, buf) = send_from(core, &self.shared, &operation, buf, span, sent).await;
+        let (stored, buf, sum) = send_from(core, &self.shared, &operation, buf, span, sent).await;
         // A part whose answer never came, or that nobody waits for any more, stays open.
         if stored.as_ref().map_or_else(is_answer, |_| true) {
             self.open_parts.fetch_sub(1, SeqCst);

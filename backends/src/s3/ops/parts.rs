@@ -121,6 +121,21 @@ impl RequestParts {
         }
     }
 
+    /// Adds a word to a header that is a list, behind what it says already.
+    pub(in crate::s3) fn header_word(&mut self, name: &str, word: &str) {
+        match self.headers.iter().position(|(known, _)| self.at(*known) == name) {
+            None => self.header(name, word),
+            Some(place) => {
+                let start = self.text.len();
+                let (from, to) = self.headers[place].1;
+                self.text.extend_from_within(from..to);
+                self.text.push(',');
+                self.text.push_str(word);
+                self.headers[place].1 = (start, self.text.len());
+            }
+        }
+    }
+
     /// The method.
     pub fn method(&self) -> Method {
         self.method
@@ -197,6 +212,16 @@ mod tests {
         assert_eq!(parts.headers().collect::<Vec<_>>(), [("x-amz-meta-name", "v")]);
         parts.start(Method::Get, Target::Bucket).unwrap();
         assert_eq!((parts.query_pairs().len(), parts.headers().len()), (0, 0));
+    }
+
+    #[test]
+    fn a_word_goes_behind_what_a_header_says_already() {
+        let mut parts = RequestParts::new();
+        parts.header("content-encoding", "gzip");
+        parts.header_word("content-encoding", "aws-chunked");
+        parts.header_word("vary", "a");
+        let headers: Vec<_> = parts.headers().collect();
+        assert_eq!(headers, [("content-encoding", "gzip,aws-chunked"), ("vary", "a")]);
     }
 
     #[test]

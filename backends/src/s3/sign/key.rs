@@ -35,10 +35,23 @@ impl SigningKeyCache {
 
     /// An HMAC ready to take the string to sign.
     pub(super) fn mac(&mut self, credentials: &Credentials, scope: &Scope<'_>) -> Hmac<Sha256> {
+        hmac(self.derived(credentials, scope))
+    }
+
+    /// The key itself, for what outlives this cache.
+    pub(super) fn key(
+        &mut self,
+        credentials: &Credentials,
+        scope: &Scope<'_>,
+    ) -> Zeroizing<[u8; 32]> {
+        Zeroizing::new(*self.derived(credentials, scope))
+    }
+
+    fn derived(&mut self, credentials: &Credentials, scope: &Scope<'_>) -> &[u8; 32] {
         if !self.holds(credentials, scope) {
             self.entry = Some(CachedKey::derive(credentials.secret_access_key(), scope));
         }
-        hmac(&*self.entry.as_ref().expect("filled above").key)
+        &self.entry.as_ref().expect("filled above").key
     }
 
     fn holds(&self, credentials: &Credentials, scope: &Scope<'_>) -> bool {
@@ -78,7 +91,7 @@ impl CachedKey {
     }
 }
 
-fn hmac(key: &[u8]) -> Hmac<Sha256> {
+pub(super) fn hmac(key: &[u8]) -> Hmac<Sha256> {
     Hmac::new_from_slice(key).expect("HMAC takes keys of any length")
 }
 
