@@ -11,7 +11,7 @@
  *     size_t got = 0;
  *     if (hyd_engine_create(NULL, &engine, &error) == HYD_OK &&
  *         hyd_store_open(engine, "s3://bucket", NULL, &store, &error) == HYD_OK &&
- *         hyd_get_range(store, "key", 3, 0, memory, sizeof memory, &got, &error) == HYD_OK) {
+ *         hyd_get_range(store, "key", 3, NULL, 0, memory, sizeof memory, &got, &error) == HYD_OK) {
  *         use(memory, got);
  *     }
  *     hyd_error_free(error);
@@ -64,13 +64,19 @@
 #define HYD_STATS_INIT {sizeof(hyd_stats), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}
 #define HYD_OBJECT_META_INIT {sizeof(hyd_object_meta), 0, 0, 0, {0}, 0, {0}}
 #define HYD_PUT_OPTIONS_INIT \
-    {sizeof(hyd_put_options), 0, NULL, NULL, NULL, NULL, NULL, 0, NULL, 0, NULL, 0, 0, 0, 0}
-#define HYD_GET_OPTIONS_INIT {sizeof(hyd_get_options), 0, NULL, NULL, NULL}
+    {sizeof(hyd_put_options), 0, NULL, NULL, NULL, NULL, NULL, 0, NULL, 0, NULL, 0, 0, 0, 0, NULL}
+#define HYD_GET_OPTIONS_INIT {sizeof(hyd_get_options), 0, NULL, NULL, NULL, NULL}
+#define HYD_S3_PUT_OPTIONS_INIT \
+    {sizeof(hyd_s3_put_options), 0, NULL, NULL, NULL, 0, 0, 0, NULL, NULL, NULL, NULL}
+#define HYD_S3_GET_OPTIONS_INIT {sizeof(hyd_s3_get_options), 0, NULL, NULL}
+#define HYD_RANGES_OPTIONS_INIT {sizeof(hyd_ranges_options), 0, 0, 0, 0, NULL}
+#define HYD_BUCKET_OPTIONS_INIT {sizeof(hyd_bucket_options), 0, NULL, NULL, NULL}
+#define HYD_BUCKET_INFO_INIT {sizeof(hyd_bucket_info), 0, {0}, {0}}
 #define HYD_REQUEST_INIT \
     {sizeof(hyd_request), 0, 0, NULL, 0, NULL, 0, 0, NULL, 0, NULL, NULL, NULL, NULL, 0, 0, NULL, \
      NULL, NULL, 0, NULL, NULL, NULL}
 #define HYD_DELETE_REPORT_INIT {sizeof(hyd_delete_report), 0, 0, 0}
-#define HYD_COPY_OPTIONS_INIT {sizeof(hyd_copy_options), 0, 0, 0, 0, NULL, NULL, NULL, NULL}
+#define HYD_COPY_OPTIONS_INIT {sizeof(hyd_copy_options), 0, 0, 0, 0, NULL, NULL, NULL, NULL, NULL}
 #define HYD_COPY_REPORT_INIT {sizeof(hyd_copy_report), 0, 0, 0, 0, 0, 0, 0, {0}, {0}}
 #define HYD_VERIFY_OPTIONS_INIT {sizeof(hyd_verify_options), 0, 0, NULL, NULL}
 #define HYD_VERIFY_REPORT_INIT {sizeof(hyd_verify_report), 0, 0, 0, 0}
@@ -162,10 +168,50 @@
 #define HYD_TIME_UNKNOWN INT64_MIN
 
 /**
+ * A bit of the flags of hyd_s3_get_options and hyd_s3_put_options: who asks agrees to pay.
+ */
+#define HYD_S3_REQUESTER_PAYS 1
+
+/**
+ * A bit of hyd_s3_put_options.flags: with KMS, a key of the bucket saves requests for keys.
+ */
+#define HYD_S3_BUCKET_KEY 2
+
+/**
+ * A bit of hyd_s3_put_options.flags: with KMS, no key of the bucket, even where that is its default.
+ */
+#define HYD_S3_NO_BUCKET_KEY 4
+
+/**
+ * hyd_s3_put_options.encryption: with a key of S3's own (SSE-S3).
+ */
+#define HYD_SSE_S3 1
+
+/**
+ * hyd_s3_put_options.encryption: with a key of AWS KMS (SSE-KMS).
+ */
+#define HYD_SSE_KMS 2
+
+/**
+ * hyd_s3_put_options.encryption: the same in two layers (DSSE-KMS).
+ */
+#define HYD_SSE_KMS_DUAL 3
+
+/**
+ * Tags of an object at most (LIMIT-1); S3 takes 10.
+ */
+#define TAGS_MAX 64
+
+/**
  * A bit of hyd_put_options.flags: write only where there is no object of this key, which is looked at
  * in one step with the object's becoming visible: of many that write so, one succeeds.
  */
 #define HYD_PUT_IF_ABSENT 1
+
+/**
+ * A bit of hyd_ranges_options.flags: only ranges without a byte between them come by one request.
+ */
+#define HYD_RANGES_NO_GAPS 1
 
 /**
  * A bit of hyd_copy_options.flags: where the copy fails or is killed, what has come stays, and the
@@ -208,6 +254,16 @@
  * CRC-64/NVME.
  */
 #define HYD_COPIED_CRC64NVME 1
+
+/**
+ * A bit of hyd_bucket_options.flags: objects in it can be locked.
+ */
+#define HYD_BUCKET_OBJECT_LOCK 1
+
+/**
+ * A bit of hyd_bucket_info.flags: the name is an alias of an access point.
+ */
+#define HYD_BUCKET_ALIAS 1
 
 /**
  * A method of hyd_presign(): read the object.
@@ -263,6 +319,11 @@
 typedef struct hyd_attributes hyd_attributes;
 
 /**
+ * A listing of buckets.
+ */
+typedef struct hyd_buckets hyd_buckets;
+
+/**
  * A piece of an engine's pool, aligned to 4096 bytes where it was lent, and registered with the
  * kernel where that is allowed. It is counted, and goes back to the pool with the last reference,
  * the requests that use it among them.
@@ -304,6 +365,11 @@ typedef struct hyd_options hyd_options;
  * One place for objects.
  */
 typedef struct hyd_store hyd_store;
+
+/**
+ * The tags of an object.
+ */
+typedef struct hyd_tags hyd_tags;
 
 /**
  * A listing of uploads.
@@ -563,6 +629,58 @@ typedef struct hyd_pair {
 } hyd_pair;
 
 /**
+ * The same when one is written. It goes with each request of a large one.
+ */
+typedef struct hyd_s3_put_options {
+    /**
+     * Set by the caller.
+     */
+    uint32_t struct_size;
+    /**
+     * HYD_S3_*
+     */
+    uint32_t flags;
+    /**
+     * "STANDARD_IA", "GLACIER", ...
+     */
+    const char *storage_class;
+    /**
+     * A canned ACL: "private", "bucket-owner-full-control", ...
+     */
+    const char *acl;
+    /**
+     * Of the object; S3 takes 10.
+     */
+    const struct hyd_pair *tags;
+    size_t tags_count;
+    /**
+     * HYD_SSE_*, a key that the server has; 0: what the bucket says.
+     */
+    uint32_t encryption;
+    /**
+     * 0
+     */
+    uint32_t reserved;
+    /**
+     * With KMS: id, ARN or alias of its key; NULL is the account's own for S3.
+     */
+    const char *kms_key_id;
+    /**
+     * With KMS: the base64 of a JSON object, or NULL.
+     */
+    const char *kms_context;
+    /**
+     * 32 bytes for the server to encrypt with and to forget (SSE-C), or NULL. S3 takes them over TLS
+     * alone.
+     */
+    const uint8_t *customer_key;
+    /**
+     * As hyd_s3_get_options has it.
+     */
+    const char *expected_bucket_owner;
+} hyd_s3_put_options;
+
+/**
  * How an object is written; 0 is the default everywhere. Texts end with a NUL. Stores of files keep
  * nothing of what is said of the content.
  */
@@ -610,7 +728,34 @@ typedef struct hyd_put_options {
      * 0
      */
     uint32_t reserved;
+    /**
+     * What S3 alone can be asked for, or NULL.
+     */
+    const struct hyd_s3_put_options *s3;
 } hyd_put_options;
+
+/**
+ * What S3 alone can be asked for when an object is read; 0 is the default everywhere. Texts end with a
+ * NUL. Stores of another kind refuse it with HYD_E_UNSUPPORTED.
+ */
+typedef struct hyd_s3_get_options {
+    /**
+     * Set by the caller.
+     */
+    uint32_t struct_size;
+    /**
+     * HYD_S3_REQUESTER_PAYS
+     */
+    uint32_t flags;
+    /**
+     * The 32 bytes that the object was encrypted with (SSE-C), or NULL. S3 takes them over TLS alone.
+     */
+    const uint8_t *customer_key;
+    /**
+     * The account that the bucket belongs to; refused where it is another one's.
+     */
+    const char *expected_bucket_owner;
+} hyd_s3_get_options;
 
 /**
  * How an object is read; 0 is the default everywhere. Texts end with a NUL.
@@ -636,6 +781,10 @@ typedef struct hyd_get_options {
      * An earlier version, where a bucket of S3 keeps them.
      */
     const char *version_id;
+    /**
+     * What S3 alone can be asked for, or NULL.
+     */
+    const struct hyd_s3_get_options *s3;
 } hyd_get_options;
 
 /**
@@ -695,6 +844,49 @@ typedef struct hyd_range {
      */
     uint32_t reserved;
 } hyd_range;
+
+/**
+ * One of many ranges of many objects. Its size is fixed.
+ */
+typedef struct hyd_object_range {
+    /**
+     * The object.
+     */
+    const char *key;
+    size_t key_len;
+    struct hyd_range range;
+} hyd_object_range;
+
+/**
+ * How many ranges are read; 0 is the default everywhere.
+ */
+typedef struct hyd_ranges_options {
+    /**
+     * Set by the caller.
+     */
+    uint32_t struct_size;
+    /**
+     * HYD_RANGES_*
+     */
+    uint32_t flags;
+    /**
+     * Ranges of one object with at most so many bytes between them come by one request, and are
+     * copied out of it; 0: 16 KiB.
+     */
+    uint64_t gap_bytes_max;
+    /**
+     * Requests under way at once, instead of as many as the store has.
+     */
+    uint32_t connections;
+    /**
+     * 0
+     */
+    uint32_t reserved;
+    /**
+     * How each object is read, or NULL.
+     */
+    const struct hyd_get_options *get;
+} hyd_ranges_options;
 
 /**
  * A text as pointer and length, where there are many.
@@ -801,6 +993,11 @@ typedef struct hyd_copy_options {
      * As hyd_put_options has it.
      */
     const char *if_match;
+    /**
+     * What S3 is asked for where the copy is written, or NULL; then too the bytes pass through this
+     * process.
+     */
+    const struct hyd_s3_put_options *s3;
 } hyd_copy_options;
 
 /**
@@ -919,6 +1116,74 @@ typedef struct hyd_upload {
      */
     int64_t initiated_unix_ns;
 } hyd_upload;
+
+/**
+ * How a bucket is made; 0 is the default everywhere. Texts end with a NUL.
+ */
+typedef struct hyd_bucket_options {
+    /**
+     * Set by the caller.
+     */
+    uint32_t struct_size;
+    /**
+     * HYD_BUCKET_*
+     */
+    uint32_t flags;
+    /**
+     * The region to make it in, instead of the endpoint's own.
+     */
+    const char *region;
+    /**
+     * A canned ACL.
+     */
+    const char *acl;
+    /**
+     * "BucketOwnerPreferred", "ObjectWriter" or "BucketOwnerEnforced".
+     */
+    const char *object_ownership;
+} hyd_bucket_options;
+
+/**
+ * What is told of a bucket.
+ */
+typedef struct hyd_bucket_info {
+    /**
+     * Set by the caller.
+     */
+    uint32_t struct_size;
+    /**
+     * HYD_BUCKET_ALIAS
+     */
+    uint32_t flags;
+    /**
+     * Where it is; NUL-terminated, empty where the server does not tell.
+     */
+    char region[64];
+    /**
+     * The zone, on S3 Express; as `region`.
+     */
+    char location_name[64];
+} hyd_bucket_info;
+
+/**
+ * A bucket of the account. Its size is fixed.
+ */
+typedef struct hyd_bucket {
+    /**
+     * No NUL ends it.
+     */
+    const char *name;
+    size_t name_len;
+    /**
+     * Where it is; no NUL ends it. Of length 0 where the server does not tell.
+     */
+    const char *region;
+    size_t region_len;
+    /**
+     * When it was made, in nanoseconds since 1970, UTC; HYD_TIME_UNKNOWN.
+     */
+    int64_t created_unix_ns;
+} hyd_bucket;
 
 /**
  * One line of a listing. Its size is fixed.
@@ -1674,24 +1939,6 @@ hyd_status hyd_get_range(const struct hyd_store *store,
                          struct hyd_error **error);
 
 /**
- * Reads many ranges of one object at the same time, each into memory of its own, and waits for all.
- * The memory belongs to the library until the call returns. Near neighbours come by one request.
- * Every range tells its own status. `options` may be NULL.
- *
- * Errors: that of the first range that failed, also as an error object; HYD_E_INVALID where the
- * memory of two ranges overlaps, and then nothing is read.
- *
- * Threads: any, also many at once with one store.
- */
-hyd_status hyd_get_ranges(const struct hyd_store *store,
-                          const char *key,
-                          size_t key_len,
-                          const struct hyd_get_options *options,
-                          struct hyd_range *ranges,
-                          size_t count,
-                          struct hyd_error **error);
-
-/**
  * Writes an object, and waits until the store has acknowledged it. It becomes visible whole or not
  * at all; an object of that key is replaced. A large one goes in parts. The bytes are sent from where
  * they are, which the library reads during the call only. `options` may be NULL. `meta` may be NULL;
@@ -1726,6 +1973,38 @@ hyd_status hyd_stat(const struct hyd_store *store,
                     struct hyd_object_meta *meta,
                     struct hyd_attributes **attributes,
                     struct hyd_error **error);
+
+/**
+ * Reads many ranges of one object at the same time, each into memory of its own, and waits for all.
+ * The memory belongs to the library until the call returns. Near neighbours come by one request.
+ * Every range tells its own status. `options` may be NULL.
+ *
+ * Errors: that of the first range that failed, also as an error object; HYD_E_INVALID where the
+ * memory of two ranges overlaps, and then nothing is read.
+ *
+ * Threads: any, also many at once with one store.
+ */
+hyd_status hyd_get_ranges(const struct hyd_store *store,
+                          const char *key,
+                          size_t key_len,
+                          const struct hyd_get_options *options,
+                          struct hyd_range *ranges,
+                          size_t count,
+                          struct hyd_error **error);
+
+/**
+ * The same for ranges of many objects of a store. `options` may be NULL.
+ *
+ * Errors: as hyd_get_ranges(); with HYD_E_INVALID, also for a key that is no UTF-8 or none of this store,
+ * nothing is read.
+ *
+ * Threads: any, also many at once with one store.
+ */
+hyd_status hyd_get_object_ranges(const struct hyd_store *store,
+                                 struct hyd_object_range *ranges,
+                                 size_t count,
+                                 const struct hyd_ranges_options *options,
+                                 struct hyd_error **error);
 
 /**
  * Deletes objects, many at the same time and on S3 up to 1,000 with one request, and waits for all.
@@ -1899,6 +2178,139 @@ hyd_status hyd_upload_abort(const struct hyd_store *store,
                             const char *upload_id,
                             size_t upload_id_len,
                             struct hyd_error **error);
+
+/**
+ * Makes the bucket of a store, which was opened by its URI as any other, and waits until it is there.
+ * `options` may be NULL.
+ *
+ * Errors: HYD_E_OTHER where there is one of this name, with the S3 code BucketAlreadyOwnedByYou or
+ * BucketAlreadyExists; HYD_E_UNSUPPORTED for a store that is not S3; HYD_E_INVALID, HYD_E_TEMPORARY,
+ * HYD_E_CONFIG, HYD_E_CANCELLED.
+ *
+ * Threads: any, also many at once with one store.
+ */
+hyd_status hyd_bucket_create(const struct hyd_store *store,
+                             const struct hyd_bucket_options *options,
+                             struct hyd_error **error);
+
+/**
+ * Deletes the bucket of a store, which must be empty, and waits until it is gone. `options`, which may
+ * be NULL, say who asks. The store stays a handle; what is asked of it gives HYD_E_NOT_FOUND.
+ *
+ * Errors: HYD_E_NOT_FOUND; HYD_E_OTHER where there are objects in it, with the S3 code BucketNotEmpty;
+ * HYD_E_UNSUPPORTED for a store that is not S3; HYD_E_INVALID, HYD_E_TEMPORARY, HYD_E_CONFIG,
+ * HYD_E_CANCELLED.
+ *
+ * Threads: any, also many at once with one store.
+ */
+hyd_status hyd_bucket_delete(const struct hyd_store *store,
+                             const struct hyd_s3_get_options *options,
+                             struct hyd_error **error);
+
+/**
+ * Asks whether the bucket of a store is there and may be used. `options`, which may be NULL, say who
+ * asks. `info` may be NULL.
+ *
+ * Errors: HYD_E_NOT_FOUND; HYD_E_CONFIG where it may not be used; HYD_E_UNSUPPORTED for a store that is
+ * not S3; HYD_E_INVALID, HYD_E_TEMPORARY, HYD_E_CANCELLED.
+ *
+ * Threads: any, also many at once with one store.
+ */
+hyd_status hyd_bucket_head(const struct hyd_store *store,
+                           const struct hyd_s3_get_options *options,
+                           struct hyd_bucket_info *info,
+                           struct hyd_error **error);
+
+/**
+ * Lists the buckets whose names begin with `prefix` and that are in `region`, a text with a NUL at its
+ * end or NULL, of the account that a store of S3 signs for, whatever its own bucket. The caller closes
+ * the listing. Nothing is asked of the server yet.
+ *
+ * Errors: HYD_E_UNSUPPORTED for a store that is not S3; HYD_E_INVALID.
+ *
+ * Threads: any.
+ */
+hyd_status hyd_buckets_open(const struct hyd_store *store,
+                            const char *prefix,
+                            size_t prefix_len,
+                            const char *region,
+                            struct hyd_buckets **buckets,
+                            struct hyd_error **error);
+
+/**
+ * The next buckets, `max` at most; `count` of 0 is the end. Their texts are valid until the next call
+ * with this listing. Waits for a page of the server where that is needed.
+ *
+ * Errors: HYD_E_BUSY while another thread is in a call with the listing; those of the server, after
+ * which the listing is at its end.
+ *
+ * Threads: any, one at a time.
+ */
+hyd_status hyd_buckets_next(struct hyd_buckets *buckets,
+                            struct hyd_bucket *entries,
+                            size_t max,
+                            size_t *count,
+                            struct hyd_error **error);
+
+/**
+ * Closes a listing of buckets; NULL is fine. The texts of its entries are gone.
+ *
+ * Errors: HYD_E_HANDLE when it was closed before; HYD_E_FORKED.
+ *
+ * Threads: any; not while another thread uses entries of it.
+ */
+hyd_status hyd_buckets_close(struct hyd_buckets *buckets);
+
+/**
+ * Asks for the tags of an object of S3, which the caller frees. `options`, which may be NULL, name a
+ * version, and in `s3` who asks and who pays; nothing else of them is for tags.
+ *
+ * Errors: HYD_E_NOT_FOUND; HYD_E_UNSUPPORTED for a store that is not S3; HYD_E_INVALID, HYD_E_TEMPORARY,
+ * HYD_E_CONFIG, HYD_E_CANCELLED.
+ *
+ * Threads: any, also many at once with one store.
+ */
+hyd_status hyd_tags_get(const struct hyd_store *store,
+                        const char *key,
+                        size_t key_len,
+                        const struct hyd_get_options *options,
+                        struct hyd_tags **tags,
+                        struct hyd_error **error);
+
+/**
+ * Where tags are: `count` of them lie end to end at `*pairs`, valid until they are freed.
+ *
+ * Errors: HYD_E_INVALID, HYD_E_HANDLE, HYD_E_FORKED.
+ *
+ * Threads: any.
+ */
+hyd_status hyd_tags_view(const struct hyd_tags *tags, const struct hyd_pair **pairs, size_t *count);
+
+/**
+ * Frees tags; NULL is fine. Their texts are gone.
+ *
+ * Errors: HYD_E_HANDLE when they were freed before; HYD_E_FORKED.
+ *
+ * Threads: any; not while another thread reads a view of them.
+ */
+hyd_status hyd_tags_free(struct hyd_tags *tags);
+
+/**
+ * Replaces the tags of an object of S3 by `count` others, or with 0 takes all away, and waits until the
+ * server has. S3 takes 10. `options` as at hyd_tags_get().
+ *
+ * Errors: as hyd_tags_get().
+ *
+ * Threads: any, also many at once with one store; of two that set those of one object at once, the last
+ * wins.
+ */
+hyd_status hyd_tags_set(const struct hyd_store *store,
+                        const char *key,
+                        size_t key_len,
+                        const struct hyd_get_options *options,
+                        const struct hyd_pair *tags,
+                        size_t count,
+                        struct hyd_error **error);
 
 /**
  * Makes a URL with which anybody can make one request for an object of S3, from now on for
@@ -2200,9 +2612,11 @@ typedef char hyd_assert_stats_size[sizeof(hyd_stats) == 112 ? 1 : -1];
 typedef char hyd_assert_credentials_size[sizeof(hyd_credentials) == 40 ? 1 : -1];
 typedef char hyd_assert_object_meta_size[sizeof(hyd_object_meta) == 288 ? 1 : -1];
 typedef char hyd_assert_request_size[sizeof(hyd_request) == 168 ? 1 : -1];
-typedef char hyd_assert_put_options_size[sizeof(hyd_put_options) == 104 ? 1 : -1];
-typedef char hyd_assert_get_options_size[sizeof(hyd_get_options) == 32 ? 1 : -1];
-typedef char hyd_assert_copy_options_size[sizeof(hyd_copy_options) == 56 ? 1 : -1];
+typedef char hyd_assert_put_options_size[sizeof(hyd_put_options) == 112 ? 1 : -1];
+typedef char hyd_assert_get_options_size[sizeof(hyd_get_options) == 40 ? 1 : -1];
+typedef char hyd_assert_s3_put_options_size[sizeof(hyd_s3_put_options) == 80 ? 1 : -1];
+typedef char hyd_assert_s3_get_options_size[sizeof(hyd_s3_get_options) == 24 ? 1 : -1];
+typedef char hyd_assert_copy_options_size[sizeof(hyd_copy_options) == 64 ? 1 : -1];
 typedef char hyd_assert_copy_report_size[sizeof(hyd_copy_report) == 560 ? 1 : -1];
 typedef char hyd_assert_verify_options_size[sizeof(hyd_verify_options) == 32 ? 1 : -1];
 typedef char hyd_assert_verify_report_size[sizeof(hyd_verify_report) == 32 ? 1 : -1];
@@ -2212,4 +2626,9 @@ typedef char hyd_assert_upload_size[sizeof(hyd_upload) == 40 ? 1 : -1];
 typedef char hyd_assert_event_size[sizeof(hyd_event) == 64 ? 1 : -1];
 typedef char hyd_assert_list_entry_size[sizeof(hyd_list_entry) == 56 ? 1 : -1];
 typedef char hyd_assert_range_size[sizeof(hyd_range) == 40 ? 1 : -1];
+typedef char hyd_assert_object_range_size[sizeof(hyd_object_range) == 56 ? 1 : -1];
+typedef char hyd_assert_ranges_options_size[sizeof(hyd_ranges_options) == 32 ? 1 : -1];
+typedef char hyd_assert_bucket_options_size[sizeof(hyd_bucket_options) == 32 ? 1 : -1];
+typedef char hyd_assert_bucket_info_size[sizeof(hyd_bucket_info) == 136 ? 1 : -1];
+typedef char hyd_assert_bucket_size[sizeof(hyd_bucket) == 40 ? 1 : -1];
 #endif

@@ -220,6 +220,10 @@ inline hyd_put_options put_options(const char *content_type = nullptr) noexcept 
     return made;
 }
 inline hyd_get_options get_options() noexcept { return HYD_GET_OPTIONS_INIT; }
+inline hyd_s3_put_options s3_put_options() noexcept { return HYD_S3_PUT_OPTIONS_INIT; }
+inline hyd_s3_get_options s3_get_options() noexcept { return HYD_S3_GET_OPTIONS_INIT; }
+inline hyd_ranges_options ranges_options() noexcept { return HYD_RANGES_OPTIONS_INIT; }
+inline hyd_bucket_options bucket_options() noexcept { return HYD_BUCKET_OPTIONS_INIT; }
 inline hyd_copy_options copy_options(std::uint32_t flags = 0) noexcept {
     hyd_copy_options made = HYD_COPY_OPTIONS_INIT;
     made.flags = flags;
@@ -372,6 +376,50 @@ class uploads : public detail::owner<hyd_uploads, hyd_uploads_close> {
     }
 };
 
+// A bucket of the account; the views are valid until the next call with the listing.
+struct bucket {
+    std::string_view name;
+    std::string_view region;
+    std::int64_t created_unix_ns;
+};
+
+class buckets : public detail::owner<hyd_buckets, hyd_buckets_close> {
+  public:
+    using owner::owner;
+    // Nothing at the end.
+    result<std::optional<bucket>> next() {
+        hyd_bucket entry = {};
+        std::size_t count = 0;
+        return detail::call<std::optional<bucket>>(
+            [&](hyd_error **e) { return hyd_buckets_next(get(), &entry, 1, &count, e); },
+            [&]() -> std::optional<bucket> {
+                if (count == 0) {
+                    return std::nullopt;
+                }
+                return bucket{{entry.name, entry.name_len},
+                              {entry.region, entry.region_len},
+                              entry.created_unix_ns};
+            });
+    }
+};
+
+// The tags of an object of S3; the views live as long as this.
+class tags : public detail::owner<hyd_tags, hyd_tags_free> {
+  public:
+    using owner::owner;
+    std::size_t size() const noexcept { return view().second; }
+    const hyd_pair *begin() const noexcept { return view().first; }
+    const hyd_pair *end() const noexcept { return begin() + size(); }
+
+  private:
+    std::pair<const hyd_pair *, std::size_t> view() const noexcept {
+        const hyd_pair *first = nullptr;
+        std::size_t count = 0;
+        (void)hyd_tags_view(get(), &first, &count);
+        return {first, count};
+    }
+};
+
 class store : public detail::owner<hyd_store, hyd_store_close> {
   public:
     using owner::owner;
@@ -396,6 +444,19 @@ class store : public detail::owner<hyd_store, hyd_store_close> {
                                      to.size(), &count, e);
             },
             [&] { return count; });
+    }
+    // Many ranges of one object, or of many; each says what came of it.
+    result<void> get_ranges(std::string_view key, hyd_range *ranges, std::size_t count,
+                            const hyd_get_options &options = get_options()) const {
+        return detail::call([&](hyd_error **e) {
+            return hyd_get_ranges(handle(), key.data(), key.size(), &options, ranges, count, e);
+        });
+    }
+    result<void> get_ranges(hyd_object_range *ranges, std::size_t count,
+                            const hyd_ranges_options &options = ranges_options()) const {
+        return detail::call([&](hyd_error **e) {
+            return hyd_get_object_ranges(handle(), ranges, count, &options, e);
+        });
     }
     result<object_meta> put(std::string_view key, bytes_view bytes,
                             const char *content_type = nullptr) const {
@@ -482,6 +543,43 @@ class store : public detail::owner<hyd_store, hyd_store_close> {
         return detail::call([&](hyd_error **e) {
             return hyd_upload_abort(handle(), begun.key.data(), begun.key.size(),
                                     begun.upload_id.data(), begun.upload_id.size(), e);
+        });
+    }
+    // The bucket of this store of S3.
+    result<void> create_bucket(const hyd_bucket_options &options = bucket_options()) const {
+        return detail::call([&](hyd_error **e) { return hyd_bucket_create(handle(), &options, e); });
+    }
+    result<void> remove_bucket(const hyd_s3_get_options &options = s3_get_options()) const {
+        return detail::call([&](hyd_error **e) { return hyd_bucket_delete(handle(), &options, e); });
+    }
+    result<hyd_bucket_info> stat_bucket(const hyd_s3_get_options &options = s3_get_options()) const {
+        hyd_bucket_info info = HYD_BUCKET_INFO_INIT;
+        return detail::call<hyd_bucket_info>(
+            [&](hyd_error **e) { return hyd_bucket_head(handle(), &options, &info, e); },
+            [&] { return info; });
+    }
+    // Those of the account.
+    result<hydrant::buckets> buckets(std::string_view prefix = {}, const char *region = nullptr) const {
+        hyd_buckets *opened = nullptr;
+        return detail::call<hydrant::buckets>(
+            [&](hyd_error **e) {
+                return hyd_buckets_open(handle(), prefix.data(), prefix.size(), region, &opened, e);
+            },
+            [&] { return hydrant::buckets(opened); });
+    }
+    result<hydrant::tags> tags(std::string_view key, const hyd_get_options &options = get_options()) const {
+        hyd_tags *told = nullptr;
+        return detail::call<hydrant::tags>(
+            [&](hyd_error **e) {
+                return hyd_tags_get(handle(), key.data(), key.size(), &options, &told, e);
+            },
+            [&] { return hydrant::tags(told); });
+    }
+    // None takes them all away.
+    result<void> set_tags(std::string_view key, const hyd_pair *tags, std::size_t count,
+                          const hyd_get_options &options = get_options()) const {
+        return detail::call([&](hyd_error **e) {
+            return hyd_tags_set(handle(), key.data(), key.size(), &options, tags, count, e);
         });
     }
     result<hydrant::list> list(std::string_view prefix, char32_t delimiter = 0,

@@ -26,15 +26,41 @@ pub struct Said {
     content_encoding: Option<CString>,
     content_language: Option<CString>,
     expires_unix_s: i64,
+    metadata: Pairs,
+}
+
+/// Names and values as C sees them.
+pub struct Pairs {
     /// Of the texts below.
-    pairs: Vec<hyd_pair>,
-    _metadata: Vec<(CString, CString)>,
+    views: Vec<hyd_pair>,
+    _texts: Vec<(CString, CString)>,
 }
 
 // SAFETY: OWN-3. The pointers are to texts that this owns and nobody changes.
-unsafe impl Send for Said {}
+unsafe impl Send for Pairs {}
 // SAFETY: As above.
-unsafe impl Sync for Said {}
+unsafe impl Sync for Pairs {}
+
+impl Pairs {
+    /// Copies of them, with their NULs.
+    pub fn of(pairs: &[(String, String)]) -> Pairs {
+        let with_nuls =
+            |(name, value): &(String, String)| (c_text(name.clone()), c_text(value.clone()));
+        let texts: Vec<_> = pairs.iter().map(with_nuls).collect();
+        let view = |(name, value): &(CString, CString)| hyd_pair {
+            name: name.as_ptr(),
+            value: value.as_ptr(),
+        };
+        // A text stays where it is when its owner moves.
+        Pairs { views: texts.iter().map(view).collect(), _texts: texts }
+    }
+
+    /// Where they lie end to end, NULL where there are none, and how many.
+    pub fn view(&self) -> (*const hyd_pair, usize) {
+        let first = if self.views.is_empty() { null() } else { self.views.as_ptr() };
+        (first, self.views.len())
+    }
+}
 
 kind!(Said, hyd_attributes, 10, "set of attributes");
 
@@ -45,9 +71,6 @@ impl Said {
         let told = meta.attributes.as_deref().unwrap_or(&nothing);
         let text = |from: &Option<String>| from.clone().map(c_text);
         let expires = told.expires.and_then(|at| at.duration_since(UNIX_EPOCH).ok());
-        let metadata = told.metadata.iter();
-        let metadata: Vec<_> =
-            metadata.map(|(name, value)| (c_text(name.clone()), c_text(value.clone()))).collect();
         Said {
             content_type: text(&meta.content_type),
             cache_control: text(&told.cache_control),
@@ -55,18 +78,14 @@ impl Said {
             content_encoding: text(&told.content_encoding),
             content_language: text(&told.content_language),
             expires_unix_s: expires.map_or(0, |after| after.as_secs() as i64),
-            // A text stays where it is when its owner moves.
-            pairs: metadata
-                .iter()
-                .map(|(name, value)| hyd_pair { name: name.as_ptr(), value: value.as_ptr() })
-                .collect(),
-            _metadata: metadata,
+            metadata: Pairs::of(&told.metadata),
         }
     }
 
     fn view(&self) -> hyd_put_options {
         let text =
             |from: &Option<CString>| from.as_ref().map_or(null::<c_char>(), |it| it.as_ptr());
+        let (metadata, metadata_count) = self.metadata.view();
         hyd_put_options {
             struct_size: sized::size_of::<hyd_put_options>(),
             flags: 0,
@@ -76,13 +95,14 @@ impl Said {
             content_encoding: text(&self.content_encoding),
             content_language: text(&self.content_language),
             expires_unix_s: self.expires_unix_s,
-            metadata: if self.pairs.is_empty() { null() } else { self.pairs.as_ptr() },
-            metadata_count: self.pairs.len(),
+            metadata,
+            metadata_count,
             if_match: null(),
             size_bytes: 0,
             part_size_bytes: 0,
             parts_in_flight: 0,
             reserved: 0,
+            s3: null(),
         }
     }
 }

@@ -12,6 +12,7 @@ use crate::guard;
 use crate::meta::hyd_object_meta;
 use crate::object::tell;
 use crate::object_options::{self, hyd_get_options};
+use crate::s3_options::{self, hyd_s3_put_options};
 use crate::sized::{self, SizedOut, SizedStruct};
 use crate::status::hyd_status;
 use crate::store::{hyd_store, use_store};
@@ -71,6 +72,9 @@ pub struct hyd_copy_options {
     pub get: *const hyd_get_options,
     /// As hyd_put_options has it.
     pub if_match: *const c_char,
+    /// What S3 is asked for where the copy is written, or NULL; then too the bytes pass through this
+    /// process.
+    pub s3: *const hyd_s3_put_options,
 }
 
 // SAFETY: `repr(C)`, integers, raw pointers and an optional function alone, no padding, the size first.
@@ -148,18 +152,18 @@ pub unsafe fn copying(from: *const hyd_copy_options) -> Result<Copying, Failure>
         return Ok(Copying { options, progress: None });
     }
     // SAFETY: OWN-3, by the contract of this function.
-    let (raw, read, replaced) = unsafe {
+    let (raw, replaced) = unsafe {
         let raw = sized::read(from, "options")?;
-        let replaced = object_options::tag(raw.if_match, "if_match")?;
-        (raw, object_options::get(raw.get)?, replaced)
+        options.read = object_options::get(raw.get)?;
+        options.s3_put = s3_options::put(raw.s3)?;
+        (raw, object_options::tag(raw.if_match, "if_match")?)
     };
-    object_options::check_flags(raw.flags, FLAGS, raw.reserved)?;
+    object_options::check_flags("options", raw.flags, FLAGS, raw.reserved)?;
     let has = |flag| raw.flags & flag != 0;
     options.part_size_bytes = (raw.part_size_bytes != 0).then_some(raw.part_size_bytes);
     options.connections = (raw.connections != 0).then_some(raw.connections as usize);
     options.streamed = has(HYD_COPY_STREAMED);
     options.on_failure = if has(HYD_COPY_KEEP) { OnFailure::Keep } else { OnFailure::Discard };
-    options.read = read;
     options.write_if = object_options::write_if(has(HYD_COPY_IF_ABSENT), replaced)?;
     Ok(Copying { options, progress: raw.progress.map(|function| (function, User(raw.user))) })
 }

@@ -13,6 +13,7 @@
 
 mod args;
 mod attributes;
+mod buckets;
 mod buf;
 mod callback;
 mod copy;
@@ -35,10 +36,13 @@ mod pages;
 mod presign;
 mod probe;
 mod queue;
+mod ranges;
+mod s3_options;
 mod sized;
 mod stats;
 mod status;
 mod store;
+mod tags;
 mod uploads;
 mod verify;
 mod version;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use hydrant::engine::{Region, RegionOwner, block_on};
-use hydrant::{Error, ObjectMeta, RangeInto, RangesOptions};
+use hydrant::{Error, ObjectMeta, PutOptions};
 
 use crate::args::{self, Out};
 use crate::attributes::{self, hyd_attributes};
@@ -17,7 +17,7 @@ use crate::handle;
 use crate::meta::hyd_object_meta;
 use crate::object_options::{self, hyd_get_options, hyd_put_options};
 use crate::sized::SizedOut;
-use crate::status::{HYD_OK, hyd_status};
+use crate::status::hyd_status;
 use crate::store::{hyd_store, use_store};
 
 /// A text as pointer and length, where there are many.
@@ -26,23 +26,6 @@ use crate::store::{hyd_store, use_store};
 pub struct hyd_text {
     pub text: *const c_char,
     pub len: usize,
-}
-
-/// One of many ranges of an object. Its size is fixed.
-#[repr(C)]
-#[derive(Clone, Copy)]
-pub struct hyd_range {
-    /// Where in the object.
-    pub offset: u64,
-    /// Memory for the bytes.
-    pub data: *mut c_void,
-    pub len: usize,
-    /// Set by the call where `status` is HYD_OK: bytes that came, fewer only at the object's end.
-    pub read_len: usize,
-    /// Set by the call.
-    pub status: hyd_status,
-    /// 0
-    pub reserved: u32,
 }
 
 /// Reads a whole object into a buffer of the pool, which the caller releases. One that fits a part
@@ -109,73 +92,17 @@ pub unsafe extern "C" fn hyd_get_range(
         let (key, options, dst, read_len) = unsafe {
             (
                 args::text(key, key_len, "key")?,
-                object_options::get(options)?,
+                object_options::optional_get(options)?,
                 args::bytes_mut(dst, dst_len, "dst")?,
                 Out::new(read_len, "read_len")?,
             )
         };
-        read_len.write(store.calls().get_into_with(key, offset, dst, &options)?);
+        let calls = store.calls();
+        read_len.write(match options {
+            None => calls.get_into(key, offset, dst)?,
+            Some(options) => calls.get_into_with(key, offset, dst, &options)?,
+        });
         Ok(())
-    })
-}
-
-/// Reads many ranges of one object at the same time, each into memory of its own, and waits for all.
-/// The memory belongs to the library until the call returns. Near neighbours come by one request.
-/// Every range tells its own status. `options` may be NULL.
-///
-/// Errors: that of the first range that failed, also as an error object; HYD_E_INVALID where the
-/// memory of two ranges overlaps, and then nothing is read.
-///
-/// Threads: any, also many at once with one store.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn hyd_get_ranges(
-    store: *const hyd_store,
-    key: *const c_char,
-    key_len: usize,
-    options: *const hyd_get_options,
-    ranges: *mut hyd_range,
-    count: usize,
-    error: *mut *mut hyd_error,
-) -> hyd_status {
-    guard::entry(ErrorOut::new(error), |entry| {
-        let store = use_store(entry, store)?;
-        // SAFETY: OWN-3. The caller lends what the pointers name for the time of the call.
-        let (key, read, ranges) = unsafe {
-            (
-                args::text(key, key_len, "key")?,
-                object_options::get(options)?,
-                args::array_mut(ranges, count, "ranges")?,
-            )
-        };
-        args::refuse_overlaps(ranges.iter().map(|range| (range.data.addr(), range.len)))?;
-        let mut wanted = Vec::with_capacity(ranges.len());
-        for range in &*ranges {
-            // SAFETY: OWN-3. As above; no two of them overlap.
-            let into = unsafe { args::bytes_mut(range.data, range.len, "a range's data")? };
-            wanted.push(RangeInto { key, offset: range.offset, into });
-        }
-        let mut options = RangesOptions::default();
-        options.read = read;
-        let outcomes = match store.calls().get_ranges_into(&mut wanted, options) {
-            Ok(outcomes) => outcomes,
-            Err(error) => {
-                let failure = Failure::from(error);
-                ranges.iter_mut().for_each(|range| range.status = failure.status());
-                return Err(failure);
-            }
-        };
-        let mut first = None;
-        for (range, outcome) in ranges.iter_mut().zip(outcomes) {
-            match outcome {
-                Ok(read_len) => (range.status, range.read_len) = (HYD_OK, read_len),
-                Err(error) => {
-                    let failure = Failure::from(error);
-                    range.status = failure.status();
-                    first.get_or_insert(failure);
-                }
-            }
-        }
-        first.map_or(Ok(()), Err)
     })
 }
 
@@ -206,12 +133,15 @@ pub unsafe extern "C" fn hyd_put(
         let (key, options, meta) = unsafe {
             (
                 args::text(key, key_len, "key")?,
-                object_options::put(options)?,
+                object_options::optional_put(options)?,
                 SizedOut::optional(meta, "meta")?,
             )
         };
         let written = lend(data.cast_mut().cast(), data_len, |bytes| {
-            store.calls().put_with(key, bytes, options).wait()
+            store
+                .calls()
+                .put_with(key, bytes, options.map_or_else(PutOptions::default, |it| *it))
+                .wait()
         })??;
         tell(meta, &written);
         Ok(())

@@ -7,6 +7,7 @@ use hydrant::{Attributes, Etag, PutOptions, ReadIf, ReadOptions, WriteIf, Writer
 
 use crate::args;
 use crate::error::Failure;
+use crate::s3_options::{self, hyd_s3_get_options, hyd_s3_put_options};
 use crate::sized::{self, SizedStruct};
 
 /// A bit of hyd_put_options.flags: write only where there is no object of this key, which is looked at
@@ -54,6 +55,8 @@ pub struct hyd_put_options {
     pub parts_in_flight: u32,
     /// 0
     pub reserved: u32,
+    /// What S3 alone can be asked for, or NULL.
+    pub s3: *const hyd_s3_put_options,
 }
 
 /// How an object is read; 0 is the default everywhere. Texts end with a NUL.
@@ -70,6 +73,8 @@ pub struct hyd_get_options {
     pub if_none_match: *const c_char,
     /// An earlier version, where a bucket of S3 keeps them.
     pub version_id: *const c_char,
+    /// What S3 alone can be asked for, or NULL.
+    pub s3: *const hyd_s3_get_options,
 }
 
 // SAFETY: `repr(C)`, integers and raw pointers alone, no padding, the size first.
@@ -103,6 +108,28 @@ pub unsafe fn stream(from: *const hyd_put_options) -> Result<WriterOptions, Fail
     Ok(options)
 }
 
+/// How an object is written in one call; nothing where that is by default.
+///
+/// # Safety
+/// As for [`stream`].
+pub unsafe fn optional_put(
+    from: *const hyd_put_options,
+) -> Result<Option<Box<PutOptions>>, Failure> {
+    // SAFETY: OWN-3, by the contract of this function.
+    (!from.is_null()).then(|| unsafe { put(from) }.map(Box::new)).transpose()
+}
+
+/// How an object is read; nothing where that is by default.
+///
+/// # Safety
+/// As for [`stream`].
+pub unsafe fn optional_get(
+    from: *const hyd_get_options,
+) -> Result<Option<Box<ReadOptions>>, Failure> {
+    // SAFETY: OWN-3, by the contract of this function.
+    (!from.is_null()).then(|| unsafe { get(from) }.map(Box::new)).transpose()
+}
+
 /// How an object is written in one call; NULL is the default.
 ///
 /// # Safety
@@ -132,9 +159,7 @@ pub unsafe fn get(from: *const hyd_get_options) -> Result<ReadOptions, Failure> 
         let raw = sized::read(from, "options")?;
         (raw, tag(raw.if_match, "if_match")?, tag(raw.if_none_match, "if_none_match")?)
     };
-    if raw.flags != 0 {
-        return Err(Failure::invalid("options->flags has bits, which nothing is known of"));
-    }
+    check_flags("options", raw.flags, 0, 0)?;
     options.read_if = match (is, is_not) {
         (Some(_), Some(_)) => {
             return Err(Failure::invalid("options: if_match or if_none_match, not both"));
@@ -144,14 +169,17 @@ pub unsafe fn get(from: *const hyd_get_options) -> Result<ReadOptions, Failure> 
         (None, None) => None,
     };
     // SAFETY: as above.
-    options.version_id = unsafe { text(raw.version_id, "version_id")? };
+    unsafe {
+        options.version_id = text(raw.version_id, "version_id")?;
+        options.s3 = s3_options::get(raw.s3)?;
+    }
     Ok(options)
 }
 
 /// # Safety
 /// What `raw` names is readable.
 unsafe fn said(raw: &hyd_put_options) -> Result<PutOptions, Failure> {
-    check_flags(raw.flags, HYD_PUT_IF_ABSENT, raw.reserved)?;
+    check_flags("options", raw.flags, HYD_PUT_IF_ABSENT, raw.reserved)?;
     let mut attributes = Attributes::default();
     let mut put = PutOptions::default();
     // SAFETY: OWN-3, by the contract of this function.
@@ -161,7 +189,9 @@ unsafe fn said(raw: &hyd_put_options) -> Result<PutOptions, Failure> {
         attributes.content_disposition = text(raw.content_disposition, "content_disposition")?;
         attributes.content_encoding = text(raw.content_encoding, "content_encoding")?;
         attributes.content_language = text(raw.content_language, "content_language")?;
-        attributes.metadata = metadata(raw)?;
+        attributes.metadata =
+            pairs(raw.metadata, raw.metadata_count, METADATA_MAX, "options->metadata")?;
+        put.s3 = s3_options::put(raw.s3)?;
         tag(raw.if_match, "if_match")?
     };
     if raw.expires_unix_s != 0 {
@@ -187,26 +217,33 @@ pub fn write_if(absent: bool, replaced: Option<Etag>) -> Result<Option<WriteIf>,
 }
 
 /// Of the flags and the reserved field of options, what is known of them.
-pub fn check_flags(flags: u32, known: u32, reserved: u32) -> Result<(), Failure> {
+pub fn check_flags(argument: &str, flags: u32, known: u32, reserved: u32) -> Result<(), Failure> {
     let unknown = flags & !known;
     if unknown != 0 {
-        let message = format!("options->flags has bits {unknown:#x}, which nothing is known of");
+        let message = format!("{argument}->flags has bits {unknown:#x}, which nothing is known of");
         return Err(Failure::invalid(message));
     }
     if reserved != 0 {
-        return Err(Failure::invalid("options->reserved is not 0"));
+        return Err(Failure::invalid(format!("{argument}->reserved is not 0")));
     }
     Ok(())
 }
 
+/// Names and values, `max` of them at most.
+///
 /// # Safety
-/// As for [`said`].
-unsafe fn metadata(raw: &hyd_put_options) -> Result<Vec<(String, String)>, Failure> {
-    if raw.metadata_count > METADATA_MAX {
-        return Err(Failure::invalid(format!("options: {METADATA_MAX} pairs of metadata at most")));
+/// `first` is NULL, or `count` pairs there are readable, and so are their texts to their NULs.
+pub unsafe fn pairs(
+    first: *const hyd_pair,
+    count: usize,
+    max: usize,
+    argument: &str,
+) -> Result<Vec<(String, String)>, Failure> {
+    if count > max {
+        return Err(Failure::invalid(format!("{argument}: {max} pairs at most")));
     }
     // SAFETY: OWN-3, by the contract of this function.
-    let pairs = unsafe { args::array(raw.metadata, raw.metadata_count, "options->metadata")? };
+    let pairs = unsafe { args::array(first, count, argument)? };
     let owned = pairs.iter().map(|pair| {
         // SAFETY: as above.
         let (name, value) =
@@ -216,9 +253,11 @@ unsafe fn metadata(raw: &hyd_put_options) -> Result<Vec<(String, String)>, Failu
     owned.collect()
 }
 
+/// A text that may be left out.
+///
 /// # Safety
 /// `from` is NULL, or readable to its NUL.
-unsafe fn text(from: *const c_char, argument: &str) -> Result<Option<String>, Failure> {
+pub unsafe fn text(from: *const c_char, argument: &str) -> Result<Option<String>, Failure> {
     if from.is_null() {
         return Ok(None);
     }

@@ -8,7 +8,7 @@ use hydrant::s3::{DeleteObject, GetObject, HeadObject, PutObject, S3Client};
 use crate::args::{TextOut, text};
 use crate::error::{ErrorOut, Failure, hyd_error};
 use crate::guard;
-use crate::status::{HYD_E_UNSUPPORTED, hyd_status};
+use crate::status::hyd_status;
 use crate::store::{hyd_store, use_store};
 
 /// A method of hyd_presign(): read the object.
@@ -49,11 +49,7 @@ pub unsafe extern "C" fn hyd_presign(
         // SAFETY: OWN-3. The caller lends what the pointers name for the time of the call.
         let (key, out) =
             unsafe { (text(key, key_len, "key")?, TextOut::new(url, capacity, need)?) };
-        let Some(client) = store.calls().s3() else {
-            let message = "only requests to S3 can be presigned";
-            return Err(Failure::new(HYD_E_UNSUPPORTED, message));
-        };
-        out.write(&presigned(&client, method, key, Duration::from_secs(life_seconds))?)
+        out.write(&presigned(&store.s3()?, method, key, Duration::from_secs(life_seconds))?)
     })
 }
 

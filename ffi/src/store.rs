@@ -3,6 +3,7 @@
 use std::ffi::c_char;
 use std::sync::Arc;
 
+use hydrant::s3::S3Client;
 use hydrant::uri::parse_location;
 use hydrant::{Error, ErrorKind, Hydrant, Location};
 
@@ -12,7 +13,7 @@ use crate::error::{ErrorOut, Failure, hyd_error};
 use crate::guard::{self, Entry};
 use crate::handle::{self, kind};
 use crate::options::{Options, Settings, hyd_options};
-use crate::status::hyd_status;
+use crate::status::{HYD_E_UNSUPPORTED, hyd_status};
 
 /// One place for objects.
 pub struct hyd_store(());
@@ -31,6 +32,15 @@ impl Store {
     /// The calls of the store.
     pub fn calls(&self) -> &hydrant::Store {
         &self.root.store
+    }
+
+    /// The operations of S3 on the bucket.
+    ///
+    /// # Errors
+    /// `UNSUPPORTED` for a store of another kind.
+    pub fn s3(&self) -> Result<S3Client, Failure> {
+        let message = "this is an operation of S3, and the store is of another kind";
+        self.calls().s3().ok_or_else(|| Failure::new(HYD_E_UNSUPPORTED, message))
     }
 
     /// A file of this machine, by its path.

@@ -11,8 +11,8 @@ use crate::guard;
 use crate::handle::{self, kind};
 use crate::meta::{HYD_TIME_UNKNOWN, unix_ns};
 use crate::pages::{Pages, Source};
-use crate::status::{HYD_E_UNSUPPORTED, hyd_status};
-use crate::store::{Store, hyd_store, use_store};
+use crate::status::hyd_status;
+use crate::store::{hyd_store, use_store};
 
 /// A listing of uploads.
 pub struct hyd_uploads(());
@@ -105,7 +105,7 @@ pub unsafe extern "C" fn hyd_uploads_open(
             unsafe { (args::text(prefix, prefix_len, "prefix")?, Out::new(uploads, "uploads")?) };
         let mut ask = ListMultipartUploads::default();
         ask.prefix = (!prefix.is_empty()).then(|| prefix.to_owned());
-        let listed = Listed { client: client(&store)?, ask: Some(ask) };
+        let listed = Listed { client: store.s3()?, ask: Some(ask) };
         let pages = Pages::new(Arc::clone(&store.engine), listed, Vec::new());
         out.write(handle::give(Arc::new(pages))?);
         Ok(())
@@ -166,11 +166,6 @@ pub unsafe extern "C" fn hyd_upload_abort(
         let (key, id) = unsafe {
             (args::text(key, key_len, "key")?, args::text(upload_id, upload_id_len, "upload_id")?)
         };
-        Ok(client(&store)?.send(AbortMultipartUpload::new(key, id)).wait()?)
+        Ok(store.s3()?.send(AbortMultipartUpload::new(key, id)).wait()?)
     })
-}
-
-fn client(store: &Store) -> Result<S3Client, Failure> {
-    let not_s3 = || Failure::new(HYD_E_UNSUPPORTED, "only S3 has uploads that are listed");
-    store.calls().s3().ok_or_else(not_s3)
 }

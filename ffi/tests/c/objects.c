@@ -82,6 +82,68 @@ static void many_ranges(const hyd_store *store) {
     free(ranges);
 }
 
+/* Of two objects in one call; the second range of each is near the first. */
+static void ranges_of_many_objects(const hyd_store *store) {
+    enum { RANGES = 4, BYTES = 100 };
+    static const char *const keys[RANGES] = {"large", "small", "large", "small"};
+    static const size_t offsets[RANGES] = {5000, 0, 5200, 950};
+    hyd_object_range ranges[RANGES];
+    hyd_ranges_options options = HYD_RANGES_OPTIONS_INIT;
+    hyd_get_options get = HYD_GET_OPTIONS_INIT;
+    unsigned char memory[RANGES][BYTES];
+    size_t i, round;
+
+    memset(ranges, 0, sizeof ranges);
+    for (i = 0; i < RANGES; i++) {
+        ranges[i].key = keys[i];
+        ranges[i].key_len = strlen(keys[i]);
+        ranges[i].range.offset = offsets[i];
+        ranges[i].range.data = memory[i];
+        ranges[i].range.len = BYTES;
+    }
+    options.connections = 2;
+    for (round = 0; round < 3; round++) {
+        memset(memory, 0, sizeof memory);
+        options.flags = round == 1 ? HYD_RANGES_NO_GAPS : 0;
+        options.gap_bytes_max = round == 2 ? 50 : 0;
+        CHECK_STATUS(HYD_OK, hyd_get_object_ranges(store, ranges, RANGES, round == 0 ? NULL : &options,
+                                                   &error));
+        for (i = 0; i < RANGES; i++) {
+            size_t expected = i == 3 ? 50 : BYTES;
+            CHECK(ranges[i].range.status == HYD_OK && ranges[i].range.read_len == expected);
+            CHECK(memcmp(memory[i], large + offsets[i], expected) == 0);
+        }
+    }
+    /* One that is not there stops none of the others. */
+    ranges[0].key = "nowhere";
+    ranges[0].key_len = 7;
+    CHECK_STATUS(HYD_E_NOT_FOUND, hyd_get_object_ranges(store, ranges, RANGES, NULL, &error));
+    CHECK(ranges[0].range.status == HYD_E_NOT_FOUND && ranges[1].range.status == HYD_OK);
+
+    /* What makes no sense. */
+    CHECK_STATUS(HYD_OK, hyd_get_object_ranges(store, NULL, 0, NULL, &error));
+    CHECK_STATUS(HYD_E_INVALID, hyd_get_object_ranges(store, NULL, 1, NULL, &error));
+    CHECK_STATUS(HYD_E_INVALID, hyd_get_object_ranges(NULL, ranges, RANGES, NULL, &error));
+    options.flags = HYD_RANGES_NO_GAPS;
+    options.gap_bytes_max = 50;
+    CHECK_STATUS(HYD_E_INVALID, hyd_get_object_ranges(store, ranges, RANGES, &options, &error));
+    options.flags = 2;
+    CHECK_STATUS(HYD_E_INVALID, hyd_get_object_ranges(store, ranges, RANGES, &options, &error));
+    options.flags = 0;
+    options.get = &get;
+    get.flags = 1;
+    CHECK_STATUS(HYD_E_INVALID, hyd_get_object_ranges(store, ranges, RANGES, &options, &error));
+    options.get = NULL;
+    options.struct_size = 7;
+    CHECK_STATUS(HYD_E_INVALID, hyd_get_object_ranges(store, ranges, RANGES, &options, &error));
+    ranges[2].range.data = memory[3] + 1;
+    CHECK_STATUS(HYD_E_INVALID, hyd_get_object_ranges(store, ranges, RANGES, NULL, &error));
+    ranges[2].range.data = memory[2];
+    ranges[3].key = "\xff";
+    ranges[3].key_len = 1;
+    CHECK_STATUS(HYD_E_INVALID, hyd_get_object_ranges(store, ranges, RANGES, NULL, &error));
+}
+
 static void copies_and_files(const hyd_engine *engine, const hyd_store *store, const char *folder) {
     hyd_object_meta meta = HYD_OBJECT_META_INIT;
     hyd_engine *foreign = small_engine(0);
@@ -463,6 +525,7 @@ int main(int argc, char **argv) {
     store = open_store(engine, argv[1]);
     whole_objects(store);
     many_ranges(store);
+    ranges_of_many_objects(store);
     copies_and_files(engine, store, argv[2]);
     deletes(store, strncmp(argv[1], "s3:", 3) != 0);
     listings(store);

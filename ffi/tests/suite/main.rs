@@ -7,3 +7,4 @@ mod common;
 mod header;
 mod install;
 mod programs;
+mod service;

@@ -19,6 +19,11 @@ fn the_headers_compile_alone_and_twice_in_every_standard() {
                 hyd_stats stats = HYD_STATS_INIT;\n\
                 hyd_put_options put = HYD_PUT_OPTIONS_INIT;\n\
                 hyd_get_options get = HYD_GET_OPTIONS_INIT;\n\
+                hyd_s3_put_options s3_put = HYD_S3_PUT_OPTIONS_INIT;\n\
+                hyd_s3_get_options s3_get = HYD_S3_GET_OPTIONS_INIT;\n\
+                hyd_ranges_options ranges = HYD_RANGES_OPTIONS_INIT;\n\
+                hyd_bucket_options making = HYD_BUCKET_OPTIONS_INIT;\n\
+                hyd_bucket_info bucket = HYD_BUCKET_INFO_INIT;\n\
                 hyd_request request = HYD_REQUEST_INIT;\n\
                 hyd_delete_report deleted = HYD_DELETE_REPORT_INIT;\n\
                 hyd_copy_options copying = HYD_COPY_OPTIONS_INIT;\n\

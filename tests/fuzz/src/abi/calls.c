@@ -215,6 +215,31 @@ static const char *some_tag(void) {
     return hyd_stat(some(STORE), "a", 1, NULL, meta, NULL, NULL) == HYD_OK ? meta->etag : "\"none\"";
 }
 
+/* What S3 alone can be asked for, which stores in memory refuse. */
+static const hyd_s3_get_options *some_s3_get_options(void) {
+    hyd_s3_get_options options = HYD_S3_GET_OPTIONS_INIT;
+    if (input_byte() % 16 != 15) return NULL;
+    options.flags = input_number(3);
+    options.customer_key = input_byte() % 2 == 0 ? memory(32) : NULL;
+    options.expected_bucket_owner = some_c_text();
+    return some_struct(&options, sizeof options);
+}
+
+static const hyd_s3_put_options *some_s3_put_options(void) {
+    hyd_s3_put_options options = HYD_S3_PUT_OPTIONS_INIT;
+    if (input_byte() % 16 != 15) return NULL;
+    options.flags = input_number(9);
+    options.encryption = input_number(5);
+    options.acl = some_c_text();
+    options.kms_key_id = some_c_text();
+    options.customer_key = input_byte() % 2 == 0 ? memory(32) : NULL;
+    hyd_pair *pairs = memory(sizeof *pairs);
+    pairs->name = some_c_text(), pairs->value = some_c_text();
+    options.tags = pairs;
+    options.tags_count = input_number(2);
+    return some_struct(&options, sizeof options);
+}
+
 /* How an object is written: as a rule as it is by default. */
 const hyd_put_options *some_put_options(void) {
     hyd_put_options options = HYD_PUT_OPTIONS_INIT;
@@ -229,6 +254,7 @@ const hyd_put_options *some_put_options(void) {
     options.size_bytes = input_byte() % 16 == 15 ? input_wide() : 0;
     options.part_size_bytes = input_byte() % 16 == 15 ? input_wide() : 0;
     options.parts_in_flight = input_byte() % 16 == 15 ? input_number(4) : 0;
+    options.s3 = some_s3_put_options();
     return some_struct(&options, sizeof options);
 }
 
@@ -240,6 +266,7 @@ const hyd_get_options *some_get_options(void) {
     options.if_match = some_tag();
     options.if_none_match = some_tag();
     options.version_id = input_byte() % 16 == 15 ? some_c_text() : NULL;
+    options.s3 = some_s3_get_options();
     return some_struct(&options, sizeof options);
 }
 
@@ -352,6 +379,26 @@ static void get_ranges(void) {
     ended(hyd_get_ranges(store, key, key_len, options, ranges, count, error_place()));
 }
 
+static void get_object_ranges(void) {
+    size_t count = input_number(9);
+    hyd_store *store = some(STORE);
+    hyd_ranges_options options = HYD_RANGES_OPTIONS_INIT;
+    hyd_object_range *ranges = memory(count * sizeof *ranges);
+    for (size_t i = 0; i < count; i++) {
+        size_t bytes = input_number(4096);
+        ranges[i].key = some_text(&ranges[i].key_len);
+        ranges[i].range.offset = some_offset();
+        ranges[i].range.data = memory(bytes);
+        ranges[i].range.len = some_len(bytes);
+    }
+    options.flags = input_byte() % 16 == 15 ? input_number(3) : 0;
+    options.gap_bytes_max = input_byte() % 4 == 3 ? input_wide() : 0;
+    options.connections = input_number(3);
+    options.get = some_get_options();
+    const hyd_ranges_options *how = some_struct(&options, sizeof options);
+    ended(hyd_get_object_ranges(store, ranges, count, how, error_place()));
+}
+
 static void stat_or_delete(void) {
     size_t count = input_number(9);
     hyd_store *store = some(STORE);
@@ -423,7 +470,38 @@ static void use_attributes(void) {
     }
 }
 
-/* Stores in memory have none. */
+/* Stores in memory have none of it. */
+static void ask_service(void) {
+    size_t key_len, count = input_number(3);
+    hyd_buckets *listed = NULL;
+    hyd_bucket bucket;
+    hyd_tags *held = NULL;
+    const hyd_pair *first = NULL;
+    hyd_store *store = some(STORE);
+    const char *key = some_text(&key_len);
+    const hyd_get_options *options = some_get_options();
+    const hyd_s3_get_options *who = some_s3_get_options();
+    hyd_pair *pairs = memory(count * sizeof *pairs);
+    for (size_t i = 0; i < count; i++) pairs[i].name = some_c_text(), pairs[i].value = some_c_text();
+    const hyd_bucket_options making = HYD_BUCKET_OPTIONS_INIT;
+    const hyd_bucket_info telling = HYD_BUCKET_INFO_INIT;
+    switch (input_byte() % 8) {
+    case 0: HOLDS(!ended(hyd_bucket_create(store, some_struct(&making, sizeof making), error_place()))); break;
+    case 1: HOLDS(!ended(hyd_bucket_delete(store, who, error_place()))); break;
+    case 2: {
+        hyd_bucket_info *info = some_struct(&telling, sizeof telling);
+        HOLDS(!ended(hyd_bucket_head(store, who, info, error_place())));
+        break;
+    }
+    case 3: HOLDS(!ended(hyd_buckets_open(store, key, key_len, NULL, some_place(&listed), error_place()))); break;
+    case 4: HOLDS(!ended(hyd_buckets_next(some(UPLOADS), &bucket, 1, &count, error_place()))); break;
+    case 5: HOLDS(!ended(hyd_tags_get(store, key, key_len, options, some_place(&held), error_place()))); break;
+    case 6: HOLDS(!ended(hyd_tags_set(store, key, key_len, options, pairs, count, error_place()))); break;
+    default: HOLDS(!told(hyd_tags_view(some(ATTRIBUTES), &first, &count)));
+    }
+}
+
+/* As above. */
 static void uploads(void) {
     size_t key_len, id_len, count = 0;
     hyd_uploads *opened = NULL;
@@ -546,6 +624,7 @@ static void (*const CALLS[])(void) = {
     lend_buf, use_buf, use_mem, use_options, open_store, close_store, put, get, get_range, get_ranges,
     stat_or_delete, copy, through_file, presign, open_list, use_list, open_writer, use_writer,
     use_writer, call_queue, call_queue, call_queue, verify, delete_prefix, use_attributes, uploads,
+    get_object_ranges, ask_service,
 };
 
 void call_anything(void) {

@@ -1,0 +1,247 @@
+/*
+ * What S3 alone can do: buckets, tags, and what goes with reads, writes and copies.
+ *
+ *     service NEW_URI PEER_URI
+ *
+ * NEW_URI is that of a bucket which is not there yet. The server at PEER_URI takes whatever it is asked
+ * for; each of its objects is "hello", and has two tags. The test looks at what it was asked.
+ */
+#include "requests.h"
+
+static const unsigned char KEY[32] = {7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7,
+                                      7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7};
+
+static int is_named(const hyd_bucket *bucket, const char *name) {
+    return bucket->name_len == strlen(name) && memcmp(bucket->name, name, bucket->name_len) == 0;
+}
+
+static void buckets(const hyd_store *store) {
+    hyd_bucket_options options = HYD_BUCKET_OPTIONS_INIT;
+    hyd_bucket_info info = HYD_BUCKET_INFO_INIT;
+    hyd_s3_get_options get = HYD_S3_GET_OPTIONS_INIT;
+    hyd_buckets *listed = NULL;
+    hyd_bucket entries[4];
+    size_t count = 0;
+
+    CHECK_STATUS(HYD_E_NOT_FOUND, hyd_bucket_head(store, NULL, &info, &error));
+    CHECK_STATUS(HYD_OK, hyd_bucket_create(store, &options, &error));
+    CHECK_STATUS(HYD_E_OTHER, hyd_bucket_create(store, NULL, &error));
+    CHECK_STATUS(HYD_OK, hyd_bucket_head(store, &get, &info, &error));
+    CHECK(info.flags == 0 && strcmp(info.region, "us-east-1") == 0 && info.location_name[0] == '\0');
+    CHECK_STATUS(HYD_OK, hyd_bucket_head(store, NULL, NULL, &error));
+
+    CHECK_STATUS(HYD_OK, hyd_buckets_open(store, NULL, 0, NULL, &listed, &error));
+    CHECK_STATUS(HYD_OK, hyd_buckets_next(listed, entries, 1, &count, &error));
+    CHECK(count == 1 && is_named(&entries[0], "a-new-one") && entries[0].created_unix_ns > 0);
+    CHECK_STATUS(HYD_OK, hyd_buckets_next(listed, entries, 4, &count, &error));
+    CHECK(count == 1 && is_named(&entries[0], "c-programs"));
+    CHECK_STATUS(HYD_OK, hyd_buckets_next(listed, entries, 4, &count, &error));
+    CHECK(count == 0);
+    CHECK_STATUS(HYD_E_INVALID, hyd_buckets_next(listed, NULL, 1, &count, &error));
+    CHECK_STATUS(HYD_E_INVALID, hyd_buckets_next(listed, entries, 1, NULL, &error));
+    CHECK_STATUS(HYD_E_INVALID, hyd_buckets_next(NULL, entries, 1, &count, &error));
+    CHECK(hyd_buckets_close(listed) == HYD_OK);
+    CHECK(hyd_buckets_close(listed) == HYD_E_HANDLE);
+    CHECK(hyd_buckets_close(NULL) == HYD_OK);
+    CHECK_STATUS(HYD_E_HANDLE, hyd_buckets_next(listed, entries, 1, &count, &error));
+    CHECK_STATUS(HYD_E_INVALID, hyd_buckets_open(store, NULL, 1, NULL, &listed, &error));
+    CHECK_STATUS(HYD_E_INVALID, hyd_buckets_open(store, NULL, 0, NULL, NULL, &error));
+    CHECK_STATUS(HYD_E_INVALID, hyd_buckets_open(NULL, NULL, 0, NULL, &listed, &error));
+
+    options.flags = 2;
+    CHECK_STATUS(HYD_E_INVALID, hyd_bucket_create(store, &options, &error));
+    options.flags = 0;
+    options.struct_size = 7;
+    CHECK_STATUS(HYD_E_INVALID, hyd_bucket_create(store, &options, &error));
+    CHECK_STATUS(HYD_E_INVALID, hyd_bucket_create(NULL, NULL, &error));
+    info.struct_size = 7;
+    CHECK_STATUS(HYD_E_INVALID, hyd_bucket_head(store, NULL, &info, &error));
+    get.customer_key = KEY;
+    CHECK_STATUS(HYD_E_INVALID, hyd_bucket_head(store, &get, NULL, &error));
+    CHECK_STATUS(HYD_E_INVALID, hyd_bucket_delete(store, &get, &error));
+    CHECK_STATUS(HYD_E_INVALID, hyd_bucket_delete(NULL, NULL, &error));
+
+    /* Not while there is anything in it. */
+    put(store, "object", "x", 1);
+    CHECK_STATUS(HYD_E_OTHER, hyd_bucket_delete(store, NULL, &error));
+    CHECK_STATUS(HYD_OK, delete_one(store, "object", &error));
+    CHECK_STATUS(HYD_OK, hyd_bucket_delete(store, NULL, &error));
+    CHECK_STATUS(HYD_E_NOT_FOUND, hyd_bucket_delete(store, NULL, &error));
+}
+
+static void tags(const hyd_store *peer) {
+    hyd_pair pairs[] = {{"team", "a b"}, {"cost", "1"}}, many[65];
+    const hyd_pair *told = NULL;
+    hyd_get_options get = HYD_GET_OPTIONS_INIT;
+    hyd_s3_get_options s3 = HYD_S3_GET_OPTIONS_INIT;
+    hyd_tags *held = NULL;
+    size_t count = 0, i;
+
+    s3.flags = HYD_S3_REQUESTER_PAYS;
+    s3.expected_bucket_owner = "111122223333";
+    get.s3 = &s3;
+    get.version_id = "v1";
+    CHECK_STATUS(HYD_OK, hyd_tags_set(peer, TEXT("tagged"), &get, pairs, 2, &error));
+    CHECK_STATUS(HYD_OK, hyd_tags_set(peer, TEXT("tagged"), &get, NULL, 0, &error));
+    CHECK_STATUS(HYD_OK, hyd_tags_get(peer, TEXT("tagged"), &get, &held, &error));
+    CHECK(hyd_tags_view(held, &told, &count) == HYD_OK && count == 2);
+    CHECK(strcmp(told[0].name, "team") == 0 && strcmp(told[0].value, "a b") == 0);
+    CHECK(strcmp(told[1].name, "cost") == 0 && strcmp(told[1].value, "1") == 0);
+    CHECK(hyd_tags_view(held, NULL, &count) == HYD_E_INVALID);
+    CHECK(hyd_tags_view(held, &told, NULL) == HYD_E_INVALID);
+    CHECK(hyd_tags_view(NULL, &told, &count) == HYD_E_INVALID);
+    CHECK(hyd_tags_free(held) == HYD_OK);
+    CHECK(hyd_tags_free(held) == HYD_E_HANDLE && hyd_tags_free(NULL) == HYD_OK);
+    CHECK(hyd_tags_view(held, &told, &count) == HYD_E_HANDLE);
+
+    /* What makes no sense. */
+    CHECK_STATUS(HYD_E_INVALID, hyd_tags_get(peer, TEXT("tagged"), &get, NULL, &error));
+    CHECK_STATUS(HYD_E_INVALID, hyd_tags_get(peer, NULL, 3, NULL, &held, &error));
+    CHECK_STATUS(HYD_E_INVALID, hyd_tags_get(NULL, TEXT("tagged"), NULL, &held, &error));
+    CHECK_STATUS(HYD_E_INVALID, hyd_tags_set(NULL, TEXT("tagged"), NULL, pairs, 2, &error));
+    CHECK_STATUS(HYD_E_INVALID, hyd_tags_set(peer, TEXT("tagged"), NULL, NULL, 2, &error));
+    for (i = 0; i < 65; i++) {
+        many[i] = pairs[0];
+    }
+    CHECK_STATUS(HYD_E_INVALID, hyd_tags_set(peer, TEXT("tagged"), NULL, many, 65, &error));
+    pairs[1].value = NULL;
+    CHECK_STATUS(HYD_E_INVALID, hyd_tags_set(peer, TEXT("tagged"), NULL, pairs, 2, &error));
+    get.if_match = "\"e\"";
+    CHECK_STATUS(HYD_E_INVALID, hyd_tags_get(peer, TEXT("tagged"), &get, &held, &error));
+    get.if_match = NULL;
+    s3.customer_key = KEY;
+    CHECK_STATUS(HYD_E_INVALID, hyd_tags_set(peer, TEXT("tagged"), &get, NULL, 0, &error));
+}
+
+/* Goes with everything that is done with an object called "said". */
+static void said_with_it(const hyd_engine *engine, const hyd_store *peer) {
+    hyd_pair pairs[] = {{"team", "a b"}, {"cost", "1"}};
+    hyd_s3_put_options s3_put = HYD_S3_PUT_OPTIONS_INIT;
+    hyd_s3_get_options s3_get = HYD_S3_GET_OPTIONS_INIT;
+    hyd_put_options put = HYD_PUT_OPTIONS_INIT;
+    hyd_get_options get = HYD_GET_OPTIONS_INIT;
+    hyd_copy_options copy = HYD_COPY_OPTIONS_INIT;
+    hyd_copy_report report = HYD_COPY_REPORT_INIT;
+    hyd_object_meta meta = HYD_OBJECT_META_INIT;
+    hyd_cq *cq = new_queue(engine, 0);
+    hyd_request request = request_of(HYD_OP_PUT, "said");
+    hyd_writer *writer = NULL;
+    char memory[8];
+    size_t got = 0;
+
+    s3_put.flags = s3_get.flags = HYD_S3_REQUESTER_PAYS;
+    s3_put.storage_class = "STANDARD_IA";
+    s3_put.acl = "bucket-owner-full-control";
+    s3_put.tags = pairs;
+    s3_put.tags_count = 2;
+    s3_put.customer_key = s3_get.customer_key = KEY;
+    s3_put.expected_bucket_owner = s3_get.expected_bucket_owner = "111122223333";
+    put.s3 = copy.s3 = &s3_put;
+    get.s3 = &s3_get;
+    CHECK_STATUS(HYD_OK, hyd_put(peer, TEXT("said"), "hello", 5, &put, NULL, &error));
+    CHECK_STATUS(HYD_OK, hyd_stat(peer, TEXT("said"), &get, &meta, NULL, &error));
+    CHECK_STATUS(HYD_OK, hyd_get_range(peer, TEXT("said"), &get, 0, memory, 5, &got, &error));
+    CHECK(got == 5 && memcmp(memory, "hello", 5) == 0);
+    CHECK_STATUS(HYD_OK, hyd_writer_open(peer, TEXT("said"), &put, &writer, &error));
+    CHECK_STATUS(HYD_OK, hyd_writer_write(writer, "hello", 5, HYD_WRITE_COPY, &error));
+    CHECK_STATUS(HYD_OK, hyd_writer_finish(writer, NULL, &error));
+    request.data = memory;
+    request.data_len = 5;
+    request.put = &put;
+    do_one(peer, cq, &request, HYD_OK);
+    copy.get = &get;
+    CHECK_STATUS(HYD_OK, hyd_copy(peer, TEXT("said"), peer, TEXT("said too"), &copy, NULL, &report,
+                                  &error));
+    CHECK(report.way == HYD_WAY_STREAMED && report.bytes == 5);
+    CHECK(hyd_cq_destroy(cq) == HYD_OK);
+}
+
+/* Keys that the server has; of objects called "kept". */
+static void kept_by_the_server(const hyd_store *peer) {
+    hyd_s3_put_options s3 = HYD_S3_PUT_OPTIONS_INIT;
+    hyd_put_options put = HYD_PUT_OPTIONS_INIT;
+
+    put.s3 = &s3;
+    s3.encryption = HYD_SSE_S3;
+    CHECK_STATUS(HYD_OK, hyd_put(peer, TEXT("kept/s3"), "x", 1, &put, NULL, &error));
+    s3.encryption = HYD_SSE_KMS;
+    s3.kms_key_id = "a-key";
+    s3.kms_context = "e30=";
+    s3.flags = HYD_S3_BUCKET_KEY;
+    CHECK_STATUS(HYD_OK, hyd_put(peer, TEXT("kept/kms"), "x", 1, &put, NULL, &error));
+    s3.encryption = HYD_SSE_KMS_DUAL;
+    s3.kms_context = NULL;
+    s3.flags = HYD_S3_NO_BUCKET_KEY;
+    CHECK_STATUS(HYD_OK, hyd_put(peer, TEXT("kept/dual"), "x", 1, &put, NULL, &error));
+
+    /* What makes no sense. */
+    s3.flags = HYD_S3_BUCKET_KEY | HYD_S3_NO_BUCKET_KEY;
+    CHECK_STATUS(HYD_E_INVALID, hyd_put(peer, TEXT("x"), "x", 1, &put, NULL, &error));
+    s3.flags = 8;
+    CHECK_STATUS(HYD_E_INVALID, hyd_put(peer, TEXT("x"), "x", 1, &put, NULL, &error));
+    s3.flags = 0;
+    s3.encryption = HYD_SSE_S3;
+    CHECK_STATUS(HYD_E_INVALID, hyd_put(peer, TEXT("x"), "x", 1, &put, NULL, &error));
+    s3.kms_key_id = NULL;
+    s3.encryption = 9;
+    CHECK_STATUS(HYD_E_INVALID, hyd_put(peer, TEXT("x"), "x", 1, &put, NULL, &error));
+    s3.encryption = 0;
+    s3.tags_count = 1;
+    CHECK_STATUS(HYD_E_INVALID, hyd_put(peer, TEXT("x"), "x", 1, &put, NULL, &error));
+    s3.tags_count = 0;
+    s3.reserved = 1;
+    CHECK_STATUS(HYD_E_INVALID, hyd_put(peer, TEXT("x"), "x", 1, &put, NULL, &error));
+    s3.reserved = 0;
+    s3.acl = "\xff";
+    CHECK_STATUS(HYD_E_INVALID, hyd_put(peer, TEXT("x"), "x", 1, &put, NULL, &error));
+    s3.acl = NULL;
+    s3.struct_size = 7;
+    CHECK_STATUS(HYD_E_INVALID, hyd_put(peer, TEXT("x"), "x", 1, &put, NULL, &error));
+}
+
+/* Stores of another kind refuse all of it. */
+static void no_service(const hyd_store *store) {
+    hyd_s3_put_options s3_put = HYD_S3_PUT_OPTIONS_INIT;
+    hyd_s3_get_options s3_get = HYD_S3_GET_OPTIONS_INIT;
+    hyd_put_options put = HYD_PUT_OPTIONS_INIT;
+    hyd_get_options get = HYD_GET_OPTIONS_INIT;
+    hyd_object_meta meta = HYD_OBJECT_META_INIT;
+    hyd_buckets *listed = NULL;
+    hyd_tags *held = NULL;
+
+    CHECK_STATUS(HYD_E_UNSUPPORTED, hyd_bucket_create(store, NULL, &error));
+    CHECK_STATUS(HYD_E_UNSUPPORTED, hyd_bucket_delete(store, NULL, &error));
+    CHECK_STATUS(HYD_E_UNSUPPORTED, hyd_bucket_head(store, NULL, NULL, &error));
+    CHECK_STATUS(HYD_E_UNSUPPORTED, hyd_buckets_open(store, NULL, 0, NULL, &listed, &error));
+    CHECK_STATUS(HYD_E_UNSUPPORTED, hyd_tags_get(store, TEXT("key"), NULL, &held, &error));
+    CHECK_STATUS(HYD_E_UNSUPPORTED, hyd_tags_set(store, TEXT("key"), NULL, NULL, 0, &error));
+    CHECK(listed == NULL && held == NULL);
+    put.s3 = &s3_put;
+    CHECK_STATUS(HYD_E_UNSUPPORTED, hyd_put(store, TEXT("key"), "x", 1, &put, NULL, &error));
+    get.s3 = &s3_get;
+    CHECK_STATUS(HYD_E_UNSUPPORTED, hyd_stat(store, TEXT("key"), &get, &meta, NULL, &error));
+    s3_get.flags = 2;
+    CHECK_STATUS(HYD_E_INVALID, hyd_stat(store, TEXT("key"), &get, &meta, NULL, &error));
+}
+
+int main(int argc, char **argv) {
+    hyd_engine *engine;
+    hyd_store *fresh, *peer, *memory;
+
+    CHECK(argc == 3);
+    engine = small_engine(0);
+    fresh = open_store(engine, argv[1]);
+    peer = open_store(engine, argv[2]);
+    memory = open_store(engine, "mem://service");
+    buckets(fresh);
+    tags(peer);
+    said_with_it(engine, peer);
+    kept_by_the_server(peer);
+    no_service(memory);
+    CHECK(hyd_store_close(memory) == HYD_OK);
+    CHECK(hyd_store_close(peer) == HYD_OK);
+    CHECK(hyd_store_close(fresh) == HYD_OK);
+    CHECK(hyd_engine_destroy(engine) == HYD_OK);
+    puts("the service was asked");
+    return EXIT_SUCCESS;
+}

@@ -1,0 +1,138 @@
+//! What S3 alone can do, asked for by a C program: of our server, and of a peer that takes anything and
+//! remembers what it was asked.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::sync::{Arc, Mutex};
+
+use crate::common::{self, Bucket, Folder, Library, Linking, run};
+
+const OWNER: &str = "x-amz-expected-bucket-owner: 111122223333";
+const PAYER: &str = "x-amz-request-payer: requester";
+/// Of 32 times the byte 7.
+const KEY: &str = "-customer-key: BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc=";
+const OF_THE_OBJECT: [&str; 3] = [
+    "x-amz-storage-class: STANDARD_IA",
+    "x-amz-acl: bucket-owner-full-control",
+    "x-amz-tagging: team=a%20b&cost=1",
+];
+const TAGS: &str = "<Tagging><TagSet><Tag><Key>team</Key><Value>a b</Value></Tag>\
+                    <Tag><Key>cost</Key><Value>1</Value></Tag></TagSet></Tagging>";
+
+#[test]
+fn what_s3_alone_can_do_is_asked_for() {
+    let library = Library::get();
+    let (folder, bucket, peer) = (Folder::new(), Bucket::new(), Peer::start());
+    let source = common::crate_path("tests/c/service.c");
+    let program = library.link(&folder, &source, Linking::Static);
+    let mut command = library.command(&program, &bucket);
+    let output = run(command.args(["s3://a-new-one", &peer.uri]));
+    assert_eq!(String::from_utf8_lossy(&output.stdout), "the service was asked\n");
+
+    let seen = peer.seen.lock().expect("whole");
+    let of = |key: &str| -> Vec<&String> { seen.iter().filter(|it| it.contains(key)).collect() };
+    let said = of("/bucket/said");
+    // Three puts and a stat, a read, and both sides of a copy.
+    assert_eq!(said.len(), 7, "{said:#?}");
+    for request in &said {
+        assert!(request.contains(OWNER) && request.contains(PAYER), "{request}");
+        assert!(request.contains(KEY), "{request}");
+        for field in OF_THE_OBJECT {
+            assert_eq!(request.contains(field), request.starts_with("PUT"), "{field}: {request}");
+        }
+    }
+    let tagged = of("/bucket/tagged?tagging=&versionId=v1");
+    assert_eq!(tagged.len(), 3, "{seen:#?}");
+    for (request, method) in tagged.iter().zip(["PUT", "DELETE", "GET"]) {
+        assert!(request.starts_with(method) && request.contains(OWNER), "{request}");
+        assert!(request.contains(PAYER), "{request}");
+    }
+    assert!(tagged[0].ends_with("<Tag><Key>cost</Key><Value>1</Value></Tag></TagSet></Tagging>"));
+    for (key, fields) in [
+        ("kept/s3", &["x-amz-server-side-encryption: AES256"][..]),
+        (
+            "kept/kms",
+            &[
+                "x-amz-server-side-encryption: aws:kms\r",
+                "-aws-kms-key-id: a-key",
+                "-encryption-context: e30=",
+                "-bucket-key-enabled: true",
+            ],
+        ),
+        (
+            "kept/dual",
+            &["x-amz-server-side-encryption: aws:kms:dsse", "-bucket-key-enabled: false"],
+        ),
+    ] {
+        let requests = of(key);
+        assert_eq!(requests.len(), 1, "{key}");
+        for field in fields {
+            assert!(requests[0].contains(field), "{field}: {}", requests[0]);
+        }
+    }
+    assert_eq!(seen.len(), 7 + 3 + 3, "nothing went out that makes no sense: {seen:#?}");
+}
+
+/// A server that ends with the process.
+struct Peer {
+    uri: String,
+    /// Heads and bodies.
+    seen: Arc<Mutex<Vec<String>>>,
+}
+
+impl Peer {
+    fn start() -> Peer {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let uri = format!("s3://{}/bucket", listener.local_addr().expect("an address"));
+        let seen = Arc::new(Mutex::new(Vec::new()));
+        let noted = Arc::clone(&seen);
+        std::thread::spawn(move || {
+            for stream in listener.incoming().flatten() {
+                let noted = Arc::clone(&noted);
+                // The client may hang up at any time.
+                std::thread::spawn(move || answer_all(stream, &noted).ok());
+            }
+        });
+        Peer { uri, seen }
+    }
+}
+
+fn answer_all(stream: TcpStream, seen: &Mutex<Vec<String>>) -> std::io::Result<()> {
+    let mut input = BufReader::new(stream.try_clone()?);
+    let mut output = stream;
+    loop {
+        let mut request = String::new();
+        while !request.ends_with("\r\n\r\n") {
+            if input.read_line(&mut request)? == 0 {
+                return Ok(());
+            }
+        }
+        let field = |name: &str| {
+            let line = request.lines().find(|line| line.to_ascii_lowercase().starts_with(name))?;
+            line.split_once(": ").map(|(_, value)| value.to_owned())
+        };
+        let length = field("content-length:").map_or(0, |text| text.parse().expect("a number"));
+        let expects = field("expect:").is_some();
+        if expects {
+            output.write_all(b"HTTP/1.1 100 Continue\r\n\r\n")?;
+        }
+        let mut body = vec![0; length];
+        input.read_exact(&mut body)?;
+        let (status, fields, answer) = match request.split(' ').next() {
+            Some("HEAD") => ("200 OK", "ETag: \"e\"\r\nContent-Length: 5\r\n", ""),
+            Some("GET") if request.contains("tagging") => ("200 OK", "", TAGS),
+            Some("GET") => {
+                ("206 Partial Content", "ETag: \"e\"\r\nContent-Range: bytes 0-4/5\r\n", "hello")
+            }
+            Some("DELETE") => ("204 No Content", "", ""),
+            _ => ("200 OK", "ETag: \"e\"\r\n", ""),
+        };
+        let length = match fields.contains("Content-Length") {
+            true => String::new(),
+            false => format!("Content-Length: {}\r\n", answer.len()),
+        };
+        request += &String::from_utf8_lossy(&body);
+        seen.lock().expect("whole").push(request);
+        write!(output, "HTTP/1.1 {status}\r\n{fields}{length}\r\n{answer}")?;
+    }
+}
