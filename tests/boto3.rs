@@ -1,20 +1,19 @@
 //! boto3, a client of another make, on the same server: each reads what the other wrote.
-//!
-//! boto3 is installed from the package index of Python once, next to the test programs. Where that
-//! cannot be done, the test says so and why.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 
 use hydrant::{Bytes, CopyOptions, ListEntry, ListRequest, PutOptions, copy};
 use hydrant_tests::{BUCKET, PART, World, noise, read_all};
+
+use crate::installed::python_with;
 
 const SIZES: [usize; 4] = [0, 1000, PART + 1, 3 * PART + 777];
 
 #[test]
 #[expect(clippy::print_stderr, reason = "a test that did not run must not look as if it had")]
 fn boto3_and_hydrant_read_what_the_other_wrote() {
-    let python = match python_with_boto3() {
+    let python = match python_with("boto3", &["boto3"]) {
         Ok(python) => python,
         Err(reason) => {
             eprintln!("\n*** NOT TESTED: boto3 cannot be installed: {reason} ***\n");
@@ -67,23 +66,4 @@ fn boto3(python: &Path, world: &World, folder: &Path, step: &str) {
         .output()
         .expect("Python starts");
     assert!(output.status.success(), "{step}: {}", String::from_utf8_lossy(&output.stderr));
-}
-
-/// A Python that has boto3, made once.
-fn python_with_boto3() -> Result<PathBuf, String> {
-    let venv = Path::new(env!("CARGO_TARGET_TMPDIR")).join("boto3-venv");
-    let python = venv.join("bin/python");
-    if run(Command::new(&python).args(["-c", "import boto3"])).is_ok() {
-        return Ok(python);
-    }
-    run(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&venv))?;
-    let pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--timeout", "20"];
-    run(Command::new(&python).args(pip).arg("boto3"))?;
-    Ok(python)
-}
-
-fn run(command: &mut Command) -> Result<(), String> {
-    let output = command.output().map_err(|error| error.to_string())?;
-    let said = String::from_utf8_lossy(&output.stderr).trim().to_owned();
-    if output.status.success() { Ok(()) } else { Err(said) }
 }

@@ -20,7 +20,8 @@
 //! - [`simulated`]: whole pipelines in the simulator, from thousands of seeds.
 //! - [`tls`]: the same over TLS, and certificates that are refused.
 //! - [`urls`]: objects behind plain URLs, to be read.
-//! - [`boto3`]: a client of another make.
+//! - [`boto3`]: a client of another make; [`other_servers`]: servers of other makes; [`installed`]: how
+//!   they come here.
 
 #![cfg(test)]
 
@@ -33,10 +34,12 @@ mod deletes;
 mod endpoints;
 mod expect;
 mod failures;
+mod installed;
 mod kill;
 mod leftovers;
 mod memory;
 mod one_connection;
+mod other_servers;
 mod overload;
 mod pool;
 mod ranges;

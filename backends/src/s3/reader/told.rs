@@ -14,6 +14,8 @@ use crate::s3::attempts::Failed;
 use crate::s3::checksum::ToldSum;
 use crate::s3::ops::ObjectInfo;
 use crate::s3::refusal::Refusal;
+use crate::s3::xml::{XmlLimits, walk};
+
 /// What the head of an answer to a ranged GET told.
 pub(crate) struct Told {
     /// Which bytes come; empty where none do.
@@ -160,7 +162,9 @@ impl S3Reader {
         ))))
     }
 
-    /// A refusal. 416 means that nothing is at the offset: an empty object, or the end of one.
+    /// A refusal. 416 means that nothing is at the offset: an empty object, or the end of one: its size
+    /// stands in the head, or in the document. A server that tells it nowhere may mean that it does not
+    /// like the range.
     pub(super) fn refused(
         &self,
         refusal: Refusal,
@@ -168,6 +172,7 @@ impl S3Reader {
         offset: u64,
         document: &[u8],
     ) -> Result<Told, Failed> {
+        let size = size.or_else(|| actual_size(document));
         if refusal.status == 416
             && let Some(size) = size
             && offset >= size
@@ -222,6 +227,19 @@ pub(super) fn empty_object(head: &ResponseHead<'_>) -> Option<u64> {
     }
 }
 
+/// The size that a refusal tells in its document.
+fn actual_size(document: &[u8]) -> Option<u64> {
+    let mut size = None;
+    // Whatever of it can be read.
+    let _ = walk(document, &XmlLimits::default(), "Error", |leaf| {
+        if leaf.path == "ActualObjectSize" {
+            size = leaf.text.trim().parse().ok();
+        }
+        Ok(())
+    });
+    size
+}
+
 fn field(error: FieldError) -> Failed {
     Failed::Http(error.into())
 }
@@ -260,6 +278,15 @@ mod tests {
         assert!(reader.meta().is_some_and(|meta| meta.etag.is_some()));
         assert_eq!(told(&reader, "0-3/10", "\"two\""), None, "another version");
         assert!(reader.ends_at(10) && !reader.ends_at(11), "the size is known");
+    }
+
+    #[test]
+    fn a_refusal_may_tell_the_size_in_its_document() {
+        let text = "<Error><Code>InvalidRange</Code><ActualObjectSize>7</ActualObjectSize></Error>";
+        assert_eq!(actual_size(text.as_bytes()), Some(7));
+        for other in ["", "<Error/>", &text.replace("Actual", ""), &text.replace('7', "-7")] {
+            assert_eq!(actual_size(other.as_bytes()), None, "{other}");
+        }
     }
 
     #[test]

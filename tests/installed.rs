@@ -1,0 +1,34 @@
+//! Programs of others that tests run: installed from their registries once, next to the test programs.
+//! Where that cannot be done, a test says so and why.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::{Mutex, PoisonError};
+
+/// One installation at a time: they share their folders.
+static INSTALLING: Mutex<()> = Mutex::new(());
+
+/// A Python that has `module`, which comes with `packages`.
+pub fn python_with(module: &str, packages: &[&str]) -> Result<PathBuf, String> {
+    let _one = INSTALLING.lock().unwrap_or_else(PoisonError::into_inner);
+    let venv = Path::new(env!("CARGO_TARGET_TMPDIR")).join("boto3-venv");
+    let python = venv.join("bin/python");
+    let import = format!("import {module}");
+    if run(Command::new(&python).args(["-c", &import])).is_ok() {
+        return Ok(python);
+    }
+    if run(Command::new(&python).args(["-c", "import pip"])).is_err() {
+        run(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&venv))?;
+    }
+    // What is compiled beforehand is mostly never used.
+    let pip = ["-m", "pip", "install", "--quiet", "--no-compile", "--disable-pip-version-check"];
+    run(Command::new(&python).args(pip).args(["--timeout", "20"]).args(packages))?;
+    Ok(python)
+}
+
+fn run(command: &mut Command) -> Result<(), String> {
+    let named = command.get_program().to_string_lossy().into_owned();
+    let output = command.output().map_err(|error| format!("{named}: {error}"))?;
+    let said = String::from_utf8_lossy(&output.stderr).trim().to_owned();
+    if output.status.success() { Ok(()) } else { Err(said) }
+}
