@@ -6,9 +6,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 
 use hydrant::s3::endpoint::AddressStyle;
-use hydrant::{Bytes, Class, CopyOptions, Error, Hydrant, copy};
+use hydrant::s3::{ChecksumPlace, PutObject};
+use hydrant::{Bytes, Class, CopyOptions, Error, Hydrant, HydrantBuilder, copy};
 use hydrant_server::TlsIdentity;
-use hydrant_tests::{Authority, PART, World, noise, read_all};
+use hydrant_tests::{Authority, BUCKET, PART, World, noise, read_all};
 
 const LOOPBACK: &str = "127.0.0.1";
 
@@ -23,6 +24,15 @@ fn client(world: &World, bundle: Option<&str>) -> Hydrant {
 }
 
 fn client_at(world: &World, bundle: Option<&str>, url: &str) -> Hydrant {
+    client_with(world, bundle, url, |builder| builder)
+}
+
+fn client_with(
+    world: &World,
+    bundle: Option<&str>,
+    url: &str,
+    change: impl FnOnce(HydrantBuilder) -> HydrantBuilder,
+) -> Hydrant {
     let path = world.file("bundle.pem");
     let mut env = world.env().map(|(name, value)| (name, Some(value))).to_vec();
     env.push(("AWS_ENDPOINT_URL_S3", Some(url.to_owned())));
@@ -31,9 +41,9 @@ fn client_at(world: &World, bundle: Option<&str>, url: &str) -> Hydrant {
         std::fs::write(&path, pem).expect("written");
     }
     world.client_with(move |builder| {
-        builder.env(move |name| {
+        change(builder.env(move |name| {
             env.iter().find(|(known, _)| *known == name).and_then(|(_, value)| value.clone())
-        })
+        }))
     })
 }
 
@@ -62,6 +72,25 @@ fn what_is_put_comes_back() {
         assert!(counted.copied_tls >= size as u64, "TLS copies are counted: {counted:?}");
     }
     assert_eq!(world.uploads(), 0);
+}
+
+#[test]
+fn a_checksum_behind_the_body_goes_over_tls() {
+    let authority = Authority::new();
+    let world = world(authority.identity(&[LOOPBACK]));
+    for place in [ChecksumPlace::Trailer, ChecksumPlace::SignedTrailer] {
+        let url = world.server().url();
+        let hydrant = client_with(&world, Some(authority.pem()), &url, |builder| {
+            builder.s3(|s3| s3.checksums.place = place)
+        });
+        let client = hydrant.s3(BUCKET).expect("a bucket");
+        for size in [1, 100_000, (8 << 20) + 1] {
+            let data = noise(size as u64, size);
+            client.send(PutObject::new("framed", data.clone())).wait().expect("put");
+            let kept = std::fs::read(world.object("framed")).expect("there");
+            assert!(kept == data, "{place:?} {size}");
+        }
+    }
 }
 
 #[test]
