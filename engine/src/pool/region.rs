@@ -317,6 +317,10 @@ impl<B> Loan<B> {
     }
 
     fn wait_blocking(&self) {
+        // As a rule the work has been waited for before; then nobody has to wake this thread.
+        if self.pieces.load(Ordering::Acquire) == 0 {
+            return;
+        }
         let returned = block_until(None, |context| self.poll_returned(context));
         debug_assert!(returned.is_some(), "without a deadline there is always an answer");
     }
