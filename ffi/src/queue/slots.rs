@@ -75,7 +75,8 @@ struct State {
     free: Vec<u32>,
     done: VecDeque<u32>,
     in_flight: usize,
-    waiting: usize,
+    /// The fewest completions that a sleeping thread waits for.
+    waited_for: usize,
     /// Of the thread that drives the engine: how many completions it waits for.
     driver: Option<(usize, Waker)>,
     woken: bool,
@@ -127,7 +128,7 @@ impl Queue {
             free: (0..depth).rev().collect(),
             done: VecDeque::with_capacity(depth as usize),
             in_flight: 0,
-            waiting: 0,
+            waited_for: usize::MAX,
             driver: None,
             woken: false,
             ended: false,
@@ -218,7 +219,7 @@ impl Queue {
             if left.is_some_and(|left| left.is_zero()) {
                 break;
             }
-            state = self.sleep(state, left);
+            state = self.sleep(state, min, left);
         }
         state
     }
@@ -254,18 +255,17 @@ impl Queue {
     fn sleep<'a>(
         &self,
         mut state: MutexGuard<'a, State>,
+        min: usize,
         left: Option<Duration>,
     ) -> MutexGuard<'a, State> {
-        state.waiting += 1;
-        let mut state = match left {
+        state.waited_for = state.waited_for.min(min);
+        match left {
             None => self.arrived.wait(state).unwrap_or_else(PoisonError::into_inner),
             Some(left) => {
                 let waited = self.arrived.wait_timeout(state, left);
                 waited.unwrap_or_else(PoisonError::into_inner).0
             }
-        };
-        state.waiting -= 1;
-        state
+        }
     }
 
     /// Has one wait return.
@@ -342,11 +342,15 @@ impl Queue {
         if state.done.len() == 1 {
             state.signal();
         }
-        let waiting = state.waiting;
         let done = state.done.len();
+        let enough = done >= state.waited_for;
+        if enough {
+            // All wake, and whoever has not enough yet says so again.
+            state.waited_for = usize::MAX;
+        }
         let driver = state.driver.take_if(|(min, _)| done >= *min);
         drop(state);
-        if waiting > 0 {
+        if enough {
             self.arrived.notify_all();
         }
         driver.into_iter().for_each(|(_, waker)| waker.wake());
