@@ -45,6 +45,7 @@ pub(crate) struct UringDriver {
     /// Of files, in submissions that are staged.
     staged_bytes: usize,
     gathering: Gathering,
+    harvests_max: u32,
     enter_flags: EnterFlags,
     counts: DriverCounts,
     /// Signalled by the kernel with each completion, for a loop outside of the turns.
@@ -97,6 +98,7 @@ impl UringDriver {
             submit_batch: limits.submit_batch.max(1) as usize,
             staged_bytes: 0,
             gathering,
+            harvests_max: limits.harvests_max,
             enter_flags,
             eventfd,
             listen_again: true,
@@ -179,6 +181,18 @@ impl UringDriver {
         entered.map(drop).map_err(|error| error.raw_os_error().unwrap_or(libc::EIO))
     }
 
+    /// Has the kernel post completions whose work it has put off, until there are none or it has been
+    /// asked often enough.
+    fn harvest(&mut self) -> Result<(), i32> {
+        for _ in 0..self.harvests_max {
+            if !self.ring.submission().taskrun() {
+                break;
+            }
+            self.enter_ring(0, None)?;
+        }
+        Ok(())
+    }
+
     fn refuse(&mut self, user_data: UserData, errno: i32) {
         if user_data.0 == WAKE.0 {
             self.deaf = Some(errno);
@@ -235,6 +249,7 @@ impl Driver for UringDriver {
                 if idle { Ok(()) } else { self.enter_ring(0, None) }
             }
         };
+        let result = result.and_then(|()| self.harvest());
         match (result, self.deaf) {
             (Err(errno), _) if !is_transient(errno) => Err(errno),
             (_, Some(errno)) => Err(errno),

@@ -16,6 +16,7 @@ fn every_batch_moves_the_same_bytes() {
         config.ring.submit_batch = submit_batch;
         config.ring.min_wait = Duration::from_micros(min_wait);
         config.ring.min_wait_completions = 8;
+        config.ring.harvests_max = submit_batch.min(4);
         // A queue that is full before a large batch is.
         config.ring.submission_entries = 8;
         for mut host in hosts(&config) {
