@@ -302,16 +302,29 @@ fn a_copy_by_the_server_of_what_has_changed_is_begun_anew_and_that_is_said() {
 #[test]
 fn what_the_server_has_begun_is_not_carried_on_by_others() {
     let data = noise(1, PARTS * PART - 99);
-    for streamed_first in [false, true] {
-        let (world, how) = slow_copies(&data);
-        let hydrant = world.client();
-        let way = |streamed| CopyOptions { streamed, ..how.clone() };
-        some_from(&world, &hydrant, "s3", way(streamed_first), 1);
-        let report = from(&world, &hydrant, "s3", way(!streamed_first)).wait().expect("copied");
-        assert!(report.began_anew.is_some_and(|why| why.contains("in another way")));
-        assert_eq!((report.resumed_bytes, report.crc64nvme.is_some()), (0, !streamed_first));
-        expect_uploaded(&world, &data);
-    }
+    let (world, how) = slow_copies(&data);
+    let hydrant = world.client();
+    let way = |streamed| CopyOptions { streamed, ..how.clone() };
+    some_from(&world, &hydrant, "s3", way(false), 1);
+    let report = from(&world, &hydrant, "s3", way(true)).wait().expect("copied");
+    assert!(report.began_anew.is_some_and(|why| why.contains("in another way")));
+    assert_eq!((report.resumed_bytes, report.crc64nvme.is_some()), (0, true));
+    expect_uploaded(&world, &data);
+}
+
+/// A server that copies no parts would throw away with every copy what the one before has moved.
+#[test]
+fn what_was_streamed_is_carried_on_before_the_server_is_asked_to_copy() {
+    let data = noise(1, PARTS * PART - 99);
+    let (world, how) = slow_copies(&data);
+    let hydrant = world.client();
+    let way = |streamed| CopyOptions { streamed, ..how.clone() };
+    some_from(&world, &hydrant, "s3", way(true), 1);
+    let report = from(&world, &hydrant, "s3", way(false)).wait().expect("copied");
+    assert_eq!((report.began_anew, report.way), (None, CopyWay::Streamed));
+    assert!(report.fell_back.is_some_and(|why| why.contains("was streamed")));
+    assert!(report.resumed_bytes >= PART as u64 && report.crc64nvme.is_some());
+    expect_uploaded(&world, &data);
 }
 
 /// S3 as far as an upload of three parts needs it. The last part is refused while `refuses`, and

@@ -24,7 +24,9 @@ use crate::error::{ErrorKind, Result};
 use crate::file::{Journal, difference, field_of, head_of, open_journal};
 use crate::object::{Etag, ObjectMeta, PutOptions};
 use crate::pipeline::PartRequest;
-use crate::store::{KeptPart, LocalFuture, ObjectAt, PartTag, Resumed, Upload, UploadSource};
+use crate::store::{
+    CopyWay, KeptPart, LocalFuture, ObjectAt, PartTag, Resumed, Upload, UploadSource,
+};
 
 /// Where journals lie, beneath the directory of the program's state.
 const JOURNALS: &str = "uploads";
@@ -100,6 +102,12 @@ async fn look(
     let upload_id = field_of(found, "upload_id").unwrap_or_default();
     let wanted = head_for(shared, key, source, options, &upload_id)?;
     if let Some(why) = difference(found, &wanted) {
+        let same = |name| field_of(found, name) == field_of(&wanted, name);
+        let is_same_object = ["destination", "source", "etag", "size_bytes"].into_iter().all(same);
+        if source.way == CopyWay::OnServer && is_same_object && !same("copied_by") {
+            let why = "an earlier copy was streamed, and what came of it is carried on";
+            return Err(ErrorKind::Unsupported(why.to_owned()).into());
+        }
         if field_of(found, "destination") == field_of(&wanted, "destination") {
             throw_away(core, shared, key, &upload_id, options).await;
         }

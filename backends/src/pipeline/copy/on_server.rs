@@ -16,7 +16,7 @@ use crate::store::{CopyWay, ObjectAt, ObjectStore, PartTag, Upload, UploadSource
 /// What is to be copied where, and in which parts.
 pub(super) struct InParts {
     pub(super) from: ObjectAt,
-    /// With its server: what a later copy knows it by.
+    /// What a later copy knows it by.
     pub(super) from_uri: String,
     /// What the source is: the version that all parts are of.
     pub(super) source: ObjectMeta,
@@ -50,7 +50,8 @@ impl InParts {
     /// Copies.
     ///
     /// # Errors
-    /// `Unsupported` where the server turns out not to copy parts; nothing is left then.
+    /// `Unsupported` where the server turns out not to copy parts, and nothing is left of it then; or
+    /// where an earlier copy was streamed, and is to be carried on so.
     pub(super) async fn run(self, core: &Core) -> Result<CopyReport> {
         let size_bytes = self.source.size_bytes;
         let plan = PutPlan::new(self.part_size_bytes, Some(size_bytes))?;
