@@ -78,6 +78,15 @@ impl<'a> Sso<'a> {
         &self,
         outside: &impl Outside,
     ) -> Result<(Credentials, String), CredentialsError> {
+        for url in [&self.portal, &self.oidc] {
+            if !url.is_tls() && !outside.is_loopback(url.host().trim_matches(['[', ']'])).await {
+                let problem = format!(
+                    "{url} would be sent the token over plain HTTP: only https, or this machine; the \
+                     settings are AWS_ENDPOINT_URL_SSO, AWS_ENDPOINT_URL_SSO_OIDC and AWS_ENDPOINT_URL"
+                );
+                return Err(self.failed(problem));
+            }
+        }
         let (token, remark) = self.token(outside).await?;
         let SignIn { account_id, role_name, .. } = self.sign_in;
         let mut query = Zeroizing::new(Vec::new());
@@ -143,8 +152,10 @@ impl<'a> Sso<'a> {
             }
             Err(problem) => {
                 // Somebody else may have renewed it: of two with one token, the second is refused.
-                let before = std::mem::replace(&mut token, self.cached(outside).await?);
-                let is_new = token.access_token != before.access_token;
+                // What cannot be read just now says nothing of the token that is here.
+                let again = self.cached(outside).await.ok();
+                let is_new = again.as_ref().is_some_and(|it| it.access_token != token.access_token);
+                token = again.unwrap_or(token);
                 match left_s(&token) {
                     0 => Err(self.sign_in_again(&format!(
                         "the token has ended and cannot be renewed: {problem}"

@@ -192,7 +192,11 @@ fn services_can_be_elsewhere_and_a_region_leads_nowhere_else() {
         json!("http://127.0.0.1:1/portal/federation/credentials?account_id=1&role_name=a%20b");
     let uri = "http://127.0.0.1:2/token";
     let renewal = json!({"method": "POST", "uri": uri, "status": 200, "body": answer});
-    let script = script(&token("2021-12-25T13:00:00Z"), NOW, vec![renewal, keys]);
+    let mut script = script(&token("2021-12-25T13:00:00Z"), NOW, vec![renewal, keys]);
+    let error = now(chain(&env).fetch(&script)).expect_err("no such machine is this one");
+    assert!(error.to_string().contains("plain HTTP"), "{error}");
+    assert!(script.asked.borrow().is_empty(), "SEC-3");
+    script.loopback = vec!["127.0.0.1"];
     now(chain(&env).fetch(&script)).expect("keys");
     assert_eq!(script.differs.take(), [""; 0]);
 

@@ -47,9 +47,14 @@ fn of_fields(fields: &mut Map<String, Value>) -> Result<Token, String> {
     let parts = (part("refreshToken"), part("clientId"), part("clientSecret"));
     let registration = part("registrationExpiresAt");
     let renewal = match (parts, registration) {
+        // A registration whose end cannot be read renews nothing; the token is good without.
         ((Some(refresh_token), Some(client_id), Some(client_secret)), Some(end)) => {
-            let registration_expires_at = time("registrationExpiresAt", &end)?;
-            Some(Renewal { refresh_token, client_id, client_secret, registration_expires_at })
+            time("registrationExpiresAt", &end).ok().map(|registration_expires_at| Renewal {
+                refresh_token,
+                client_id,
+                client_secret,
+                registration_expires_at,
+            })
         }
         _ => None,
     };
