@@ -63,8 +63,8 @@ const EARLY_ANSWER_WAIT: Duration = Duration::from_millis(500);
 /// Longer than any transfer: the stall limit while something else watches.
 const NO_LIMIT: Duration = Duration::from_secs(365 * 24 * 3600);
 
-/// A body below this goes out with its head, as one submission. A larger one is sent for itself, and
-/// from the memory that is registered: without a copy where that is possible.
+/// A head and a body that are shorter than this together go out as one submission, without TLS. A larger
+/// body is sent for itself, from memory that is registered: without a copy where that is possible.
 const TOGETHER_BYTES_MAX: usize = 16 << 10;
 
 /// What became of sending a request.
@@ -223,7 +223,7 @@ impl Connection {
         let waits = gate.state.get() == BodyGate::Waiting;
         let follows = body.as_ref().is_some_and(|body| !body.span.is_empty());
         let body = match body {
-            Some(body) if follows && !waits && frames.is_none() && body.is_small() => {
+            Some(body) if follows && !waits && frames.is_none() && body.fits(head_bytes) => {
                 return self.send_together(outgoing, head_bytes, body).await;
             }
             body => body,
@@ -307,8 +307,9 @@ impl Connection {
 }
 
 impl RequestBody {
-    fn is_small(&self) -> bool {
-        self.span.len() < TOGETHER_BYTES_MAX && self.span.end <= self.buf.capacity()
+    fn fits(&self, head_bytes: usize) -> bool {
+        let bytes = head_bytes + self.span.len();
+        bytes < TOGETHER_BYTES_MAX && self.span.end <= self.buf.capacity()
     }
 }
 
