@@ -15,6 +15,9 @@ use crate::store::{Digests, Sink, StoreError, Stored, hex};
 const PAYLOAD_SHA256: &str = "x-amz-content-sha256";
 const TRAILER: &str = "x-amz-trailer";
 
+/// What the names of checksums begin with.
+const CHECKSUM: &str = "x-amz-checksum-";
+
 /// The checksums that a request expects.
 macro_rules! checksums {
     ($input:expr) => {
@@ -115,6 +118,7 @@ impl Api {
     ) -> S3Result<(Stored, Checksum)> {
         let length = self.check_length(incoming.length)?;
         let digests = incoming.digests()?;
+        let announced = incoming.announced();
         let sink =
             self.blocking(move |store| check(store).and_then(|()| store.sink(digests))).await?;
         let sink = match incoming.body {
@@ -128,9 +132,12 @@ impl Api {
         let (stored, computed) = self.blocking(move |_| Sink::finish(sink)).await?;
         let stored = stored.with_crc64nvme(computed.checksum_crc64nvme.as_deref());
         compare(&incoming.checksums, &computed)?;
-        if let Some(trailers) = incoming.trailers.and_then(|trailers| trailers.take()) {
-            compare(&trailing_checksums(&trailers), &computed)?;
+        let trailers = incoming.trailers.and_then(|trailers| trailers.take()).unwrap_or_default();
+        let is_missing = |name: &&str| name.starts_with(CHECKSUM) && !trailers.contains_key(*name);
+        if let Some(name) = announced.split(',').map(str::trim).find(is_missing) {
+            return Err(s3_error!(InvalidRequest, "{name} was announced and did not come"));
         }
+        compare(&trailing_checksums(&trailers), &computed)?;
         Ok((stored, computed))
     }
 
@@ -162,9 +169,14 @@ struct Incoming {
 }
 
 impl Incoming {
+    /// The names of the trailers that are to come.
+    fn announced(&self) -> String {
+        self.header(TRAILER).unwrap_or_default().to_ascii_lowercase()
+    }
+
     fn digests(&self) -> S3Result<Digests> {
         let given = &self.checksums;
-        let announced = self.header(TRAILER).unwrap_or_default().to_ascii_lowercase();
+        let announced = self.announced();
         let wanted = |given: &Option<String>, name: &str| {
             given.is_some() || announced.split(',').any(|t| t.trim() == name)
         };
