@@ -38,7 +38,6 @@ fn objects_come_whole_although_connections_are_reset_in_the_middle() {
     }
 }
 
-/// What is on its way for long is no stall.
 #[test]
 fn an_upload_over_a_slow_line_is_whole() {
     let world = World::new();
