@@ -69,9 +69,11 @@ impl InParts {
         let workers = workers_for(size_bytes.div_ceil(self.part_size_bytes), self.connections);
         let copied = run_workers(core, &board, workers, move |core| worker.clone().work(core));
         if let Err(error) = copied.await {
+            let has_copied = board.look(|state| !state.tags.is_empty());
             return Err(match error.kind() {
-                // It will not do it the next time either.
-                ErrorKind::Unsupported(_) => guard.discard(error).await,
+                // It will not do it the next time either. A server that has copied parts can, whatever
+                // it says in between.
+                ErrorKind::Unsupported(_) if !has_copied => guard.discard(error).await,
                 _ => guard.abort(error).await,
             });
         }
