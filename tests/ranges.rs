@@ -1,6 +1,7 @@
 //! Many ranges of many objects into memory of the caller, in one call.
 
-use hydrant::{Bytes, RangeInto, RangesOptions};
+use hydrant::engine::Error as EngineError;
+use hydrant::{Bytes, ErrorKind, RangeInto, RangesOptions};
 use hydrant_tests::{BUCKET, PART, World, noise};
 
 const SCHEMES: [&str; 4] = ["s3", "file", "direct", "mem"];
@@ -95,4 +96,24 @@ fn a_range_that_fails_stops_no_other() {
     assert!(results[1].as_ref().is_err_and(hydrant::Error::is_not_found), "{results:?}");
     assert_eq!((&one, &three), (b"0123", b"6789"));
     assert!(store.get_ranges_into(&mut [], RangesOptions::default()).expect("nothing").is_empty());
+}
+
+/// The work would lie in the inbox of the core that waits for its end.
+#[test]
+fn on_a_core_no_memory_is_lent() {
+    let world = World::new();
+    let hydrant = world.client_with(|builder| builder.cores(1));
+    let store = hydrant.store("mem://ranges/").expect("a store");
+    let calling = hydrant.engine().on_core(0, move |_| async move {
+        let mut memory = [0; 4];
+        let into = store.get_into("object", 0, &mut memory).map(drop);
+        let mut ranges = [RangeInto { key: "object", offset: 0, into: &mut memory }];
+        let ranges = store.get_ranges_into(&mut ranges, RangesOptions::default()).map(drop);
+        [into, ranges]
+    });
+    for refused in calling.expect("room").wait().expect("no hang") {
+        let error = refused.expect_err("a core must not wait");
+        let deadlock = ErrorKind::Engine(EngineError::WouldDeadlock);
+        assert_eq!(error.to_string(), hydrant::Error::from(deadlock).to_string());
+    }
 }

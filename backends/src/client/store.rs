@@ -6,7 +6,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use hydrant_engine::{Engine, Region, borrow_all_blocking, borrow_blocking};
+use hydrant_engine::{Engine, Region, block_on, borrow_all_blocking, borrow_blocking};
 
 use super::{Hydrant, Task};
 use crate::condition::ReadOptions;
@@ -121,6 +121,7 @@ impl Store {
         into: &mut [u8],
         options: &ReadOptions,
     ) -> Result<usize> {
+        refuse_on_a_core()?;
         borrow_blocking(into, |region| self.get_region_with(key, offset, region, options).wait())
     }
 
@@ -171,6 +172,7 @@ impl Store {
         ranges: &mut [RangeInto<'_>],
         options: RangesOptions,
     ) -> Result<Vec<Result<usize>>> {
+        refuse_on_a_core()?;
         let limits = self.limits().with(None, options.connections);
         let mut objects = Vec::new();
         let mut numbers = HashMap::new();
@@ -290,4 +292,10 @@ impl Store {
     pub fn limits(&self) -> TransferLimits {
         self.limits
     }
+}
+
+/// On a core the end of a loan cannot be waited for: the work that has the memory may lie in the core's own
+/// inbox. So nothing is lent there.
+fn refuse_on_a_core() -> Result<()> {
+    Ok(block_on(std::future::ready(()))?)
 }
