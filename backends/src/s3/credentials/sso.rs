@@ -78,15 +78,7 @@ impl<'a> Sso<'a> {
         &self,
         outside: &impl Outside,
     ) -> Result<(Credentials, String), CredentialsError> {
-        for url in [&self.portal, &self.oidc] {
-            if !url.is_tls() && !outside.is_loopback(url.host().trim_matches(['[', ']'])).await {
-                let problem = format!(
-                    "{url} would be sent the token over plain HTTP: only https, or this machine; the \
-                     settings are AWS_ENDPOINT_URL_SSO, AWS_ENDPOINT_URL_SSO_OIDC and AWS_ENDPOINT_URL"
-                );
-                return Err(self.failed(problem));
-            }
-        }
+        may_be_told(&self.portal, outside).await.map_err(|problem| self.failed(problem))?;
         let (token, remark) = self.token(outside).await?;
         let SignIn { account_id, role_name, .. } = self.sign_in;
         let mut query = Zeroizing::new(Vec::new());
@@ -183,6 +175,7 @@ impl<'a> Sso<'a> {
     }
 
     async fn renew(&self, token: &Token, outside: &impl Outside) -> Result<Renewed, String> {
+        may_be_told(&self.oidc, outside).await?;
         let url = at(&self.oidc, "token");
         let body = token.renewal();
         let make = || {
@@ -222,6 +215,17 @@ impl Token {
     fn left_s(&self, now: Timestamp) -> u64 {
         self.expires_at.unix_seconds().saturating_sub(now.unix_seconds())
     }
+}
+
+/// A token goes over https, or to this machine.
+async fn may_be_told(url: &HttpUrl, outside: &impl Outside) -> Result<(), String> {
+    if url.is_tls() || outside.is_loopback(url.host().trim_matches(['[', ']'])).await {
+        return Ok(());
+    }
+    Err(format!(
+        "{url} would be sent the token over plain HTTP: only https, or this machine; the settings are \
+         AWS_ENDPOINT_URL_SSO, AWS_ENDPOINT_URL_SSO_OIDC and AWS_ENDPOINT_URL"
+    ))
 }
 
 fn service(
