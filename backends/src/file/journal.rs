@@ -171,9 +171,7 @@ pub(crate) fn difference(found: &str, wanted: &str) -> Option<String> {
     let differs = |name| field_of(found, name) != field_of(wanted, name);
     let source = field_of(found, "source").unwrap_or_default();
     Some(match () {
-        () if !found.starts_with(FIRST_LINE) || !found.ends_with("\nend\n") => {
-            "what was there has no journal that can be read".into()
-        }
+        () if !is_whole(found) => "what was there has no journal that can be read".into(),
         () if differs("source") => format!("what was there is of another source, {source}"),
         () if differs("etag") || differs("size_bytes") => {
             format!("{source} has changed since it was begun")
@@ -184,6 +182,11 @@ pub(crate) fn difference(found: &str, wanted: &str) -> Option<String> {
         () if differs("asked") => "what was there was begun with other options of S3".into(),
         () => "what was there went elsewhere".into(),
     })
+}
+
+/// Whether a head was written to its end, by a version that is understood.
+pub(crate) fn is_whole(head: &str) -> bool {
+    head.starts_with(FIRST_LINE) && head.ends_with("\nend\n")
 }
 
 /// A field of a head.

@@ -28,7 +28,7 @@ use std::path::Path;
 
 use hydrant_engine::Core;
 
-pub(crate) use journal::{Journal, difference, field_of, head_of};
+pub(crate) use journal::{Journal, difference, field_of, head_of, is_whole};
 pub use store::FileStore;
 pub use tree::FileMode;
 

@@ -21,7 +21,7 @@ use super::store::{Shared, access_of};
 use super::upload::{S3Upload, create, is_no_such_upload};
 use crate::checksum::{ChecksumAlgorithm, Crc64, Sum};
 use crate::error::{ErrorKind, Result};
-use crate::file::{Journal, difference, field_of, head_of, open_journal};
+use crate::file::{Journal, difference, field_of, head_of, is_whole, open_journal};
 use crate::object::{Etag, ObjectMeta, PutOptions};
 use crate::pipeline::PartRequest;
 use crate::store::{
@@ -104,8 +104,9 @@ async fn look(
     if let Some(why) = difference(found, &wanted) {
         let same = |name| field_of(found, name) == field_of(&wanted, name);
         let is_same_object = ["destination", "source", "etag", "size_bytes"].into_iter().all(same);
-        if source.way == CopyWay::OnServer && is_same_object && !same("copied_by") {
-            let why = "an earlier copy was streamed, and what came of it is carried on";
+        let was_streamed = is_whole(found) && is_same_object && !same("copied_by");
+        if source.way == CopyWay::OnServer && was_streamed {
+            let why = "an earlier copy was streamed, and so this one is, too";
             return Err(ErrorKind::Unsupported(why.to_owned()).into());
         }
         if field_of(found, "destination") == field_of(&wanted, "destination") {
