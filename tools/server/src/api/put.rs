@@ -133,9 +133,10 @@ impl Api {
         let stored = stored.with_crc64nvme(computed.checksum_crc64nvme.as_deref());
         compare(&incoming.checksums, &computed)?;
         let trailers = incoming.trailers.and_then(|trailers| trailers.take()).unwrap_or_default();
-        let is_missing = |name: &&str| name.starts_with(CHECKSUM) && !trailers.contains_key(*name);
+        let came = |name: &str| trailers.get(name).is_some_and(|value| value.to_str().is_ok());
+        let is_missing = |name: &&str| name.starts_with(CHECKSUM) && !came(name);
         if let Some(name) = announced.split(',').map(str::trim).find(is_missing) {
-            return Err(s3_error!(InvalidRequest, "{name} was announced and did not come"));
+            return Err(s3_error!(InvalidRequest, "{name} was announced and did not come as text"));
         }
         compare(&trailing_checksums(&trailers), &computed)?;
         Ok((stored, computed))
