@@ -9,7 +9,7 @@ use crate::error::{ErrorOut, Failure, hyd_error};
 use crate::guard;
 use crate::object_options::{self, check_flags, hyd_get_options};
 use crate::sized::{self, SizedStruct};
-use crate::status::{HYD_OK, hyd_status};
+use crate::status::{HYD_E_INVALID, HYD_OK, hyd_status};
 use crate::store::{Store, hyd_store, use_store};
 
 /// A bit of hyd_ranges_options.flags: only ranges without a byte between them come by one request.
@@ -42,7 +42,7 @@ pub struct hyd_object_range {
     pub range: hyd_range,
 }
 
-/// How many ranges are read; 0 is the default everywhere.
+/// How a number of ranges is read; 0 is the default everywhere.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct hyd_ranges_options {
@@ -69,7 +69,8 @@ unsafe impl SizedStruct for hyd_ranges_options {
 
 /// Reads many ranges of one object at the same time, each into memory of its own, and waits for all.
 /// The memory belongs to the library until the call returns. Near neighbours come by one request.
-/// Every range tells its own status. `options` may be NULL.
+/// Every range tells its own status, but where the store or `ranges` itself is refused. `options` may be
+/// NULL.
 ///
 /// Errors: that of the first range that failed, also as an error object; HYD_E_INVALID where the
 /// memory of two ranges overlaps, and then nothing is read.
@@ -90,9 +91,10 @@ pub unsafe extern "C" fn hyd_get_ranges(
         let mut options_of_all = RangesOptions::default();
         // SAFETY: OWN-3. The caller lends what the pointers name for the time of the call.
         unsafe {
+            let ranges = args::array_mut(ranges, count, "ranges")?;
+            ranges.iter_mut().for_each(refuse);
             let key = args::text(key, key_len, "key")?;
             options_of_all.read = object_options::get(options)?;
-            let ranges = args::array_mut(ranges, count, "ranges")?;
             read(&store, ranges.iter_mut().map(|range| (key, range)).collect(), options_of_all)
         }
     })
@@ -116,14 +118,20 @@ pub unsafe extern "C" fn hyd_get_object_ranges(
         let store = use_store(entry, store)?;
         // SAFETY: OWN-3. The caller lends what the pointers name for the time of the call.
         unsafe {
-            let options = ranges_options(options)?;
             let ranges = args::array_mut(ranges, count, "ranges")?;
+            ranges.iter_mut().for_each(|one| refuse(&mut one.range));
+            let options = ranges_options(options)?;
             let each = ranges.iter_mut().map(|one| {
                 Ok((args::text(one.key, one.key_len, "a range's key")?, &mut one.range))
             });
             read(&store, each.collect::<Result<_, Failure>>()?, options)
         }
     })
+}
+
+/// What a range says where the call is refused before any is read.
+fn refuse(range: &mut hyd_range) {
+    (range.status, range.read_len) = (HYD_E_INVALID, 0);
 }
 
 /// # Safety

@@ -44,7 +44,8 @@ pub struct hyd_s3_get_options {
     pub expected_bucket_owner: *const c_char,
 }
 
-/// The same when one is written. It goes with each request of a large one.
+/// What S3 alone can be asked for when an object is written, with each request of a large one; 0 is the
+/// default everywhere. Texts end with a NUL. Stores of another kind refuse it with HYD_E_UNSUPPORTED.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct hyd_s3_put_options {

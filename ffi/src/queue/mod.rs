@@ -104,9 +104,10 @@ pub unsafe extern "C" fn hyd_cq_fd(
 ///
 /// What an event carries is the caller's from here on: `buf` to release, `list` to close, `error` to
 /// free. The hyd_object_meta and the hyd_copy_report that a request named are filled in this call. On the thread that drives
-/// the queue's engine, waiting drives it.
+/// the queue's engine, waiting drives it. A `min` above what is under way waits for requests of other
+/// threads, for hyd_cq_wake(), or for the time.
 ///
-/// Errors: HYD_E_INVALID for a `min` above `max`; HYD_E_HANDLE once the queue was destroyed.
+/// Errors: HYD_E_INVALID for a `min` above `max` or the queue's depth, which never come at once; HYD_E_HANDLE once the queue was destroyed.
 ///
 /// Threads: any; several may wait, and each completion goes to one of them.
 #[unsafe(no_mangle)]
@@ -127,6 +128,10 @@ pub unsafe extern "C" fn hyd_cq_wait(
             unsafe { (args::array_out(events, max, "events")?, Out::new(reaped, "reaped")?) };
         if min > max {
             return Err(Failure::invalid(format!("min is {min}, more than max, {max}")));
+        }
+        if min > queue.depth() {
+            let depth = queue.depth();
+            return Err(Failure::invalid(format!("min is {min}, more than the depth, {depth}")));
         }
         reaped.write(queue.reap(events, max, min, deadline(timeout_ms))?);
         Ok(())

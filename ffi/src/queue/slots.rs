@@ -186,6 +186,11 @@ impl Queue {
         under_way
     }
 
+    /// Requests that it takes before completions are reaped.
+    pub fn depth(&self) -> usize {
+        self.holders.len()
+    }
+
     /// Moves completions to C, once there are `min` or the time is over.
     pub fn reap(
         &self,

@@ -72,6 +72,9 @@ static void many_ranges(const hyd_store *store) {
     }
     get.flags = 1;
     CHECK_STATUS(HYD_E_INVALID, hyd_get_ranges(store, TEXT("large"), &get, ranges, RANGES, &error));
+    for (i = 0; i < RANGES; i++) {
+        CHECK(ranges[i].status == HYD_E_INVALID && ranges[i].read_len == 0);
+    }
     CHECK_STATUS(HYD_OK, hyd_get_ranges(store, TEXT("large"), NULL, NULL, 0, &error));
     CHECK_STATUS(HYD_E_INVALID, hyd_get_ranges(store, TEXT("large"), NULL, NULL, 1, &error));
     ranges[3].data = (unsigned char *)ranges[2].data + BYTES - 1;

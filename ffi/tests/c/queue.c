@@ -81,6 +81,8 @@ static void bad_requests(const hyd_engine *engine, const hyd_store *store, const
     CHECK(count == 0);
     CHECK_STATUS(HYD_E_INVALID, hyd_cq_wait(cq, NULL, 1, 0, 0, &count, &error));
     CHECK_STATUS(HYD_E_INVALID, hyd_cq_wait(cq, &event, 1, 2, 0, &count, &error));
+    CHECK_STATUS(HYD_E_INVALID, hyd_cq_wait(cq, &event, HYD_CQ_DEPTH_MAX + 1, HYD_CQ_DEPTH_MAX + 1, 0,
+                                            &count, &error));
     CHECK_STATUS(HYD_E_INVALID, hyd_cq_wait(cq, &event, 1, 0, 0, NULL, &error));
     CHECK_STATUS(HYD_E_INVALID, hyd_cq_wait(NULL, &event, 1, 0, 0, &count, &error));
     {
