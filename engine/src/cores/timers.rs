@@ -9,6 +9,10 @@ use std::time::{Duration, Instant};
 
 use super::Core;
 
+/// So many entries may be dead before they are looked for. There is room for them from the start: dead ones
+/// gather behind a timer that lives for long, and whoever makes short ones is not to pay for that.
+const DEAD_MAX: usize = 64;
+
 /// Sleeping timers. A timer that is dropped leaves a dead entry in the heap, which goes when its
 /// time comes or when dead entries are the majority.
 #[derive(Default)]
@@ -76,7 +80,8 @@ impl Drop for Sleep {
 
 impl Timers {
     pub(super) fn new(timers_max: usize) -> Timers {
-        Timers { timers_max, ..Timers::default() }
+        let heap = BinaryHeap::with_capacity(2 * DEAD_MAX);
+        Timers { heap, timers_max, ..Timers::default() }
     }
 
     /// Whether no entry is left, dead or alive.
@@ -139,7 +144,7 @@ impl Timers {
         self.slots[key.slot as usize].waker = None;
         self.release(key.slot);
         let live = self.slots.len() - self.free.len();
-        if self.heap.len() > 64 && self.heap.len() > 4 * live {
+        if self.heap.len() > DEAD_MAX && self.heap.len() > 4 * live {
             let slots = &self.slots;
             self.heap.retain(|Reverse((_, slot, generation))| {
                 slots[*slot as usize].generation == *generation
