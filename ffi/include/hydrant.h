@@ -198,11 +198,6 @@
 #define HYD_SSE_KMS_DUAL 3
 
 /**
- * Tags of an object at most (LIMIT-1); S3 takes 10.
- */
-#define TAGS_MAX 64
-
-/**
  * A bit of hyd_put_options.flags: write only where there is no object of this key, which is looked at
  * in one step with the object's becoming visible: of many that write so, one succeeds.
  */
@@ -629,7 +624,8 @@ typedef struct hyd_pair {
 } hyd_pair;
 
 /**
- * The same when one is written. It goes with each request of a large one.
+ * What S3 alone can be asked for when an object is written, with each request of a large one; 0 is the
+ * default everywhere. Texts end with a NUL. Stores of another kind refuse it with HYD_E_UNSUPPORTED.
  */
 typedef struct hyd_s3_put_options {
     /**
@@ -858,7 +854,7 @@ typedef struct hyd_object_range {
 } hyd_object_range;
 
 /**
- * How many ranges are read; 0 is the default everywhere.
+ * How a number of ranges is read; 0 is the default everywhere.
  */
 typedef struct hyd_ranges_options {
     /**
@@ -1977,7 +1973,8 @@ hyd_status hyd_stat(const struct hyd_store *store,
 /**
  * Reads many ranges of one object at the same time, each into memory of its own, and waits for all.
  * The memory belongs to the library until the call returns. Near neighbours come by one request.
- * Every range tells its own status. `options` may be NULL.
+ * Every range tells its own status, but where the store or `ranges` itself is refused. `options` may be
+ * NULL.
  *
  * Errors: that of the first range that failed, also as an error object; HYD_E_INVALID where the
  * memory of two ranges overlaps, and then nothing is read.
@@ -2526,9 +2523,10 @@ hyd_status hyd_cq_fd(const struct hyd_cq *cq,
  *
  * What an event carries is the caller's from here on: `buf` to release, `list` to close, `error` to
  * free. The hyd_object_meta and the hyd_copy_report that a request named are filled in this call. On the thread that drives
- * the queue's engine, waiting drives it.
+ * the queue's engine, waiting drives it. A `min` above what is under way waits for requests of other
+ * threads, for hyd_cq_wake(), or for the time.
  *
- * Errors: HYD_E_INVALID for a `min` above `max`; HYD_E_HANDLE once the queue was destroyed.
+ * Errors: HYD_E_INVALID for a `min` above `max` or the queue's depth, which never come at once; HYD_E_HANDLE once the queue was destroyed.
  *
  * Threads: any; several may wait, and each completion goes to one of them.
  */
