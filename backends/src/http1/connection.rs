@@ -8,6 +8,7 @@
 //! while the head of its answer is awaited, [`receive`] receives what follows the head.
 
 mod exchange;
+mod framed;
 mod receive;
 
 use std::cell::RefCell;
@@ -21,8 +22,9 @@ use super::body::BodyState;
 use super::request::Method;
 use super::response::{BodyFraming, HeadProgress, ResponseHead};
 use super::{HttpError, HttpLimits};
-pub(crate) use exchange::{BodyFrames, FRAME_BYTES_MAX, RequestBody, RequestHead};
 use exchange::{Exchanged, Received, mark_stale};
+pub(crate) use exchange::{RequestBody, RequestHead};
+pub(crate) use framed::{BodyFrames, FRAME_BYTES_MAX};
 
 /// A connection that is not in use, or in use by one request.
 #[derive(Debug)]
