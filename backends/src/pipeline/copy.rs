@@ -275,20 +275,19 @@ impl Job {
         Ok(CopyReport { bytes: total, crc64nvme, resumed_bytes, began_anew, ..report })
     }
 
-    /// Begins the upload, or carries on with one that was kept.
     async fn begin(&self, core: &Core, first: &First) -> Result<(UploadGuard, Option<String>)> {
-        let (store, key, size_bytes) = (&self.destination, &self.key, first.info.object_bytes);
+        let size_bytes = first.info.object_bytes;
         let options = self.put_options(core, size_bytes).await?;
-        if self.on_failure == OnFailure::Discard {
-            let guard = UploadGuard::begin(core, store, key, Some(size_bytes), &options).await?;
-            return Ok((guard, None));
-        }
-        let etag = self.reader.meta().and_then(|meta| meta.etag);
-        let (uri, part_size_bytes) = (self.source.clone(), first.part_size_bytes);
-        let (etag, way) = (strong(etag, &uri)?, CopyWay::Streamed);
-        let source = UploadSource { uri, etag, size_bytes, part_size_bytes, way };
-        let resumed = store.resume_upload(core, key, &source, &options).await?;
-        Ok((UploadGuard::of_kept(core, resumed.upload), resumed.began_anew))
+        let kept = match self.on_failure {
+            OnFailure::Discard => None,
+            OnFailure::Keep => {
+                let etag = self.reader.meta().and_then(|meta| meta.etag);
+                let (uri, part_size_bytes) = (self.source.clone(), first.part_size_bytes);
+                let (etag, way) = (strong(etag, &uri)?, CopyWay::Streamed);
+                Some(UploadSource { uri, etag, size_bytes, part_size_bytes, way })
+            }
+        };
+        begin_upload(core, (&self.destination, &self.key), size_bytes, &options, kept).await
     }
 
     /// What is said of the object, to be said of the copy too.
@@ -301,6 +300,22 @@ impl Job {
         let options = told.map_or_else(PutOptions::default, |meta| PutOptions::like(&meta));
         Ok(PutOptions { write_if: self.write_if, s3: self.s3_put.clone(), ..options })
     }
+}
+
+/// Begins the upload of a copy, or carries on with one of that source that was kept; why it could not.
+async fn begin_upload(
+    core: &Core,
+    (store, key): (&Arc<dyn ObjectStore>, &str),
+    size_bytes: u64,
+    options: &PutOptions,
+    kept: Option<UploadSource>,
+) -> Result<(UploadGuard, Option<String>)> {
+    let Some(source) = kept else {
+        let guard = UploadGuard::begin(core, store, key, Some(size_bytes), options).await?;
+        return Ok((guard, None));
+    };
+    let resumed = store.resume_upload(core, key, &source, options).await?;
+    Ok((UploadGuard::of_kept(core, resumed.upload), resumed.began_anew))
 }
 
 /// A tag by which a later copy knows the version of `source`.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use hydrant_engine::Core;
 
-use super::{CopyReport, OnFailure, Progress, strong};
+use super::{CopyReport, OnFailure, Progress, begin_upload, strong};
 use crate::error::{ErrorKind, Result};
 use crate::object::{Etag, ObjectMeta, PutOptions};
 use crate::pipeline::board::Board;
@@ -85,19 +85,18 @@ impl InParts {
         Ok(CopyReport { way: CopyWay::OnServer, resumed_bytes, began_anew, ..report })
     }
 
-    /// Begins the upload, or carries on with one that was kept.
     async fn begin(&self, core: &Core) -> Result<(UploadGuard, Option<String>)> {
-        let (store, key, size_bytes) = (&self.store, &self.key, self.source.size_bytes);
+        let size_bytes = self.source.size_bytes;
         let options = PutOptions::like(&self.source);
-        if self.on_failure == OnFailure::Discard {
-            let guard = UploadGuard::begin(core, store, key, Some(size_bytes), &options).await?;
-            return Ok((guard, None));
-        }
-        let (uri, part_size_bytes) = (self.from_uri.clone(), self.part_size_bytes);
-        let (etag, way) = (strong(self.source.etag, &uri)?, CopyWay::OnServer);
-        let source = UploadSource { uri, etag, size_bytes, part_size_bytes, way };
-        let resumed = store.resume_upload(core, key, &source, &options).await?;
-        Ok((UploadGuard::of_kept(core, resumed.upload), resumed.began_anew))
+        let kept = match self.on_failure {
+            OnFailure::Discard => None,
+            OnFailure::Keep => {
+                let (uri, part_size_bytes) = (self.from_uri.clone(), self.part_size_bytes);
+                let (etag, way) = (strong(self.source.etag, &uri)?, CopyWay::OnServer);
+                Some(UploadSource { uri, etag, size_bytes, part_size_bytes, way })
+            }
+        };
+        begin_upload(core, (&self.store, &self.key), size_bytes, &options, kept).await
     }
 }
 
