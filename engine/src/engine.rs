@@ -113,7 +113,7 @@ impl Engine {
     {
         self.check_fork()?;
         let inbox = &self.shared.inboxes[index % self.cores()];
-        let (join, task) = Join::new();
+        let (join, mut task) = Join::new();
         let header = Header::new(inbox);
         task.bind(Arc::clone(&header));
         let start = Box::new(move |core: Core| {
@@ -121,7 +121,9 @@ impl Engine {
             Box::pin(join.finish_after(async move { start(core).await }))
                 as std::pin::Pin<Box<dyn Future<Output = ()>>>
         });
-        inbox.start(RemoteTask { header, start })?;
+        if inbox.start(RemoteTask { header, start })? {
+            task.expect_within(self.shared.config.core.spin_max);
+        }
         Ok(task)
     }
 

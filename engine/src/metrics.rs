@@ -94,6 +94,10 @@ counters! {
     polls,
     /// Wake-ups from other threads while the core slept.
     wakes,
+    /// Times that a core looked out for the next message from another thread instead of sleeping.
+    looks,
+    /// Of those, times that none came.
+    looks_in_vain,
     /// Connections opened.
     connections_opened,
     /// Payload bytes copied: residue of response heads.

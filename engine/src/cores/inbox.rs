@@ -16,10 +16,12 @@ use crate::ring::signal_eventfd;
 use crate::sync::atomic::{AtomicBool, AtomicU8, Ordering::*};
 use crate::sync::{Mutex, MutexGuard};
 
-/// How a core sleeps: not at all, in its driver, or outside of its turns.
+/// How a core waits: not at all, asleep in its driver, or asleep outside of its turns.
 const AWAKE: u8 = 0;
 const IN_DRIVER: u8 = 1;
 const OUTSIDE: u8 = 2;
+/// Not asleep: it does nothing but wait for a message, which it sees at once.
+const LOOKING: u8 = 3;
 
 /// The inbox of one core.
 pub(crate) struct Inbox {
@@ -90,11 +92,11 @@ impl Inbox {
         assert!(self.wake_outside.set(wake).is_ok(), "a core is watched once");
     }
 
-    /// Hands a task over.
+    /// Hands a task over; whether the core was looking out for it.
     ///
     /// # Errors
     /// [`Error::Busy`] at the limit, [`Error::Stopped`] once the core has ended.
-    pub(crate) fn start(&self, task: RemoteTask) -> Result<()> {
+    pub(crate) fn start(&self, task: RemoteTask) -> Result<bool> {
         let mut state = self.lock();
         if state.closed {
             return Err(Error::Stopped);
@@ -103,8 +105,7 @@ impl Inbox {
             return Err(Error::Busy { queue: "core.inbox_tasks_max", max: self.tasks_max });
         }
         state.tasks += 1;
-        self.push(state, Message::Start(task));
-        Ok(())
+        Ok(self.push(state, Message::Start(task)))
     }
 
     /// Wakes a task. A core that has ended has no tasks left, so nothing is lost then.
@@ -133,6 +134,16 @@ impl Inbox {
         std::mem::swap(&mut state.messages, into);
     }
 
+    /// Announces that the core looks out for messages, and need not be signalled.
+    pub(crate) fn announce_look(&self) {
+        self.announce(LOOKING);
+    }
+
+    /// Whether there is a message.
+    pub(crate) fn has_any(&self) -> bool {
+        self.any.load(Acquire)
+    }
+
     /// Announces sleep; `false` when there is a message, and the core must not sleep.
     pub(crate) fn prepare_sleep(&self) -> bool {
         self.prepare(IN_DRIVER)
@@ -154,7 +165,7 @@ impl Inbox {
     /// announcement, and signals.
     fn prepare(&self, how: u8) -> bool {
         self.announce(how);
-        let any = self.any.load(Acquire);
+        let any = self.has_any();
         if any {
             self.awake();
         }
@@ -183,23 +194,25 @@ impl Inbox {
         }
     }
 
-    fn push(&self, mut state: MutexGuard<'_, State>, message: Message) {
+    fn push(&self, mut state: MutexGuard<'_, State>, message: Message) -> bool {
         state.messages.push_back(message);
         self.any.store(true, Release);
         drop(state);
-        self.signal();
+        self.signal()
     }
 
-    fn signal(&self) {
+    /// Whether the core was looking out, and needed no signal.
+    fn signal(&self) -> bool {
         let how = self.sleeping.swap(AWAKE, SeqCst);
         if how == IN_DRIVER {
             self.wake.get().into_iter().for_each(|wake| wake());
         }
         // Also for a sleep in the driver: by now it may be over for another reason, and the loop wait
         // outside.
-        if how != AWAKE {
+        if matches!(how, IN_DRIVER | OUTSIDE) {
             self.wake_outside.get().into_iter().for_each(|wake| wake());
         }
+        how == LOOKING
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

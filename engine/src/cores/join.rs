@@ -12,6 +12,7 @@ use super::{Header, on_a_core};
 use crate::error::{Error, Result};
 use crate::park::block_until;
 use crate::pool::fork;
+use crate::sync::atomic::{AtomicBool, Ordering::*};
 use crate::sync::{Mutex, MutexGuard};
 use crate::trace::event;
 
@@ -25,6 +26,8 @@ use crate::trace::event;
 pub struct Task<T> {
     cell: Arc<Cell<T>>,
     detached: bool,
+    /// The core runs it at once: whoever waits looks out for so long before sleeping.
+    soon: Duration,
     fork_generation: u64,
 }
 
@@ -37,6 +40,8 @@ pub(crate) struct Join<T> {
 #[derive(Debug)]
 struct Cell<T> {
     state: Mutex<State<T>>,
+    /// For who looks out, without the lock.
+    ended: AtomicBool,
     header: OnceLock<Arc<Header>>,
 }
 
@@ -80,12 +85,27 @@ impl<T> Task<T> {
         self.cell.header.set(header).expect("a task is bound to its work once");
     }
 
+    /// To be called when the core was looking out for this work.
+    pub(crate) fn expect_within(&mut self, soon: Duration) {
+        self.soon = soon;
+    }
+
+    fn look_out(&self) {
+        let began = Instant::now();
+        while !self.cell.ended.load(Acquire) && began.elapsed() < self.soon {
+            std::hint::spin_loop();
+        }
+    }
+
     fn wait_deadline(mut self, deadline: Option<Instant>) -> Result<Result<T>, Task<T>> {
         if fork::generation() != self.fork_generation {
             return Ok(Err(Error::Forked));
         }
         if on_a_core() && !self.is_finished() {
             return Ok(Err(Error::WouldDeadlock));
+        }
+        if !self.soon.is_zero() {
+            self.look_out();
         }
         match block_until(deadline, |cx| Pin::new(&mut self).poll(cx)) {
             Some(result) => Ok(result),
@@ -142,12 +162,18 @@ impl<T> Drop for Task<T> {
 
 impl<T> Join<T> {
     pub(crate) fn new() -> (Join<T>, Task<T>) {
-        let cell =
-            Arc::new(Cell { state: Mutex::new(State::Running(None)), header: OnceLock::new() });
-        (
-            Join { cell: Arc::clone(&cell) },
-            Task { cell, detached: false, fork_generation: fork::generation() },
-        )
+        let cell = Arc::new(Cell {
+            state: Mutex::new(State::Running(None)),
+            ended: AtomicBool::new(false),
+            header: OnceLock::new(),
+        });
+        let task = Task {
+            cell: Arc::clone(&cell),
+            detached: false,
+            soon: Duration::ZERO,
+            fork_generation: fork::generation(),
+        };
+        (Join { cell }, task)
     }
 
     /// Finishes with the result of a closure; a panic becomes [`Error::Panicked`].
@@ -190,6 +216,7 @@ impl<T> Cell<T> {
 
     fn finish(&self, result: Result<T>) {
         let before = std::mem::replace(&mut *self.lock(), State::Done(result));
+        self.ended.store(true, Release);
         if let State::Running(Some(waker)) = before {
             waker.wake();
         }

@@ -14,6 +14,7 @@ mod local;
 mod runtime;
 #[cfg(any(test, feature = "testing"))]
 mod simulation;
+mod spin;
 mod tasks;
 mod timers;
 

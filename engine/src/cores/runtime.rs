@@ -11,6 +11,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Wake};
 use std::time::{Duration, Instant};
 
+use super::spin::Spin;
 use super::tasks::{Body, Closed, ReadyQueue, Stepping};
 use super::{Clock, Core, Header, Inbox, Inner, Message, RemoteTask, Role, TaskSet, Timers};
 use crate::engine::Shared;
@@ -29,6 +30,7 @@ pub(crate) struct Runtime {
     messages: VecDeque<Message>,
     completions: Vec<Completion>,
     polls_per_turn_max: usize,
+    spin: Spin,
     phase: Phase,
     /// Wakes the loop of a caller that drives this core when a timer is due.
     alarm: Option<Handle>,
@@ -96,6 +98,7 @@ impl Runtime {
             messages: VecDeque::new(),
             completions: Vec::with_capacity(limits.ring.completion_entries as usize),
             polls_per_turn_max: limits.core.polls_per_turn_max,
+            spin: Spin::new(limits.core.spin_max),
             phase: Phase::Running,
             alarm: None,
             inbox,
@@ -112,14 +115,19 @@ impl Runtime {
     /// When the ring itself is broken; the core must then be leaked.
     pub(crate) fn turn(&mut self, sleep: TurnSleep) -> Result<Turn> {
         let stepping = Stepping::enter(&self.ready);
-        self.take_inbox();
+        let was_given_any = self.take_inbox();
         self.fire_timers();
         self.run_ready();
         if self.ready.is_empty() {
             self.core.0.pass_over();
         }
         self.advance_phase();
-        let entered = self.enter(if self.ready.is_empty() { sleep } else { TurnSleep::Never });
+        let sleep = match sleep {
+            _ if !self.ready.is_empty() => TurnSleep::Never,
+            TurnSleep::AtMost(None) if was_given_any && self.looks_out() => TurnSleep::Never,
+            _ => sleep,
+        };
+        let entered = self.enter(sleep);
         self.take_completions();
         drop(stepping);
         entered?;
@@ -192,8 +200,10 @@ impl Runtime {
         self.sleep_limit()
     }
 
-    fn take_inbox(&mut self) {
+    /// Whether there was anything.
+    fn take_inbox(&mut self) -> bool {
         self.inbox.take(&mut self.messages);
+        let any = !self.messages.is_empty();
         while let Some(message) = self.messages.pop_front() {
             match message {
                 Message::Start(task) => self.start(task),
@@ -205,6 +215,40 @@ impl Runtime {
                 Message::Stop => self.stop(),
             }
         }
+        any
+    }
+
+    /// Looks out for the next message in place of a sleep, where that has paid; whether one came, or
+    /// something else that the core need not sleep for.
+    fn looks_out(&mut self) -> bool {
+        let counters = &self.core.0.counters;
+        let mut driver = self.core.0.driver.borrow_mut();
+        if !self.is_running() || !driver.is_settled() {
+            return false;
+        }
+        let Some(limit) = self.spin.next() else { return false };
+        if self.sleep_limit().is_some_and(|timer| timer < limit) {
+            return false;
+        }
+        add(&counters.looks, 1);
+        self.inbox.announce_look();
+        let began = Instant::now();
+        let came_after = loop {
+            let passed = began.elapsed();
+            if self.inbox.has_any() {
+                break Some(passed);
+            }
+            if !driver.is_settled() {
+                return true;
+            }
+            if passed > limit {
+                break None;
+            }
+            std::hint::spin_loop();
+        };
+        add(&counters.looks_in_vain, came_after.is_none().into());
+        self.spin.ended(came_after);
+        came_after.is_some()
     }
 
     fn start(&self, task: RemoteTask) {

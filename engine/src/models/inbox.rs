@@ -41,6 +41,33 @@ fn a_core_that_announces_after_its_look_misses_one() {
     });
 }
 
+/// A core that looks out for messages is not signalled; what comes after its look ends its sleep.
+#[test]
+fn no_message_is_missed_by_a_core_that_looked_out_for_it() {
+    model(|| {
+        receive(2, |inbox, eventfd| {
+            inbox.announce_look();
+            if !inbox.has_any() {
+                sleep_if_empty(inbox, eventfd);
+            }
+        });
+    });
+}
+
+/// The mistake: to sleep after the look as if it had been announced.
+#[test]
+#[should_panic(expected = "deadlock")]
+fn a_core_that_sleeps_while_it_is_said_to_look_misses_one() {
+    model(|| {
+        receive(1, |inbox, eventfd| {
+            inbox.announce_look();
+            if !inbox.has_any() {
+                eventfd.wait();
+            }
+        });
+    });
+}
+
 fn sleep_if_empty(inbox: &Inbox, eventfd: &Eventfd) {
     if inbox.prepare_sleep() {
         eventfd.wait();
@@ -107,7 +134,7 @@ fn tasks_are_bounded_and_none_is_lost() {
         let inbox = Arc::new(Inbox::new(1));
         let start = |inbox: Arc<Inbox>| {
             move || match inbox.start(task(&inbox)) {
-                Ok(()) => 1,
+                Ok(_) => 1,
                 Err(Error::Busy { queue: "core.inbox_tasks_max", max: 1 }) => 0,
                 Err(other) => panic!("{other}"),
             }
@@ -141,7 +168,7 @@ fn a_task_is_refused_or_dropped_when_its_core_ends() {
         });
         inbox.close();
         let sent = sender.join().expect("no panic");
-        assert!(matches!(sent, Ok(()) | Err(Error::Stopped)), "{sent:?}");
+        assert!(matches!(sent, Ok(_) | Err(Error::Stopped)), "{sent:?}");
         assert_eq!(Arc::strong_count(&alive), 1, "its task is gone");
         let mut messages = VecDeque::new();
         inbox.take(&mut messages);

@@ -254,3 +254,35 @@ fn a_simulated_wait_for_nothing_is_found() {
     // The panic unwinds through the simulation, which may then hold what it likes.
     drop(simulation.run(task));
 }
+
+/// A core that looks out for messages in place of a sleep misses none, stops, and wakes for timers.
+#[test]
+fn a_core_that_looks_out_hears_everything() {
+    let mut config = config();
+    config.core.spin_max = Duration::from_millis(20);
+    for mut host in kernels(&config) {
+        let engine = host.engine();
+        for round in 0..500 {
+            let task = engine.on_core(0, move |_| async move { round }).expect("spawned");
+            assert_eq!(task.wait().expect("it ran"), round);
+        }
+        let counted = engine.metrics();
+        assert!(counted.looks > 0 && counted.looks_in_vain < counted.looks, "{counted:?}");
+        host.run(|core, _| async move { core.sleep(Duration::from_millis(1)).await });
+        host.finish();
+    }
+}
+
+#[test]
+fn a_core_that_is_to_sleep_never_looks_out() {
+    let mut config = config();
+    config.core.spin_max = Duration::ZERO;
+    for host in kernels(&config) {
+        let engine = host.engine();
+        for _ in 0..100 {
+            engine.on_core(0, |_| async {}).expect("spawned").wait().expect("it ran");
+        }
+        assert_eq!(engine.metrics().looks, 0);
+        host.finish();
+    }
+}
