@@ -69,35 +69,55 @@ impl Pool {
     }
 }
 
-/// Differs from word to word, so that data moved within the arena is noticed too.
-fn pattern(offset: usize) -> u64 {
-    0xD7D7_D7D7_D7D7_D7D7 ^ (offset as u64 / 8).wrapping_mul(0x9E37_79B9_7F4A_7C15)
-}
+/// Words of the pattern before it begins again: a prime, so that what was moved within the arena by pages
+/// or powers of two is noticed too.
+const PATTERN_WORDS: usize = 4093;
 
-fn words(arena: &Arena, block: &Block) -> impl Iterator<Item = (*mut u64, u64)> {
-    let offsets = (block.offset()..block.offset() + block.bytes()).step_by(8);
-    offsets.map(|offset| (arena.at(offset).cast(), pattern(offset)))
+static PATTERN: [u64; PATTERN_WORDS] = {
+    let (mut words, mut i) = ([0; PATTERN_WORDS], 0);
+    while i < PATTERN_WORDS {
+        words[i] = 0xD7D7_D7D7_D7D7_D7D7 ^ (i as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        i += 1;
+    }
+    words
+};
+
+/// The pieces of a block in which the pattern does not begin again, each with its part of the pattern.
+fn pieces(arena: &Arena, block: &Block) -> impl Iterator<Item = (*mut u64, &'static [u64])> {
+    let (mut word, end) = (block.offset() / 8, (block.offset() + block.bytes()) / 8);
+    std::iter::from_fn(move || {
+        let from = word % PATTERN_WORDS;
+        let to = PATTERN_WORDS.min(from + end - word);
+        let start = (word < end).then(|| arena.at(word * 8).cast())?;
+        word += to - from;
+        Some((start, &PATTERN[from..to]))
+    })
 }
 
 fn fill(arena: &Arena, block: &Block) {
-    for (word, pattern) in words(arena, block) {
-        // SAFETY: POOL-2. The block has been given back and not lent again.
-        unsafe { word.write_volatile(pattern) };
+    for (start, pattern) in pieces(arena, block) {
+        // SAFETY: POOL-2. The block has been given back and not lent again; a piece lies inside of it.
+        unsafe { libc::memcpy(start.cast(), pattern.as_ptr().cast(), size_of_val(pattern)) };
     }
 }
 
 fn check(arena: &Arena, block: &Block) -> Option<QuarantineHit> {
-    let (mut first, mut end) = (None, 0);
-    for (i, (word, pattern)) in words(arena, block).enumerate() {
-        // SAFETY: POOL-2. The block is in quarantine. If the kernel writes to it at this moment,
-        // that is the fault being looked for, and a volatile read sees some of it.
-        let changed = unsafe { word.read_volatile() } ^ pattern;
-        if changed != 0 {
-            let changed = changed.to_ne_bytes();
-            let bytes = || changed.iter().enumerate().filter(|(_, byte)| **byte != 0);
-            first = first.or_else(|| bytes().next().map(|(at, _)| i * 8 + at));
-            end = bytes().next_back().map_or(end, |(at, _)| i * 8 + at + 1);
+    let (mut first, mut end, mut at) = (None, 0, 0);
+    for (start, pattern) in pieces(arena, block) {
+        // SAFETY: POOL-2. The block is in quarantine. If the kernel writes to it at this moment, that is
+        // the fault being looked for, and the C library sees some of it.
+        let differs = unsafe {
+            libc::memcmp(start.cast(), pattern.as_ptr().cast(), size_of_val(pattern)) != 0
+        };
+        for (i, expected) in pattern.iter().enumerate().filter(|_| differs) {
+            // SAFETY: as above, and the word lies in the piece.
+            let changed = unsafe { start.add(i).read_volatile() } ^ expected;
+            for (byte, _) in changed.to_ne_bytes().iter().enumerate().filter(|(_, it)| **it != 0) {
+                first.get_or_insert(at + i * 8 + byte);
+                end = at + i * 8 + byte + 1;
+            }
         }
+        at += size_of_val(pattern);
     }
     first.map(|first_bad| QuarantineHit { offset: block.offset(), first_bad, len: end - first_bad })
 }
