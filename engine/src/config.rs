@@ -135,9 +135,11 @@ pub struct CoreLimits {
     pub inbox_tasks_max: usize,
     /// Sleeping timers. Default 65,536.
     pub timers_max: usize,
-    /// How long a core without work looks out for the next message from another thread before it
-    /// sleeps, where the last ones came as fast as that; every 4,096 messages at the most it tries five
-    /// times as long whether they do. Default 20 µs, what a sleep and its end cost; zero always sleeps.
+    /// How long a core that has done what another thread gave it, with nothing in flight, looks out for
+    /// the next message before it sleeps, if the last ones came as fast as that. If they did not, it
+    /// tries now and then whether they do, for five times as long: ever more rarely, at last once in
+    /// 4,096 times. Default 20 µs, what a sleep and its end cost; zero always sleeps, as do cores that
+    /// their owner drives and those of a process that may use one CPU alone.
     pub spin_max: Duration,
 }
 

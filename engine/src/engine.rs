@@ -282,6 +282,10 @@ impl EngineBuilder {
             let text = format!("{} cores; an engine has {CORES_MAX} at most", self.config.cores);
             return Err(Error::InvalidInput(text));
         }
+        if cpus.len() == 1 {
+            // Whoever looks out keeps the other from running.
+            self.config.core.spin_max = Duration::ZERO;
+        }
         let shared = Shared::new(self.config, Control::new)?;
         let carrier = Arc::new(Carrier::choose(&shared.config, &shared.pool)?);
         let owner = Owner::new(&shared);
@@ -311,6 +315,8 @@ impl EngineBuilder {
     pub fn start_here(mut self) -> Result<Driven> {
         Driven::check_thread()?;
         self.config.cores = 1;
+        // The time that its turns take is the caller's.
+        self.config.core.spin_max = Duration::ZERO;
         let cpu =
             if self.config.pin_cores { crate::ring::allowed_cpus().first().copied() } else { None };
         let shared = Shared::new(self.config, Control::new)?;

@@ -5,7 +5,8 @@
 //! destination of an answer is lent to [`Connection::receive_into`] and comes back too.
 //!
 //! This file says what a connection is and when it may serve again; [`exchange`] sends a request
-//! while the head of its answer is awaited, [`receive`] receives what follows the head.
+//! while the head of its answer is awaited, [`framed`] a body with something between its pieces,
+//! [`receive`] receives what follows the head.
 
 mod exchange;
 mod framed;

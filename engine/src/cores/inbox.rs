@@ -194,15 +194,18 @@ impl Inbox {
         }
     }
 
+    /// Whether the core was looking out for it.
     fn push(&self, mut state: MutexGuard<'_, State>, message: Message) -> bool {
         state.messages.push_back(message);
+        // Asked first: it may have seen the message, and look no longer, by the time of the signal.
+        let was_looking = self.sleeping.load(Relaxed) == LOOKING;
         self.any.store(true, Release);
         drop(state);
-        self.signal()
+        self.signal();
+        was_looking
     }
 
-    /// Whether the core was looking out, and needed no signal.
-    fn signal(&self) -> bool {
+    fn signal(&self) {
         let how = self.sleeping.swap(AWAKE, SeqCst);
         if how == IN_DRIVER {
             self.wake.get().into_iter().for_each(|wake| wake());
@@ -212,7 +215,6 @@ impl Inbox {
         if matches!(how, IN_DRIVER | OUTSIDE) {
             self.wake_outside.get().into_iter().for_each(|wake| wake());
         }
-        how == LOOKING
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

@@ -73,7 +73,7 @@ impl<T> Task<T> {
 
     /// Whether the work has ended.
     pub fn is_finished(&self) -> bool {
-        !matches!(*self.cell.lock(), State::Running(_))
+        self.cell.ended.load(Acquire)
     }
 
     /// Lets the work run on without anyone waiting for it.
@@ -90,9 +90,10 @@ impl<T> Task<T> {
         self.soon = soon;
     }
 
-    fn look_out(&self) {
-        let began = Instant::now();
-        while !self.cell.ended.load(Acquire) && began.elapsed() < self.soon {
+    fn look_out(&self, deadline: Option<Instant>) {
+        let now = Instant::now();
+        let until = now.checked_add(self.soon).into_iter().chain(deadline).min();
+        while !self.is_finished() && until.is_none_or(|until| Instant::now() < until) {
             std::hint::spin_loop();
         }
     }
@@ -105,7 +106,10 @@ impl<T> Task<T> {
             return Ok(Err(Error::WouldDeadlock));
         }
         if !self.soon.is_zero() {
-            self.look_out();
+            self.look_out(deadline);
+        }
+        if self.is_finished() {
+            return Ok(take(&mut self.cell.lock()));
         }
         match block_until(deadline, |cx| Pin::new(&mut self).poll(cx)) {
             Some(result) => Ok(result),
@@ -215,8 +219,10 @@ impl<T> Cell<T> {
     }
 
     fn finish(&self, result: Result<T>) {
-        let before = std::mem::replace(&mut *self.lock(), State::Done(result));
+        let mut state = self.lock();
+        let before = std::mem::replace(&mut *state, State::Done(result));
         self.ended.store(true, Release);
+        drop(state);
         if let State::Running(Some(waker)) = before {
             waker.wake();
         }

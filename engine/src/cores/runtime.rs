@@ -1,8 +1,8 @@
 //! One turn of a core, and how it ends (OWN-2).
 //!
 //! A turn: take the inbox, fire timers, poll ready tasks up to the limit, enter the ring once
-//! (sleeping only when nothing is ready), take in the completions. A thread calls turns in a loop;
-//! the simulator calls them in an order of its own.
+//! (sleeping only when nothing is ready, and after a look for messages where that has paid), take in
+//! the completions. A thread calls turns in a loop; the simulator calls them in an order of its own.
 
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -218,37 +218,20 @@ impl Runtime {
         any
     }
 
-    /// Looks out for the next message in place of a sleep, where that has paid; whether one came, or
-    /// something else that the core need not sleep for.
+    /// Looks out for the next message in place of a sleep, where that has paid; whether one came. What
+    /// the kernel or a timer has for this core must not wait for that.
     fn looks_out(&mut self) -> bool {
-        let counters = &self.core.0.counters;
-        let mut driver = self.core.0.driver.borrow_mut();
-        if !self.is_running() || !driver.is_settled() {
+        let inner = &self.core.0;
+        let waits_for_more = inner.table.borrow().in_flight() > 0
+            || !inner.driver.borrow_mut().is_settled()
+            || self.inbox.has_any();
+        if waits_for_more || !self.is_running() {
             return false;
         }
-        let Some(limit) = self.spin.next() else { return false };
-        if self.sleep_limit().is_some_and(|timer| timer < limit) {
-            return false;
-        }
-        add(&counters.looks, 1);
-        self.inbox.announce_look();
-        let began = Instant::now();
-        let came_after = loop {
-            let passed = began.elapsed();
-            if self.inbox.has_any() {
-                break Some(passed);
-            }
-            if !driver.is_settled() {
-                return true;
-            }
-            if passed > limit {
-                break None;
-            }
-            std::hint::spin_loop();
-        };
-        add(&counters.looks_in_vain, came_after.is_none().into());
-        self.spin.ended(came_after);
-        came_after.is_some()
+        let Some(came) = self.spin.look_out(&self.inbox, self.sleep_limit()) else { return false };
+        add(&inner.counters.looks, 1);
+        add(&inner.counters.looks_in_vain, (!came).into());
+        came
     }
 
     fn start(&self, task: RemoteTask) {

@@ -2,9 +2,11 @@
 //!
 //! To put a thread to sleep and to wake it again costs tens of microseconds where the kernel has to
 //! reach for another CPU, above all in a virtual machine. Threads that hand one small thing after the
-//! other to a core are spared it on either side; everybody else pays one look in some thousands.
+//! other to a core are spared it on either side. Where messages come far apart, looks become rare.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
+
+use super::Inbox;
 
 /// What a core has learnt about looking out.
 #[derive(Debug)]
@@ -37,20 +39,41 @@ impl Spin {
         Spin { window, state: State::Sleeps, rest: REST_MIN, left: REST_MIN }
     }
 
-    /// How long to look out now, if at all. To be asked by a core that was given something by another
-    /// thread, and has done it.
-    pub(super) fn next(&mut self) -> Option<Duration> {
+    /// Looks out for a message, where that is worth it and nothing is due before; whether one came. To
+    /// be called by a core that was given something by another thread, and has done it.
+    pub(super) fn look_out(&mut self, inbox: &Inbox, due: Option<Duration>) -> Option<bool> {
+        let limit = self.next()?;
+        if due.is_some_and(|due| due < limit) {
+            return None;
+        }
+        inbox.announce_look();
+        let began = Instant::now();
+        let came_after = loop {
+            let passed = began.elapsed();
+            if inbox.has_any() {
+                break Some(passed);
+            }
+            if passed > limit {
+                break None;
+            }
+            std::hint::spin_loop();
+        };
+        self.ended(came_after);
+        Some(came_after.is_some())
+    }
+
+    fn next(&mut self) -> Option<Duration> {
         self.left = self.left.saturating_sub(1);
         match self.state {
             _ if self.window.is_zero() => None,
             State::Pays => Some(self.window),
             State::Sleeps if self.left > 0 => None,
-            State::Tries | State::Sleeps => Some(self.window * TRY_WINDOWS),
+            State::Tries | State::Sleeps => Some(self.window.saturating_mul(TRY_WINDOWS)),
         }
     }
 
     /// Takes in when a message came, counted from the start of the look, or that none did.
-    pub(super) fn ended(&mut self, came_after: Option<Duration>) {
+    fn ended(&mut self, came_after: Option<Duration>) {
         let before = self.state;
         self.state = match came_after {
             Some(after) if after <= self.window => State::Pays,

@@ -255,12 +255,12 @@ fn a_simulated_wait_for_nothing_is_found() {
     drop(simulation.run(task));
 }
 
-/// A core that looks out for messages in place of a sleep misses none, stops, and wakes for timers.
+/// A core that looks out for messages in place of a sleep misses none, and stops.
 #[test]
 fn a_core_that_looks_out_hears_everything() {
     let mut config = config();
     config.core.spin_max = Duration::from_millis(20);
-    for mut host in kernels(&config) {
+    for host in kernels(&config) {
         let engine = host.engine();
         for round in 0..500 {
             let task = engine.on_core(0, move |_| async move { round }).expect("spawned");
@@ -268,7 +268,27 @@ fn a_core_that_looks_out_hears_everything() {
         }
         let counted = engine.metrics();
         assert!(counted.looks > 0 && counted.looks_in_vain < counted.looks, "{counted:?}");
-        host.run(|core, _| async move { core.sleep(Duration::from_millis(1)).await });
+        host.finish();
+    }
+}
+
+/// A wait ends at its time, and so does a timer, however long a core may look out.
+#[test]
+fn no_time_is_overstayed_for_a_look() {
+    let mut config = config();
+    config.core.spin_max = Duration::MAX;
+    for mut host in kernels(&config) {
+        let engine = host.engine();
+        let sleeper = engine.on_core(0, |core| async move {
+            core.sleep(Duration::from_millis(20)).await;
+        });
+        for _ in 0..100 {
+            engine.on_core(0, |_| async {}).expect("spawned").wait().expect("it ran");
+        }
+        host.wait(sleeper.expect("spawned")).expect("the timer rang");
+        let late = engine.on_core(0, |core| async move { core.sleep(LIMIT).await });
+        let late = late.expect("spawned").wait_timeout(Duration::from_millis(1));
+        assert!(late.is_err(), "the time was over first");
         host.finish();
     }
 }
