@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use hydrant::{Bytes, Class, Hydrant, Store};
+use hydrant::{Bytes, Class, Hydrant, PutOptions, Store, WriteIf};
 use hydrant_tests::{BUCKET, Peer, World, client_with, noise};
 
 /// Bytes from which on a body is announced by default.
@@ -88,19 +88,26 @@ fn a_server_that_says_nothing_gets_the_body_and_is_not_asked_again() {
     assert_eq!(expects, 1);
 }
 
+/// Also for a write that must not be sent twice: what was refused so was not carried out.
 #[test]
 fn a_server_that_refuses_the_expectation_is_asked_without() {
-    let peer = Peer::start(|seen, wire| {
-        if seen.header("expect").is_some() {
-            return wire.send(b"HTTP/1.1 417 Expectation Failed\r\nContent-Length: 0\r\n\r\n");
+    for write_if in [None, Some(WriteIf::Absent)] {
+        let peer = Peer::start(|seen, wire| {
+            if seen.header("expect").is_some() {
+                return wire.send(b"HTTP/1.1 417 Expectation Failed\r\nContent-Length: 0\r\n\r\n");
+            }
+            wire.receive_body()?;
+            wire.send(STORED)
+        });
+        let (_hydrant, store) = bucket(&peer, LONG);
+        let mut options = PutOptions::default();
+        options.write_if = write_if;
+        for _ in 0..2 {
+            let written = store.put_with("key", Bytes::from(noise(1, LARGE)), options.clone());
+            written.wait().expect("stored");
         }
-        wire.receive_body()?;
-        wire.send(STORED)
-    });
-    let (_hydrant, store) = bucket(&peer, LONG);
-    put(&store, LARGE).expect("stored");
-    put(&store, LARGE).expect("stored");
-    assert_eq!(peer.seen().len(), 3);
+        assert_eq!(peer.seen().len(), 3);
+    }
 }
 
 /// DATA-2: what was not sent is not stored.

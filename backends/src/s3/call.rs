@@ -147,12 +147,10 @@ impl<O: Operation> Exchange<'_, O> {
                 }
                 Err(error) => Err(Failed::Http(error)),
             },
-            // RFC 9110 section 15.5.18: ask again, without the expectation.
-            Ok(Told::Refused(refusal)) if refusal.status == 417 => {
-                self.per_core.stop_expecting();
-                Err(Failed::Http(HttpError::Unexpected("it refuses Expect: 100-continue".into())))
-            }
             Ok(Told::Refused(refusal)) => {
+                if refusal.status == 417 {
+                    self.per_core.stop_expecting();
+                }
                 let document = connection.receive_document().await.unwrap_or_default();
                 let (name, key) = (O::NAME, self.operation.key());
                 Err(refusal.into_failed(self.shared, name, key, &document))

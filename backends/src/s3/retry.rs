@@ -378,7 +378,8 @@ fn class_of_code(code: &str) -> Option<Class> {
 fn class_of_status(status: u16) -> Class {
     match status {
         429 | 503 => Class::Throttled,
-        408 | 500 | 502 | 504 => Class::Transient,
+        // 417: the next try goes without the expectation (RFC 9110, section 15.5.18).
+        408 | 417 | 500 | 502 | 504 => Class::Transient,
         _ => Class::Permanent,
     }
 }

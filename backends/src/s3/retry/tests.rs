@@ -176,6 +176,7 @@ fn what_may_have_been_carried_out_is_not_sent_again() {
         answer(429, None),
         answer(400, Some("RequestTimeout")),
         answer(400, Some("ExpiredToken")),
+        answer(417, None),
     ] {
         assert!(matches!(decide_once(careful, &failure, 0), Decision::Retry { .. }));
     }
