@@ -56,9 +56,9 @@ impl HydrantBuilder {
         self
     }
 
-    /// How transfers are cut.
+    /// How transfers are cut. A number outside of its limits counts as the limit (LIMIT-1).
     pub fn transfer(mut self, limits: TransferLimits) -> Self {
-        self.transfer = limits;
+        self.transfer = limits.with(None, None);
         self
     }
 
