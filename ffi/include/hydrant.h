@@ -261,6 +261,31 @@
 #define HYD_BUCKET_ALIAS 1
 
 /**
+ * The bucket never kept versions.
+ */
+#define HYD_VERSIONING_NEVER 0
+
+/**
+ * It keeps them.
+ */
+#define HYD_VERSIONING_ENABLED 1
+
+/**
+ * It did, and keeps those that it has.
+ */
+#define HYD_VERSIONING_SUSPENDED 2
+
+/**
+ * A bit of hyd_version_entry.flags: the newest of its key.
+ */
+#define HYD_VERSION_LATEST 1
+
+/**
+ * A bit of hyd_version_entry.flags: says that the object was deleted, and has no bytes.
+ */
+#define HYD_VERSION_DELETE_MARKER 2
+
+/**
  * A method of hyd_presign(): read the object.
  */
 #define HYD_PRESIGN_GET 1
@@ -370,6 +395,11 @@ typedef struct hyd_tags hyd_tags;
  * A listing of uploads.
  */
 typedef struct hyd_uploads hyd_uploads;
+
+/**
+ * A listing of versions.
+ */
+typedef struct hyd_versions hyd_versions;
 
 /**
  * A stream that becomes an object.
@@ -1180,6 +1210,45 @@ typedef struct hyd_bucket {
      */
     int64_t created_unix_ns;
 } hyd_bucket;
+
+/**
+ * A version of an object. Its size is fixed. No NUL ends its texts.
+ */
+typedef struct hyd_version_entry {
+    /**
+     * The whole key.
+     */
+    const char *key;
+    size_t key_len;
+    /**
+     * Which version, as hyd_get_options takes it; "null" for one from before the bucket kept them.
+     */
+    const char *version_id;
+    size_t version_id_len;
+    /**
+     * The tag, with its quotes. Of length 0 where there is none.
+     */
+    const char *etag;
+    size_t etag_len;
+    /**
+     * "STANDARD", ... Of length 0 where there is none.
+     */
+    const char *storage_class;
+    size_t storage_class_len;
+    uint64_t size_bytes;
+    /**
+     * Nanoseconds since 1970, UTC; HYD_TIME_UNKNOWN.
+     */
+    int64_t modified_unix_ns;
+    /**
+     * HYD_VERSION_*
+     */
+    uint32_t flags;
+    /**
+     * 0
+     */
+    uint32_t reserved;
+} hyd_version_entry;
 
 /**
  * One line of a listing. Its size is fixed.
@@ -2219,6 +2288,21 @@ hyd_status hyd_bucket_head(const struct hyd_store *store,
                            struct hyd_error **error);
 
 /**
+ * Asks in which region the bucket of a store is, which comes as `region` of `info`, and nothing else:
+ * for servers that do not tell it with hyd_bucket_head(), and buckets of other accounts. `options`, which
+ * may be NULL, say who asks.
+ *
+ * Errors: HYD_E_NOT_FOUND; HYD_E_CONFIG where it may not be asked; HYD_E_UNSUPPORTED for a store that is
+ * not S3; HYD_E_INVALID, HYD_E_TEMPORARY, HYD_E_CANCELLED.
+ *
+ * Threads: any, also many at once with one store.
+ */
+hyd_status hyd_bucket_location(const struct hyd_store *store,
+                               const struct hyd_s3_get_options *options,
+                               struct hyd_bucket_info *info,
+                               struct hyd_error **error);
+
+/**
  * Lists the buckets whose names begin with `prefix` and that are in `region`, a text with a NUL at its
  * end or NULL, of the account that a store of S3 signs for, whatever its own bucket. The caller closes
  * the listing. Nothing is asked of the server yet.
@@ -2257,6 +2341,76 @@ hyd_status hyd_buckets_next(struct hyd_buckets *buckets,
  * Threads: any; not while another thread uses entries of it.
  */
 hyd_status hyd_buckets_close(struct hyd_buckets *buckets);
+
+/**
+ * Asks whether the bucket of a store keeps versions: HYD_VERSIONING_*. `options`, which may be NULL, say
+ * who asks.
+ *
+ * Errors: HYD_E_NOT_FOUND; HYD_E_UNSUPPORTED for a store that is not S3; HYD_E_INVALID, HYD_E_TEMPORARY,
+ * HYD_E_CONFIG, HYD_E_CANCELLED.
+ *
+ * Threads: any, also many at once with one store.
+ */
+hyd_status hyd_bucket_versioning_get(const struct hyd_store *store,
+                                     const struct hyd_s3_get_options *options,
+                                     uint32_t *versioning,
+                                     struct hyd_error **error);
+
+/**
+ * Has the bucket of a store keep versions from now on, HYD_VERSIONING_ENABLED, or no longer,
+ * HYD_VERSIONING_SUSPENDED. `mfa` is NULL, or serial number and code of a device, with a NUL at the end,
+ * where the bucket demands them. `options`, which may be NULL, say who asks.
+ *
+ * Errors: HYD_E_NOT_FOUND; HYD_E_UNSUPPORTED for a store that is not S3; HYD_E_INVALID, HYD_E_TEMPORARY,
+ * HYD_E_CONFIG, HYD_E_CANCELLED.
+ *
+ * Threads: any, also many at once with one store.
+ */
+hyd_status hyd_bucket_versioning_set(const struct hyd_store *store,
+                                     const struct hyd_s3_get_options *options,
+                                     uint32_t versioning,
+                                     const char *mfa,
+                                     struct hyd_error **error);
+
+/**
+ * Lists the versions of objects whose keys begin with `prefix`, and the markers of those that were
+ * deleted: by key, and the newest first. `options`, which may be NULL, say who asks and pays. The caller
+ * closes the listing. Nothing is asked of the server yet.
+ *
+ * Errors: HYD_E_UNSUPPORTED for a store that is not S3; HYD_E_INVALID.
+ *
+ * Threads: any.
+ */
+hyd_status hyd_versions_open(const struct hyd_store *store,
+                             const char *prefix,
+                             size_t prefix_len,
+                             const struct hyd_s3_get_options *options,
+                             struct hyd_versions **versions,
+                             struct hyd_error **error);
+
+/**
+ * The next versions, `max` at most; `count` of 0 is the end. Their texts are valid until the next call
+ * with this listing. Waits for a page of the server where that is needed.
+ *
+ * Errors: HYD_E_BUSY while another thread is in a call with the listing; those of the server, after
+ * which the listing is at its end.
+ *
+ * Threads: any, one at a time.
+ */
+hyd_status hyd_versions_next(struct hyd_versions *versions,
+                             struct hyd_version_entry *entries,
+                             size_t max,
+                             size_t *count,
+                             struct hyd_error **error);
+
+/**
+ * Closes a listing of versions; NULL is fine. The texts of its entries are gone.
+ *
+ * Errors: HYD_E_HANDLE when it was closed before; HYD_E_FORKED.
+ *
+ * Threads: any; not while another thread uses entries of it.
+ */
+hyd_status hyd_versions_close(struct hyd_versions *versions);
 
 /**
  * Asks for the tags of an object of S3, which the caller frees. `options`, which may be NULL, name a

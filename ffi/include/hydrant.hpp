@@ -376,6 +376,43 @@ class uploads : public detail::owner<hyd_uploads, hyd_uploads_close> {
     }
 };
 
+// A version of an object; the views are valid until the next call with the listing.
+struct version_entry {
+    std::string_view key;
+    std::string_view version_id;
+    std::string_view etag;
+    std::string_view storage_class;
+    std::uint64_t size_bytes;
+    std::int64_t modified_unix_ns;
+    bool is_latest;
+    bool is_delete_marker;
+};
+
+class versions : public detail::owner<hyd_versions, hyd_versions_close> {
+  public:
+    using owner::owner;
+    // Nothing at the end.
+    result<std::optional<version_entry>> next() {
+        hyd_version_entry entry = {};
+        std::size_t count = 0;
+        return detail::call<std::optional<version_entry>>(
+            [&](hyd_error **e) { return hyd_versions_next(get(), &entry, 1, &count, e); },
+            [&]() -> std::optional<version_entry> {
+                if (count == 0) {
+                    return std::nullopt;
+                }
+                return version_entry{{entry.key, entry.key_len},
+                                     {entry.version_id, entry.version_id_len},
+                                     {entry.etag, entry.etag_len},
+                                     {entry.storage_class, entry.storage_class_len},
+                                     entry.size_bytes,
+                                     entry.modified_unix_ns,
+                                     (entry.flags & HYD_VERSION_LATEST) != 0,
+                                     (entry.flags & HYD_VERSION_DELETE_MARKER) != 0};
+            });
+    }
+};
+
 // A bucket of the account; the views are valid until the next call with the listing.
 struct bucket {
     std::string_view name;
@@ -557,6 +594,35 @@ class store : public detail::owner<hyd_store, hyd_store_close> {
         return detail::call<hyd_bucket_info>(
             [&](hyd_error **e) { return hyd_bucket_head(handle(), &options, &info, e); },
             [&] { return info; });
+    }
+    // Where it is, as `region`, and nothing else.
+    result<hyd_bucket_info> locate_bucket(const hyd_s3_get_options &options = s3_get_options()) const {
+        hyd_bucket_info info = HYD_BUCKET_INFO_INIT;
+        return detail::call<hyd_bucket_info>(
+            [&](hyd_error **e) { return hyd_bucket_location(handle(), &options, &info, e); },
+            [&] { return info; });
+    }
+    // Whether it keeps versions: HYD_VERSIONING_*.
+    result<std::uint32_t> versioning(const hyd_s3_get_options &options = s3_get_options()) const {
+        std::uint32_t told = HYD_VERSIONING_NEVER;
+        return detail::call<std::uint32_t>(
+            [&](hyd_error **e) { return hyd_bucket_versioning_get(handle(), &options, &told, e); },
+            [&] { return told; });
+    }
+    result<void> set_versioning(std::uint32_t versioning, const char *mfa = nullptr,
+                                const hyd_s3_get_options &options = s3_get_options()) const {
+        return detail::call([&](hyd_error **e) {
+            return hyd_bucket_versioning_set(handle(), &options, versioning, mfa, e);
+        });
+    }
+    result<hydrant::versions> versions(std::string_view prefix = {},
+                                       const hyd_s3_get_options &options = s3_get_options()) const {
+        hyd_versions *opened = nullptr;
+        return detail::call<hydrant::versions>(
+            [&](hyd_error **e) {
+                return hyd_versions_open(handle(), prefix.data(), prefix.size(), &options, &opened, e);
+            },
+            [&] { return hydrant::versions(opened); });
     }
     // Those of the account.
     result<hydrant::buckets> buckets(std::string_view prefix = {}, const char *region = nullptr) const {

@@ -3,7 +3,7 @@
 use std::ffi::c_char;
 use std::sync::Arc;
 
-use hydrant::s3::{Bucket, CreateBucket, DeleteBucket, HeadBucket, ListBuckets, S3Client};
+use hydrant::s3::{Bucket, CreateBucket, DeleteBucket, GetBucketLocation, HeadBucket, ListBuckets};
 
 use crate::args::{self, Out, fixed_text};
 use crate::error::{ErrorOut, Failure, hyd_error};
@@ -11,7 +11,7 @@ use crate::guard;
 use crate::handle::{self, kind};
 use crate::meta::{HYD_TIME_UNKNOWN, unix_ns};
 use crate::object_options::{check_flags, text};
-use crate::pages::{Pages, Source};
+use crate::pages::{Asked, Pages, Source};
 use crate::s3_options::{self, hyd_s3_get_options};
 use crate::sized::{self, SizedOut, SizedStruct};
 use crate::status::hyd_status;
@@ -83,32 +83,21 @@ pub struct hyd_bucket {
 }
 
 /// What a buckets handle holds.
-pub type Buckets = Pages<Listed>;
-
-pub struct Listed {
-    client: S3Client,
-    /// The next page; `None` behind the last.
-    ask: Option<ListBuckets>,
-}
+pub type Buckets = Pages<Asked<ListBuckets>>;
 
 kind!(Buckets, hyd_buckets, 12, "listing of buckets");
 
-impl Source for Listed {
+impl Source for Asked<ListBuckets> {
     type Page = Vec<Bucket>;
     type Entry = Bucket;
     type View = hyd_bucket;
 
     fn next_page(&mut self) -> Option<Result<Vec<Bucket>, Failure>> {
-        let mut ask = self.ask.take()?;
-        let page = match self.client.send(ask.clone()).wait() {
-            Ok(page) => page,
-            Err(error) => return Some(Err(error.into())),
-        };
-        if page.continuation_token.is_some() {
+        self.ask(|mut ask, page| {
+            let further = page.continuation_token.is_some();
             ask.continuation_token = page.continuation_token;
-            self.ask = Some(ask);
-        }
-        Some(Ok(page.buckets))
+            (page.buckets, further.then_some(ask))
+        })
     }
 
     fn entries(page: &Vec<Bucket>) -> &[Bucket] {
@@ -218,6 +207,40 @@ pub unsafe extern "C" fn hyd_bucket_head(
     })
 }
 
+/// Asks in which region the bucket of a store is, which comes as `region` of `info`, and nothing else:
+/// for servers that do not tell it with hyd_bucket_head(), and buckets of other accounts. `options`, which
+/// may be NULL, say who asks.
+///
+/// Errors: HYD_E_NOT_FOUND; HYD_E_CONFIG where it may not be asked; HYD_E_UNSUPPORTED for a store that is
+/// not S3; HYD_E_INVALID, HYD_E_TEMPORARY, HYD_E_CANCELLED.
+///
+/// Threads: any, also many at once with one store.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn hyd_bucket_location(
+    store: *const hyd_store,
+    options: *const hyd_s3_get_options,
+    info: *mut hyd_bucket_info,
+    error: *mut *mut hyd_error,
+) -> hyd_status {
+    guard::entry(ErrorOut::new(error), |entry| {
+        let store = use_store(entry, store)?;
+        let mut ask = GetBucketLocation::default();
+        // SAFETY: OWN-3. The caller lends what the pointers name for the time of the call.
+        let info = unsafe {
+            ask.access = s3_options::only_access(options)?;
+            SizedOut::new(info, "info")?
+        };
+        let region = store.s3()?.send(ask).wait()?;
+        info.write(hyd_bucket_info {
+            struct_size: sized::size_of::<hyd_bucket_info>(),
+            flags: 0,
+            region: fixed_text(&region),
+            location_name: fixed_text(""),
+        });
+        Ok(())
+    })
+}
+
 /// Lists the buckets whose names begin with `prefix` and that are in `region`, a text with a NUL at its
 /// end or NULL, of the account that a store of S3 signs for, whatever its own bucket. The caller closes
 /// the listing. Nothing is asked of the server yet.
@@ -243,8 +266,8 @@ pub unsafe extern "C" fn hyd_buckets_open(
             (args::text(prefix, prefix_len, "prefix")?, Out::new(buckets, "buckets")?)
         };
         ask.prefix = (!prefix.is_empty()).then(|| prefix.to_owned());
-        let listed = Listed { client: store.s3()?, ask: Some(ask) };
-        let pages = Pages::new(Arc::clone(&store.engine), listed, Vec::new());
+        let asked = Asked::new(store.s3()?, ask);
+        let pages = Pages::new(Arc::clone(&store.engine), asked, Vec::new());
         out.write(handle::give(Arc::new(pages))?);
         Ok(())
     })

@@ -46,4 +46,5 @@ mod tags;
 mod uploads;
 mod verify;
 mod version;
+mod versions;
 mod writer;

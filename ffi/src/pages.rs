@@ -2,6 +2,8 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, TryLockError};
 
+use hydrant::s3::{Operation, S3Client};
+
 use crate::args::{self, Out};
 use crate::engine::Engine;
 use crate::error::Failure;
@@ -22,6 +24,35 @@ pub trait Source: Send + 'static {
     fn entries(page: &Self::Page) -> &[Self::Entry];
 
     fn view(entry: &Self::Entry) -> Self::View;
+}
+
+/// What S3 is asked for, page by page.
+pub struct Asked<A> {
+    client: S3Client,
+    /// Asks for the next page; `None` behind the last, and after a failure.
+    next: Option<A>,
+}
+
+impl<A> Asked<A>
+where
+    A: Operation<Output: Send> + Clone + Send + 'static,
+{
+    pub fn new(client: S3Client, first: A) -> Asked<A> {
+        Asked { client, next: Some(first) }
+    }
+
+    /// Waits for the next page. `follow` takes it apart, and says what asks for the one behind it.
+    pub fn ask<P>(
+        &mut self,
+        follow: impl FnOnce(A, A::Output) -> (P, Option<A>),
+    ) -> Option<Result<P, Failure>> {
+        let ask = self.next.take()?;
+        let page = self.client.send(ask.clone()).wait().map(|page| follow(ask, page));
+        Some(page.map_err(Failure::from).map(|(page, next)| {
+            self.next = next;
+            page
+        }))
+    }
 }
 
 /// What a handle of such a listing holds.

@@ -3,14 +3,14 @@
 use std::ffi::c_char;
 use std::sync::Arc;
 
-use hydrant::s3::{AbortMultipartUpload, ListMultipartUploads, ListedUpload, S3Client, UploadPage};
+use hydrant::s3::{AbortMultipartUpload, ListMultipartUploads, ListedUpload};
 
 use crate::args::{self, Out};
 use crate::error::{ErrorOut, Failure, hyd_error};
 use crate::guard;
 use crate::handle::{self, kind};
 use crate::meta::{HYD_TIME_UNKNOWN, unix_ns};
-use crate::pages::{Pages, Source};
+use crate::pages::{Asked, Pages, Source};
 use crate::status::hyd_status;
 use crate::store::{hyd_store, use_store};
 
@@ -32,33 +32,22 @@ pub struct hyd_upload {
 }
 
 /// What an uploads handle holds.
-pub type Uploads = Pages<Listed>;
-
-pub struct Listed {
-    client: S3Client,
-    /// The next page; `None` behind the last.
-    ask: Option<ListMultipartUploads>,
-}
+pub type Uploads = Pages<Asked<ListMultipartUploads>>;
 
 kind!(Uploads, hyd_uploads, 11, "listing of uploads");
 
-impl Source for Listed {
+impl Source for Asked<ListMultipartUploads> {
     type Page = Vec<ListedUpload>;
     type Entry = ListedUpload;
     type View = hyd_upload;
 
     fn next_page(&mut self) -> Option<Result<Vec<ListedUpload>, Failure>> {
-        let mut ask = self.ask.take()?;
-        let page = match self.client.send(ask.clone()).wait() {
-            Ok(page) => page,
-            Err(error) => return Some(Err(error.into())),
-        };
-        let UploadPage { uploads, next_key_marker, next_upload_id_marker, .. } = page;
-        if next_key_marker.is_some() {
-            (ask.key_marker, ask.upload_id_marker) = (next_key_marker, next_upload_id_marker);
-            self.ask = Some(ask);
-        }
-        Some(Ok(uploads))
+        self.ask(|mut ask, page| {
+            let further = page.next_key_marker.is_some();
+            (ask.key_marker, ask.upload_id_marker) =
+                (page.next_key_marker, page.next_upload_id_marker);
+            (page.uploads, further.then_some(ask))
+        })
     }
 
     fn entries(page: &Vec<ListedUpload>) -> &[ListedUpload] {
@@ -105,8 +94,8 @@ pub unsafe extern "C" fn hyd_uploads_open(
             unsafe { (args::text(prefix, prefix_len, "prefix")?, Out::new(uploads, "uploads")?) };
         let mut ask = ListMultipartUploads::default();
         ask.prefix = (!prefix.is_empty()).then(|| prefix.to_owned());
-        let listed = Listed { client: store.s3()?, ask: Some(ask) };
-        let pages = Pages::new(Arc::clone(&store.engine), listed, Vec::new());
+        let asked = Asked::new(store.s3()?, ask);
+        let pages = Pages::new(Arc::clone(&store.engine), asked, Vec::new());
         out.write(handle::give(Arc::new(pages))?);
         Ok(())
     })

@@ -1,5 +1,5 @@
 /*
- * What S3 alone can do: buckets, tags, and what goes with reads, writes and copies.
+ * What S3 alone can do: buckets, versions, tags, and what goes with reads, writes and copies.
  *
  *     service NEW_URI PEER_URI
  *
@@ -11,8 +11,12 @@
 static const unsigned char KEY[32] = {7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7,
                                       7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7};
 
+static int text_is(const char *text, size_t len, const char *expected) {
+    return len == strlen(expected) && memcmp(text, expected, len) == 0;
+}
+
 static int is_named(const hyd_bucket *bucket, const char *name) {
-    return bucket->name_len == strlen(name) && memcmp(bucket->name, name, bucket->name_len) == 0;
+    return text_is(bucket->name, bucket->name_len, name);
 }
 
 static void buckets(const hyd_store *store) {
@@ -67,6 +71,56 @@ static void buckets(const hyd_store *store) {
     CHECK_STATUS(HYD_OK, delete_one(store, "object", &error));
     CHECK_STATUS(HYD_OK, hyd_bucket_delete(store, NULL, &error));
     CHECK_STATUS(HYD_E_NOT_FOUND, hyd_bucket_delete(store, NULL, &error));
+}
+
+static void versions(const hyd_store *peer) {
+    hyd_s3_get_options options = HYD_S3_GET_OPTIONS_INIT;
+    hyd_bucket_info info = HYD_BUCKET_INFO_INIT;
+    hyd_versions *listed = NULL;
+    hyd_version_entry entries[2];
+    uint32_t versioning = 9;
+    size_t count = 0;
+
+    options.flags = HYD_S3_REQUESTER_PAYS;
+    options.expected_bucket_owner = "111122223333";
+    CHECK_STATUS(HYD_OK, hyd_bucket_versioning_set(peer, &options, HYD_VERSIONING_SUSPENDED,
+                                                   "123 456", &error));
+    CHECK_STATUS(HYD_OK, hyd_bucket_versioning_get(peer, &options, &versioning, &error));
+    CHECK(versioning == HYD_VERSIONING_ENABLED);
+    CHECK_STATUS(HYD_OK, hyd_bucket_location(peer, NULL, &info, &error));
+    CHECK(strcmp(info.region, "eu-central-1") == 0 && info.flags == 0);
+
+    CHECK_STATUS(HYD_OK, hyd_versions_open(peer, TEXT("a b"), &options, &listed, &error));
+    CHECK_STATUS(HYD_OK, hyd_versions_next(listed, entries, 2, &count, &error));
+    CHECK(count == 1 && text_is(entries[0].key, entries[0].key_len, "a"));
+    CHECK(text_is(entries[0].version_id, entries[0].version_id_len, "2"));
+    CHECK(text_is(entries[0].etag, entries[0].etag_len, "\"e\""));
+    CHECK(text_is(entries[0].storage_class, entries[0].storage_class_len, "STANDARD"));
+    CHECK(entries[0].size_bytes == 5 && entries[0].flags == HYD_VERSION_LATEST);
+    CHECK(entries[0].modified_unix_ns == INT64_C(1767323045000000000) && entries[0].reserved == 0);
+    CHECK_STATUS(HYD_OK, hyd_versions_next(listed, entries, 2, &count, &error));
+    CHECK(count == 1 && text_is(entries[0].version_id, entries[0].version_id_len, "null"));
+    CHECK(entries[0].flags == HYD_VERSION_DELETE_MARKER && entries[0].etag_len == 0);
+    CHECK_STATUS(HYD_OK, hyd_versions_next(listed, entries, 2, &count, &error));
+    CHECK(count == 0);
+
+    /* What makes no sense. */
+    CHECK_STATUS(HYD_E_INVALID, hyd_versions_next(listed, NULL, 1, &count, &error));
+    CHECK_STATUS(HYD_E_INVALID, hyd_versions_next(NULL, entries, 1, &count, &error));
+    CHECK(hyd_versions_close(listed) == HYD_OK && hyd_versions_close(NULL) == HYD_OK);
+    CHECK(hyd_versions_close(listed) == HYD_E_HANDLE);
+    CHECK_STATUS(HYD_E_INVALID, hyd_versions_open(peer, NULL, 1, NULL, &listed, &error));
+    CHECK_STATUS(HYD_E_INVALID, hyd_versions_open(peer, NULL, 0, NULL, NULL, &error));
+    CHECK_STATUS(HYD_E_INVALID, hyd_versions_open(NULL, NULL, 0, NULL, &listed, &error));
+    CHECK_STATUS(HYD_E_INVALID, hyd_bucket_versioning_set(peer, NULL, HYD_VERSIONING_NEVER, NULL,
+                                                          &error));
+    CHECK_STATUS(HYD_E_INVALID, hyd_bucket_versioning_set(NULL, NULL, 1, NULL, &error));
+    CHECK_STATUS(HYD_E_INVALID, hyd_bucket_versioning_get(peer, NULL, NULL, &error));
+    CHECK_STATUS(HYD_E_INVALID, hyd_bucket_location(peer, NULL, NULL, &error));
+    options.customer_key = KEY;
+    CHECK_STATUS(HYD_E_INVALID, hyd_bucket_versioning_get(peer, &options, &versioning, &error));
+    CHECK_STATUS(HYD_E_INVALID, hyd_bucket_location(peer, &options, &info, &error));
+    CHECK_STATUS(HYD_E_INVALID, hyd_versions_open(peer, NULL, 0, &options, &listed, &error));
 }
 
 static void tags(const hyd_store *peer) {
@@ -206,13 +260,20 @@ static void no_service(const hyd_store *store) {
     hyd_put_options put = HYD_PUT_OPTIONS_INIT;
     hyd_get_options get = HYD_GET_OPTIONS_INIT;
     hyd_object_meta meta = HYD_OBJECT_META_INIT;
+    hyd_bucket_info info = HYD_BUCKET_INFO_INIT;
     hyd_buckets *listed = NULL;
+    hyd_versions *versions = NULL;
     hyd_tags *held = NULL;
+    uint32_t versioning = 0;
 
     CHECK_STATUS(HYD_E_UNSUPPORTED, hyd_bucket_create(store, NULL, &error));
     CHECK_STATUS(HYD_E_UNSUPPORTED, hyd_bucket_delete(store, NULL, &error));
     CHECK_STATUS(HYD_E_UNSUPPORTED, hyd_bucket_head(store, NULL, NULL, &error));
     CHECK_STATUS(HYD_E_UNSUPPORTED, hyd_buckets_open(store, NULL, 0, NULL, &listed, &error));
+    CHECK_STATUS(HYD_E_UNSUPPORTED, hyd_bucket_location(store, NULL, &info, &error));
+    CHECK_STATUS(HYD_E_UNSUPPORTED, hyd_bucket_versioning_get(store, NULL, &versioning, &error));
+    CHECK_STATUS(HYD_E_UNSUPPORTED, hyd_bucket_versioning_set(store, NULL, 1, NULL, &error));
+    CHECK_STATUS(HYD_E_UNSUPPORTED, hyd_versions_open(store, NULL, 0, NULL, &versions, &error));
     CHECK_STATUS(HYD_E_UNSUPPORTED, hyd_tags_get(store, TEXT("key"), NULL, &held, &error));
     CHECK_STATUS(HYD_E_UNSUPPORTED, hyd_tags_set(store, TEXT("key"), NULL, NULL, 0, &error));
     CHECK(listed == NULL && held == NULL);
@@ -234,6 +295,7 @@ int main(int argc, char **argv) {
     peer = open_store(engine, argv[2]);
     memory = open_store(engine, "mem://service");
     buckets(fresh);
+    versions(peer);
     tags(peer);
     said_with_it(engine, peer);
     kept_by_the_server(peer);

@@ -28,6 +28,7 @@ const SOURCES: &[&str] = &[
     "verify.rs",
     "uploads.rs",
     "buckets.rs",
+    "versions.rs",
     "tags.rs",
     "presign.rs",
     "list.rs",

@@ -19,6 +19,18 @@ const OF_THE_OBJECT: [&str; 3] = [
 const TAGS: &str = "<Tagging><TagSet><Tag><Key>team</Key><Value>a b</Value></Tag>\
                     <Tag><Key>cost</Key><Value>1</Value></Tag></TagSet></Tagging>";
 
+const VERSIONING: &str =
+    "<VersioningConfiguration><Status>Enabled</Status></VersioningConfiguration>";
+const LOCATION: &str = "<LocationConstraint>eu-central-1</LocationConstraint>";
+const VERSIONS: &str = "<ListVersionsResult><IsTruncated>true</IsTruncated>\
+    <NextKeyMarker>a</NextKeyMarker><NextVersionIdMarker>2</NextVersionIdMarker>\
+    <Version><Key>a</Key><VersionId>2</VersionId><IsLatest>true</IsLatest>\
+    <LastModified>2026-01-02T03:04:05.000Z</LastModified><ETag>&quot;e&quot;</ETag><Size>5</Size>\
+    <StorageClass>STANDARD</StorageClass></Version></ListVersionsResult>";
+const LAST_VERSIONS: &str = "<ListVersionsResult><IsTruncated>false</IsTruncated>\
+    <DeleteMarker><Key>b</Key><VersionId>null</VersionId><IsLatest>false</IsLatest>\
+    <LastModified>2026-01-02T03:04:05.000Z</LastModified></DeleteMarker></ListVersionsResult>";
+
 #[test]
 fn what_s3_alone_can_do_is_asked_for() {
     let library = Library::get();
@@ -70,7 +82,26 @@ fn what_s3_alone_can_do_is_asked_for() {
             assert!(requests[0].contains(field), "{field}: {}", requests[0]);
         }
     }
-    assert_eq!(seen.len(), 7 + 3 + 3, "nothing went out that makes no sense: {seen:#?}");
+    let told_of_versions = of("versioning=");
+    assert_eq!(told_of_versions.len(), 2, "{seen:#?}");
+    assert!(
+        told_of_versions[0].contains("x-amz-mfa: 123 456") && told_of_versions[0].contains(OWNER)
+    );
+    assert!(told_of_versions[0].ends_with("<Status>Suspended</Status></VersioningConfiguration>"));
+    assert!(told_of_versions[1].contains(OWNER));
+    let listed = of("versions=");
+    assert_eq!(listed.len(), 2, "{seen:#?}");
+    assert!(
+        listed.iter().all(|it| it.contains("prefix=a%20b") && it.contains(PAYER)),
+        "{listed:#?}"
+    );
+    assert!(listed[1].contains("version-id-marker=2"), "{}", listed[1]);
+    assert_eq!(of("location=").len(), 1);
+    assert_eq!(
+        seen.len(),
+        7 + 3 + 3 + 2 + 2 + 1,
+        "nothing went out that makes no sense: {seen:#?}"
+    );
 }
 
 /// A server that ends with the process.
@@ -121,6 +152,10 @@ fn answer_all(stream: TcpStream, seen: &Mutex<Vec<String>>) -> std::io::Result<(
         let (status, fields, answer) = match request.split(' ').next() {
             Some("HEAD") => ("200 OK", "ETag: \"e\"\r\nContent-Length: 5\r\n", ""),
             Some("GET") if request.contains("tagging") => ("200 OK", "", TAGS),
+            Some("GET") if request.contains("versioning=") => ("200 OK", "", VERSIONING),
+            Some("GET") if request.contains("location=") => ("200 OK", "", LOCATION),
+            Some("GET") if request.contains("key-marker=a") => ("200 OK", "", LAST_VERSIONS),
+            Some("GET") if request.contains("versions=") => ("200 OK", "", VERSIONS),
             Some("GET") => {
                 ("206 Partial Content", "ETag: \"e\"\r\nContent-Range: bytes 0-4/5\r\n", "hello")
             }

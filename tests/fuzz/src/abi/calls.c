@@ -485,7 +485,20 @@ static void ask_service(void) {
     for (size_t i = 0; i < count; i++) pairs[i].name = some_c_text(), pairs[i].value = some_c_text();
     const hyd_bucket_options making = HYD_BUCKET_OPTIONS_INIT;
     const hyd_bucket_info telling = HYD_BUCKET_INFO_INIT;
-    switch (input_byte() % 8) {
+    hyd_versions *versions = NULL;
+    hyd_version_entry version;
+    uint32_t versioning;
+    const char *text = some_c_text();
+    switch (input_byte() % 13) {
+    case 8: {
+        hyd_bucket_info *info = some_struct(&telling, sizeof telling);
+        HOLDS(!ended(hyd_bucket_location(store, who, info, error_place())));
+        break;
+    }
+    case 9: HOLDS(!ended(hyd_bucket_versioning_get(store, who, some_place(&versioning), error_place()))); break;
+    case 10: HOLDS(!ended(hyd_bucket_versioning_set(store, who, input_byte() % 4, text, error_place()))); break;
+    case 11: HOLDS(!ended(hyd_versions_open(store, key, key_len, who, some_place(&versions), error_place()))); break;
+    case 12: HOLDS(!ended(hyd_versions_next(some(UPLOADS), &version, 1, &count, error_place()))); break;
     case 0: HOLDS(!ended(hyd_bucket_create(store, some_struct(&making, sizeof making), error_place()))); break;
     case 1: HOLDS(!ended(hyd_bucket_delete(store, who, error_place()))); break;
     case 2: {
