@@ -1,4 +1,4 @@
-//! The engine under AddressSanitizer, and the proof that the sanitizer is awake.
+//! The engine and the C library under AddressSanitizer, and the proof that the sanitizer is awake.
 //!
 //! It sees what our code reads and writes, never what the kernel writes: freed op buffers are the
 //! quarantine's to find.
@@ -43,18 +43,27 @@ pub fn canary(root: &Path) -> Result<Outcome> {
 
 /// All tests of the engine but those of its documentation, which are built without the flags.
 pub fn engine(root: &Path) -> Result<Outcome> {
-    let host = shell::host_triple()?;
-    // A target is named, although it is the host's own, so that build scripts and macros stay
-    // without the sanitizer.
-    let arguments =
-        ["test", "--quiet", "-p", "hydrant-engine", "--features", "testing", "--lib", "--tests"];
-    let mut command = cargo(root, &arguments);
-    command.args(["--target", &host]).arg("--target-dir").arg(target_folder(root));
-    command.env(BOOTSTRAP.0, BOOTSTRAP.1).env("RUSTFLAGS", SANITIZE).env(OPTIONS.0, OPTIONS.1);
     // The full number of seeds runs without the sanitizer, which slows each down tenfold.
-    command.env("HYDRANT_SEEDS", "100");
-    shell::run(&mut command)?;
+    let tests = ["-p", "hydrant-engine", "--features", "testing", "--lib", "--tests"];
+    shell::run(test(root)?.args(tests).env("HYDRANT_SEEDS", "100"))?;
     Ok(Outcome::Passed)
+}
+
+/// C programs of the tests and the library that they are linked with: what either does to the other's
+/// memory shows.
+pub fn c_programs(root: &Path) -> Result<Outcome> {
+    let tests = ["-p", "hydrant-ffi", "--test", "suite", "--", "address_sanitizer"];
+    shell::run(test(root)?.args(tests))?;
+    Ok(Outcome::Passed)
+}
+
+/// `cargo test` with the sanitizer. A target is named, although it is the host's own, so that build
+/// scripts and macros stay without it.
+fn test(root: &Path) -> Result<Command> {
+    let mut command = cargo(root, &["test", "--quiet", "--target", &shell::host_triple()?]);
+    command.arg("--target-dir").arg(target_folder(root));
+    command.env(BOOTSTRAP.0, BOOTSTRAP.1).env("RUSTFLAGS", SANITIZE).env(OPTIONS.0, OPTIONS.1);
+    Ok(command)
 }
 
 /// Apart from the other builds: other flags would make cargo build everything anew each time.

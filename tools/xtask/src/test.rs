@@ -51,6 +51,11 @@ const TESTS: &[Step] = &[
         about: "the tests of the engine under AddressSanitizer",
         run: asan::engine,
     },
+    Step {
+        name: "asan-c",
+        about: "C programs and the library under AddressSanitizer",
+        run: asan::c_programs,
+    },
 ];
 
 pub fn run(root: &Path, args: &Args) -> Result<()> {
