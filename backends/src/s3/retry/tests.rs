@@ -263,7 +263,7 @@ proptest! {
         let decision = decide_once(Attempt { number, ..FIRST }, &failure, random);
         if let Decision::Retry { after, .. } = decision {
             prop_assert!(after <= RetryPolicy::default().retry_after_max);
-            prop_assert!(matches!(status, 408 | 429 | 500 | 502 | 503 | 504));
+            prop_assert!(matches!(status, 408 | 417 | 429 | 500 | 502 | 503 | 504));
         }
     }
 }
