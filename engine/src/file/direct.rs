@@ -6,7 +6,8 @@
 
 use std::ops::Range;
 
-use super::{BufResult, Direct, File, hint, os_error};
+use super::transfer::Transfer;
+use super::{BufResult, Direct, File};
 use crate::cores::Core;
 use crate::error::{Error, Result};
 use crate::metrics::{CopyReason, add};
@@ -16,22 +17,17 @@ use crate::pool::{Buf, Lease};
 /// Bytes of one bounce buffer.
 const BOUNCE_BYTES: usize = 64 << 10;
 
-pub(super) async fn read(
-    core: &Core,
-    file: &File,
+pub(super) fn read<'a>(
+    core: &'a Core,
+    file: &'a File,
     buf: Buf,
     span: Range<usize>,
     offset: u64,
-) -> BufResult<usize> {
-    let wanted = span.len();
+) -> Transfer<'a> {
     match straight_read(file, &buf, &span, offset) {
-        Some(_) if wanted == 0 => (Ok(0), buf),
-        Some(whole) => {
-            let (result, buf) = submit_read(core, file, buf, whole, offset).await;
-            (result.map(|read| read.min(wanted)), buf)
-        }
-        // On the heap, or the future of every read would be as large.
-        None => Box::pin(read_in_pieces(core, file, buf, span, offset)).await,
+        Some(_) if span.is_empty() => Transfer::ended(Ok(0), buf),
+        Some(whole) => submit_read(core, file, buf, whole, offset).telling_at_most(span.len()),
+        None => Transfer::in_pieces(read_in_pieces(core, file, buf, span, offset)),
     }
 }
 
@@ -75,22 +71,18 @@ async fn read_in_pieces(
     }
 }
 
-pub(super) async fn write(
-    core: &Core,
-    file: &File,
+pub(super) fn write<'a>(
+    core: &'a Core,
+    file: &'a File,
     mut buf: Buf,
     span: Range<usize>,
     offset: u64,
-) -> BufResult<usize> {
-    let wanted = span.len();
+) -> Transfer<'a> {
     match straight_write(file, &mut buf, &span, offset) {
-        Err(error) => (Err(error), buf),
-        Ok(Some(_)) if wanted == 0 => (Ok(0), buf),
-        Ok(Some(whole)) => {
-            let (result, buf) = submit_write(core, file, buf, whole, offset).await;
-            (result.map(|written| written.min(wanted)), buf)
-        }
-        Ok(None) => Box::pin(write_in_pieces(core, file, buf, span, offset)).await,
+        Err(error) => Transfer::ended(Err(error), buf),
+        Ok(Some(_)) if span.is_empty() => Transfer::ended(Ok(0), buf),
+        Ok(Some(whole)) => submit_write(core, file, buf, whole, offset).telling_at_most(span.len()),
+        Ok(None) => Transfer::in_pieces(write_in_pieces(core, file, buf, span, offset)),
     }
 }
 
@@ -150,50 +142,24 @@ async fn write_in_pieces(
     }
 }
 
-fn submit_read(
-    core: &Core,
-    file: &File,
+fn submit_read<'a>(
+    core: &'a Core,
+    file: &'a File,
     buf: Buf,
     span: Range<usize>,
     offset: u64,
-) -> impl Future<Output = BufResult<usize>> {
-    submit(core, file, Op::Read { file: file.handle.clone(), buf, span, offset }, offset)
+) -> Transfer<'a> {
+    Transfer::of(core, file, Op::Read { file: file.handle.clone(), buf, span, offset }, offset)
 }
 
-fn submit_write(
-    core: &Core,
-    file: &File,
+fn submit_write<'a>(
+    core: &'a Core,
+    file: &'a File,
     buf: Buf,
     span: Range<usize>,
     offset: u64,
-) -> impl Future<Output = BufResult<usize>> {
-    submit(core, file, Op::Write { file: file.handle.clone(), buf, span, offset }, offset)
-}
-
-async fn submit(core: &Core, file: &File, op: Op, offset: u64) -> BufResult<usize> {
-    let (name, uncached) = (op.name(), file.handle.is_uncached());
-    let mut outcome = core.op(op).await;
-    let refused = outcome.error.filter(|errno| uncached && hint::refuses_uncached(*errno));
-    if let Some(errno) = refused {
-        file.handle.set_uncached(false);
-        outcome = Box::pin(core.op(outcome.op)).await;
-        // Either may be refused for another reason, and then both are.
-        match outcome.error == Some(errno) {
-            true => file.handle.set_uncached(true),
-            false => hint::note_uncached_refused(core, file),
-        }
-    }
-    if hint::leaves_cached(file) {
-        Box::pin(hint::drop_cached(core, file, offset, outcome.transferred)).await;
-    }
-    let result = match outcome.error {
-        None => Ok(outcome.transferred),
-        Some(errno) => Err(match os_error(name, &file.path, errno) {
-            Error::Os(error) => Error::Os(error.at(offset + outcome.transferred as u64)),
-            other => other,
-        }),
-    };
-    (result, outcome.op.into_buf().expect("a read or write has a buffer"))
+) -> Transfer<'a> {
+    Transfer::of(core, file, Op::Write { file: file.handle.clone(), buf, span, offset }, offset)
 }
 
 async fn bounce_read(

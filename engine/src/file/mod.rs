@@ -9,6 +9,7 @@ mod direct;
 mod hint;
 mod open;
 mod paths;
+mod transfer;
 mod unnamed;
 
 use std::ffi::CString;
@@ -115,9 +116,9 @@ impl File {
     ///
     /// # Errors
     /// The errno with path and offset, or no memory for a bounce buffer.
-    pub fn read_at(
-        &self,
-        core: &Core,
+    pub fn read_at<'a>(
+        &'a self,
+        core: &'a Core,
         buf: impl Into<Buf>,
         span: Range<usize>,
         offset: u64,
@@ -132,9 +133,9 @@ impl File {
     ///
     /// # Errors
     /// The errno with path and offset; nothing is known of the bytes after it.
-    pub fn write_at(
-        &self,
-        core: &Core,
+    pub fn write_at<'a>(
+        &'a self,
+        core: &'a Core,
         buf: impl Into<Buf>,
         span: Range<usize>,
         offset: u64,
