@@ -208,8 +208,7 @@ pub unsafe extern "C" fn hyd_bucket_head(
 }
 
 /// Asks in which region the bucket of a store is, which comes as `region` of `info`, and nothing else:
-/// for servers that do not tell it with hyd_bucket_head(), and buckets of other accounts. `options`, which
-/// may be NULL, say who asks.
+/// for servers that do not tell it with hyd_bucket_head(). `options`, which may be NULL, say who asks.
 ///
 /// Errors: HYD_E_NOT_FOUND; HYD_E_CONFIG where it may not be asked; HYD_E_UNSUPPORTED for a store that is
 /// not S3; HYD_E_INVALID, HYD_E_TEMPORARY, HYD_E_CANCELLED.

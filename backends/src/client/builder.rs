@@ -56,7 +56,7 @@ impl HydrantBuilder {
         self
     }
 
-    /// How transfers are cut. A number outside of its limits counts as the limit (LIMIT-1).
+    /// How transfers are cut. Connections outside of their limits count as the limit (LIMIT-1).
     pub fn transfer(mut self, limits: TransferLimits) -> Self {
         self.transfer = limits.with(None, None);
         self

@@ -148,10 +148,12 @@ impl<O: Operation> Exchange<'_, O> {
                 Err(error) => Err(Failed::Http(error)),
             },
             Ok(Told::Refused(refusal)) => {
-                if refusal.status == 417 {
+                let document = if refusal.status == 417 {
                     self.per_core.stop_expecting();
-                }
-                let document = connection.receive_document().await.unwrap_or_default();
+                    Vec::new()
+                } else {
+                    connection.receive_document().await.unwrap_or_default()
+                };
                 let (name, key) = (O::NAME, self.operation.key());
                 Err(refusal.into_failed(self.shared, name, key, &document))
             }

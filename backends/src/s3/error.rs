@@ -232,7 +232,8 @@ fn kind_of_status(status: u16) -> S3ErrorKind {
         412 => S3ErrorKind::PreconditionFailed,
         416 => S3ErrorKind::InvalidRange,
         429 | 503 => S3ErrorKind::Throttled,
-        500..=599 => S3ErrorKind::Server,
+        // A refused expectation; the next try goes without it.
+        417 | 500..=599 => S3ErrorKind::Server,
         _ => S3ErrorKind::InvalidRequest,
     }
 }

@@ -25,9 +25,8 @@ pub(super) struct PerCore {
     host: String,
     common: Rc<Common>,
     pub(super) pace: RefCell<Pace>,
-    /// Bodies of so many bytes and more wait for `100 Continue`; `None` once the server has shown that
-    /// it does not say so.
-    expect_bytes_min: Cell<Option<u64>>,
+    /// Bodies of so many bytes and more wait for `100 Continue`.
+    expect_bytes_min: Option<u64>,
 }
 
 /// What one core keeps for all endpoints of a store: memory for heads, the budget of retries, and
@@ -40,6 +39,8 @@ pub(super) struct Common {
     budget: RefCell<RetryBudget>,
     /// What the servers' clock is ahead of ours, in seconds, once one has complained: ours is wrong then.
     clock_ahead_s: Cell<i64>,
+    /// A server has shown that it does not say `100 Continue`: the others will not, either.
+    expects_no_more: Cell<bool>,
     /// Objects that are read in order.
     in_order: Cell<usize>,
 }
@@ -70,16 +71,14 @@ impl PerCore {
                 shared.config.pace,
                 shared.config.http.connections_per_core_max,
             )),
-            expect_bytes_min: Cell::new(shared.config.http.expect_continue_bytes_min),
+            expect_bytes_min: shared.config.http.expect_continue_bytes_min,
         }
     }
 
     /// The same server, asked and signed for as being in another region.
     pub(super) fn in_region(&self, shared: &Shared, region: &str) -> Option<PerCore> {
         let endpoint = self.endpoint.in_region(region).ok()?;
-        let mut moved = PerCore::new(shared, endpoint, &self.common);
-        moved.expect_bytes_min = self.expect_bytes_min.clone();
-        Some(moved)
+        Some(PerCore::new(shared, endpoint, &self.common))
     }
 
     /// A place for one more object that is read in order, where fewer than `most` are.
@@ -154,7 +153,7 @@ impl PerCore {
             host: &self.host,
             credentials,
             now: own_clock(core).shifted(self.common.clock_ahead_s.get()),
-            expect_bytes_min: self.expect_bytes_min.get(),
+            expect_bytes_min: self.expect_bytes_min.filter(|_| !self.common.expects_no_more.get()),
         };
         self.common.scratch.borrow_mut().write_head(out, operation, body, caller)
     }
@@ -173,7 +172,7 @@ impl PerCore {
 
     /// Bodies no longer wait for `100 Continue`.
     pub(super) fn stop_expecting(&self) {
-        self.expect_bytes_min.set(None);
+        self.common.expects_no_more.set(true);
     }
 
     /// Takes the server's clock for the right one.

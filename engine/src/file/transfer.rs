@@ -18,7 +18,7 @@ pub(super) struct Transfer<'a>(State<'a>);
 
 enum State<'a> {
     Op(OneOp<'a>),
-    Pieces(Pin<Box<dyn Future<Output = BufResult<usize>> + 'a>>),
+    Rest(Pin<Box<dyn Future<Output = BufResult<usize>> + 'a>>),
     /// Nothing was to be done, or nothing could be; `None` once that has been told.
     Ended(Option<BufResult<usize>>),
 }
@@ -50,7 +50,7 @@ impl<'a> Transfer<'a> {
 
     /// By more than one op. On the heap, or every transfer would be as large.
     pub(super) fn in_pieces(pieces: impl Future<Output = BufResult<usize>> + 'a) -> Self {
-        Transfer(State::Pieces(Box::pin(pieces)))
+        Transfer(State::Rest(Box::pin(pieces)))
     }
 
     pub(super) fn ended(result: Result<usize, Error>, buf: Buf) -> Self {
@@ -64,7 +64,7 @@ impl Future for Transfer<'_> {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<BufResult<usize>> {
         let one = match &mut self.0 {
             State::Op(one) => one,
-            State::Pieces(pieces) => return pieces.as_mut().poll(cx),
+            State::Rest(rest) => return rest.as_mut().poll(cx),
             State::Ended(result) => {
                 return Poll::Ready(result.take().expect("polled after its end"));
             }
@@ -73,10 +73,9 @@ impl Future for Transfer<'_> {
         if !one.needs_more(&outcome) {
             return Poll::Ready(tell(one.file, one.offset, one.wanted, outcome));
         }
-        let OneOp { file, core, offset, wanted, .. } = *one;
-        let uncached = one.uncached;
+        let OneOp { file, core, offset, wanted, uncached, .. } = *one;
         let rest = Box::pin(go_on(core, file, offset, wanted, uncached, outcome));
-        self.0 = State::Pieces(rest);
+        self.0 = State::Rest(rest);
         self.poll(cx)
     }
 }

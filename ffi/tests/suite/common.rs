@@ -50,7 +50,7 @@ impl Library {
         cargo.current_dir(crate_path(".")).args(["build", "--quiet", "--lib"]);
         cargo.args(["--profile", profile, "--message-format=json-render-diagnostics"]);
         // `target/<profile>`, or `target/<triple>/<profile>` where a platform was named.
-        if !target.join("CACHEDIR.TAG").exists() {
+        if name_of(target).starts_with(&format!("{}-", std::env::consts::ARCH)) {
             cargo.args(["--target", name_of(target)]);
             target = target.parent().expect("a folder of platforms");
         }

@@ -100,7 +100,8 @@ fn the_c_side_is_clean_under_the_address_sanitizer() {
         compile("gcc", "-std=c99", &[&source, &library.archive], &program, &flags);
         // A forked child leaves what is its parent's alone (FORK-1), which looks like a leak there.
         let forks = ["misuse", "queue"].contains(&name);
-        let options = format!("detect_leaks={}", u8::from(!forks));
+        let leaks = format!("detect_leaks={}", u8::from(!forks));
+        let options = format!("{leaks}:detect_stack_use_after_return=1");
         let mut command = library.command(&program, &bucket);
         run(command.env("ASAN_OPTIONS", options).args(arguments));
     }

@@ -53,8 +53,11 @@ pub fn engine(root: &Path) -> Result<Outcome> {
 /// memory shows.
 pub fn c_programs(root: &Path) -> Result<Outcome> {
     let tests = ["-p", "hydrant-ffi", "--test", "suite", "--", "address_sanitizer"];
-    shell::run(test(root)?.args(tests))?;
-    Ok(Outcome::Passed)
+    let said = shell::read(test(root)?.args(tests))?;
+    match said.contains(" 1 passed;") {
+        true => Ok(Outcome::Passed),
+        false => Err(Failure::new(format!("not one test was run:\n{said}"))),
+    }
 }
 
 /// `cargo test` with the sanitizer. A target is named, although it is the host's own, so that build
