@@ -139,7 +139,7 @@ pub struct CoreLimits {
     /// the next message before it sleeps, if the last ones came as fast as that. If they did not, it
     /// tries now and then whether they do, for five times as long: ever more rarely, at last once in
     /// 4,096 times. Default 20 µs, what a sleep and its end cost; zero always sleeps, as do cores that
-    /// their owner drives and those of a process that may use one CPU alone.
+    /// their owner drives, and all on a machine with one CPU.
     pub spin_max: Duration,
 }
 

@@ -282,7 +282,7 @@ impl EngineBuilder {
             let text = format!("{} cores; an engine has {CORES_MAX} at most", self.config.cores);
             return Err(Error::InvalidInput(text));
         }
-        if cpus.len() == 1 {
+        if crate::ring::online_cpus() == 1 {
             // Whoever looks out keeps the other from running.
             self.config.core.spin_max = Duration::ZERO;
         }

@@ -87,6 +87,13 @@ pub(crate) fn allowed_cpus() -> Vec<usize> {
     (0..libc::CPU_SETSIZE as usize).filter(|cpu| unsafe { libc::CPU_ISSET(*cpu, &set) }).collect()
 }
 
+/// CPUs of this machine, whichever of them the calling thread may use: others may be pinned elsewhere.
+pub(crate) fn online_cpus() -> usize {
+    // SAFETY: no memory is passed.
+    let count = unsafe { libc::sysconf(libc::_SC_NPROCESSORS_ONLN) };
+    usize::try_from(count).unwrap_or(1).max(1)
+}
+
 /// Pins the calling thread to one CPU.
 pub(crate) fn pin_to_cpu(cpu: usize) -> Result<(), i32> {
     // SAFETY: a zeroed cpu_set_t is the empty set; the index came from `allowed_cpus`.

@@ -293,6 +293,40 @@ fn no_time_is_overstayed_for_a_look() {
     }
 }
 
+/// Whoever hands over may run where the one may not who started the engine.
+#[test]
+fn an_engine_started_on_one_cpu_looks_out() {
+    if std::thread::available_parallelism().map_or(1, usize::from) == 1 {
+        return;
+    }
+    let mut config = config();
+    config.core.spin_max = Duration::from_millis(20);
+    let start = move || {
+        pin_to_one_cpu();
+        Engine::builder().configure(|it| *it = config).start().expect("started")
+    };
+    let engine = std::thread::spawn(start).join().expect("no panic");
+    for _ in 0..100 {
+        engine.on_core(0, |_| async {}).expect("spawned").wait().expect("it ran");
+    }
+    assert!(engine.metrics().looks > 0);
+    engine.stop().expect("from outside");
+}
+
+/// The calling thread, to the first of the CPUs that it may use.
+fn pin_to_one_cpu() {
+    // SAFETY: a zeroed set is the empty one; both calls are given a set of ours and its size, and every
+    // index is one of the set's.
+    unsafe {
+        let (mut all, mut one): (libc::cpu_set_t, libc::cpu_set_t) = std::mem::zeroed();
+        assert_eq!(libc::sched_getaffinity(0, size_of_val(&all), &mut all), 0);
+        let mut cpus = 0..libc::CPU_SETSIZE as usize;
+        let first = cpus.find(|cpu| libc::CPU_ISSET(*cpu, &all)).expect("one at least");
+        libc::CPU_SET(first, &mut one);
+        assert_eq!(libc::sched_setaffinity(0, size_of_val(&one), &one), 0);
+    }
+}
+
 #[test]
 fn a_core_that_is_to_sleep_never_looks_out() {
     let mut config = config();
