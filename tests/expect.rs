@@ -14,9 +14,12 @@ const STORED: &[u8] = b"HTTP/1.1 200 OK\r\nETag: \"x\"\r\nContent-Length: 0\r\n\
 
 /// A bucket that stays open, and what is learnt of its server with it.
 fn bucket(peer: &Peer, wait: Duration) -> (Hydrant, Store) {
-    let hydrant = client_with(&peer.url(), |builder| {
-        builder.cores(1).s3(|s3| s3.http.expect_continue_wait = wait)
-    });
+    bucket_at(&peer.url(), wait)
+}
+
+fn bucket_at(url: &str, wait: Duration) -> (Hydrant, Store) {
+    let hydrant =
+        client_with(url, |builder| builder.cores(1).s3(|s3| s3.http.expect_continue_wait = wait));
     let store = hydrant.store(&format!("s3://{BUCKET}/")).expect("a bucket");
     (hydrant, store)
 }
@@ -88,17 +91,33 @@ fn a_server_that_says_nothing_gets_the_body_and_is_not_asked_again() {
     assert_eq!(expects, 1);
 }
 
+fn refuses_expectations() -> Peer {
+    Peer::start(|seen, wire| {
+        if seen.header("expect").is_some() {
+            return wire.send(b"HTTP/1.1 417 Expectation Failed\r\nContent-Length: 0\r\n\r\n");
+        }
+        wire.receive_body()?;
+        wire.send(STORED)
+    })
+}
+
+/// There are more of them than a request has tries.
+#[test]
+fn one_endpoint_that_refuses_the_expectation_tells_for_all() {
+    let peers = [(); 6].map(|()| refuses_expectations());
+    let urls = peers.each_ref().map(|peer| peer.url().to_string());
+    let (_hydrant, store) = bucket_at(&urls.join(","), LONG);
+    put(&store, LARGE).expect("stored");
+    let expected =
+        |peer: &Peer| peer.seen().iter().filter(|it| it.header("expect").is_some()).count();
+    assert_eq!(peers.iter().map(expected).sum::<usize>(), 1);
+}
+
 /// Also for a write that must not be sent twice: what was refused so was not carried out.
 #[test]
 fn a_server_that_refuses_the_expectation_is_asked_without() {
     for write_if in [None, Some(WriteIf::Absent)] {
-        let peer = Peer::start(|seen, wire| {
-            if seen.header("expect").is_some() {
-                return wire.send(b"HTTP/1.1 417 Expectation Failed\r\nContent-Length: 0\r\n\r\n");
-            }
-            wire.receive_body()?;
-            wire.send(STORED)
-        });
+        let peer = refuses_expectations();
         let (_hydrant, store) = bucket(&peer, LONG);
         let mut options = PutOptions::default();
         options.write_if = write_if;

@@ -68,6 +68,15 @@ unsafe impl SizedStruct for hyd_bucket_info {
     const BYTES_MIN: usize = 136;
 }
 
+impl hyd_bucket_info {
+    fn of(flags: u32, region: Option<String>, location_name: Option<String>) -> hyd_bucket_info {
+        let text = |told: Option<String>| fixed_text(told.as_deref().unwrap_or_default());
+        let struct_size = sized::size_of::<hyd_bucket_info>();
+        let (region, location_name) = (text(region), text(location_name));
+        hyd_bucket_info { struct_size, flags, region, location_name }
+    }
+}
+
 /// A bucket of the account. Its size is fixed.
 #[repr(C)]
 #[derive(Clone, Copy)]
@@ -196,12 +205,8 @@ pub unsafe extern "C" fn hyd_bucket_head(
         };
         let told = store.s3()?.send(head).wait()?;
         if let Some(info) = info {
-            info.write(hyd_bucket_info {
-                struct_size: sized::size_of::<hyd_bucket_info>(),
-                flags: if told.access_point_alias { HYD_BUCKET_ALIAS } else { 0 },
-                region: fixed_text(told.region.as_deref().unwrap_or_default()),
-                location_name: fixed_text(told.location_name.as_deref().unwrap_or_default()),
-            });
+            let flags = if told.access_point_alias { HYD_BUCKET_ALIAS } else { 0 };
+            info.write(hyd_bucket_info::of(flags, told.region, told.location_name));
         }
         Ok(())
     })
@@ -230,12 +235,7 @@ pub unsafe extern "C" fn hyd_bucket_location(
             SizedOut::new(info, "info")?
         };
         let region = store.s3()?.send(ask).wait()?;
-        info.write(hyd_bucket_info {
-            struct_size: sized::size_of::<hyd_bucket_info>(),
-            flags: 0,
-            region: fixed_text(&region),
-            location_name: fixed_text(""),
-        });
+        info.write(hyd_bucket_info::of(0, Some(region), None));
         Ok(())
     })
 }

@@ -3,6 +3,7 @@
 //! To put a thread to sleep and to wake it again costs tens of microseconds where the kernel has to
 //! reach for another CPU, above all in a virtual machine. Threads that hand one small thing after the
 //! other to a core are spared it on either side. Where messages come far apart, looks become rare.
+//! It never looks for completions: with anything in flight a core does not come here.
 
 use std::time::{Duration, Instant};
 
@@ -80,11 +81,10 @@ impl Spin {
             Some(_) if before == State::Sleeps => State::Tries,
             _ => State::Sleeps,
         };
-        self.rest = match before {
-            _ if self.state == State::Pays => REST_MIN,
-            State::Pays => REST_MIN,
-            _ if self.state == State::Sleeps => (self.rest * 2).min(REST_MAX),
-            _ => self.rest,
+        self.rest = match (before, self.state) {
+            (State::Pays, _) | (_, State::Pays) => REST_MIN,
+            (_, State::Sleeps) => (self.rest * 2).min(REST_MAX),
+            (_, State::Tries) => self.rest,
         };
         self.left = self.rest;
     }

@@ -295,9 +295,10 @@ fn no_time_is_overstayed_for_a_look() {
 
 /// Whoever hands over may run where the one may not who started the engine.
 #[test]
+#[expect(clippy::print_stderr, reason = "a test that skips says so")]
 fn an_engine_started_on_one_cpu_looks_out() {
     if std::thread::available_parallelism().map_or(1, usize::from) == 1 {
-        return;
+        return eprintln!("SKIPPED: there is no second CPU to look out for");
     }
     let mut config = config();
     config.core.spin_max = Duration::from_millis(20);

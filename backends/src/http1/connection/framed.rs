@@ -1,4 +1,5 @@
-//! Sending a body in pieces with something between them, as signatures and trailers ask for it.
+//! Sending a body in pieces with something between them, as signatures and trailers ask for it. What
+//! that is, [`BodyFrames`] says: this file knows nothing of S3, and the pieces are never copied.
 
 use std::ops::Range;
 
