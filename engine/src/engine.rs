@@ -2,7 +2,7 @@
 
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::*};
+use std::sync::atomic::{AtomicUsize, Ordering::*};
 use std::sync::{Arc, OnceLock, PoisonError, mpsc};
 use std::time::Duration;
 
@@ -42,7 +42,6 @@ pub(crate) struct Shared {
     pub(crate) inboxes: Vec<Arc<Inbox>>,
     pub(crate) control: Control,
     capabilities: OnceLock<Capabilities>,
-    registered: Vec<AtomicBool>,
     caller_places: PlaceMap,
     next_core: AtomicUsize,
     fork_generation: u64,
@@ -347,7 +346,6 @@ impl Shared {
             control: control(config.control.jobs_max),
             capabilities: OnceLock::new(),
             caller_places: PlaceMap::new(config.ring.caller_entries_max),
-            registered: (0..cores).map(|_| AtomicBool::new(false)).collect(),
             next_core: AtomicUsize::new(0),
             fork_generation: pool::fork::generation(),
             config,
@@ -358,11 +356,6 @@ impl Shared {
     #[cfg(any(test, feature = "testing"))]
     pub(crate) fn set_capabilities(&self, capabilities: Capabilities) {
         self.capabilities.set(capabilities).expect("set once, at the start");
-    }
-
-    /// Whether leases are registered buffers on this core.
-    pub(crate) fn buffers_registered(&self, core: usize) -> bool {
-        self.registered[core].load(Relaxed)
     }
 
     fn check_fork(&self) -> Result<()> {
@@ -492,7 +485,6 @@ fn set_up(
     if let Some(Err(errno)) = pinned {
         capabilities.note_pinning_refused(errno);
     }
-    shared.registered[index].store(capabilities.buffers_registered(), Relaxed);
     let seed = std::hash::BuildHasher::hash_one(&std::hash::RandomState::new(), index);
     let runtime = Runtime::new(index, Arc::clone(shared), Clock::System, driver, seed)?;
     Ok((runtime, capabilities))

@@ -8,6 +8,7 @@ use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
 use std::task::{Context, Poll, Wake};
 use std::time::{Duration, Instant};
 
@@ -18,7 +19,6 @@ use crate::engine::Shared;
 use crate::error::{OsError, Result};
 use crate::metrics::add;
 use crate::op::{Completion, Handle, Op, Outcome, PlantedBug, Table};
-use crate::pool::Buf;
 use crate::ring::{Driver, Wait};
 use crate::trace::event;
 
@@ -190,7 +190,7 @@ impl Runtime {
     /// A number that changes with everything a turn does for a task or hands to the kernel.
     #[cfg(any(test, feature = "testing"))]
     pub(crate) fn activity(&self) -> u64 {
-        let polls = self.core.0.counters.polls.load(std::sync::atomic::Ordering::Relaxed);
+        let polls = self.core.0.counters.polls.load(Relaxed);
         polls + self.core.0.driver.borrow().counts().submissions
     }
 
@@ -369,10 +369,11 @@ impl Runtime {
         self.inbox.awake();
         let counts = driver.counts();
         let counters = &self.core.0.counters;
-        counters.enters.store(counts.enters, std::sync::atomic::Ordering::Relaxed);
-        counters.submissions.store(counts.submissions, std::sync::atomic::Ordering::Relaxed);
-        counters.wakes.store(counts.wakes, std::sync::atomic::Ordering::Relaxed);
-        counters.overflows.store(counts.overflows, std::sync::atomic::Ordering::Relaxed);
+        counters.enters.store(counts.enters, Relaxed);
+        counters.submissions.store(counts.submissions, Relaxed);
+        counters.wakes.store(counts.wakes, Relaxed);
+        counters.overflows.store(counts.overflows, Relaxed);
+        counters.fallbacks_unregistered_memory.store(counts.refused_slabs, Relaxed);
         entered.map_err(|errno| {
             OsError::new("wait for completions", "the driver of a core", errno).into()
         })
@@ -448,15 +449,8 @@ pub(super) fn count_outcome(core: &Inner, outcome: &Outcome) {
     let counters = &core.counters;
     add(&counters.short_transfers, outcome.shorts.into());
     match &outcome.op {
-        Op::Read { buf, .. } | Op::Write { buf, .. } => {
-            let registered = match buf {
-                Buf::Lease(_) => core.shared.buffers_registered(core.index),
-                Buf::Region(region) => {
-                    region.registration().is_some_and(|it| core.driver.borrow().holds(it))
-                }
-                Buf::Bytes(_) => false,
-            };
-            let counter = if registered {
+        Op::Read { buf, span, .. } | Op::Write { buf, span, .. } => {
+            let counter = if core.driver.borrow().holds(buf, span) {
                 &counters.file_bytes_registered
             } else {
                 &counters.file_bytes_unregistered

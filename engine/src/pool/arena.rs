@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io;
+use std::ops::Range;
 use std::ptr::{self, NonNull};
 
 use super::fork;
@@ -9,13 +10,18 @@ use super::{PoolConfig, PoolError};
 
 pub(super) const HUGE_PAGE_BYTES: usize = 2 << 20;
 
+/// What is pinned at once, when one of its bytes is first used for a file or a zero-copy send: what
+/// costs the most memory that nobody uses, and keeps a core the longest from its turns.
+const SLAB_BYTES_MIN: usize = 8 << 20;
 /// The most that one registered buffer may have (io_uring_register(2), `EFAULT` beyond).
-const SLAB_BYTES: usize = 1 << 30;
+const SLAB_BYTES_MAX: usize = 1 << 30;
+/// Half of the 16 384 entries that a registered table may have (io_uring_register(2)).
+const SLABS_MAX: usize = 8192;
 
 const THP_SWITCH: &str = "/sys/kernel/mm/transparent_hugepage/enabled";
 
-/// The pages that the arena got. Registering an arena of 2 MiB pages takes the kernel about a
-/// tenth of the time of one of 4 KiB pages.
+/// The pages that the arena got. Registering 2 MiB pages takes the kernel about a tenth of the time of
+/// as many bytes in 4 KiB pages, and O_DIRECT with them half the CPU (docs/decisions/0016-slabs.md).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ArenaBacking {
     /// Pages of 2 MiB set aside by the administrator (`vm.nr_hugepages`).
@@ -35,6 +41,7 @@ pub enum ArenaBacking {
 pub struct Arena {
     base: NonNull<u8>,
     bytes: usize,
+    slab_bytes: usize,
     backing: ArenaBacking,
     refusals: Vec<String>,
     generation: u64,
@@ -74,7 +81,14 @@ impl Arena {
                 (base, backing)
             }
         };
-        let arena = Self { base, bytes, backing, refusals, generation: fork::generation() };
+        let arena = Self {
+            base,
+            bytes,
+            slab_bytes: slab_bytes(bytes),
+            backing,
+            refusals,
+            generation: fork::generation(),
+        };
         advise(base, bytes, libc::MADV_DONTFORK).map_err(failed("madvise(MADV_DONTFORK)"))?;
         Ok(arena)
     }
@@ -94,21 +108,18 @@ impl Arena {
         &self.refusals
     }
 
-    /// The slabs to register, in the order of their indices: 1 GiB each, the last one what is left.
-    /// The caller keeps an `Arc` of the arena for as long as a ring may use them.
-    pub(crate) fn registration(&self) -> Vec<libc::iovec> {
-        (0..self.bytes)
-            .step_by(SLAB_BYTES)
-            .map(|offset| libc::iovec {
-                iov_base: self.at(offset).cast(),
-                iov_len: SLAB_BYTES.min(self.bytes - offset),
-            })
-            .collect()
+    /// The slabs to register, in the order of their indices; the last one is what is left. The caller
+    /// keeps an `Arc` of the arena for as long as a ring may use them.
+    pub(crate) fn slabs(&self) -> impl ExactSizeIterator<Item = libc::iovec> {
+        (0..self.bytes).step_by(self.slab_bytes).map(|offset| libc::iovec {
+            iov_base: self.at(offset).cast(),
+            iov_len: self.slab_bytes.min(self.bytes - offset),
+        })
     }
 
-    /// The index of the slab that the byte at `offset` lies in. A block never straddles two.
-    pub(crate) fn slab_of(offset: usize) -> u16 {
-        u16::try_from(offset / SLAB_BYTES).expect("an arena has at most 8192 slabs")
+    /// The indices of the slabs in which these bytes of the arena lie.
+    pub(crate) fn slabs_of(&self, bytes: &Range<usize>) -> Range<usize> {
+        bytes.start / self.slab_bytes..bytes.end.div_ceil(self.slab_bytes)
     }
 
     /// Whether this process is a child of the one that mapped it: nothing is mapped here then.
@@ -152,6 +163,12 @@ fn map_aligned(bytes: usize) -> io::Result<NonNull<u8>> {
     }
     unmap(end, HUGE_PAGE_BYTES - surplus_in_front);
     Ok(base)
+}
+
+/// As small as the number of slabs admits.
+fn slab_bytes(arena_bytes: usize) -> usize {
+    let least = arena_bytes.div_ceil(SLABS_MAX).next_power_of_two();
+    least.clamp(SLAB_BYTES_MIN, SLAB_BYTES_MAX)
 }
 
 /// `MADV_HUGEPAGE` succeeds without effect where the administrator has said `never`.
@@ -241,16 +258,27 @@ mod tests {
     }
 
     #[test]
-    fn slabs_cover_it_and_have_at_most_1_gib() {
-        let arena = arena((2 << 30) + (6 << 20));
-        let slabs = arena.registration();
+    fn slabs_cover_it() {
+        let arena = arena(22 << 20);
+        let slabs: Vec<libc::iovec> = arena.slabs().collect();
         let lengths: Vec<usize> = slabs.iter().map(|slab| slab.iov_len).collect();
-        assert_eq!(lengths, [1 << 30, 1 << 30, 6 << 20]);
+        assert_eq!(lengths, [8 << 20, 8 << 20, 6 << 20]);
         for (i, slab) in slabs.iter().enumerate() {
-            assert_eq!(slab.iov_base.cast(), arena.at(i << 30));
-            assert_eq!(usize::from(Arena::slab_of(i << 30)), i);
-            assert_eq!(usize::from(Arena::slab_of((i << 30) + slab.iov_len - 1)), i);
+            let (start, len) = (i << 23, slab.iov_len);
+            assert_eq!(slab.iov_base.cast(), arena.at(start));
+            assert_eq!(arena.slabs_of(&(start..start + len)), i..i + 1);
+            assert_eq!(arena.slabs_of(&(start + len - 1..start + len)), i..i + 1);
         }
+        assert_eq!(arena.slabs_of(&((8 << 20) - 1..(8 << 20) + 1)), 0..2);
+    }
+
+    #[test]
+    fn slabs_grow_with_the_arena_and_a_table_holds_them() {
+        let of = |gib: usize| slab_bytes(gib << 30);
+        assert_eq!(
+            [of(1), of(64), of(65), of(1024), of(8192)].map(|bytes| bytes >> 20),
+            [8, 8, 16, 128, 1024]
+        );
     }
 
     #[test]

@@ -26,8 +26,6 @@ pub(crate) struct RawSpan {
     pub(crate) ptr: *mut u8,
     /// Bytes.
     pub(crate) len: usize,
-    /// For leases, the index of the slab as [`Arena::registration`](super::Arena) lists it.
-    pub(crate) registered: Option<u16>,
 }
 
 impl Buf {
@@ -107,15 +105,12 @@ impl Buf {
         if span.start > span.end || span.end > self.capacity() {
             return None;
         }
-        let (start, registered) = match self {
-            Self::Lease(lease) => {
-                let (start, slab) = lease.raw()?;
-                (start, Some(slab))
-            }
-            Self::Region(region) => (region.start(), None),
-            Self::Bytes(bytes) => (bytes.as_ptr().cast_mut(), None),
+        let start = match self {
+            Self::Lease(lease) => lease.raw()?,
+            Self::Region(region) => region.start(),
+            Self::Bytes(bytes) => bytes.as_ptr().cast_mut(),
         };
-        Some(RawSpan { ptr: start.wrapping_add(span.start), len: span.len(), registered })
+        Some(RawSpan { ptr: start.wrapping_add(span.start), len: span.len() })
     }
 }
 
@@ -151,7 +146,6 @@ mod tests {
         let start = buf.as_mut_slice().expect("writable").as_mut_ptr();
         let span = buf.raw(&(4096..8192)).expect("inside");
         assert_eq!((span.ptr, span.len), (start.wrapping_add(4096), 4096));
-        assert_eq!(span.registered, Some(0));
         assert!(buf.raw(&(0..8193)).is_none());
         #[expect(clippy::reversed_empty_ranges, reason = "what is refused here")]
         let reversed = 5..4;
@@ -165,17 +159,9 @@ mod tests {
         let lease = lease(&pool(), 4096);
         let kinds = [Buf::from(lease), Buf::from(region), Buf::from(Bytes::from_static(b"ab"))];
         let seen = kinds.map(|mut buf| {
-            let registered = buf.raw(&(0..1)).expect("inside").registered.is_some();
-            (buf.len(), buf.capacity(), buf.is_writable(), buf.as_mut_slice().is_some(), registered)
+            (buf.len(), buf.capacity(), buf.is_writable(), buf.as_mut_slice().is_some())
         });
-        assert_eq!(
-            seen,
-            [
-                (0, 4096, true, true, true),
-                (100, 100, true, true, false),
-                (2, 2, false, false, false)
-            ]
-        );
+        assert_eq!(seen, [(0, 4096, true, true), (100, 100, true, true), (2, 2, false, false)]);
     }
 
     #[test]

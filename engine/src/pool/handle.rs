@@ -58,7 +58,7 @@ impl Pool {
     pub fn new(config: PoolConfig) -> Result<Self, PoolError> {
         let shares = config.shares()?;
         let arena = Arc::new(Arena::map(&config)?);
-        // Parts come first, so that their alignment in the share is alignment in the slab.
+        // Parts come first, so that their alignment in the share is alignment in a slab.
         let parts = Extent::of_bytes(0, shares.parts_bytes);
         let heads = Extent::of_bytes(shares.parts_bytes, shares.heads_bytes);
         let inner = Inner {

@@ -5,12 +5,12 @@ use std::ops::Range;
 
 use bytes::Bytes;
 
+use super::Pool;
 use super::buddy::{Block, units_for};
 use super::handle::ShareName;
 use super::label::Label;
-use super::{Arena, Pool};
 
-/// An exclusive piece of the arena, aligned to 4 KiB and within one registered slab.
+/// An exclusive piece of the arena, aligned to 4 KiB.
 ///
 /// [`len`](Self::len) bytes at its start are valid, as its owner says; all of
 /// [`capacity`](Self::capacity) can be written. The memory is always initialised, but beyond what
@@ -116,9 +116,15 @@ impl Lease {
         self.pool.forked()
     }
 
-    /// Where the block lies, and in which registered slab; `None` in a forked child.
-    pub(super) fn raw(&mut self) -> Option<(*mut u8, u16)> {
-        (!self.pool.forked()).then(|| (self.start(), Arena::slab_of(self.block.offset())))
+    /// Where the block lies; `None` in a forked child.
+    pub(super) fn raw(&mut self) -> Option<*mut u8> {
+        (!self.pool.forked()).then(|| self.start())
+    }
+
+    /// The slabs of the arena in which these bytes of the lease lie.
+    pub(crate) fn slabs_of(&self, span: &Range<usize>) -> Range<usize> {
+        let first = self.block.offset();
+        self.pool.arena().slabs_of(&(first + span.start..first + span.end))
     }
 
     fn start(&self) -> *mut u8 {

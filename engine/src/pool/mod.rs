@@ -1,6 +1,6 @@
 //! The pool: all payload memory of the engine, under one hard limit.
 //!
-//! An [`Arena`] is mapped once. Two shares are carved from it, one for parts and a
+//! An [`Arena`](arena::Arena) is mapped once. Two shares are carved from it, one for parts and a
 //! small one for heads, so that a head never waits behind parts. Each share is a buddy allocator
 //! with one strictly first-come first-served line of tickets. A ticket grants all its blocks at
 //! once; a block becomes a [`Lease`], which is filled, shrunk, sent, or frozen into `Bytes` without
@@ -9,7 +9,7 @@
 //!
 //! What this room never does: it never allocates payload memory behind the arena (POOL-1), never
 //! holds a lock across a wait or while it wakes somebody (CORE-1), never copies payload (DATA-1),
-//! and knows nothing of rings: the ring room reads the list of slabs and registers them.
+//! and knows nothing of rings: the ring room registers the slabs of the arena.
 
 mod arena;
 mod blocks;
@@ -32,7 +32,7 @@ mod ticket;
 #[cfg(test)]
 mod tests;
 
-pub use arena::{Arena, ArenaBacking};
+pub use arena::ArenaBacking;
 pub use buf::Buf;
 pub(crate) use buf::RawSpan;
 pub use config::PoolConfig;

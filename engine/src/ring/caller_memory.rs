@@ -6,7 +6,8 @@
 //! (CORE-1). The clone replaces a few places of a table in use; what is in flight keeps the entries
 //! that it began with (Linux 6.13).
 
-use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
+use std::ops::Range;
+use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::sync::atomic::{AtomicBool, Ordering::*};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -16,7 +17,7 @@ use io_uring::{IoUring, Submitter};
 use super::system::memlock_limit_bytes;
 use crate::error::errno_text;
 use crate::op::{Op, Span};
-use crate::pool::{Buf, ENTRY_BYTES, Region, Registration};
+use crate::pool::{Buf, ENTRY_BYTES, Registration};
 
 /// Pins memory and answers with the ring to clone it from, or with the reason why there is none. It
 /// takes as long as the pages need (CORE-1).
@@ -34,19 +35,28 @@ pub(crate) fn pin(start: usize, len: usize) -> Result<OwnedFd, String> {
     let registered = unsafe { source.submitter().register_buffers(&entries) };
     registered.map_err(|error| why_refused(&error, len as u64))?;
     // Cores ask when it is too late to say why.
-    clone_into(&small_ring()?.submitter(), source.as_raw_fd(), 0, entries.len() as u32)?;
+    clone_into(&small_ring()?.submitter(), source.as_raw_fd(), 0..entries.len() as u32, 0)?;
     // SAFETY: OWN-2. The descriptor is the ring's, which is open until the end of this function.
     let fd = unsafe { BorrowedFd::borrow_raw(source.as_raw_fd()) };
     fd.try_clone_to_owned().map_err(|error| format!("no descriptor for the pinned memory: {error}"))
 }
 
-fn small_ring() -> Result<IoUring, String> {
+/// A ring that holds a registration and never submits.
+pub(super) fn small_ring() -> Result<IoUring, String> {
     let ring = IoUring::builder().dontfork().build(2);
     ring.map_err(|error| format!("no ring for the pinned memory: {error}"))
 }
 
-fn clone_into(into: &Submitter<'_>, from: i32, place: u32, count: u32) -> Result<(), String> {
-    into.register_buffers_clone_offset(from, 0, place, count, CloneBuffersFlags::DST_REPLACE)
+/// Puts the entries `range` of the table of `from` into that of a ring in use, from `place` on.
+pub(super) fn clone_into(
+    into: &Submitter<'_>,
+    from: RawFd,
+    range: Range<u32>,
+    place: u32,
+) -> Result<(), String> {
+    let (first, count, flags) =
+        (range.start, range.end - range.start, CloneBuffersFlags::DST_REPLACE);
+    into.register_buffers_clone_offset(from, first, place, count, flags)
         .map_err(|error| format!("pinned memory cannot be cloned (Linux 6.13 can): {error}"))
 }
 
@@ -115,8 +125,8 @@ impl CallerMemory {
         span: Span,
         table: &mut dyn CallerTable,
     ) -> Option<u32> {
-        let (region, from) = memory_of(op, span)?;
-        let (registration, place) = region.place_of(from, span.len)?;
+        let (Buf::Region(region), within) = memory_of(op, span)? else { return None };
+        let (registration, place) = region.place_of(within.start, span.len)?;
         let number = registration.number();
         let there = self.places.get(place as usize)?;
         if there.holds == number {
@@ -153,7 +163,9 @@ impl CallerMemory {
     }
 
     /// Whether operations on that memory use it as a registered buffer here.
-    pub(super) fn holds(&self, registration: &Registration) -> bool {
+    pub(super) fn holds(&self, buf: &Buf) -> bool {
+        let Buf::Region(region) = buf else { return false };
+        let Some(registration) = region.registration() else { return false };
         let first = registration.places().and_then(|places| self.places.get(places.start as usize));
         first.is_some_and(|place| place.holds == registration.number())
     }
@@ -176,15 +188,16 @@ impl CallerMemory {
     }
 }
 
-/// The memory of the caller that a submission may use as a registered buffer, and where it begins.
-pub(super) fn memory_of(op: &Op, span: Span) -> Option<(&Region, usize)> {
+/// The memory that a submission may use as a registered buffer, and which bytes of it.
+pub(super) fn memory_of(op: &Op, span: Span) -> Option<(&Buf, Range<usize>)> {
     let (Op::Read { buf, span: whole, .. }
     | Op::Write { buf, span: whole, .. }
     | Op::SendZc { buf, span: whole, .. }) = op
     else {
         return None;
     };
-    if let Buf::Region(region) = buf { Some((region, whole.start + span.start)) } else { None }
+    let start = whole.start + span.start;
+    Some((buf, start..start + span.len))
 }
 
 impl Returned {
@@ -192,7 +205,7 @@ impl Returned {
         self.places.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn give_back(&self, places: std::ops::Range<u32>, number: u64) {
+    fn give_back(&self, places: Range<u32>, number: u64) {
         self.lock().extend(places.map(|place| (place, number)));
         self.any.store(true, Release);
         (self.rouse)();
@@ -202,7 +215,8 @@ impl Returned {
 /// A ring's table: the arena's slabs, and behind them the places for caller memory.
 pub(super) struct RingTable<'a> {
     pub(super) submitter: Submitter<'a>,
-    pub(super) slabs: u32,
+    /// Where those begin.
+    pub(super) first: u32,
 }
 
 impl CallerTable for RingTable<'_> {
@@ -210,15 +224,15 @@ impl CallerTable for RingTable<'_> {
         let (Some(source), Some(places)) = (registration.source(), registration.places()) else {
             return false;
         };
-        let (first, count) = (self.slabs + places.start, places.len() as u32);
-        clone_into(&self.submitter, source, first, count).is_ok()
+        let (first, count) = (self.first + places.start, places.len() as u32);
+        clone_into(&self.submitter, source, 0..count, first).is_ok()
     }
 
     fn empty(&mut self, place: u32) {
         let nothing = libc::iovec { iov_base: std::ptr::null_mut(), iov_len: 0 };
         // SAFETY: OWN-2. The kernel drops an entry, and no memory is named.
         let emptied =
-            unsafe { self.submitter.register_buffers_update(self.slabs + place, &[nothing], None) };
+            unsafe { self.submitter.register_buffers_update(self.first + place, &[nothing], None) };
         debug_assert!(emptied.is_ok(), "{emptied:?}");
     }
 }

@@ -34,7 +34,7 @@ impl Carrier {
             return poll("the poll driver was asked for".to_owned());
         }
         match try_ring(&config.ring) {
-            Ok(()) => Ok(Carrier::Uring(Arc::new(ArenaRing::register(pool)))),
+            Ok(()) => Ok(Carrier::Uring(Arc::new(ArenaRing::open(pool)))),
             Err(refused @ Error::RingRefused { .. }) if config.driver == DriverChoice::Auto => {
                 poll(refused.to_string())
             }
@@ -67,7 +67,7 @@ impl Carrier {
     pub(crate) fn note_arena(&self, pool: &Pool, capabilities: &mut Capabilities) {
         capabilities.arena = pool.arena().backing();
         let registered = match self {
-            Carrier::Uring(arena_ring) => arena_ring.fd().map(drop).map_err(str::to_owned),
+            Carrier::Uring(arena_ring) => arena_ring.state().map_err(str::to_owned),
             Carrier::Poll { .. } => Err("the poll driver has none".to_owned()),
         };
         capabilities.note("arena registered", registered);

@@ -18,6 +18,7 @@ pub mod sim;
 mod system;
 mod uring;
 
+use std::ops::Range;
 use std::time::Duration;
 
 use arena_ring::ArenaRing;
@@ -32,7 +33,7 @@ pub(crate) use system::{
 };
 
 use crate::op::{Completion, Handle, Op, Span, UserData};
-use crate::pool::Registration;
+use crate::pool::Buf;
 
 /// How long [`Driver::enter`] may sleep.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -85,8 +86,8 @@ pub(crate) trait Driver {
     /// Calls of `io_uring_enter(2)` or `epoll_wait(2)`, and submissions, so far.
     fn counts(&self) -> DriverCounts;
 
-    /// Whether operations on that memory of the caller use it as a registered buffer.
-    fn holds(&self, _registration: &Registration) -> bool {
+    /// Whether operations on that memory use it as a registered buffer.
+    fn holds(&self, _buf: &Buf, _within: &Range<usize>) -> bool {
         false
     }
 
@@ -121,4 +122,6 @@ pub(crate) struct DriverCounts {
     pub(crate) overflows: u64,
     /// Times that another thread ended a wait.
     pub(crate) wakes: u64,
+    /// Slabs of the pool that are used unregistered, although that was to be had at the start.
+    pub(crate) refused_slabs: u64,
 }

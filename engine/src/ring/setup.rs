@@ -4,7 +4,6 @@
 use io_uring::types::SubmitArgs;
 use io_uring::{EnterFlags, IoUring, Probe, opcode};
 
-use super::arena_ring::ArenaRing;
 use super::probe::Capabilities;
 use crate::config::RingLimits;
 use crate::error::{Error, errno_text};
@@ -71,13 +70,6 @@ pub(super) fn try_ring(limits: &RingLimits) -> Result<(), Error> {
 fn refused(errno: i32) -> Error {
     let sysctl = std::fs::read_to_string("/proc/sys/kernel/io_uring_disabled").ok();
     Error::RingRefused { errno, sysctl: sysctl.map(|text| text.trim().to_owned()) }
-}
-
-pub(super) fn clone_arena(ring: &IoUring, arena_ring: &ArenaRing) -> Result<(), String> {
-    let source = arena_ring.fd()?;
-    ring.submitter().register_buffers_clone(source).map_err(|error| {
-        format!("the arena's registration cannot be cloned (Linux 6.12 can): {error}")
-    })
 }
 
 pub(super) fn probe_opcodes(ring: &IoUring) -> Option<Probe> {

@@ -117,6 +117,19 @@ pub(crate) fn memlock_limit_bytes() -> Option<u64> {
     (got == 0 && limit.rlim_cur != libc::RLIM_INFINITY).then_some(limit.rlim_cur)
 }
 
+/// Whether so much memory may be locked, as far as the limit and the rights of this process tell.
+pub(crate) fn may_lock_memory(bytes: u64) -> bool {
+    /// `CAP_IPC_LOCK` of capabilities(7), whose holders have no limit.
+    const IPC_LOCK: u64 = 1 << 14;
+    if memlock_limit_bytes().is_none_or(|limit| bytes <= limit) {
+        return true;
+    }
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let effective = status.lines().find_map(|line| line.strip_prefix("CapEff:"));
+    let effective = effective.and_then(|hex| u64::from_str_radix(hex.trim(), 16).ok());
+    effective.is_some_and(|capabilities| capabilities & IPC_LOCK != 0)
+}
+
 /// Release of the running kernel, such as `6.18.1`.
 pub(crate) fn kernel_release() -> String {
     std::fs::read_to_string("/proc/sys/kernel/osrelease")

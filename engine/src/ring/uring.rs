@@ -1,5 +1,6 @@
 //! The driver over the kernel's io_uring: one ring, used by one thread.
 
+use std::ops::Range;
 use std::os::fd::{FromRawFd, OwnedFd};
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,18 +8,18 @@ use std::time::Duration;
 use io_uring::types::{CancelBuilder, Fd, FsyncFlags, SubmitArgs, Timespec};
 use io_uring::{EnterFlags, IoUring, cqueue, opcode, squeue};
 
-use super::arena_ring::ArenaRing;
-use super::caller_memory::{CallerMemory, RingTable};
+use super::arena_ring::{ArenaRing, CoreSlabs};
+use super::caller_memory::{CallerMemory, RingTable, memory_of};
 use super::installed::InstalledFiles;
 use super::operands::{self, read_by_kernel, transfer_flags, written_by_kernel};
 use super::probe::{BUFFERS_REGISTERED, Capabilities};
-use super::setup::{Gathering, build_ring, clone_arena, enter_flags, probe_opcodes};
+use super::setup::{Gathering, build_ring, enter_flags, probe_opcodes};
 use super::{Driver, DriverCounts, LateOpcode, Outside, Wait};
 use crate::config::RingLimits;
 use crate::error::Error;
 use crate::op::{Completion, Descriptor, Handle, Notification, Op, Span, UserData};
 use crate::park::Rouse;
-use crate::pool::{RawSpan, Registration};
+use crate::pool::Buf;
 
 /// The completions of the submission that waits for the eventfd; no op has it.
 const WAKE: UserData = UserData(u64::MAX - 1);
@@ -34,13 +35,13 @@ pub(crate) struct UringDriver {
     listen_again: bool,
     /// Why none can.
     deaf: Option<i32>,
-    registered: bool,
+    slabs: CoreSlabs,
     truncate: bool,
     send_zero_copy: bool,
     files: InstalledFiles,
     caller_memory: CallerMemory,
-    /// Of the arena, which come first in the table.
-    slabs: u32,
+    /// Where it begins in the table, behind the slabs of the arena.
+    caller_first: u32,
     submit_batch: usize,
     /// Of files, in submissions that are staged.
     staged_bytes: usize,
@@ -52,8 +53,6 @@ pub(crate) struct UringDriver {
     announced: Option<Handle>,
     /// Submissions that never reached the kernel end here.
     refused: Vec<Completion>,
-    /// The registration that this ring's buffers were cloned from.
-    _arena_ring: Arc<ArenaRing>,
 }
 
 impl UringDriver {
@@ -70,9 +69,8 @@ impl UringDriver {
         let ring = build_ring(limits, &mut capabilities)?;
         let ring_fd = ring.submitter().register_ring_fd();
         capabilities.note("registered ring descriptor", ring_fd.map_err(|e| e.to_string()));
-        let cloned = clone_arena(&ring, arena_ring);
-        let registered = cloned.is_ok();
-        capabilities.note(BUFFERS_REGISTERED, cloned);
+        let (slabs, registered) = CoreSlabs::new(&ring.submitter(), arena_ring);
+        capabilities.note(BUFFERS_REGISTERED, registered);
         let probe = probe_opcodes(&ring);
         let supported = |code| probe.as_ref().is_some_and(|probe| probe.is_supported(code));
         let truncate = supported(opcode::Ftruncate::CODE);
@@ -94,7 +92,7 @@ impl UringDriver {
             ring,
             files,
             caller_memory,
-            slabs: arena_ring.slabs(),
+            caller_first: arena_ring.slabs(),
             submit_batch: limits.submit_batch.max(1) as usize,
             staged_bytes: 0,
             gathering,
@@ -103,13 +101,12 @@ impl UringDriver {
             eventfd,
             listen_again: true,
             deaf: None,
-            registered,
+            slabs,
             truncate,
             send_zero_copy,
             counts: DriverCounts::default(),
             announced: None,
             refused: Vec::new(),
-            _arena_ring: Arc::clone(arena_ring),
         };
         Ok((driver, capabilities))
     }
@@ -193,6 +190,19 @@ impl UringDriver {
         Ok(())
     }
 
+    /// The entry of the ring's table that holds the memory of a submission; it may be filled by this call.
+    fn registered_place(&mut self, op: &Op, span: Span) -> Option<u16> {
+        let (submitter, first) = (self.ring.submitter(), self.caller_first);
+        let place = match memory_of(op, span)? {
+            (Buf::Lease(lease), within) => self.slabs.place(lease.slabs_of(&within), &submitter)?,
+            (Buf::Region(_), _) => {
+                first + self.caller_memory.place(op, span, &mut RingTable { submitter, first })?
+            }
+            (Buf::Bytes(_), _) => return None,
+        };
+        u16::try_from(place).ok()
+    }
+
     fn refuse(&mut self, user_data: UserData, errno: i32) {
         if user_data.0 == WAKE.0 {
             self.deaf = Some(errno);
@@ -216,10 +226,8 @@ impl Driver for UringDriver {
             }
             _ => None,
         };
-        let mut table = RingTable { submitter: self.ring.submitter(), slabs: self.slabs };
-        let place = self.caller_memory.place(op, span, &mut table);
-        let buffers = Buffers { slabs: self.registered, caller: place.map(|at| self.slabs + at) };
-        match build_entry(op, span, buffers, installed) {
+        let registered = self.registered_place(op, span);
+        match build_entry(op, span, registered, installed) {
             Ok(entry) => self.push(&entry.user_data(user_data.0)),
             Err(errno) => self.refuse(user_data, errno),
         }
@@ -237,8 +245,8 @@ impl Driver for UringDriver {
             super::system::clear_eventfd(announced);
         }
         self.files.clear_returned(&self.ring.submitter());
-        let mut table = RingTable { submitter: self.ring.submitter(), slabs: self.slabs };
-        self.caller_memory.clear_returned(&mut table);
+        let (submitter, first) = (self.ring.submitter(), self.caller_first);
+        self.caller_memory.clear_returned(&mut RingTable { submitter, first });
         self.listen();
         let result = match wait {
             Wait::UntilCompletion(limit) if self.refused.is_empty() => self.enter_ring(1, limit),
@@ -310,11 +318,14 @@ impl Driver for UringDriver {
     }
 
     fn counts(&self) -> DriverCounts {
-        self.counts
+        DriverCounts { refused_slabs: self.slabs.refused(), ..self.counts }
     }
 
-    fn holds(&self, registration: &Registration) -> bool {
-        self.caller_memory.holds(registration)
+    fn holds(&self, buf: &Buf, within: &Range<usize>) -> bool {
+        match buf {
+            Buf::Lease(lease) => self.slabs.hold(lease.slabs_of(within)),
+            _ => self.caller_memory.holds(buf),
+        }
     }
 
     fn supports(&self, opcode: LateOpcode) -> bool {
@@ -369,22 +380,6 @@ fn target(file: &Handle, installed: Option<u32>) -> Result<(Fd, squeue::Flags), 
     }
 }
 
-/// What of the ring's table a submission may name.
-#[derive(Clone, Copy)]
-struct Buffers {
-    /// Whether the arena is there.
-    slabs: bool,
-    /// The index of the caller's memory.
-    caller: Option<u32>,
-}
-
-impl Buffers {
-    fn index_of(self, raw: &RawSpan) -> Option<u16> {
-        let caller = self.caller.and_then(|index| u16::try_from(index).ok());
-        caller.or(raw.registered.filter(|_| self.slabs))
-    }
-}
-
 /// `IORING_SEND_ZC_REPORT_USAGE`, Linux 6.2.
 const REPORT_USAGE: u16 = 1 << 3;
 
@@ -392,7 +387,7 @@ const REPORT_USAGE: u16 = 1 << 3;
 fn build_entry(
     op: &mut Op,
     span: Span,
-    buffers: Buffers,
+    registered: Option<u16>,
     installed: Option<u32>,
 ) -> Result<squeue::Entry, i32> {
     Ok(match op {
@@ -416,7 +411,7 @@ fn build_entry(
             let raw = written_by_kernel(buf, whole.start, span)?;
             let (offset, flags) = (*offset + span.start as u64, transfer_flags(file));
             let (fd, target_flag) = target(file, installed)?;
-            let entry = match buffers.index_of(&raw) {
+            let entry = match registered {
                 Some(index) => opcode::ReadFixed::new(fd, raw.ptr, raw.len as u32, index)
                     .offset(offset)
                     .rw_flags(flags)
@@ -432,7 +427,7 @@ fn build_entry(
             let raw = read_by_kernel(buf, whole.start, span)?;
             let (offset, flags) = (*offset + span.start as u64, transfer_flags(file));
             let (fd, target_flag) = target(file, installed)?;
-            let entry = match buffers.index_of(&raw) {
+            let entry = match registered {
                 Some(index) => opcode::WriteFixed::new(fd, raw.ptr, raw.len as u32, index)
                     .offset(offset)
                     .rw_flags(flags)
@@ -502,7 +497,7 @@ fn build_entry(
         Op::SendZc { socket, buf, span: whole } => {
             let raw = read_by_kernel(buf, whole.start, span)?;
             opcode::SendZc::new(fd(socket)?, raw.ptr, raw.len as u32)
-                .buf_index(buffers.index_of(&raw))
+                .buf_index(registered)
                 .flags(libc::MSG_NOSIGNAL | libc::MSG_WAITALL)
                 .zc_flags(REPORT_USAGE)
                 .build()

@@ -64,6 +64,30 @@ async fn round_trip(core: &Core, place: &Place, size: usize, direct: bool) {
     remove_file(core, None, &path).await.expect("removed");
 }
 
+/// A lease that is longer than a registered slab, at an offset where a piece of it lies in two: that
+/// piece goes unregistered (decision 16).
+#[test]
+fn a_lease_lies_in_several_slabs() {
+    on_all(|core, place| async move {
+        let path = place.path("long");
+        let (size, shift) = (20 * MIB, 4096);
+        let options = OpenOptions::new().read().write().create().direct(true);
+        let file = File::open(&core, &path, &options).await.expect("made");
+        let data = filled(&core, size, 11).await;
+        let (written, data) = file.write_at(&core, data, shift..size, shift as u64).await;
+        assert_eq!(written.expect("written"), size - shift);
+        drop(data);
+        let room = lease(&core, size).await;
+        let (read, mut back) = file.read_at(&core, room, shift..size, shift as u64).await;
+        assert_eq!(read.expect("read"), size - shift);
+        let mut whole = vec![0; size];
+        crate::host::fill(&mut whole, 11);
+        assert!(memory(&mut back)[shift..] == whole[shift..], "byte for byte");
+        drop(file);
+        remove_file(&core, None, &path).await.expect("removed");
+    });
+}
+
 #[test]
 fn spans_that_direct_io_cannot_take_are_bounced_and_counted() {
     on_all(|core, place| async move {

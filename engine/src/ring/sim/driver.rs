@@ -10,7 +10,7 @@ use super::descriptor::SimDescriptor;
 use super::request::Request;
 use super::state::{OperationId, QueueId};
 use crate::op::{Completion, Descriptor, Handle, Op, Span, UserData};
-use crate::pool::Registration;
+use crate::pool::{Buf, Registration};
 use crate::ring::caller_memory::{CallerMemory, CallerTable, memory_of};
 use crate::ring::{Driver, DriverCounts, LateOpcode, Outside, Wait};
 
@@ -61,8 +61,8 @@ impl SimDriver {
     /// What a kernel answers with `EFAULT`: an operation whose memory its place does not hold.
     fn check_registered(&mut self, op: &Op, span: Span) {
         let place = self.caller_memory.place(op, span, &mut self.caller_table);
-        if let (Some(place), Some((region, from))) = (place, memory_of(op, span)) {
-            let start = region.as_slice().as_ptr().addr() + from;
+        if let (Some(place), Some((memory, within))) = (place, memory_of(op, span)) {
+            let start = memory.as_slice().as_ptr().addr() + within.start;
             let held = &self.caller_table.0[&place];
             let inside = held.start <= start && start + span.len <= held.end;
             assert!(inside, "OWN-1: an operation reaches memory of another registration");
@@ -139,8 +139,8 @@ impl Driver for SimDriver {
         self.counts
     }
 
-    fn holds(&self, registration: &Registration) -> bool {
-        self.caller_memory.holds(registration)
+    fn holds(&self, buf: &Buf, _within: &Range<usize>) -> bool {
+        self.caller_memory.holds(buf)
     }
 
     fn supports(&self, opcode: LateOpcode) -> bool {

@@ -39,6 +39,8 @@ const SEARCH_ROUNDS: usize = 2;
 /// does not go on.
 const NEAR_CPU: f64 = 2.0;
 const NEAR_WALL: f64 = 1.25;
+/// Who takes longer than this for one time of a row hangs: the slowest here take a fifth of it.
+const HANGS_AFTER_S: u32 = 120;
 
 #[derive(clap::Args)]
 pub struct Args {
@@ -237,8 +239,11 @@ impl Bench<'_> {
     fn run(&self, row: Row, call: &Call, times: u32) -> Result<Run> {
         self.clear(row)?;
         let bytes = row.total_bytes() * u64::from(times);
-        let mut command = Command::new(&self.yardstick);
+        // timeout: ends the process group, the client too.
+        let mut command = Command::new("timeout");
         command
+            .arg(format!("{}s", HANGS_AFTER_S * times))
+            .arg(&self.yardstick)
             .args(["measure", "--bytes", &bytes.to_string(), "--times", &times.to_string(), "--"])
             .args(&call.command)
             .envs(peers::environment(&self.place, &self.aws_config))
