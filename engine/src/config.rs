@@ -108,8 +108,8 @@ pub struct RingLimits {
     /// usual limit on open files allows for.
     pub installed_files_max: u32,
     /// Entries for registered memory of the caller, each of at most 1 GiB, for all registrations
-    /// together; what needs more is used unregistered. Default 1,024; with the arena's, one for each
-    /// GiB, there may be 16,384 (Linux 5.13).
+    /// together; what needs more is used unregistered. Default 1,024; with the arena's, of
+    /// which there are 8,192 at most, there may be 16,384 (Linux 5.13).
     pub caller_entries_max: u32,
 }
 

@@ -450,7 +450,8 @@ pub(super) fn count_outcome(core: &Inner, outcome: &Outcome) {
     add(&counters.short_transfers, outcome.shorts.into());
     match &outcome.op {
         Op::Read { buf, span, .. } | Op::Write { buf, span, .. } => {
-            let counter = if core.driver.borrow().holds(buf, span) {
+            let moved = span.start..span.start + outcome.transferred;
+            let counter = if core.driver.borrow().holds(buf, &moved) {
                 &counters.file_bytes_registered
             } else {
                 &counters.file_bytes_unregistered

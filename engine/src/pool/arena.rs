@@ -12,7 +12,7 @@ pub(super) const HUGE_PAGE_BYTES: usize = 2 << 20;
 
 /// What is pinned at once, when one of its bytes is first used for a file or a zero-copy send: what
 /// costs the most memory that nobody uses, and keeps a core the longest from its turns.
-const SLAB_BYTES_MIN: usize = 8 << 20;
+pub(crate) const SLAB_BYTES_MIN: usize = 8 << 20;
 /// The most that one registered buffer may have (io_uring_register(2), `EFAULT` beyond).
 const SLAB_BYTES_MAX: usize = 1 << 30;
 /// Half of the 16 384 entries that a registered table may have (io_uring_register(2)).
@@ -143,8 +143,7 @@ impl Drop for Arena {
 
 /// All pages are faulted in here, while a refusal is still an error: where a control group limits
 /// huge pages, a touch beyond the limit is a `SIGBUS` in the middle of the work, although the
-/// mapping succeeded. The pages are set aside for us anyway, so this costs time and no memory, and
-/// registering would do the same.
+/// mapping succeeded. The pages are set aside for us anyway, so this costs time and no memory.
 fn map_hugetlb(bytes: usize) -> io::Result<NonNull<u8>> {
     let base = map(bytes, libc::MAP_HUGETLB | libc::MAP_HUGE_2MB)?;
     advise(base, bytes, libc::MADV_POPULATE_WRITE).inspect_err(|_| unmap(base, bytes))?;

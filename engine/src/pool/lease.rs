@@ -121,10 +121,14 @@ impl Lease {
         (!self.pool.forked()).then(|| self.start())
     }
 
-    /// The slabs of the arena in which these bytes of the lease lie.
-    pub(crate) fn slabs_of(&self, span: &Range<usize>) -> Range<usize> {
+    /// The slabs of the arena in which these bytes of the lease lie; `None` in a forked child, and
+    /// where it has not so many.
+    pub(crate) fn slabs_of(&self, span: &Range<usize>) -> Option<Range<usize>> {
+        if self.pool.forked() || span.start > span.end || span.end > self.capacity() {
+            return None;
+        }
         let first = self.block.offset();
-        self.pool.arena().slabs_of(&(first + span.start..first + span.end))
+        Some(self.pool.arena().slabs_of(&(first + span.start..first + span.end)))
     }
 
     fn start(&self) -> *mut u8 {

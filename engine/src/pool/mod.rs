@@ -33,6 +33,7 @@ mod ticket;
 mod tests;
 
 pub use arena::ArenaBacking;
+pub(crate) use arena::SLAB_BYTES_MIN;
 pub use buf::Buf;
 pub(crate) use buf::RawSpan;
 pub use config::PoolConfig;

@@ -6,16 +6,17 @@
 //!
 //! A slab is registered when an operation that gains by it first lies in it, and a core clones it when
 //! it first meets it: pinning zeroes all of a slab, and most programs use little of their pool
-//! (docs/decisions/0016-slabs.md). A kernel that cannot clone into a table in use (before Linux 6.13)
-//! registers all of them at the start.
+//! (docs/decisions/0016-slabs.md). Where the kernel cannot clone into a table in use, all of them are
+//! registered at the start.
 
 use std::ops::Range;
 use std::os::fd::{AsRawFd, RawFd};
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use io_uring::{IoUring, Submitter};
 
-use super::caller_memory::{clone_into, small_ring};
+use super::clone::{clone_into, clone_whole, into_tables_in_use, small_ring};
 use super::system::{may_lock_memory, memlock_limit_bytes};
 use crate::error::errno_text;
 use crate::pool::Pool;
@@ -26,6 +27,9 @@ pub(crate) struct ArenaRing {
     state: Result<Table, String>,
     /// Keeps the arena mapped for as long as the kernel may pin it.
     pool: Pool,
+    /// Where the first refusal of a slab is told.
+    report: fn(std::fmt::Arguments<'_>),
+    told: AtomicBool,
 }
 
 struct Table {
@@ -49,9 +53,12 @@ enum Slab {
 
 impl ArenaRing {
     /// Makes room for the arena; a refusal is kept and the engine goes on without (FALL-1).
-    pub(crate) fn open(pool: &Pool) -> ArenaRing {
-        let table = may_lock(pool).and_then(|()| by_slabs(pool).or_else(|_| whole(pool)));
-        ArenaRing { state: table, pool: pool.clone() }
+    pub(crate) fn open(pool: &Pool, report: fn(std::fmt::Arguments<'_>)) -> ArenaRing {
+        let state = may_lock(pool).and_then(|()| match into_tables_in_use() {
+            Ok(()) => by_slabs(pool),
+            Err(_) => whole(pool),
+        });
+        ArenaRing { state, pool: pool.clone(), report, told: AtomicBool::new(false) }
     }
 
     /// How many entries a table of the arena has.
@@ -68,17 +75,27 @@ impl ArenaRing {
     fn pin(&self, slab: usize) -> Option<RawFd> {
         let table = self.state.as_ref().ok()?;
         let mut slabs = table.slabs.lock().unwrap_or_else(PoisonError::into_inner);
-        if slabs[slab] == Slab::Untouched {
-            slabs[slab] = match self.register(&table.ring, slab) {
-                Ok(()) => Slab::There,
-                Err(error) => {
-                    let why = why_refused(&error, self.pool.arena().bytes());
-                    event!(WARN, "slab {slab} of the pool is used unregistered: {why}");
-                    Slab::Refused
-                }
-            };
+        let state = slabs.get_mut(slab)?;
+        let mut refusal = None;
+        if *state == Slab::Untouched {
+            let registered = self.register(&table.ring, slab);
+            *state = if registered.is_ok() { Slab::There } else { Slab::Refused };
+            refusal = registered.err();
         }
-        (slabs[slab] == Slab::There).then(|| table.ring.as_raw_fd())
+        let is_there = *state == Slab::There;
+        drop(slabs);
+        if let Some(error) = refusal {
+            let why = why_refused(&error, self.pool.arena().bytes());
+            self.tell(slab, &why);
+        }
+        is_there.then(|| table.ring.as_raw_fd())
+    }
+
+    fn tell(&self, slab: usize, why: &str) {
+        event!(WARN, "slab {slab} of the pool is used unregistered: {why}");
+        if !self.told.swap(true, Relaxed) {
+            (self.report)(format_args!("memory of the pool is used unregistered: {why}"));
+        }
     }
 
     fn register(&self, ring: &IoUring, slab: usize) -> std::io::Result<()> {
@@ -94,24 +111,21 @@ fn by_slabs(pool: &Pool) -> Result<Table, String> {
     let (ring, count) = (small_ring()?, pool.arena().slabs().len());
     let sparse = ring.submitter().register_buffers_sparse(count as u32);
     sparse.map_err(|error| format!("no table for the arena: {error}"))?;
-    clone_into(&small_ring()?.submitter(), ring.as_raw_fd(), 0..1, 0)?;
     Ok(Table { ring, slabs: Mutex::new(vec![Slab::Untouched; count]), whole: false })
 }
 
 fn whole(pool: &Pool) -> Result<Table, String> {
+    // An empty table first: what cannot be cloned need not be pinned.
+    let empty = small_ring()?;
+    let sparse = empty.submitter().register_buffers_sparse(1);
+    sparse.map_err(|error| format!("no table for the arena: {error}"))?;
+    clone_whole(&small_ring()?.submitter(), empty.as_raw_fd())?;
     let ring = small_ring()?;
     let slabs: Vec<libc::iovec> = pool.arena().slabs().collect();
     // SAFETY: the slabs are the arena, which `ArenaRing` keeps mapped as long as the ring lives.
     let registered = unsafe { ring.submitter().register_buffers(&slabs) };
     registered.map_err(|error| why_refused(&error, pool.arena().bytes()))?;
-    clone_whole(&small_ring()?.submitter(), ring.as_raw_fd())?;
     Ok(Table { ring, slabs: Mutex::new(vec![Slab::There; slabs.len()]), whole: true })
-}
-
-fn clone_whole(into: &Submitter<'_>, from: RawFd) -> Result<(), String> {
-    into.register_buffers_clone(from).map_err(|error| {
-        format!("the arena's registration cannot be cloned (Linux 6.12 can): {error}")
-    })
 }
 
 /// The limit is for each user, so it may still be refused later. Until then nobody would know.
@@ -128,7 +142,7 @@ fn why_refused(error: &std::io::Error, need: usize) -> String {
     let text = errno_text(errno);
     match (errno, memlock_limit_bytes()) {
         (libc::ENOMEM, Some(limit)) => format!(
-            "{text}: {need} bytes are to be locked and the limit (`ulimit -l`, RLIMIT_MEMLOCK, for \
+            "{text}: up to {need} bytes are to be locked and the limit (`ulimit -l`, RLIMIT_MEMLOCK, for \
              each user) is {limit}; raise it, choose a smaller pool, or run with CAP_IPC_LOCK"
         ),
         _ => text,
@@ -153,7 +167,10 @@ impl CoreSlabs {
             Ok(table) if table.whole => {
                 clone_whole(into, table.ring.as_raw_fd()).map(|()| Slab::There)
             }
-            Ok(_) => Ok(Slab::Untouched),
+            // The entry is empty: whether this ring can.
+            Ok(table) => {
+                clone_into(into, table.ring.as_raw_fd(), 0..1, 0).map(|()| Slab::Untouched)
+            }
             Err(why) => Err(why.clone()),
         };
         let state = *cloned.as_ref().unwrap_or(&Slab::Refused);
@@ -165,14 +182,13 @@ impl CoreSlabs {
     /// which no entry covers.
     pub(super) fn place(&mut self, slabs: Range<usize>, into: &Submitter<'_>) -> Option<u32> {
         let slab = if slabs.len() == 1 { slabs.start } else { return None };
-        if self.here[slab] == Slab::Untouched {
-            let source = self.source.pin(slab);
-            let range = slab as u32..slab as u32 + 1;
-            let cloned = source.is_some_and(|fd| clone_into(into, fd, range, slab as u32).is_ok());
-            self.here[slab] = if cloned { Slab::There } else { Slab::Refused };
-            self.refused += u64::from(!cloned);
+        let here = self.here.get_mut(slab)?;
+        if *here == Slab::Untouched {
+            let brought = bring(&self.source, slab, into);
+            *here = if brought { Slab::There } else { Slab::Refused };
+            self.refused += u64::from(!brought);
         }
-        (self.here[slab] == Slab::There).then_some(slab as u32)
+        (*here == Slab::There).then_some(slab as u32)
     }
 
     /// Slabs that the kernel refused when they were needed.
@@ -182,8 +198,15 @@ impl CoreSlabs {
 
     /// Whether all of these slabs are here.
     pub(super) fn hold(&self, slabs: Range<usize>) -> bool {
-        self.here[slabs].iter().all(|slab| *slab == Slab::There)
+        let here = self.here.get(slabs);
+        here.is_some_and(|slabs| slabs.iter().all(|slab| *slab == Slab::There))
     }
+}
+
+fn bring(source: &ArenaRing, slab: usize, into: &Submitter<'_>) -> bool {
+    let Some(fd) = source.pin(slab) else { return false };
+    let cloned = clone_into(into, fd, slab as u32..slab as u32 + 1, slab as u32);
+    cloned.inspect_err(|why| source.tell(slab, why)).is_ok()
 }
 
 #[cfg(test)]
@@ -195,6 +218,10 @@ mod tests {
 
     fn pool(pool_bytes: usize) -> Pool {
         Pool::new(PoolConfig { pool_bytes, ..PoolConfig::default() }).expect("mapped")
+    }
+
+    fn open(pool: &Pool) -> ArenaRing {
+        ArenaRing::open(pool, |_| {})
     }
 
     /// A core's table; none where the kernel refuses to register.
@@ -211,7 +238,7 @@ mod tests {
 
     #[test]
     fn a_slab_comes_when_it_is_needed_and_what_lies_in_two_goes_without() {
-        let source = Arc::new(ArenaRing::open(&pool(3 * SLAB)));
+        let source = Arc::new(open(&pool(3 * SLAB)));
         let Some((ring, mut slabs)) = core(&source) else { return not_tested("registration") };
         assert!(!slabs.hold(0..1) || source.state.as_ref().is_ok_and(|table| table.whole));
         assert_eq!(slabs.place(1..2, &ring.submitter()), Some(1));
@@ -229,7 +256,7 @@ mod tests {
         let Ok(table) = whole(&pool) else {
             return not_tested("registration of all slabs at once");
         };
-        let source = Arc::new(ArenaRing { state: Ok(table), pool });
+        let source = Arc::new(ArenaRing { state: Ok(table), ..open(&pool) });
         let (ring, mut slabs) = core(&source).expect("what was tried when it was made");
         assert!(slabs.hold(0..2));
         assert_eq!(slabs.place(1..2, &ring.submitter()), Some(1));
@@ -237,7 +264,7 @@ mod tests {
 
     #[test]
     fn a_refused_slab_is_used_without() {
-        let source = Arc::new(ArenaRing::open(&pool(2 * SLAB)));
+        let source = Arc::new(open(&pool(2 * SLAB)));
         let Some((ring, mut slabs)) = core(&source) else { return not_tested("registration") };
         let table = source.state.as_ref().expect("as the core has it");
         table.slabs.lock().expect("nobody panicked")[1] = Slab::Refused;

@@ -7,13 +7,13 @@
 //! that it began with (Linux 6.13).
 
 use std::ops::Range;
-use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd, RawFd};
+use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
 use std::sync::atomic::{AtomicBool, Ordering::*};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use io_uring::types::CloneBuffersFlags;
-use io_uring::{IoUring, Submitter};
+use io_uring::Submitter;
 
+use super::clone::{clone_into, into_tables_in_use, small_ring};
 use super::system::memlock_limit_bytes;
 use crate::error::errno_text;
 use crate::op::{Op, Span};
@@ -35,29 +35,11 @@ pub(crate) fn pin(start: usize, len: usize) -> Result<OwnedFd, String> {
     let registered = unsafe { source.submitter().register_buffers(&entries) };
     registered.map_err(|error| why_refused(&error, len as u64))?;
     // Cores ask when it is too late to say why.
+    into_tables_in_use()?;
     clone_into(&small_ring()?.submitter(), source.as_raw_fd(), 0..entries.len() as u32, 0)?;
     // SAFETY: OWN-2. The descriptor is the ring's, which is open until the end of this function.
     let fd = unsafe { BorrowedFd::borrow_raw(source.as_raw_fd()) };
     fd.try_clone_to_owned().map_err(|error| format!("no descriptor for the pinned memory: {error}"))
-}
-
-/// A ring that holds a registration and never submits.
-pub(super) fn small_ring() -> Result<IoUring, String> {
-    let ring = IoUring::builder().dontfork().build(2);
-    ring.map_err(|error| format!("no ring for the pinned memory: {error}"))
-}
-
-/// Puts the entries `range` of the table of `from` into that of a ring in use, from `place` on.
-pub(super) fn clone_into(
-    into: &Submitter<'_>,
-    from: RawFd,
-    range: Range<u32>,
-    place: u32,
-) -> Result<(), String> {
-    let (first, count, flags) =
-        (range.start, range.end - range.start, CloneBuffersFlags::DST_REPLACE);
-    into.register_buffers_clone_offset(from, first, place, count, flags)
-        .map_err(|error| format!("pinned memory cannot be cloned (Linux 6.13 can): {error}"))
 }
 
 fn why_refused(error: &std::io::Error, need: u64) -> String {
@@ -188,7 +170,8 @@ impl CallerMemory {
     }
 }
 
-/// The memory that a submission may use as a registered buffer, and which bytes of it.
+/// The memory that a submission may use as a registered buffer, and which bytes of it; none where it
+/// has not so many, of which the driver tells.
 pub(super) fn memory_of(op: &Op, span: Span) -> Option<(&Buf, Range<usize>)> {
     let (Op::Read { buf, span: whole, .. }
     | Op::Write { buf, span: whole, .. }
@@ -196,8 +179,9 @@ pub(super) fn memory_of(op: &Op, span: Span) -> Option<(&Buf, Range<usize>)> {
     else {
         return None;
     };
-    let start = whole.start + span.start;
-    Some((buf, start..start + span.len))
+    let start = whole.start.checked_add(span.start)?;
+    let end = start.checked_add(span.len)?;
+    (end <= buf.capacity()).then_some((buf, start..end))
 }
 
 impl Returned {

@@ -34,7 +34,7 @@ impl Carrier {
             return poll("the poll driver was asked for".to_owned());
         }
         match try_ring(&config.ring) {
-            Ok(()) => Ok(Carrier::Uring(Arc::new(ArenaRing::open(pool)))),
+            Ok(()) => Ok(Carrier::Uring(Arc::new(ArenaRing::open(pool, config.report)))),
             Err(refused @ Error::RingRefused { .. }) if config.driver == DriverChoice::Auto => {
                 poll(refused.to_string())
             }

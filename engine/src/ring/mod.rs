@@ -8,6 +8,7 @@
 mod arena_ring;
 mod caller_memory;
 mod carrier;
+mod clone;
 mod installed;
 mod operands;
 mod poll;

@@ -56,7 +56,7 @@ impl Capabilities {
             .any(|feature| feature.name == name && matches!(feature.state, FeatureState::Granted))
     }
 
-    /// Whether leases of the pool are registered buffers.
+    /// Whether leases of the pool are registered buffers, each once an operation gains by it.
     pub fn buffers_registered(&self) -> bool {
         self.has(BUFFERS_REGISTERED)
     }

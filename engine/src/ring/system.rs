@@ -124,7 +124,13 @@ pub(crate) fn may_lock_memory(bytes: u64) -> bool {
     if memlock_limit_bytes().is_none_or(|limit| bytes <= limit) {
         return true;
     }
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    // The kernel asks for the right in the first user namespace, whose number never changes
+    // (`PROC_USER_INIT_INO`); in another one it looks held and is not.
+    let namespace = std::fs::read_link("/proc/self/ns/user").unwrap_or_default();
+    if namespace.as_os_str() != "user:[4026531837]" {
+        return false;
+    }
+    let status = std::fs::read_to_string("/proc/thread-self/status").unwrap_or_default();
     let effective = status.lines().find_map(|line| line.strip_prefix("CapEff:"));
     let effective = effective.and_then(|hex| u64::from_str_radix(hex.trim(), 16).ok());
     effective.is_some_and(|capabilities| capabilities & IPC_LOCK != 0)

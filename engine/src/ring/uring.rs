@@ -194,7 +194,9 @@ impl UringDriver {
     fn registered_place(&mut self, op: &Op, span: Span) -> Option<u16> {
         let (submitter, first) = (self.ring.submitter(), self.caller_first);
         let place = match memory_of(op, span)? {
-            (Buf::Lease(lease), within) => self.slabs.place(lease.slabs_of(&within), &submitter)?,
+            (Buf::Lease(lease), within) => {
+                self.slabs.place(lease.slabs_of(&within)?, &submitter)?
+            }
             (Buf::Region(_), _) => {
                 first + self.caller_memory.place(op, span, &mut RingTable { submitter, first })?
             }
@@ -323,7 +325,7 @@ impl Driver for UringDriver {
 
     fn holds(&self, buf: &Buf, within: &Range<usize>) -> bool {
         match buf {
-            Buf::Lease(lease) => self.slabs.hold(lease.slabs_of(within)),
+            Buf::Lease(lease) => lease.slabs_of(within).is_some_and(|slabs| self.slabs.hold(slabs)),
             _ => self.caller_memory.holds(buf),
         }
     }

@@ -1,13 +1,14 @@
 //! Files: every size and alignment, the end of the file, names, and what errors say.
 
+use bytes::Bytes;
 use hydrant_engine::sim::{SimConfig, seeds};
 use hydrant_engine::{
-    AccessHint, Core, Direct, Error, File, OpenOptions, make_dir, metadata_beneath, remove_dir,
-    remove_file, rename,
+    AccessHint, Buf, Core, Direct, Error, File, OpenOptions, RegionOwner, make_dir,
+    metadata_beneath, remove_dir, remove_file, rename,
 };
 
 use crate::dropped::at_every_await;
-use crate::host::{Host, LIMIT, Place, check, config, filled, lease, memory, on_all};
+use crate::host::{Host, LIMIT, Place, check, config, filled, kernels, lease, memory, on_all};
 
 const KIB: usize = 1 << 10;
 const MIB: usize = 1 << 20;
@@ -85,6 +86,63 @@ fn a_lease_lies_in_several_slabs() {
         assert!(memory(&mut back)[shift..] == whole[shift..], "byte for byte");
         drop(file);
         remove_file(&core, None, &path).await.expect("removed");
+    });
+}
+
+/// Slabs come to a core one after the other, those of lower addresses later, and memory of the caller
+/// between them: none of them drives another out of the core's table (decision 16).
+#[test]
+fn slabs_and_memory_of_the_caller_stay_registered_beside_each_other() {
+    for mut host in kernels(&config()) {
+        let engine = host.engine();
+        let memory = engine.register_memory(vec![0u8; MIB]).expect("from outside");
+        let is_registered = memory.registration().refused().is_none();
+        let (_owner, region) = RegionOwner::new(memory);
+        host.run(|core, place| async move {
+            let options = OpenOptions::new().read().write().create();
+            let file = File::open(&core, &place.path("file"), &options).await.expect("made");
+            let mut leases: Vec<Buf> = Vec::new();
+            for seed in 0..4 {
+                let mut lease = lease(&core, 8 * MIB).await;
+                crate::host::fill(&mut lease.as_mut_slice()[..KIB], seed);
+                leases.push(lease.into());
+            }
+            leases.sort_by_key(|lease| std::cmp::Reverse(lease.as_slice().as_ptr().addr()));
+            leases.insert(2, region.into());
+            // Each again, once all have come.
+            for _ in 0..2 {
+                for memory in &mut leases {
+                    let lent = std::mem::replace(memory, Bytes::new().into());
+                    let (wrote, back) = file.write_at(&core, lent, 0..KIB, 0).await;
+                    assert_eq!(wrote.expect("written"), KIB);
+                    *memory = back;
+                }
+            }
+        });
+        let counted = engine.metrics();
+        let leases = if engine.capabilities().buffers_registered() { 4 } else { 0 };
+        let registered = 2 * KIB as u64 * (leases + u64::from(is_registered));
+        assert_eq!(counted.file_bytes_registered, registered);
+        host.finish();
+    }
+}
+
+#[test]
+fn a_span_outside_of_its_memory_is_an_error_and_no_more() {
+    on_all(|core, place| async move {
+        let options = OpenOptions::new().read().write().create();
+        let file = File::open(&core, &place.path("file"), &options).await.expect("made");
+        let far = 80 * MIB;
+        #[expect(clippy::reversed_empty_ranges, reason = "what is refused here")]
+        let spans = [0..far, far..far + 4096, usize::MAX - 10..usize::MAX, 9 * MIB..0];
+        for span in spans {
+            let lent = lease(&core, 12 * MIB).await;
+            let (wrote, back) = file.write_at(&core, lent, span.clone(), 0).await;
+            assert!(matches!(wrote, Err(_) | Ok(0)), "{span:?}");
+            assert_eq!(back.into_lease().expect("lent").capacity(), 12 * MIB);
+        }
+        let data = filled(&core, 4096, 1).await;
+        file.write_at(&core, data, 0..4096, 0).await.0.expect("the core goes on");
     });
 }
 

@@ -5,6 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::Command;
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 
 use hydrant_engine::{CORES_MAX, DriverChoice, Engine, Error, FeatureState, File, OpenOptions};
 
@@ -22,6 +23,22 @@ fn an_ordinary_user_gets_an_arena_that_is_not_registered() {
     }
     let one = ["--exact", "refused::an_ordinary_user_gets_an_arena_that_is_not_registered"];
     let text = AsOrdinaryUser::new().run(&one);
+    assert!(text.contains("1 passed"), "{text}");
+}
+
+#[test]
+#[expect(clippy::print_stderr, reason = "whoever runs the tests must know what was tested")]
+fn a_limit_that_another_engine_uses_up_is_told_when_it_is_met() {
+    if std::env::var_os(CHILD).is_some() {
+        return a_second_engine();
+    }
+    if !is_root() {
+        // The limit is for all processes of a user, and other tests run as this one.
+        eprintln!("NOT TESTED: two engines under one limit, which takes root to be a user alone");
+        return;
+    }
+    let one = ["--exact", "refused::a_limit_that_another_engine_uses_up_is_told_when_it_is_met"];
+    let text = AsOrdinaryUser::new().run_as(NOBODY - 1, &one);
     assert!(text.contains("1 passed"), "{text}");
 }
 
@@ -78,13 +95,17 @@ impl AsOrdinaryUser {
     }
 
     fn run(&self, arguments: &[&str]) -> String {
+        self.run_as(NOBODY, arguments)
+    }
+
+    fn run_as(&self, uid: u32, arguments: &[&str]) -> String {
         let mut command = Command::new("sh");
         // The soft limit alone, so that an ordinary user may run this too.
         command.args(["-c", "ulimit -S -l 8192 && exec \"$@\"", "sh"]);
         command.arg(self.dir.path().join("suite")).args(arguments).arg("--nocapture");
         command.env(CHILD, "1").env("HYDRANT_SEEDS", SEEDS_OF_A_CHILD).current_dir("/");
         if is_root() {
-            command.uid(NOBODY).gid(NOBODY);
+            command.uid(uid).gid(uid);
         }
         passed(&mut command)
     }
@@ -129,6 +150,45 @@ fn ordinary_user() {
     let metrics = engine.metrics();
     assert_eq!(metrics.file_bytes_registered, 0);
     assert_eq!(metrics.file_bytes_unregistered, 2 << 20);
+}
+
+/// The limit on locked memory is for all engines of a user: the second finds it used up when it needs
+/// its first slab, says so and goes on.
+fn a_second_engine() {
+    static TOLD: AtomicUsize = AtomicUsize::new(0);
+    fn report(message: std::fmt::Arguments<'_>) {
+        let text = message.to_string();
+        assert!(text.contains("ulimit -l") && text.contains("8388608"), "{text}");
+        TOLD.fetch_add(1, SeqCst);
+    }
+    let start = || {
+        let builder = Engine::builder().cores(1).pool_bytes(6 << 20).driver(DriverChoice::Uring);
+        builder.configure(|config| config.report = report).start().expect("io_uring")
+    };
+    let (first, second) = (start(), start());
+    if !second.capabilities().buffers_registered() {
+        // A kernel that takes all slabs at the start or none.
+        return assert!(first.metrics().fallbacks_unregistered_memory == 0);
+    }
+    for (engine, told) in [(&first, 0), (&second, 1)] {
+        assert!(engine.capabilities().buffers_registered(), "{:?}", engine.capabilities());
+        let dir = tempfile::tempdir().expect("a directory");
+        let path = dir.path().join("file");
+        let task = engine.on_core(0, move |core| async move {
+            let options = OpenOptions::new().read().write().create().direct(true);
+            let file = File::open(&core, &path, &options).await.expect("made");
+            for seed in 0..2 {
+                let data = filled(&core, 1 << 20, seed).await;
+                file.write_at(&core, data, 0..1 << 20, 0).await.0.expect("written");
+            }
+        });
+        task.expect("spawned").wait().expect("the I/O works");
+        assert_eq!(TOLD.load(SeqCst), told);
+        let metrics = engine.metrics();
+        assert_eq!(metrics.fallbacks_unregistered_memory, told as u64);
+        let registered = if told == 0 { 2 << 20 } else { 0 };
+        assert_eq!(metrics.file_bytes_registered, registered);
+    }
 }
 
 /// The filter holds for the thread that installs it and for those that it starts.
