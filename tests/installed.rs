@@ -26,6 +26,20 @@ pub fn python_with(module: &str, packages: &[&str]) -> Result<PathBuf, String> {
     Ok(python)
 }
 
+/// A folder of Node's modules that has `package`, in that version.
+pub fn node_modules_with(package: &str, version: &str) -> Result<PathBuf, String> {
+    let _one = INSTALLING.lock().unwrap_or_else(PoisonError::into_inner);
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("node");
+    let modules = folder.join("node_modules");
+    if modules.join(package).join("package.json").exists() {
+        return Ok(modules);
+    }
+    std::fs::create_dir_all(&folder).map_err(|error| error.to_string())?;
+    let quiet = ["install", "--silent", "--no-audit", "--no-fund", "--no-save", "--prefix"];
+    run(Command::new("npm").args(quiet).arg(&folder).arg(format!("{package}@{version}")))?;
+    Ok(modules)
+}
+
 fn run(command: &mut Command) -> Result<(), String> {
     let named = command.get_program().to_string_lossy().into_owned();
     let output = command.output().map_err(|error| format!("{named}: {error}"))?;

@@ -1,4 +1,4 @@
-//! Servers of another make: moto, from the package index of Python.
+//! Servers of another make: moto, from the package index of Python, and s3rver, from that of Node.
 //!
 //! What they do in ways of their own stands with each of them, and is tested too, so that it is noticed
 //! when it ends. Where one cannot be installed, the test says so and why.
@@ -15,7 +15,7 @@ use hydrant::{
 use hydrant_tests::{BUCKET, PART, client_with, noise, read_all, wait_until};
 use tempfile::TempDir;
 
-use crate::installed::python_with;
+use crate::installed::{node_modules_with, python_with};
 
 /// A server that runs, until it is dropped or this process ends.
 struct Other {
@@ -35,6 +35,8 @@ struct Known {
     renames: &'static [(&'static str, &'static str)],
     /// It answers a range of an empty object with a byte that never comes.
     empty_ranges_break: bool,
+    /// Whether it gives a listing in pages. Where not, it answers 500 to who wants it so.
+    lists_in_pages: bool,
     /// Keys that a copy cannot be made of.
     copies_none_of: &'static [&'static str],
     /// Whether it tells which uploads were begun, and aborts them.
@@ -49,9 +51,21 @@ const MOTO: Known = Known {
     refuses: &["new\nline"],
     renames: &[],
     empty_ranges_break: false,
+    lists_in_pages: true,
     copies_none_of: &[],
     lists_uploads: true,
     reads_trailers: true,
+};
+
+/// It keeps objects in files of their names.
+const S3RVER: Known = Known {
+    refuses: &["a//b", "/lead"],
+    renames: &[("dots/./x", "dots/x"), ("dots/../y", "y")],
+    empty_ranges_break: true,
+    lists_in_pages: false,
+    copies_none_of: &["copies/+"],
+    lists_uploads: false,
+    reads_trailers: false,
 };
 
 const ODD: [&str; 17] = [
@@ -98,6 +112,17 @@ fn moto_and_hydrant() {
         Other::start(command, MOTO)
     });
     with("moto", started);
+}
+
+#[test]
+fn s3rver_and_hydrant() {
+    let started = node_modules_with("s3rver", "3.7.1").map(|modules| {
+        let mut command = Command::new("node");
+        command.arg(concat!(env!("CARGO_MANIFEST_DIR"), "/s3rver_server.js"));
+        command.env("NODE_PATH", modules);
+        Other::start(command, S3RVER)
+    });
+    with("s3rver", started);
 }
 
 #[expect(clippy::print_stderr, reason = "a test that did not run must not look as if it had")]
@@ -212,7 +237,7 @@ impl Other {
         let request = |delimiter| ListRequest {
             prefix: "pages/".into(),
             delimiter,
-            entries_max: Some(10),
+            entries_max: self.known.lists_in_pages.then_some(10),
             ..ListRequest::default()
         };
         let objects: Vec<_> = store

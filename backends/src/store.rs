@@ -207,6 +207,8 @@ pub struct ReadInfo {
     pub len_bytes: usize,
     /// Size of the whole object.
     pub object_bytes: u64,
+    /// The checksum of those bytes, where the reader took one to compare it.
+    pub sum: Option<Sum>,
 }
 
 /// An upload in parts that has begun.

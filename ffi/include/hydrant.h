@@ -286,6 +286,11 @@
 #define HYD_VERSION_DELETE_MARKER 2
 
 /**
+ * A bit of the flags of hyd_version_delete(): in spite of a lock in governance mode.
+ */
+#define HYD_DELETE_BYPASS_GOVERNANCE 1
+
+/**
  * A method of hyd_presign(): read the object.
  */
 #define HYD_PRESIGN_GET 1
@@ -380,6 +385,11 @@ typedef struct hyd_mem hyd_mem;
  * Settings of a store, by name.
  */
 typedef struct hyd_options hyd_options;
+
+/**
+ * A listing of the parts of an object.
+ */
+typedef struct hyd_parts hyd_parts;
 
 /**
  * One place for objects.
@@ -1249,6 +1259,31 @@ typedef struct hyd_version_entry {
      */
     uint32_t reserved;
 } hyd_version_entry;
+
+/**
+ * A part of an object. Its size is fixed. No NUL ends its texts.
+ */
+typedef struct hyd_part {
+    /**
+     * Counted from 1.
+     */
+    uint32_t number;
+    /**
+     * 0
+     */
+    uint32_t reserved;
+    uint64_t size_bytes;
+    /**
+     * "CRC64NVME", "SHA256", ...
+     */
+    const char *algorithm;
+    size_t algorithm_len;
+    /**
+     * The checksum of the part by that algorithm, in base64. Of length 0 where there is none.
+     */
+    const char *checksum;
+    size_t checksum_len;
+} hyd_part;
 
 /**
  * One line of a listing. Its size is fixed.
@@ -2372,6 +2407,28 @@ hyd_status hyd_bucket_versioning_set(const struct hyd_store *store,
                                      struct hyd_error **error);
 
 /**
+ * Deletes one version of an object of S3, or a delete marker, for good; of a version that is not there it
+ * says nothing. hyd_delete() deletes no version: where a bucket keeps them, it puts a marker before
+ * them. `version_id` as hyd_versions_next() tells it; `mfa` is NULL, or serial number and code of a device,
+ * with a NUL at the end, where the bucket demands them; `flags` are HYD_DELETE_*. `options`, which may be
+ * NULL, say who asks and pays.
+ *
+ * Errors: HYD_E_UNSUPPORTED for a store that is not S3; HYD_E_INVALID, also without a version;
+ * HYD_E_TEMPORARY, HYD_E_CONFIG, HYD_E_CANCELLED.
+ *
+ * Threads: any, also many at once with one store.
+ */
+hyd_status hyd_version_delete(const struct hyd_store *store,
+                              const char *key,
+                              size_t key_len,
+                              const char *version_id,
+                              size_t version_id_len,
+                              const struct hyd_s3_get_options *options,
+                              const char *mfa,
+                              uint32_t flags,
+                              struct hyd_error **error);
+
+/**
  * Lists the versions of objects whose keys begin with `prefix`, and the markers of those that were
  * deleted: by key, and the newest first. `options`, which may be NULL, say who asks and pays. The caller
  * closes the listing. Nothing is asked of the server yet.
@@ -2410,6 +2467,49 @@ hyd_status hyd_versions_next(struct hyd_versions *versions,
  * Threads: any; not while another thread uses entries of it.
  */
 hyd_status hyd_versions_close(struct hyd_versions *versions);
+
+/**
+ * Asks in which parts an object of S3 was uploaded. `total`, which may be NULL, is how many they are, and
+ * 0 for one that was uploaded whole. The listing, which the caller closes, has those of which the
+ * server keeps checksums: AWS has none of the others. `options`, which may be NULL, name a version, and in
+ * `s3` who asks and who pays, and the key of SSE-C.
+ *
+ * Errors: HYD_E_NOT_FOUND; HYD_E_UNSUPPORTED for a store that is not S3, or a server that does not know
+ * GetObjectAttributes; HYD_E_INVALID, HYD_E_TEMPORARY, HYD_E_CONFIG, HYD_E_CANCELLED.
+ *
+ * Threads: any, also many at once with one store.
+ */
+hyd_status hyd_parts_open(const struct hyd_store *store,
+                          const char *key,
+                          size_t key_len,
+                          const struct hyd_get_options *options,
+                          struct hyd_parts **parts,
+                          uint64_t *total,
+                          struct hyd_error **error);
+
+/**
+ * The next parts, `max` at most, by their numbers; `count` of 0 is the end. Their texts are valid until
+ * the next call with this listing. Waits for a page of the server where that is needed.
+ *
+ * Errors: HYD_E_BUSY while another thread is in a call with the listing; those of the server, after
+ * which the listing is at its end.
+ *
+ * Threads: any, one at a time.
+ */
+hyd_status hyd_parts_next(struct hyd_parts *parts,
+                          struct hyd_part *entries,
+                          size_t max,
+                          size_t *count,
+                          struct hyd_error **error);
+
+/**
+ * Closes a listing of parts; NULL is fine. The texts of its entries are gone.
+ *
+ * Errors: HYD_E_HANDLE when it was closed before; HYD_E_FORKED.
+ *
+ * Threads: any; not while another thread uses entries of it.
+ */
+hyd_status hyd_parts_close(struct hyd_parts *parts);
 
 /**
  * Asks for the tags of an object of S3, which the caller frees. `options`, which may be NULL, name a

@@ -413,6 +413,40 @@ class versions : public detail::owner<hyd_versions, hyd_versions_close> {
     }
 };
 
+// A part in which an object was uploaded; the views are valid until the next call with the listing.
+struct part {
+    std::uint32_t number;
+    std::uint64_t size_bytes;
+    std::string_view algorithm;
+    std::string_view checksum;
+};
+
+class parts : public detail::owner<hyd_parts, hyd_parts_close> {
+  public:
+    parts(hyd_parts *handle, std::uint64_t total) noexcept : owner(handle), total_(total) {}
+    // How many they are; 0 for an object that was uploaded whole.
+    std::uint64_t total() const noexcept { return total_; }
+    // Nothing at the end.
+    result<std::optional<part>> next() {
+        hyd_part entry = {};
+        std::size_t count = 0;
+        return detail::call<std::optional<part>>(
+            [&](hyd_error **e) { return hyd_parts_next(get(), &entry, 1, &count, e); },
+            [&]() -> std::optional<part> {
+                if (count == 0) {
+                    return std::nullopt;
+                }
+                return part{entry.number,
+                            entry.size_bytes,
+                            {entry.algorithm, entry.algorithm_len},
+                            {entry.checksum, entry.checksum_len}};
+            });
+    }
+
+  private:
+    std::uint64_t total_;
+};
+
 // A bucket of the account; the views are valid until the next call with the listing.
 struct bucket {
     std::string_view name;
@@ -623,6 +657,24 @@ class store : public detail::owner<hyd_store, hyd_store_close> {
                 return hyd_versions_open(handle(), prefix.data(), prefix.size(), &options, &opened, e);
             },
             [&] { return hydrant::versions(opened); });
+    }
+    // For good; `flags` are HYD_DELETE_*.
+    result<void> remove_version(std::string_view key, std::string_view version_id,
+                                const hyd_s3_get_options &options = s3_get_options(),
+                                const char *mfa = nullptr, std::uint32_t flags = 0) const {
+        return detail::call([&](hyd_error **e) {
+            return hyd_version_delete(handle(), key.data(), key.size(), version_id.data(), version_id.size(),
+                                      &options, mfa, flags, e);
+        });
+    }
+    result<hydrant::parts> parts(std::string_view key, const hyd_get_options &options = get_options()) const {
+        hyd_parts *opened = nullptr;
+        std::uint64_t total = 0;
+        return detail::call<hydrant::parts>(
+            [&](hyd_error **e) {
+                return hyd_parts_open(handle(), key.data(), key.size(), &options, &opened, &total, e);
+            },
+            [&] { return hydrant::parts(opened, total); });
     }
     // Those of the account.
     result<hydrant::buckets> buckets(std::string_view prefix = {}, const char *region = nullptr) const {

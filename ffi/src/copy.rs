@@ -288,7 +288,8 @@ impl Asked {
         let (lent, leave) = Lent::new();
         let told = |function| progress(function, move |call| leave.call(call));
         let Copying { options, progress: function } = self.copying;
-        let options = CopyOptions { progress: function.map(told), ..options };
+        let unsummed = self.report.is_none();
+        let options = CopyOptions { progress: function.map(told), unsummed, ..options };
         let copied = copy(from, to, options).wait();
         drop(lent);
         let copied = copied?;

@@ -33,6 +33,7 @@ mod object;
 mod object_options;
 mod options;
 mod pages;
+mod parts;
 mod presign;
 mod probe;
 mod queue;

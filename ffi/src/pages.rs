@@ -28,9 +28,9 @@ pub trait Source: Send + 'static {
 
 /// What S3 is asked for, page by page.
 pub struct Asked<A> {
-    client: S3Client,
+    pub client: S3Client,
     /// Asks for the next page; `None` behind the last, and after a failure.
-    next: Option<A>,
+    pub next: Option<A>,
 }
 
 impl<A> Asked<A>

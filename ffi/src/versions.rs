@@ -4,7 +4,8 @@ use std::ffi::c_char;
 use std::sync::Arc;
 
 use hydrant::s3::{
-    GetBucketVersioning, ListObjectVersions, PutBucketVersioning, VersionEntry, Versioning,
+    DeleteObject, GetBucketVersioning, ListObjectVersions, PutBucketVersioning, VersionEntry,
+    Versioning,
 };
 
 use crate::args::{self, Out};
@@ -32,6 +33,9 @@ pub const HYD_VERSIONING_SUSPENDED: u32 = 2;
 pub const HYD_VERSION_LATEST: u32 = 1;
 /// A bit of hyd_version_entry.flags: says that the object was deleted, and has no bytes.
 pub const HYD_VERSION_DELETE_MARKER: u32 = 2;
+
+/// A bit of the flags of hyd_version_delete(): in spite of a lock in governance mode.
+pub const HYD_DELETE_BYPASS_GOVERNANCE: u32 = 1;
 
 /// A version of an object. Its size is fixed. No NUL ends its texts.
 #[repr(C)]
@@ -169,6 +173,51 @@ pub unsafe extern "C" fn hyd_bucket_versioning_set(
             put.mfa = text(mfa, "mfa")?;
         }
         Ok(store.s3()?.send(put).wait()?)
+    })
+}
+
+/// Deletes one version of an object of S3, or a delete marker, for good; of a version that is not there it
+/// says nothing. hyd_delete() deletes no version: where a bucket keeps them, it puts a marker before
+/// them. `version_id` as hyd_versions_next() tells it; `mfa` is NULL, or serial number and code of a device,
+/// with a NUL at the end, where the bucket demands them; `flags` are HYD_DELETE_*. `options`, which may be
+/// NULL, say who asks and pays.
+///
+/// Errors: HYD_E_UNSUPPORTED for a store that is not S3; HYD_E_INVALID, also without a version;
+/// HYD_E_TEMPORARY, HYD_E_CONFIG, HYD_E_CANCELLED.
+///
+/// Threads: any, also many at once with one store.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn hyd_version_delete(
+    store: *const hyd_store,
+    key: *const c_char,
+    key_len: usize,
+    version_id: *const c_char,
+    version_id_len: usize,
+    options: *const hyd_s3_get_options,
+    mfa: *const c_char,
+    flags: u32,
+    error: *mut *mut hyd_error,
+) -> hyd_status {
+    guard::entry(ErrorOut::new(error), |entry| {
+        let store = use_store(entry, store)?;
+        if flags & !HYD_DELETE_BYPASS_GOVERNANCE != 0 {
+            return Err(Failure::invalid(format!("flags: {flags:#x} has bits that are unknown")));
+        }
+        // SAFETY: OWN-3. The caller lends what the pointers name for the time of the call.
+        let (mut delete, version) = unsafe {
+            let mut delete = DeleteObject::new(args::text(key, key_len, "key")?);
+            delete.access = s3_options::only_access(options)?;
+            delete.mfa = text(mfa, "mfa")?;
+            (delete, args::text(version_id, version_id_len, "version_id")?)
+        };
+        if version.is_empty() {
+            // Without one it would be the object that goes.
+            return Err(Failure::invalid("version_id: which version, is not said"));
+        }
+        delete.version_id = Some(version.to_owned());
+        delete.bypass_governance = flags & HYD_DELETE_BYPASS_GOVERNANCE != 0;
+        store.s3()?.send(delete).wait()?;
+        Ok(())
     })
 }
 

@@ -85,7 +85,10 @@ impl FileReader {
         let left = object_bytes.saturating_sub(offset);
         let wanted = usize::try_from(left).map_or(span.len(), |left| left.min(span.len()));
         if wanted == 0 {
-            return PartRead { buf, result: Ok(ReadInfo { len_bytes: 0, object_bytes }) };
+            return PartRead {
+                buf,
+                result: Ok(ReadInfo { len_bytes: 0, object_bytes, sum: None }),
+            };
         }
         let span = span.start..span.start + wanted;
         let (read, buf) = opened.file.read_at(core, buf, span, offset).await;
@@ -105,7 +108,7 @@ impl FileReader {
             let detail = format!("a read gave {read} of {wanted} bytes before the end of the file");
             return Err(ErrorKind::Integrity { object, detail }.into());
         }
-        Ok(ReadInfo { len_bytes: read, object_bytes: now.size_bytes })
+        Ok(ReadInfo { len_bytes: read, object_bytes: now.size_bytes, sum: None })
     }
 }
 

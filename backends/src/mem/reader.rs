@@ -51,7 +51,7 @@ impl MemReader {
             return Err(ErrorKind::InvalidInput(text.into()).into());
         };
         let len_bytes = object.copy_out(core.metrics(), offset, to);
-        Ok(ReadInfo { len_bytes, object_bytes: object.meta.size_bytes })
+        Ok(ReadInfo { len_bytes, object_bytes: object.meta.size_bytes, sum: None })
     }
 }
 

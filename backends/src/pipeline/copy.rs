@@ -15,7 +15,7 @@ use super::fetch::fitting_part;
 use super::limits::TransferLimits;
 use super::plan::{PART_BYTES_MIN, PartRequest, PutPlan};
 use super::upload::UploadGuard;
-use crate::checksum::{Crc64, compose};
+use crate::checksum::{Crc64, Sum, compose};
 use crate::client::{Location, Task};
 use crate::condition::{ReadOptions, WriteIf};
 use crate::error::{ErrorKind, Result};
@@ -42,6 +42,9 @@ pub struct CopyOptions {
     /// The bytes pass through this process even where the server or the kernel could copy them: the
     /// report then has their checksum.
     pub streamed: bool,
+    /// No checksum is taken on the way for the report alone, which has none then. What the stores
+    /// compare, and what [`OnFailure::Keep`] carries on by, is taken all the same.
+    pub unsummed: bool,
     /// Which version is copied, what has to hold of it, and what S3 is asked for to read it. With any
     /// of that, here or below, the bytes pass through this process.
     pub read: ReadOptions,
@@ -80,7 +83,7 @@ pub struct CopyReport {
     /// Why they had to pass through this process, where one would have thought otherwise (FALL-1).
     pub fell_back: Option<String>,
     /// The checksum of what was read and written, taken on the way; `None` where the bytes did not
-    /// come here.
+    /// come here, or it was [not asked for](CopyOptions::unsummed).
     pub crc64nvme: Option<Crc64>,
     /// Bytes that had come in an earlier copy, and were checked instead of fetched.
     pub resumed_bytes: u64,
@@ -106,6 +109,7 @@ pub fn copy(src: &Location, dst: &Location, options: CopyOptions) -> Task<CopyRe
         reader,
         from: ObjectAt { store: Arc::clone(src.store.inner()), key: src.key.clone() },
         streamed: options.streamed,
+        unsummed: options.unsummed,
         source: src.to_string(),
         destination: Arc::clone(dst.store.inner()),
         key: dst.key.clone(),
@@ -124,6 +128,7 @@ struct Job {
     reader: Arc<dyn Reader>,
     from: ObjectAt,
     streamed: bool,
+    unsummed: bool,
     source: String,
     destination: Arc<dyn ObjectStore>,
     key: String,
@@ -148,13 +153,14 @@ enum Within {
 struct Writing {
     upload: Arc<dyn Upload>,
     written: Arc<Mutex<Written>>,
+    unsummed: bool,
     progress: Option<Progress>,
     total_bytes: u64,
 }
 
 #[derive(Default)]
 struct Written {
-    parts: Vec<(PartTag, Crc64)>,
+    parts: Vec<(PartTag, Option<Crc64>)>,
     bytes: u64,
     resumed_bytes: u64,
 }
@@ -235,19 +241,20 @@ impl Job {
     }
 
     async fn put_whole(&self, core: &Core, first: First) -> Result<CopyReport> {
-        let (mut lease, total) = (first.lease, first.info.object_bytes);
+        let First { mut lease, info, .. } = first;
+        let total = info.object_bytes;
         lease.shrink_to((total as usize).max(1));
         let (span, options) = (0..total as usize, self.put_options(core, total).await?);
         let put = self.destination.put(core, &self.key, lease.into(), span, &options);
         let (meta, buf) = put.await;
         let meta = meta?;
-        // A store that keeps checksums has taken it already.
-        let crc64nvme = meta.crc64nvme.unwrap_or_else(|| Crc64::of(buf.as_slice()));
+        let taken = meta.crc64nvme.or_else(|| info.sum?.crc64nvme());
+        let crc64nvme = taken.or_else(|| (!self.unsummed).then(|| Crc64::of(buf.as_slice())));
         drop(buf);
         if let Some(progress) = &self.progress {
             progress(total, Some(total));
         }
-        Ok(CopyReport { bytes: total, crc64nvme: Some(crc64nvme), ..CopyReport::of(meta, 1) })
+        Ok(CopyReport { bytes: total, crc64nvme, ..CopyReport::of(meta, 1) })
     }
 
     async fn in_parts(&self, core: &Core, first: First) -> Result<CopyReport> {
@@ -256,6 +263,7 @@ impl Job {
         let writing = Writing {
             upload: guard.upload(),
             written: Arc::default(),
+            unsummed: self.unsummed,
             progress: self.progress.clone(),
             total_bytes: total,
         };
@@ -267,11 +275,12 @@ impl Job {
         }
         let Written { mut parts, resumed_bytes, .. } = std::mem::take(&mut *writing.written());
         parts.sort_by_key(|(tag, _)| tag.part.index);
-        let crc64nvme = compose(parts.iter().map(|(tag, crc)| (*crc, tag.part.len)));
+        let sums: Option<Vec<_>> =
+            parts.iter().map(|(tag, crc)| Some(((*crc)?, tag.part.len))).collect();
+        let crc64nvme = sums.map(compose);
         let tags: Vec<_> = parts.into_iter().map(|(tag, _)| tag).collect();
         let meta = guard.complete(&tags).await?;
         let report = CopyReport::of(meta, tags.len() as u64);
-        let crc64nvme = Some(crc64nvme);
         Ok(CopyReport { bytes: total, crc64nvme, resumed_bytes, began_anew, ..report })
     }
 
@@ -349,19 +358,26 @@ impl Sink for Writing {
         let has = kept.map(|kept| {
             kept.map(|kept| {
                 self.written().resumed_bytes += part.len;
-                self.note(kept.tag, kept.crc64nvme);
+                self.note(kept.tag, Some(kept.crc64nvme));
             })
             .is_some()
         });
         (has, lease)
     }
 
-    async fn take(&self, core: &Core, part: PartRequest, lease: Lease) -> Result<()> {
+    async fn take(
+        &self,
+        core: &Core,
+        part: PartRequest,
+        lease: Lease,
+        sum: Option<Sum>,
+    ) -> Result<()> {
         let span = 0..part.len as usize;
         let (tag, buf) = self.upload.put_part(core, part, lease.into(), span.clone()).await;
         let tag = tag?;
-        let taken = tag.sum.and_then(|sum| sum.crc64nvme());
-        let crc = taken.unwrap_or_else(|| Crc64::of(&buf.as_slice()[span]));
+        // Either store may have taken it already.
+        let taken = [sum, tag.sum].into_iter().flatten().find_map(|sum| sum.crc64nvme());
+        let crc = taken.or_else(|| (!self.unsummed).then(|| Crc64::of(&buf.as_slice()[span])));
         drop(buf);
         self.note(tag, crc);
         Ok(())
@@ -369,7 +385,7 @@ impl Sink for Writing {
 }
 
 impl Writing {
-    fn note(&self, tag: PartTag, crc: Crc64) {
+    fn note(&self, tag: PartTag, crc: Option<Crc64>) {
         let done_bytes = {
             let mut written = self.written();
             written.parts.push((tag, crc));
@@ -393,6 +409,7 @@ impl fmt::Debug for CopyOptions {
             .field("connections", &self.connections)
             .field("on_failure", &self.on_failure)
             .field("streamed", &self.streamed)
+            .field("unsummed", &self.unsummed)
             .field("read", &self.read)
             .field("write_if", &self.write_if)
             .field("s3_put", &self.s3_put)

@@ -11,6 +11,7 @@ use super::board::Board;
 use super::fetch::whole;
 use super::plan::{GetPlan, GetPlanConfig, PartRequest};
 use super::workers::{memory, part_memory, readers_for, run_workers};
+use crate::checksum::Sum;
 use crate::error::Result;
 use crate::store::{ReadInfo, Reader};
 
@@ -25,12 +26,13 @@ pub(super) trait Sink: Clone + Send + 'static {
         lease: Lease,
     ) -> impl Future<Output = (Result<bool>, Lease)>;
 
-    /// Takes a part that lies at the start of `lease`, all of it.
+    /// Takes a part that lies at the start of `lease`, all of it; `sum` where its reader took one.
     fn take(
         &self,
         core: &Core,
         part: PartRequest,
         lease: Lease,
+        sum: Option<Sum>,
     ) -> impl Future<Output = Result<()>>;
 }
 
@@ -46,7 +48,7 @@ pub(super) struct First {
 struct State {
     plan: GetPlan,
     /// The first part, until a worker hands it to the sink.
-    first: Option<(PartRequest, Lease)>,
+    first: Option<(PartRequest, Lease, Option<Sum>)>,
     /// Parts between their reading and the end of the sink's work.
     under_way: usize,
 }
@@ -94,7 +96,7 @@ pub(super) async fn each_part<S: Sink>(
     let part = plan.on_first(info.object_bytes)?;
     whole(&object, part, info.len_bytes)?;
     let parts = plan.parts().unwrap_or(0);
-    let first = (part.len > 0).then_some((part, lease));
+    let first = (part.len > 0).then_some((part, lease, info.sum));
     let board = Arc::new(Board::new(State { plan, first, under_way: 0 }));
     let worker = Worker { board: Arc::clone(&board), reader, object, sink };
     let workers = readers_for(&*worker.reader, parts, connections);
@@ -116,8 +118,8 @@ impl<S: Sink> Worker<S> {
             state.under_way += usize::from(state.first.is_some());
             state.first.take()
         });
-        if let Some((part, lease)) = first {
-            self.sink.take(&core, part, lease).await?;
+        if let Some((part, lease, sum)) = first {
+            self.sink.take(&core, part, lease, sum).await?;
             self.done(part)?;
         }
         let part_bytes = self.board.look(|state| state.plan.part_size_bytes());
@@ -129,8 +131,10 @@ impl<S: Sink> Worker<S> {
             if !has? {
                 let span = 0..part.len as usize;
                 let read = self.reader.read(&core, part.offset, lease.into(), span).await;
-                whole(&self.object, part, read.result?.len_bytes)?;
-                self.sink.take(&core, part, filled(read.buf, part.len as usize)).await?;
+                let info = read.result?;
+                whole(&self.object, part, info.len_bytes)?;
+                let lease = filled(read.buf, info.len_bytes);
+                self.sink.take(&core, part, lease, info.sum).await?;
             }
             self.done(part)?;
         }

@@ -8,7 +8,7 @@ use super::copy::Progress;
 use super::each_part::{First, Sink, each_part};
 use super::plan::PartRequest;
 use super::workers::memory;
-use crate::checksum::{Crc64, compose};
+use crate::checksum::{Crc64, Sum, compose};
 use crate::error::{ErrorKind, Result};
 use crate::store::Reader;
 
@@ -105,8 +105,15 @@ impl Sink for Summing {
         (Ok(false), lease)
     }
 
-    async fn take(&self, _: &Core, part: PartRequest, lease: Lease) -> Result<()> {
-        let sum = Crc64::of(&lease.as_slice()[..part.len as usize]);
+    async fn take(
+        &self,
+        _: &Core,
+        part: PartRequest,
+        lease: Lease,
+        sum: Option<Sum>,
+    ) -> Result<()> {
+        let taken = sum.and_then(|sum| sum.crc64nvme());
+        let sum = taken.unwrap_or_else(|| Crc64::of(&lease.as_slice()[..part.len as usize]));
         drop(lease);
         let done = {
             let mut sums = self.sums.lock().unwrap_or_else(PoisonError::into_inner);

@@ -215,7 +215,7 @@ async fn answer(
         if len > 0 {
             (at, moved) = (end, true);
         }
-        let info = ReadInfo { len_bytes: len, object_bytes: total };
+        let info = ReadInfo { len_bytes: len, object_bytes: total, sum: None };
         line.change(|line| line.put(number, PartRead { buf, result: Ok(info) }));
     }
 }
@@ -239,7 +239,7 @@ mod tests {
         assert_eq!(line.lowest(), Some(4), "to be served again");
         let taken = line.take().expect("one");
         line.forget(early);
-        let result = Ok(ReadInfo { len_bytes: 0, object_bytes: 0 });
+        let result = Ok(ReadInfo { len_bytes: 0, object_bytes: 0, sum: None });
         line.put(taken.number, PartRead { buf: taken.buf, result });
         assert!(line.done.is_empty(), "nobody waits for it");
         assert!(line.take_back(late).is_some() && line.lowest().is_none());

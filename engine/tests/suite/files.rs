@@ -432,7 +432,7 @@ fn an_error_says_what_where_and_why() {
         let file = File::open(&core, &there, &OpenOptions::new().read()).await.expect("opened");
         let (read, _) = file.read_at(&core, shared, 0..0, 0).await;
         assert_eq!(read.expect("nothing asked for"), 0);
-        let (read, _) = file.read_at(&core, bytes::Bytes::from_static(b"abc"), 0..3, 0).await;
+        let (read, _) = file.read_at(&core, Bytes::from_static(b"abc"), 0..3, 0).await;
         assert_errno(read.map(drop), libc::EFAULT, "there");
         let nul = File::open(&core, "a\0b".as_ref(), &OpenOptions::new().read()).await;
         assert!(matches!(nul, Err(Error::InvalidInput(_))));

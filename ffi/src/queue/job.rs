@@ -40,6 +40,8 @@ pub struct Job {
     start_after: Option<String>,
     writer: Option<Taken>,
     copy: Option<Box<Copying>>,
+    /// Somebody is told what was copied.
+    reports: bool,
 }
 
 impl Job {
@@ -71,6 +73,7 @@ impl Job {
                 taken
             }),
             copy: request.copy.take(),
+            reports: request.report.is_some(),
         }
     }
 
@@ -112,7 +115,10 @@ impl Job {
 
     /// How the object is copied. What tells the caller how far it is holds the request open.
     fn copy_options(&mut self, finish: &Finish) -> CopyOptions {
-        let Some(copying) = self.copy.take() else { return CopyOptions::default() };
+        let unsummed = !self.reports;
+        let Some(copying) = self.copy.take() else {
+            return CopyOptions { unsummed, ..CopyOptions::default() };
+        };
         let told = |function| {
             let held = finish.also();
             progress(function, move |call| {
@@ -120,7 +126,7 @@ impl Job {
                 call();
             })
         };
-        CopyOptions { progress: copying.progress.map(told), ..copying.options }
+        CopyOptions { progress: copying.progress.map(told), unsummed, ..copying.options }
     }
 
     /// The caller's memory, for an operation. The request completes, and registered memory can go,

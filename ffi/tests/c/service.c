@@ -123,6 +123,71 @@ static void versions(const hyd_store *peer) {
     CHECK_STATUS(HYD_E_INVALID, hyd_versions_open(peer, NULL, 0, &options, &listed, &error));
 }
 
+static void version_is_deleted(const hyd_store *peer) {
+    hyd_s3_get_options options = HYD_S3_GET_OPTIONS_INIT;
+
+    options.flags = HYD_S3_REQUESTER_PAYS;
+    options.expected_bucket_owner = "111122223333";
+    CHECK_STATUS(HYD_OK, hyd_version_delete(peer, TEXT("gone"), TEXT("a/b"), &options, "123 456",
+                                            HYD_DELETE_BYPASS_GOVERNANCE, &error));
+    CHECK_STATUS(HYD_OK, hyd_version_delete(peer, TEXT("gone"), TEXT("a/b"), NULL, NULL, 0, &error));
+
+    /* Without a version the object would go. */
+    CHECK_STATUS(HYD_E_INVALID, hyd_version_delete(peer, TEXT("gone"), "", 0, NULL, NULL, 0, &error));
+    CHECK_STATUS(HYD_E_INVALID, hyd_version_delete(peer, TEXT("gone"), NULL, 0, NULL, NULL, 0, &error));
+    CHECK_STATUS(HYD_E_INVALID, hyd_version_delete(peer, "", 0, TEXT("v"), NULL, NULL, 0, &error));
+    CHECK_STATUS(HYD_E_INVALID, hyd_version_delete(peer, NULL, 1, TEXT("v"), NULL, NULL, 0, &error));
+    CHECK_STATUS(HYD_E_INVALID, hyd_version_delete(peer, TEXT("k"), TEXT("v"), NULL, NULL, 2, &error));
+    CHECK_STATUS(HYD_E_INVALID, hyd_version_delete(NULL, TEXT("k"), TEXT("v"), NULL, NULL, 0, &error));
+    options.customer_key = KEY;
+    CHECK_STATUS(HYD_E_INVALID, hyd_version_delete(peer, TEXT("k"), TEXT("v"), &options, NULL, 0, &error));
+}
+
+static void parts(const hyd_store *peer) {
+    hyd_get_options get = HYD_GET_OPTIONS_INIT;
+    hyd_s3_get_options s3 = HYD_S3_GET_OPTIONS_INIT;
+    hyd_parts *listed = NULL;
+    hyd_part entries[4];
+    uint64_t total = 9;
+    size_t count = 0;
+
+    s3.flags = HYD_S3_REQUESTER_PAYS;
+    s3.expected_bucket_owner = "111122223333";
+    s3.customer_key = KEY;
+    get.s3 = &s3;
+    get.version_id = "v1";
+    CHECK_STATUS(HYD_OK, hyd_parts_open(peer, TEXT("parts"), &get, &listed, &total, &error));
+    CHECK(total == 3);
+    CHECK_STATUS(HYD_OK, hyd_parts_next(listed, entries, 1, &count, &error));
+    CHECK(count == 1 && entries[0].number == 1 && entries[0].size_bytes == 8);
+    CHECK(text_is(entries[0].algorithm, entries[0].algorithm_len, "CRC64NVME"));
+    CHECK(text_is(entries[0].checksum, entries[0].checksum_len, "AAAAAAAAAAA="));
+    CHECK_STATUS(HYD_OK, hyd_parts_next(listed, entries, 4, &count, &error));
+    CHECK(count == 1 && entries[0].number == 2 && entries[0].checksum_len == 0);
+    CHECK_STATUS(HYD_OK, hyd_parts_next(listed, entries, 4, &count, &error));
+    CHECK(count == 1 && entries[0].number == 3 && entries[0].size_bytes == 5);
+    CHECK_STATUS(HYD_OK, hyd_parts_next(listed, entries, 4, &count, &error));
+    CHECK(count == 0);
+    CHECK(hyd_parts_close(listed) == HYD_OK && hyd_parts_close(NULL) == HYD_OK);
+    CHECK(hyd_parts_close(listed) == HYD_E_HANDLE);
+    CHECK_STATUS(HYD_E_HANDLE, hyd_parts_next(listed, entries, 4, &count, &error));
+
+    CHECK_STATUS(HYD_OK, hyd_parts_open(peer, TEXT("whole"), NULL, &listed, &total, &error));
+    CHECK(total == 0);
+    CHECK_STATUS(HYD_OK, hyd_parts_next(listed, entries, 4, &count, &error));
+    CHECK(count == 0);
+    CHECK_STATUS(HYD_E_INVALID, hyd_parts_next(listed, NULL, 1, &count, &error));
+    CHECK_STATUS(HYD_E_INVALID, hyd_parts_next(listed, entries, 1, NULL, &error));
+    CHECK(hyd_parts_close(listed) == HYD_OK);
+
+    get.if_match = "\"e\"";
+    CHECK_STATUS(HYD_E_INVALID, hyd_parts_open(peer, TEXT("parts"), &get, &listed, NULL, &error));
+    CHECK_STATUS(HYD_E_INVALID, hyd_parts_open(peer, NULL, 1, NULL, &listed, NULL, &error));
+    CHECK_STATUS(HYD_E_INVALID, hyd_parts_open(peer, "", 0, NULL, &listed, NULL, &error));
+    CHECK_STATUS(HYD_E_INVALID, hyd_parts_open(peer, TEXT("parts"), NULL, NULL, NULL, &error));
+    CHECK_STATUS(HYD_E_INVALID, hyd_parts_open(NULL, TEXT("parts"), NULL, &listed, NULL, &error));
+}
+
 static void tags(const hyd_store *peer) {
     hyd_pair pairs[] = {{"team", "a b"}, {"cost", "1"}}, many[65];
     const hyd_pair *told = NULL;
@@ -264,6 +329,7 @@ static void no_service(const hyd_store *store) {
     hyd_buckets *listed = NULL;
     hyd_versions *versions = NULL;
     hyd_tags *held = NULL;
+    hyd_parts *parts = NULL;
     uint32_t versioning = 0;
 
     CHECK_STATUS(HYD_E_UNSUPPORTED, hyd_bucket_create(store, NULL, &error));
@@ -274,6 +340,9 @@ static void no_service(const hyd_store *store) {
     CHECK_STATUS(HYD_E_UNSUPPORTED, hyd_bucket_versioning_get(store, NULL, &versioning, &error));
     CHECK_STATUS(HYD_E_UNSUPPORTED, hyd_bucket_versioning_set(store, NULL, 1, NULL, &error));
     CHECK_STATUS(HYD_E_UNSUPPORTED, hyd_versions_open(store, NULL, 0, NULL, &versions, &error));
+    CHECK_STATUS(HYD_E_UNSUPPORTED, hyd_version_delete(store, TEXT("key"), TEXT("v"), NULL, NULL, 0,
+                                                       &error));
+    CHECK_STATUS(HYD_E_UNSUPPORTED, hyd_parts_open(store, TEXT("key"), NULL, &parts, NULL, &error));
     CHECK_STATUS(HYD_E_UNSUPPORTED, hyd_tags_get(store, TEXT("key"), NULL, &held, &error));
     CHECK_STATUS(HYD_E_UNSUPPORTED, hyd_tags_set(store, TEXT("key"), NULL, NULL, 0, &error));
     CHECK(listed == NULL && held == NULL);
@@ -296,6 +365,8 @@ int main(int argc, char **argv) {
     memory = open_store(engine, "mem://service");
     buckets(fresh);
     versions(peer);
+    version_is_deleted(peer);
+    parts(peer);
     tags(peer);
     said_with_it(engine, peer);
     kept_by_the_server(peer);

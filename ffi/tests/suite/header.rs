@@ -29,6 +29,7 @@ const SOURCES: &[&str] = &[
     "uploads.rs",
     "buckets.rs",
     "versions.rs",
+    "parts.rs",
     "tags.rs",
     "presign.rs",
     "list.rs",

@@ -31,6 +31,17 @@ const LAST_VERSIONS: &str = "<ListVersionsResult><IsTruncated>false</IsTruncated
     <DeleteMarker><Key>b</Key><VersionId>null</VersionId><IsLatest>false</IsLatest>\
     <LastModified>2026-01-02T03:04:05.000Z</LastModified></DeleteMarker></ListVersionsResult>";
 
+const PARTS: &str = "<GetObjectAttributesResponse><ObjectParts><TotalPartsCount>3</TotalPartsCount>\
+    <IsTruncated>true</IsTruncated><NextPartNumberMarker>2</NextPartNumberMarker>\
+    <Part><PartNumber>1</PartNumber><Size>8</Size><ChecksumCRC64NVME>AAAAAAAAAAA=</ChecksumCRC64NVME></Part>\
+    <Part><PartNumber>2</PartNumber><Size>8</Size></Part></ObjectParts></GetObjectAttributesResponse>";
+/// Of a server that names the same parts again as those that follow.
+const LAST_PARTS: &str = "<GetObjectAttributesResponse><ObjectParts><TotalPartsCount>3</TotalPartsCount>\
+    <IsTruncated>true</IsTruncated><NextPartNumberMarker>2</NextPartNumberMarker>\
+    <Part><PartNumber>3</PartNumber><Size>5</Size></Part></ObjectParts></GetObjectAttributesResponse>";
+const WHOLE: &str =
+    "<GetObjectAttributesResponse><ObjectSize>5</ObjectSize></GetObjectAttributesResponse>";
+
 #[test]
 fn what_s3_alone_can_do_is_asked_for() {
     let library = Library::get();
@@ -97,9 +108,31 @@ fn what_s3_alone_can_do_is_asked_for() {
     );
     assert!(listed[1].contains("version-id-marker=2"), "{}", listed[1]);
     assert_eq!(of("location=").len(), 1);
+    let gone = of("/bucket/gone?versionId=a%2Fb");
+    assert_eq!(gone.len(), 2, "{seen:#?}");
+    for (request, powers) in gone.iter().zip([true, false]) {
+        assert!(request.starts_with("DELETE"), "{request}");
+        assert_eq!(request.contains("x-amz-mfa: 123 456"), powers, "{request}");
+        assert_eq!(
+            request.contains("x-amz-bypass-governance-retention: true"),
+            powers,
+            "{request}"
+        );
+        assert_eq!(request.contains(OWNER) && request.contains(PAYER), powers, "{request}");
+    }
+    let parts = of("attributes=");
+    assert_eq!(parts.len(), 3, "{seen:#?}");
+    for request in &parts[..2] {
+        assert!(request.contains("/bucket/parts?attributes=&versionId=v1"), "{request}");
+        assert!(request.contains(OWNER) && request.contains(PAYER), "{request}");
+        assert!(request.contains(KEY), "{request}");
+    }
+    assert!(!parts[0].contains("x-amz-part-number-marker"), "{}", parts[0]);
+    assert!(parts[1].contains("x-amz-part-number-marker: 2"), "{}", parts[1]);
+    assert!(!parts[2].contains("versionId") && !parts[2].contains(OWNER), "{}", parts[2]);
     assert_eq!(
         seen.len(),
-        7 + 3 + 3 + 2 + 2 + 1,
+        7 + 3 + 3 + 2 + 2 + 1 + 2 + 3,
         "nothing went out that makes no sense: {seen:#?}"
     );
 }
@@ -153,6 +186,11 @@ fn answer_all(stream: TcpStream, seen: &Mutex<Vec<String>>) -> std::io::Result<(
             Some("HEAD") => ("200 OK", "ETag: \"e\"\r\nContent-Length: 5\r\n", ""),
             Some("GET") if request.contains("tagging") => ("200 OK", "", TAGS),
             Some("GET") if request.contains("versioning=") => ("200 OK", "", VERSIONING),
+            Some("GET") if request.contains("x-amz-part-number-marker") => {
+                ("200 OK", "", LAST_PARTS)
+            }
+            Some("GET") if request.contains("/whole?attributes=") => ("200 OK", "", WHOLE),
+            Some("GET") if request.contains("attributes=") => ("200 OK", "", PARTS),
             Some("GET") if request.contains("location=") => ("200 OK", "", LOCATION),
             Some("GET") if request.contains("key-marker=a") => ("200 OK", "", LAST_VERSIONS),
             Some("GET") if request.contains("versions=") => ("200 OK", "", VERSIONS),

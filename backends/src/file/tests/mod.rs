@@ -92,7 +92,7 @@ impl House {
                 loop {
                     let buf: Buf = core.pool().lease(part_bytes, "test").await?.into();
                     let part = reader.read(&core, whole.len() as u64, buf, 0..part_bytes).await;
-                    let ReadInfo { len_bytes, object_bytes } = part.result?;
+                    let ReadInfo { len_bytes, object_bytes, .. } = part.result?;
                     let mut lease = part.buf.into_lease().expect("a lease was given");
                     whole.extend_from_slice(&lease.as_mut_slice()[..len_bytes]);
                     if len_bytes < part_bytes {

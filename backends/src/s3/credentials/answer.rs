@@ -25,10 +25,14 @@ pub(super) fn parse(writer: Writer, document: &[u8]) -> Result<Credentials, Stri
     let mut fields = object(document)?;
     if writer == Writer::Portal {
         let inner = match fields.get_mut("roleCredentials").map(Value::take) {
-            Some(Value::Object(inner)) => Ok(inner),
-            _ => Err("it has no roleCredentials".to_owned()),
+            Some(Value::Object(inner)) => inner,
+            other => {
+                wipe_value(other.unwrap_or_default());
+                wipe(fields);
+                return Err("it has no roleCredentials".to_owned());
+            }
         };
-        wipe(std::mem::replace(&mut fields, inner?));
+        wipe(std::mem::replace(&mut fields, inner));
     }
     let result = credentials(writer, &mut fields);
     wipe(fields);
@@ -39,7 +43,10 @@ pub(super) fn parse(writer: Writer, document: &[u8]) -> Result<Credentials, Stri
 pub(super) fn object(document: &[u8]) -> Result<Map<String, Value>, String> {
     match serde_json::from_slice(document) {
         Ok(Value::Object(fields)) => Ok(fields),
-        Ok(_) => Err("it is no JSON object".to_owned()),
+        Ok(other) => {
+            wipe_value(other);
+            Err("it is no JSON object".to_owned())
+        }
         // Line and column, and no text of the document.
         Err(error) => {
             Err(format!("it is no JSON: line {} column {}", error.line(), error.column()))
@@ -97,10 +104,16 @@ pub(super) fn printable(text: &str) -> String {
 
 /// What was not taken may be a secret too.
 pub(super) fn wipe(fields: Map<String, Value>) {
-    for (_, value) in fields {
-        if let Value::String(text) = value {
-            drop(Zeroizing::new(text));
-        }
+    fields.into_iter().for_each(|(_, value)| wipe_value(value));
+}
+
+/// What serde_json reads is at most 128 deep.
+fn wipe_value(value: Value) {
+    match value {
+        Value::String(text) => drop(Zeroizing::new(text)),
+        Value::Array(values) => values.into_iter().for_each(wipe_value),
+        Value::Object(fields) => wipe(fields),
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
     }
 }
 

@@ -103,7 +103,7 @@ impl<'a> Sso<'a> {
             }
             401 => Err(self.sign_in_again("the portal does not take the token (401)")),
             status => {
-                let said = token::refusal(&answer.body);
+                let said = token::refusal(&answer.body, &[token.as_str()]);
                 Err(self.failed(format!(
                     "{url} answers {status} for role {role_name} of account {account_id}: {said}"
                 )))
@@ -187,7 +187,7 @@ impl<'a> Sso<'a> {
         let answer = ask_again(outside, self.limits.tries_max, make).await;
         let answer = answer.map_err(|problem| format!("{url}: {problem}"))?;
         if answer.status != 200 {
-            let said = token::refusal(&answer.body);
+            let said = token::refusal(&answer.body, &token.secrets());
             return Err(format!("{url} answers {}: {said}", answer.status));
         }
         token::renewed(&answer.body).map_err(|problem| format!("the answer of {url}: {problem}"))

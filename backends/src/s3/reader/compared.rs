@@ -13,24 +13,29 @@ use crate::s3::call::send;
 use crate::s3::coverage::{Coverage, Mismatch, Taken};
 use crate::s3::ops::{ChecksumKind, HeadObject};
 
+/// What came of comparing a range.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Checked {
+    /// The checksum of what was read, where one was taken.
+    pub(super) sum: Option<Sum>,
+    /// It is still to be [settled](S3Reader::settle).
+    pub(super) unsettled: bool,
+}
+
 impl S3Reader {
     /// Compares what was read from `offset` with what the server keeps a checksum of, as far as that
-    /// has come (DATA-2). Gives the sum of what was read where it is still to be [settled](Self::settle).
-    pub(super) fn check(
-        &self,
-        offset: u64,
-        bytes: &[u8],
-        told: &Told,
-    ) -> Result<Option<Sum>, Failed> {
+    /// has come (DATA-2).
+    pub(super) fn check(&self, offset: u64, bytes: &[u8], told: &Told) -> Result<Checked, Failed> {
         let (size, len) = (told.size_bytes, bytes.len() as u64);
         let whole = offset == 0 && len == size;
         // What an answer that carried on tells may be that of its own bytes, which are the end of these.
         let told = told.sum.filter(|_| told.range.start == offset);
-        let Some(algorithm) = self.coverage().to_sum(whole, told) else { return Ok(None) };
+        let Some(algorithm) = self.coverage().to_sum(whole, told) else {
+            return Ok(Checked::default());
+        };
         let found = Sum::of(algorithm, bytes);
         match self.coverage().take(size, offset, len, found, told) {
-            Ok(Taken::Ask) => Ok(Some(found)),
-            Ok(Taken::Fits) => Ok(None),
+            Ok(taken) => Ok(Checked { sum: Some(found), unsettled: taken == Taken::Ask }),
             Err(mismatch) => Err(Failed::Corrupt(self.mismatched(mismatch))),
         }
     }

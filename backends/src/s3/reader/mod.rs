@@ -33,6 +33,7 @@ use crate::store::{LocalFuture, PartRead, ReadInfo, Reader};
 mod compared;
 mod told;
 
+use compared::Checked;
 pub(super) use told::Told;
 use told::empty_object;
 
@@ -155,17 +156,19 @@ impl S3Reader {
                 let checked = self.check(offset, came, &told);
                 // What is corrupt is read again, all of it.
                 done = if checked.is_ok() { done } else { 0 };
-                checked.map(|unsettled| (told.size_bytes, unsettled))
+                checked.map(|checked| (told.size_bytes, checked))
             })
             .await;
         let settled = match result {
             // The connection is back: who held one and waited for another could wait for ever.
-            Ok((size_bytes, Some(found))) => {
-                self.settle(core, size_bytes, offset, done as u64, found).await.map(|()| size_bytes)
+            Ok((size_bytes, Checked { sum: Some(found), unsettled: true })) => {
+                let settled = self.settle(core, size_bytes, offset, done as u64, found).await;
+                settled.map(|()| (size_bytes, Some(found)))
             }
-            result => result.map(|(size_bytes, _)| size_bytes),
+            result => result.map(|(size_bytes, checked)| (size_bytes, checked.sum)),
         };
-        let result = settled.map(|object_bytes| ReadInfo { len_bytes: done, object_bytes });
+        let info = |(object_bytes, sum)| ReadInfo { len_bytes: done, object_bytes, sum };
+        let result = settled.map(info);
         PartRead { buf, result }
     }
 

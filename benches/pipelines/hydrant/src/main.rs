@@ -100,5 +100,6 @@ fn put_memory(store: &Store, job: &Job) -> Result<u64, Failure> {
 
 fn copy_between(hydrant: &Hydrant, from: &str, to: &str) -> Result<u64, Failure> {
     let (from, to) = (hydrant.locate(from)?, hydrant.locate(to)?);
-    Ok(copy(&from, &to, CopyOptions::default()).wait()?.bytes)
+    let options = CopyOptions { unsummed: true, ..CopyOptions::default() };
+    Ok(copy(&from, &to, options).wait()?.bytes)
 }

@@ -489,7 +489,13 @@ static void ask_service(void) {
     hyd_version_entry version;
     uint32_t versioning;
     const char *text = some_c_text();
-    switch (input_byte() % 13) {
+    hyd_parts *parts = NULL;
+    hyd_part part;
+    uint64_t total;
+    switch (input_byte() % 16) {
+    case 13: HOLDS(!ended(hyd_version_delete(store, key, key_len, key, key_len, who, text, input_byte() % 4, error_place()))); break;
+    case 14: HOLDS(!ended(hyd_parts_open(store, key, key_len, options, some_place(&parts), some_place(&total), error_place()))); break;
+    case 15: HOLDS(!ended(hyd_parts_next(some(UPLOADS), &part, 1, &count, error_place()))); break;
     case 8: {
         hyd_bucket_info *info = some_struct(&telling, sizeof telling);
         HOLDS(!ended(hyd_bucket_location(store, who, info, error_place())));

@@ -125,6 +125,8 @@ fn a_token_that_has_ended_and_cannot_be_renewed_says_what_to_do() {
     for answer in [
         oidc(400, &json!({"error": "invalid_grant"})),
         oidc(200, &json!({"accessToken": "newtoken"})),
+        oidc(400, &json!({"error": "of cachedtoken", "error_description": "cachedrefreshtoken"})),
+        oidc(400, &json!({"message": "not YSBzZWNyZXQ="})),
         json!({"method": "POST", "uri": OIDC, "status": 200, "body": "newtoken"}),
     ] {
         let script = script(&token("2021-12-25T13:00:00Z"), NOW, vec![answer]);
@@ -158,8 +160,11 @@ fn a_renewed_token_that_cannot_be_kept_serves_and_is_told() {
 
 #[test]
 fn what_the_portal_refuses_is_told_with_a_way_out() {
-    let said = json!({"message": "No access", "__type": "com.amazonaws#ForbiddenException"});
-    for (status, words) in [(401, "run `aws sso login"), (403, "ForbiddenException: No access")] {
+    let message = "No access, not with cachedtoken";
+    let said = json!({"message": message, "__type": "com.amazonaws#ForbiddenException"});
+    for (status, words) in
+        [(401, "run `aws sso login"), (403, "ForbiddenException: No access, not with ***")]
+    {
         let answer = json!({
             "method": "GET", "uri": PORTAL, "status": status, "body": said.to_string(),
         });

@@ -72,12 +72,16 @@ pub(super) fn renewed(document: &[u8]) -> Result<Renewed, String> {
     Ok(Renewed { access_token: access_token?, life_s, refresh_token })
 }
 
-/// What either service says against a request.
-pub(super) fn refusal(document: &[u8]) -> String {
+/// What either service says against a request; not what it repeats of the secrets that were sent (SEC-1).
+pub(super) fn refusal(document: &[u8], sent: &[&str]) -> String {
     let Ok(mut fields) = object(document) else { return "no reason that can be read".to_owned() };
     let names = ["__type", "error", "message", "error_description"];
     let said = names.into_iter().filter_map(|name| take(&mut fields, name));
-    let said: Vec<String> = said.map(|text| printable(&text)).collect();
+    let without = |text: Zeroizing<String>| {
+        let kept = sent.iter().filter(|secret| !secret.is_empty());
+        kept.fold(text, |text, secret| Zeroizing::new(text.replace(secret, "***")))
+    };
+    let said: Vec<String> = said.map(|text| printable(&without(text))).collect();
     wipe(fields);
     if said.is_empty() { "no reason".to_owned() } else { said.join(": ") }
 }
@@ -86,6 +90,13 @@ impl Token {
     /// Whether it may be renewed without the browser.
     pub(super) fn can_renew(&self, now: Timestamp) -> bool {
         self.renewal.as_ref().is_some_and(|it| now < it.registration_expires_at)
+    }
+
+    /// What a request with this token, or for a new one, tells that nobody else may know.
+    pub(super) fn secrets(&self) -> Vec<&str> {
+        let renewal = self.renewal.as_ref();
+        let others = renewal.map(|it| [it.client_secret.as_str(), it.refresh_token.as_str()]);
+        others.into_iter().flatten().chain([self.access_token.as_str()]).collect()
     }
 
     /// The request for a new one; empty where it cannot be renewed.
