@@ -31,12 +31,18 @@ pub fn node_modules_with(package: &str, version: &str) -> Result<PathBuf, String
     let _one = INSTALLING.lock().unwrap_or_else(PoisonError::into_inner);
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("node");
     let modules = folder.join("node_modules");
-    if modules.join(package).join("package.json").exists() {
-        return Ok(modules);
+    let check = format!(
+        "require('{package}'); if (require('{package}/package.json').version !== '{version}') process.exit(1)"
+    );
+    let is_there = || run(Command::new("node").args(["-e", &check]).env("NODE_PATH", &modules));
+    if is_there().is_err() {
+        std::fs::create_dir_all(&folder).map_err(|error| error.to_string())?;
+        let quiet = ["install", "--loglevel=error", "--ignore-scripts", "--no-audit", "--no-fund"];
+        let mut npm = Command::new("npm");
+        npm.args(quiet).args(["--no-save", "--prefix"]).arg(&folder);
+        run(npm.arg(format!("{package}@{version}")))?;
+        is_there()?;
     }
-    std::fs::create_dir_all(&folder).map_err(|error| error.to_string())?;
-    let quiet = ["install", "--silent", "--no-audit", "--no-fund", "--no-save", "--prefix"];
-    run(Command::new("npm").args(quiet).arg(&folder).arg(format!("{package}@{version}")))?;
     Ok(modules)
 }
 

@@ -73,7 +73,12 @@ fn a_pool_of_16_mib_is_enough_for_every_command() {
 
 /// Nothing of a pool is paid for before it is used (decision 16).
 #[test]
+#[expect(clippy::print_stderr, reason = "whoever runs the tests must know what was tested")]
 fn a_small_object_takes_little_of_a_large_pool() {
+    if !keeps_entries() {
+        eprintln!("NOT TESTED: a pool that costs what is used, which takes Linux 6.19");
+        return;
+    }
     let world = World::new();
     write_file(&world.file("up"), &noise(3, 4096), 4096);
     let object = format!("s3://{BUCKET}/small");
@@ -85,6 +90,15 @@ fn a_small_object_takes_little_of_a_large_pool() {
         }
         expect_file(&world.file("down"), &noise(3, 4096), 4096);
     }
+}
+
+/// Whether the kernel clones into a table in use without a loss; updates of 6.18 do, from 6.18.3 on.
+fn keeps_entries() -> bool {
+    let release = std::fs::read_to_string("/proc/sys/kernel/osrelease").expect("a release");
+    let mut numbers =
+        release.split(|it: char| !it.is_ascii_digit()).map(|it| it.parse().unwrap_or(0));
+    let mut next = || numbers.next().unwrap_or(0);
+    (next(), next(), next()) >= (6, 18, 3)
 }
 
 fn big() -> usize {

@@ -85,9 +85,9 @@ counters! {
     /// Zero-copy sends that the kernel would not carry out, and that went on with a copy (FALL-1).
     /// What is refused from the start, and why, stands in [`crate::Capabilities`].
     fallbacks_copied_send,
-    /// Registrations of caller memory that were refused, and of slabs of the pool once the engine ran, of
-    /// these one for each core that needed it: they are used unregistered (FALL-1). Why, stands in
-    /// [`crate::Registration::refused`], or is told to [`crate::Config::report`].
+    /// Registrations of caller memory, and of slabs of the pool once the engine ran, that were refused: the
+    /// memory is used unregistered (FALL-1). A slab counts once for each core that needed it. Why, stands
+    /// in [`crate::Registration::refused`], or is told to [`crate::Config::report`].
     fallbacks_unregistered_memory,
     /// Requests for pool memory that had to wait in line.
     pool_waits,

@@ -2407,13 +2407,13 @@ hyd_status hyd_bucket_versioning_set(const struct hyd_store *store,
                                      struct hyd_error **error);
 
 /**
- * Deletes one version of an object of S3, or a delete marker, for good; of a version that is not there it
- * says nothing. hyd_delete() deletes no version: where a bucket keeps them, it puts a marker before
+ * Deletes one version of an object of S3, or a delete marker, for good. hyd_delete() deletes no version: where a bucket keeps them, it puts a marker before
  * them. `version_id` as hyd_versions_next() tells it; `mfa` is NULL, or serial number and code of a device,
  * with a NUL at the end, where the bucket demands them; `flags` are HYD_DELETE_*. `options`, which may be
  * NULL, say who asks and pays.
  *
- * Errors: HYD_E_UNSUPPORTED for a store that is not S3; HYD_E_INVALID, also without a version;
+ * Errors: HYD_E_NOT_FOUND for a bucket that is not there, and where the server tells, a version;
+ * HYD_E_UNSUPPORTED for a store that is not S3; HYD_E_INVALID, also without a version;
  * HYD_E_TEMPORARY, HYD_E_CONFIG, HYD_E_CANCELLED.
  *
  * Threads: any, also many at once with one store.
@@ -2474,8 +2474,9 @@ hyd_status hyd_versions_close(struct hyd_versions *versions);
  * server keeps checksums: AWS has none of the others. `options`, which may be NULL, name a version, and in
  * `s3` who asks and who pays, and the key of SSE-C.
  *
- * Errors: HYD_E_NOT_FOUND; HYD_E_UNSUPPORTED for a store that is not S3, or a server that does not know
- * GetObjectAttributes; HYD_E_INVALID, HYD_E_TEMPORARY, HYD_E_CONFIG, HYD_E_CANCELLED.
+ * Errors: HYD_E_NOT_FOUND; HYD_E_UNSUPPORTED for a store that is not S3; HYD_E_INVALID, HYD_E_TEMPORARY,
+ * HYD_E_CONFIG, HYD_E_CANCELLED. Of a server that does not know GetObjectAttributes, what it answers:
+ * HYD_E_TEMPORARY (501), HYD_E_OTHER, or HYD_E_INTEGRITY where it sends the object instead.
  *
  * Threads: any, also many at once with one store.
  */

@@ -74,8 +74,8 @@ impl Source for Asked<GetObjectAttributes> {
 
 /// What asks for the parts behind those of a page. A server that names no later part is at its end.
 fn following(mut ask: GetObjectAttributes, page: &ObjectAttributes) -> Option<GetObjectAttributes> {
-    let behind = page.next_part_number_marker.filter(|next| Some(*next) > ask.part_number_marker);
-    ask.part_number_marker = Some(behind?);
+    let before = ask.part_number_marker.unwrap_or(0);
+    ask.part_number_marker = Some(page.next_part_number_marker.filter(|next| *next > before)?);
     Some(ask)
 }
 
@@ -84,8 +84,9 @@ fn following(mut ask: GetObjectAttributes, page: &ObjectAttributes) -> Option<Ge
 /// server keeps checksums: AWS has none of the others. `options`, which may be NULL, name a version, and in
 /// `s3` who asks and who pays, and the key of SSE-C.
 ///
-/// Errors: HYD_E_NOT_FOUND; HYD_E_UNSUPPORTED for a store that is not S3, or a server that does not know
-/// GetObjectAttributes; HYD_E_INVALID, HYD_E_TEMPORARY, HYD_E_CONFIG, HYD_E_CANCELLED.
+/// Errors: HYD_E_NOT_FOUND; HYD_E_UNSUPPORTED for a store that is not S3; HYD_E_INVALID, HYD_E_TEMPORARY,
+/// HYD_E_CONFIG, HYD_E_CANCELLED. Of a server that does not know GetObjectAttributes, what it answers:
+/// HYD_E_TEMPORARY (501), HYD_E_OTHER, or HYD_E_INTEGRITY where it sends the object instead.
 ///
 /// Threads: any, also many at once with one store.
 #[unsafe(no_mangle)]
@@ -102,8 +103,8 @@ pub unsafe extern "C" fn hyd_parts_open(
         let store = use_store(entry, store)?;
         // SAFETY: OWN-3. The caller lends what the pointers name for the time of the call.
         let (key, read, out, total) = unsafe {
-            let total = if total.is_null() { None } else { Some(Out::new(total, "total")?) };
             let key = args::text(key, key_len, "key")?;
+            let total = Out::optional(total, "total")?;
             (key, object_options::get(options)?, Out::new(parts, "parts")?, total)
         };
         let ReadOptions { read_if, version_id, s3, .. } = read;
@@ -118,9 +119,7 @@ pub unsafe extern "C" fn hyd_parts_open(
         let (count, next) = (first.parts_count.unwrap_or(0), following(ask, &first));
         let pages = Pages::new(Arc::clone(&store.engine), Asked { client, next }, first.parts);
         out.write(handle::give(Arc::new(pages))?);
-        if let Some(total) = total {
-            total.write(count);
-        }
+        Out::write_optional(total, count);
         Ok(())
     })
 }

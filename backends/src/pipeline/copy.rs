@@ -40,7 +40,7 @@ pub struct CopyOptions {
     /// What becomes of what has come when the copy fails or is killed.
     pub on_failure: OnFailure,
     /// The bytes pass through this process even where the server or the kernel could copy them: the
-    /// report then has their checksum.
+    /// report then has their checksum, unless it is not [asked for](CopyOptions::unsummed).
     pub streamed: bool,
     /// No checksum is taken on the way for the report alone, which has none then. What the stores
     /// compare, and what [`OnFailure::Keep`] carries on by, is taken all the same.
@@ -83,7 +83,7 @@ pub struct CopyReport {
     /// Why they had to pass through this process, where one would have thought otherwise (FALL-1).
     pub fell_back: Option<String>,
     /// The checksum of what was read and written, taken on the way; `None` where the bytes did not
-    /// come here, or it was [not asked for](CopyOptions::unsummed).
+    /// come here, or nobody took one because it was [not asked for](CopyOptions::unsummed).
     pub crc64nvme: Option<Crc64>,
     /// Bytes that had come in an earlier copy, and were checked instead of fetched.
     pub resumed_bytes: u64,

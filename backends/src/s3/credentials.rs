@@ -28,7 +28,7 @@ use std::time::Duration;
 use zeroize::Zeroizing;
 
 use super::time::Timestamp;
-use answer::printable;
+use answer::printable_without;
 pub(super) use cache::Held;
 pub(super) use chain::{Chain, parse as parse_profiles, unreadable};
 pub(super) use environment::Environment;

@@ -13,7 +13,7 @@ use super::transfer::{Kind, LANES_MAX, Next, Plan, Transfer};
 use super::watch::Watches;
 use super::{Handle, Op};
 use crate::config::OpLimits;
-use crate::pool::SLAB_BYTES_MIN;
+use crate::pool::{Buf, SLAB_BYTES_MIN};
 use crate::ring::Driver;
 
 /// Slots of ops in flight on one core.
@@ -553,9 +553,10 @@ fn plan_of(op: &Op, limits: &OpLimits) -> Plan {
         }
         Op::Recv { span, fill: true, .. } => (Kind::RecvFill, span.len(), SOCKET_BYTES_MAX, 0),
         Op::Recv { span, fill: false, .. } => (Kind::RecvSome, span.len(), SOCKET_BYTES_MAX, 0),
-        // What is longer would lie in two registered slabs, and have its pages pinned for each send.
-        Op::SendZc { span, .. } => (Kind::Send, span.len(), SLAB_BYTES_MIN, 0),
-        Op::Send { span, .. } | Op::SendList { span, .. } => {
+        // What is longer would lie in two slabs of the pool, and have its pages pinned for each send. A span
+        // that begins elsewhere than a slab does so anyway.
+        Op::SendZc { buf: Buf::Lease(_), span, .. } => (Kind::Send, span.len(), SLAB_BYTES_MIN, 0),
+        Op::Send { span, .. } | Op::SendZc { span, .. } | Op::SendList { span, .. } => {
             (Kind::Send, span.len(), SOCKET_BYTES_MAX, 0)
         }
         // To ask for blocks twice is to ask for them once; a signal interrupts it (fallocate(2)).

@@ -56,7 +56,10 @@ impl ArenaRing {
     pub(crate) fn open(pool: &Pool, report: fn(std::fmt::Arguments<'_>)) -> ArenaRing {
         let state = may_lock(pool).and_then(|()| match into_tables_in_use() {
             Ok(()) => by_slabs(pool),
-            Err(_) => whole(pool),
+            Err(why) => {
+                event!(INFO, "all of the pool is registered at the start: {why}");
+                whole(pool)
+            }
         });
         ArenaRing { state, pool: pool.clone(), report, told: AtomicBool::new(false) }
     }
@@ -167,7 +170,7 @@ impl CoreSlabs {
             Ok(table) if table.whole => {
                 clone_whole(into, table.ring.as_raw_fd()).map(|()| Slab::There)
             }
-            // The entry is empty: whether this ring can.
+            // Whether this ring can. As a rule the entry is empty yet.
             Ok(table) => {
                 clone_into(into, table.ring.as_raw_fd(), 0..1, 0).map(|()| Slab::Untouched)
             }

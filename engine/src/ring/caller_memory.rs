@@ -22,6 +22,8 @@ use crate::pool::{Buf, ENTRY_BYTES, Registration};
 /// Pins memory and answers with the ring to clone it from, or with the reason why there is none. It
 /// takes as long as the pages need (CORE-1).
 pub(crate) fn pin(start: usize, len: usize) -> Result<OwnedFd, String> {
+    // Before anything is pinned. Cores ask when it is too late to say why.
+    into_tables_in_use()?;
     let source = small_ring()?;
     let entries: Vec<libc::iovec> = (0..len)
         .step_by(ENTRY_BYTES)
@@ -34,8 +36,6 @@ pub(crate) fn pin(start: usize, len: usize) -> Result<OwnedFd, String> {
     // its `Region` lends them to it.
     let registered = unsafe { source.submitter().register_buffers(&entries) };
     registered.map_err(|error| why_refused(&error, len as u64))?;
-    // Cores ask when it is too late to say why.
-    into_tables_in_use()?;
     clone_into(&small_ring()?.submitter(), source.as_raw_fd(), 0..entries.len() as u32, 0)?;
     // SAFETY: OWN-2. The descriptor is the ring's, which is open until the end of this function.
     let fd = unsafe { BorrowedFd::borrow_raw(source.as_raw_fd()) };

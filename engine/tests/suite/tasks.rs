@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use hydrant_engine::sim::{SimConfig, World};
 use hydrant_engine::{Elapsed, Engine, Error, Simulation, block_on};
@@ -262,12 +262,15 @@ fn a_core_that_looks_out_hears_everything() {
     config.core.spin_max = Duration::from_millis(20);
     for host in kernels(&config) {
         let engine = host.engine();
-        for round in 0..500 {
+        let (begun, mut round) = (Instant::now(), 0);
+        let paid = || engine.metrics().looks > engine.metrics().looks_in_vain;
+        // On a loaded machine the next message may be there before the core would sleep, or late.
+        while round < 500 || !paid() {
             let task = engine.on_core(0, move |_| async move { round }).expect("spawned");
             assert_eq!(task.wait().expect("it ran"), round);
+            assert!(begun.elapsed() < LIMIT, "no look pays: {:?}", engine.metrics());
+            round += 1;
         }
-        let counted = engine.metrics();
-        assert!(counted.looks > 0 && counted.looks_in_vain < counted.looks, "{counted:?}");
         host.finish();
     }
 }
@@ -307,10 +310,12 @@ fn an_engine_started_on_one_cpu_looks_out() {
         Engine::builder().configure(|it| *it = config).start().expect("started")
     };
     let engine = std::thread::spawn(start).join().expect("no panic");
-    for _ in 0..100 {
+    // On a loaded machine the next message may be there before the core would sleep.
+    let begun = Instant::now();
+    while engine.metrics().looks == 0 {
         engine.on_core(0, |_| async {}).expect("spawned").wait().expect("it ran");
+        assert!(begun.elapsed() < LIMIT, "it never looks out");
     }
-    assert!(engine.metrics().looks > 0);
     engine.stop().expect("from outside");
 }
 

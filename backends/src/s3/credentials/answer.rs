@@ -92,8 +92,22 @@ pub(super) fn take(fields: &mut Map<String, Value>, name: &str) -> Option<Zeroiz
     let key = fields.keys().find(|key| key.eq_ignore_ascii_case(name))?.clone();
     match fields.get_mut(&key)?.take() {
         Value::String(text) if !text.is_empty() => Some(Zeroizing::new(text)),
-        _ => None,
+        other => {
+            wipe_value(other);
+            None
+        }
     }
+}
+
+/// The same of a server that may repeat the secrets that it was sent (SEC-1). What it writes in
+/// another way, as `%2B`, is not known again.
+pub(super) fn printable_without(text: &str, sent: &[&str]) -> String {
+    let mut sent: Vec<&str> = sent.iter().copied().filter(|secret| !secret.is_empty()).collect();
+    // One may be the beginning of another.
+    sent.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
+    let whole = Zeroizing::new(text.to_owned());
+    let without = |text: Zeroizing<String>, secret| Zeroizing::new(text.replace(secret, "***"));
+    printable(&sent.into_iter().fold(whole, without))
 }
 
 /// What a server says goes to a terminal.

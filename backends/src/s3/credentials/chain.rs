@@ -176,7 +176,7 @@ impl Chain {
                 sts.assume(role, &credentials, outside.now()).expect("it was signed a moment ago")
             });
             let answer = answer.await.map_err(|problem| no_answer(&sts, problem))?;
-            credentials = answered(&answer)?;
+            credentials = answered(&answer, credentials.session_token().unwrap_or_default())?;
             source.push_str(", role ");
             source.push_str(&role.arn);
         }
@@ -196,7 +196,7 @@ impl Chain {
         let token = std::str::from_utf8(&token).map_err(|_| unreadable(path, "it is no text"))?;
         let make = || sts.assume_with_token(identity, token.trim(), outside.now());
         let answer = ask_again(outside, self.limits.tries_max, make).await;
-        answered(&answer.map_err(|problem| no_answer(sts, problem))?)
+        answered(&answer.map_err(|problem| no_answer(sts, problem))?, token.trim())
     }
 
     fn sts(&self, profiles: &Profiles) -> Result<Sts, CredentialsError> {

@@ -41,5 +41,5 @@ pub fn of_sign_in(document: &[u8]) -> Result<(), String> {
 /// # Errors
 /// What the service says against it, or what is wrong with the answer.
 pub fn of_token_service(status: u16, body: &[u8]) -> Result<Credentials, CredentialsError> {
-    sts::answered(&Answer { status, body: Secret::new(body.to_vec()) })
+    sts::answered(&Answer { status, body: Secret::new(body.to_vec()) }, "")
 }

@@ -4,7 +4,7 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use super::answer::{self, Writer, printable};
+use super::answer::{self, Writer, printable_without};
 use super::environment::Environment;
 use super::outside::{Ask, Outside, ask_again};
 use super::{Credentials, CredentialsError, CredentialsLimits};
@@ -61,7 +61,8 @@ pub(super) async fn container(
     let answer = ask_again(outside, limits.tries_max, make).await;
     let answer = answer.map_err(|problem| failed(format!("{url}: {problem}")))?;
     if answer.status != 200 {
-        let text = printable(&String::from_utf8_lossy(&answer.body));
+        let sent = token.as_ref().map_or("", |token| token.as_str());
+        let text = printable_without(&String::from_utf8_lossy(&answer.body), &[sent]);
         return Err(failed(format!("{url} answers {}: {text}", answer.status)));
     }
     let keys = answer::parse(Writer::Service, &answer.body);

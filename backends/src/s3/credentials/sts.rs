@@ -8,7 +8,7 @@ use zeroize::Zeroizing;
 
 use super::outside::{Answer, Ask, Secret};
 use super::plan::{Role, WebIdentity};
-use super::{Credentials, CredentialsError, printable};
+use super::{Credentials, CredentialsError, printable_without};
 use crate::http1::request::Method;
 use crate::http1::url::HttpUrl;
 use crate::s3::encode::encode_query;
@@ -144,13 +144,13 @@ impl Sts {
     }
 }
 
-/// Reads the answer to either.
+/// Reads the answer to either; `sent` is the secret that went with the request.
 ///
 /// # Errors
 /// What the service says against it, or what is wrong with the answer.
-pub(super) fn answered(answer: &Answer) -> Result<Credentials, CredentialsError> {
+pub(super) fn answered(answer: &Answer, sent: &str) -> Result<Credentials, CredentialsError> {
     if answer.status != 200 {
-        return Err(refused(answer));
+        return Err(refused(answer, sent));
     }
     let (mut id, mut secret, mut token) = (String::new(), String::new(), String::new());
     let mut end = String::new();
@@ -189,13 +189,13 @@ fn unread(error: &XmlError) -> String {
     }
 }
 
-fn refused(answer: &Answer) -> CredentialsError {
+fn refused(answer: &Answer, sent: &str) -> CredentialsError {
     let (mut code, mut message) = (String::new(), String::new());
     // Whatever of it can be read.
     let _ = walk(&answer.body, &XmlLimits::default(), "ErrorResponse", |leaf| {
         match leaf.path {
-            "Error/Code" => code = printable(leaf.text.trim()),
-            "Error/Message" => message = printable(leaf.text.trim()),
+            "Error/Code" => code = printable_without(leaf.text.trim(), &[sent]),
+            "Error/Message" => message = printable_without(leaf.text.trim(), &[sent]),
             _ => {}
         }
         Ok(())
@@ -264,21 +264,24 @@ mod tests {
                  <Expiration>2026-01-01T00:00:00Z</Expiration></Credentials></{action}Result>{KEYS}\
                  </{action}Response>"
             );
-            let found = answered(&answer(200, &text)).unwrap();
+            let found = answered(&answer(200, &text), "").unwrap();
             assert_eq!((found.access_key_id(), found.secret_access_key()), ("ASIA", "hush"));
-            assert!(answered(&answer(200, &text[..text.len() - 5])).is_err(), "cut short");
-            let broken = answered(&answer(200, &text.replace("2026", "x"))).unwrap_err();
+            assert!(answered(&answer(200, &text[..text.len() - 5]), "").is_err(), "cut short");
+            let broken = answered(&answer(200, &text.replace("2026", "x")), "").unwrap_err();
             assert!(!broken.to_string().contains("hush"), "SEC-1");
             // Without brackets the secret is the name of an element, or of the root.
             for odd in [text.replace("<SecretAccessKey>hush", "<hush"), "<hush></hush>".into()] {
-                let broken = answered(&answer(200, &odd)).unwrap_err();
+                let broken = answered(&answer(200, &odd), "").unwrap_err();
                 assert!(!broken.to_string().contains("hush"), "SEC-1: {broken}");
             }
         }
         let text = "<ErrorResponse><Error><Type>Sender</Type><Code>AccessDenied</Code>\
                     <Message>no\u{7}pe</Message></Error></ErrorResponse>";
-        let error = answered(&answer(403, text)).unwrap_err().to_string();
+        let error = answered(&answer(403, text), "").unwrap_err().to_string();
         assert!(error.contains("403 AccessDenied: no\\u{7}pe"), "{error}");
-        assert!(answered(&answer(500, "<html>")).is_err());
+        assert!(answered(&answer(500, "<html>"), "").is_err());
+        let told = answered(&answer(403, &text.replace("no", "hush.hush")), "hush.hush");
+        let told = told.unwrap_err().to_string();
+        assert!(told.contains("***") && !told.contains("hush"), "SEC-1: {told}");
     }
 }

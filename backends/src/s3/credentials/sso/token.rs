@@ -4,7 +4,7 @@
 use serde_json::{Map, Value};
 use zeroize::Zeroizing;
 
-use super::super::answer::{object, printable, take, wipe};
+use super::super::answer::{object, printable_without, take, wipe};
 use super::super::outside::Secret;
 use super::super::plan::SignIn;
 use crate::s3::time::{Iso8601, Timestamp};
@@ -77,11 +77,7 @@ pub(super) fn refusal(document: &[u8], sent: &[&str]) -> String {
     let Ok(mut fields) = object(document) else { return "no reason that can be read".to_owned() };
     let names = ["__type", "error", "message", "error_description"];
     let said = names.into_iter().filter_map(|name| take(&mut fields, name));
-    let without = |text: Zeroizing<String>| {
-        let kept = sent.iter().filter(|secret| !secret.is_empty());
-        kept.fold(text, |text, secret| Zeroizing::new(text.replace(secret, "***")))
-    };
-    let said: Vec<String> = said.map(|text| printable(&without(text))).collect();
+    let said: Vec<String> = said.map(|text| printable_without(&text, sent)).collect();
     wipe(fields);
     if said.is_empty() { "no reason".to_owned() } else { said.join(": ") }
 }
