@@ -180,6 +180,11 @@ fn a_server_that_fails_again_and_again_is_left_alone() {
         });
         let healthy = Peer::start(fine);
         let (_hydrant, store) = store_of(&[&sick.url(), &nobody(3), &healthy.url()]);
+        // A 503 holds requests to it back for a while, which all of the reads may fall into.
+        wait_until("it has failed three times", || {
+            read_often(&store);
+            sick.seen().len() >= 3
+        });
         read_often(&store);
         assert_eq!(sick.seen().len(), 3, "{trouble}");
     }
