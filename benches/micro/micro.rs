@@ -2,6 +2,7 @@
 //! message to a core and back.
 
 use std::hint::black_box;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
 
 use criterion::{Criterion, criterion_group, criterion_main};
@@ -10,7 +11,7 @@ use hydrant::http1::response::{HeadLimits, parse_head};
 use hydrant::s3::credentials::Credentials;
 use hydrant::s3::sign::{PayloadHash, Scope, SigningKeyCache, SigningRequest, sign};
 use hydrant::s3::time::{SigningTime, Timestamp};
-use hydrant_engine::{Engine, Pool, PoolConfig};
+use hydrant_engine::{Engine, Pool, PoolConfig, Service};
 
 const ANSWER: &[u8] = b"HTTP/1.1 206 Partial Content\r\n\
     x-amz-id-2: Qk9rVhZ0oPO1mXq1r1bS2d8k5bmyXl0qk1C6u4bXq7GxX3b0iG8m2Z1\r\n\
@@ -77,8 +78,18 @@ fn lease(c: &mut Criterion) {
     let config = PoolConfig { pool_bytes: 64 << 20, ..PoolConfig::default() };
     let pool = Pool::new(config).expect("64 MiB are there");
     for (name, bytes) in [("lease of 8 MiB and back", 8 << 20), ("lease of 4 KiB and back", 4096)] {
-        c.bench_function(name, |b| {
-            b.iter(|| pool.try_lease(black_box(bytes), "bench").expect("nobody else takes any"));
+        let once = || drop(pool.try_lease(black_box(bytes), "bench").expect("there is enough"));
+        c.bench_function(name, |b| b.iter(once));
+        let over = AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                while !over.load(Relaxed) {
+                    once();
+                }
+            });
+            let name = format!("{name}, while another thread does the same");
+            c.bench_function(&name, |b| b.iter(once));
+            over.store(true, Relaxed);
         });
     }
 }
@@ -91,6 +102,11 @@ fn message(c: &mut Criterion) {
             let task = engine.on_core(0, |core| async move { core.index() });
             task.expect("the inbox has room").wait().expect("the core runs")
         });
+    });
+    let service = Service::start(&engine, 0, 1, |core, ()| async move { core.index() });
+    let service = service.expect("started");
+    c.bench_function("question to a service and back", |b| {
+        b.iter(|| service.ask(()).expect("vacant").wait().expect("the core runs"));
     });
 }
 

@@ -111,7 +111,7 @@ impl Engine {
         T: Send + 'static,
     {
         self.check_fork()?;
-        let inbox = &self.shared.inboxes[index % self.cores()];
+        let inbox = self.inbox(index);
         let (join, mut task) = Join::new();
         let header = Header::new(inbox);
         task.bind(Arc::clone(&header));
@@ -221,6 +221,10 @@ impl Engine {
     /// Whether this process made the engine, and is no forked child of the one that did.
     pub(crate) fn is_ours(&self) -> bool {
         self.check_fork().is_ok()
+    }
+
+    pub(crate) fn inbox(&self, index: usize) -> &Arc<Inbox> {
+        &self.shared.inboxes[index % self.cores()]
     }
 
     fn check_fork(&self) -> Result<()> {

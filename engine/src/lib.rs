@@ -54,7 +54,7 @@ pub use config::{
     CORES_MAX, Config, ConnectLimits, ControlLimits, CoreLimits, DriverChoice, FileLimits,
     OpLimits, PollLimits, RingLimits, StopLimits,
 };
-pub use cores::{Core, Driven, Elapsed, LocalTask, Pace, Sleep, Task, block_on};
+pub use cores::{Answer, Core, Driven, Elapsed, LocalTask, Pace, Service, Sleep, Task, block_on};
 pub use engine::{Engine, EngineBuilder};
 pub use error::{Error, OsError, RecvError, Result};
 pub use file::{

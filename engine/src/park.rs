@@ -31,6 +31,11 @@ of_each_thread! {
     static DRIVE: RefCell<Option<Rc<dyn Drive>>> = RefCell::new(None);
 }
 
+of_each_thread! {
+    /// Of the last wait of this thread, for the next one.
+    static SIGNAL: RefCell<Option<Arc<Signal>>> = RefCell::new(None);
+}
+
 /// Says what this thread drives from now on; the one before comes back.
 pub(crate) fn set_drive(drive: Option<Rc<dyn Drive>>) -> Option<Rc<dyn Drive>> {
     DRIVE.try_with(|cell| cell.replace(drive)).unwrap_or(None)
@@ -53,12 +58,18 @@ pub(crate) fn block_until<T>(
     deadline: Option<Instant>,
     mut poll: impl FnMut(&mut Context<'_>) -> Poll<T>,
 ) -> Option<T> {
-    let signal = Arc::new(Signal {
-        thread: thread::current(),
-        rouse: Mutex::new(None),
-        woken: AtomicBool::new(false),
-    });
-    let waker = Waker::from(Arc::clone(&signal));
+    let signal = Signal::of_this_thread();
+    let answer = poll_until(deadline, &signal, &mut poll);
+    signal.keep();
+    answer
+}
+
+fn poll_until<T>(
+    deadline: Option<Instant>,
+    signal: &Arc<Signal>,
+    poll: &mut impl FnMut(&mut Context<'_>) -> Poll<T>,
+) -> Option<T> {
+    let waker = Waker::from(Arc::clone(signal));
     let mut context = Context::from_waker(&waker);
     loop {
         if let Poll::Ready(answer) = poll(&mut context) {
@@ -82,6 +93,26 @@ struct Signal {
 }
 
 impl Signal {
+    /// That of the last wait, which asks the heap for nothing; a new one inside of another wait. Whoever
+    /// still has a waker of the last wait may end a sleep of this one, which looks and sleeps again.
+    fn of_this_thread() -> Arc<Signal> {
+        let kept = SIGNAL.try_with(|cell| cell.take()).unwrap_or(None);
+        kept.unwrap_or_else(|| {
+            Arc::new(Signal {
+                thread: thread::current(),
+                rouse: Mutex::new(None),
+                woken: AtomicBool::new(false),
+            })
+        })
+    }
+
+    fn keep(self: Arc<Self>) {
+        self.woken.store(false, Ordering::SeqCst);
+        *self.lock() = None;
+        // A thread whose locals are gone is ending, and keeps nothing.
+        let _ = SIGNAL.try_with(|cell| cell.replace(Some(self)));
+    }
+
     /// False if the deadline came first.
     fn sleep(&self, deadline: Option<Instant>) -> bool {
         let drive = drive();

@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use counting::allocations;
 use hydrant_engine::{
-    Buf, Core, DriverChoice, Engine, File, OpenOptions, RecvMode, SendList, TcpListener, TcpStream,
+    Buf, Core, DriverChoice, Engine, File, OpenOptions, RecvMode, SendList, Service, TcpListener,
+    TcpStream,
 };
 
 const LIMIT: Duration = Duration::from_secs(60);
@@ -100,4 +101,21 @@ fn sends_receives_leases_and_timers() {
             assert_eq!(counted.await, 0, "{bytes} bytes in a list");
         }
     });
+}
+
+/// Neither who asks nor the core, whether it looks out for the next question or is woken for it.
+#[test]
+fn work_that_is_handed_to_a_core() {
+    for spin_max in [Duration::ZERO, Duration::from_micros(20)] {
+        let engine = Engine::builder().cores(1).pool_bytes(32 << 20);
+        let engine = engine.configure(|config| config.core.spin_max = spin_max);
+        let engine = engine.start().expect("granted");
+        let counted = Service::start(&engine, 0, 1, |_, ()| async { allocations() });
+        let counted = counted.expect("started");
+        let ask = || counted.ask(()).expect("vacant").wait().expect("answered");
+        (0..WARM_UP).for_each(|_| _ = ask());
+        let before = (allocations(), ask());
+        (0..MEASURED).for_each(|_| _ = ask());
+        assert_eq!((allocations(), ask()), before, "{spin_max:?}");
+    }
 }

@@ -139,6 +139,11 @@ impl Inbox {
         self.announce(LOOKING);
     }
 
+    /// Whether the core looks out for messages right now.
+    pub(crate) fn is_looked_at(&self) -> bool {
+        self.sleeping.load(Relaxed) == LOOKING
+    }
+
     /// Whether there is a message.
     pub(crate) fn has_any(&self) -> bool {
         self.any.load(Acquire)
@@ -198,7 +203,7 @@ impl Inbox {
     fn push(&self, mut state: MutexGuard<'_, State>, message: Message) -> bool {
         state.messages.push_back(message);
         // Asked first: it may have seen the message, and look no longer, by the time of the signal.
-        let was_looking = self.sleeping.load(Relaxed) == LOOKING;
+        let was_looking = self.is_looked_at();
         self.any.store(true, Release);
         drop(state);
         self.signal();

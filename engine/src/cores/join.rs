@@ -8,6 +8,7 @@ use std::sync::{Arc, OnceLock, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
+use super::waiting::{Waited, wait_deadline};
 use super::{Header, on_a_core};
 use crate::error::{Error, Result};
 use crate::park::block_until;
@@ -59,7 +60,7 @@ impl<T> Task<T> {
     /// [`Error::WouldDeadlock`] on a core of an engine; [`Error::Cancelled`] when the work was
     /// dropped before it ended; [`Error::Panicked`].
     pub fn wait(self) -> Result<T> {
-        self.wait_deadline(None)
+        wait_deadline(self, None)
             .unwrap_or_else(|_| unreachable!("a wait without limit has a result"))
     }
 
@@ -68,7 +69,7 @@ impl<T> Task<T> {
     /// # Errors
     /// The task itself when the time is over. The result inside is as for [`Task::wait`].
     pub fn wait_timeout(self, limit: Duration) -> Result<Result<T>, Task<T>> {
-        self.wait_deadline(Instant::now().checked_add(limit))
+        wait_deadline(self, Instant::now().checked_add(limit))
     }
 
     /// Whether the work has ended.
@@ -89,33 +90,6 @@ impl<T> Task<T> {
     pub(crate) fn expect_within(&mut self, soon: Duration) {
         self.soon = soon;
     }
-
-    fn look_out(&self, deadline: Option<Instant>) {
-        let now = Instant::now();
-        let until = now.checked_add(self.soon).into_iter().chain(deadline).min();
-        while !self.is_finished() && until.is_none_or(|until| Instant::now() < until) {
-            std::hint::spin_loop();
-        }
-    }
-
-    fn wait_deadline(mut self, deadline: Option<Instant>) -> Result<Result<T>, Task<T>> {
-        if fork::generation() != self.fork_generation {
-            return Ok(Err(Error::Forked));
-        }
-        if on_a_core() && !self.is_finished() {
-            return Ok(Err(Error::WouldDeadlock));
-        }
-        if !self.soon.is_zero() {
-            self.look_out(deadline);
-        }
-        if self.is_finished() {
-            return Ok(take(&mut self.cell.lock()));
-        }
-        match block_until(deadline, |cx| Pin::new(&mut self).poll(cx)) {
-            Some(result) => Ok(result),
-            None => Err(self),
-        }
-    }
 }
 
 /// Drives a future on this thread, which sleeps while it waits, or steps the core that it drives.
@@ -133,6 +107,20 @@ pub fn block_on<F: Future>(future: F) -> Result<F::Output> {
     }
     let output = block_until(None, |cx| future.as_mut().poll(cx));
     Ok(output.unwrap_or_else(|| unreachable!("a wait without limit has a result")))
+}
+
+impl<T> Waited for Task<T> {
+    fn is_finished(&self) -> bool {
+        Task::is_finished(self)
+    }
+
+    fn soon(&self) -> Duration {
+        self.soon
+    }
+
+    fn fork_generation(&self) -> u64 {
+        self.fork_generation
+    }
 }
 
 impl<T> Future for Task<T> {
@@ -188,14 +176,7 @@ impl<T> Join<T> {
 
     /// Drives a future to its end and finishes with its result, panics included.
     pub(crate) async fn finish_after(self, future: impl Future<Output = T>) {
-        let mut future = std::pin::pin!(future);
-        let result = std::future::poll_fn(|cx| {
-            match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(cx))) {
-                Ok(poll) => poll.map(Ok),
-                Err(panic) => Poll::Ready(Err(panicked(&*panic))),
-            }
-        })
-        .await;
+        let result = caught(future).await;
         self.finish(result);
     }
 
@@ -235,6 +216,16 @@ fn take<T>(state: &mut State<T>) -> Result<T> {
         State::Taken => panic!("a task's result was taken twice"),
         State::Running(_) => unreachable!("only called once the work has ended"),
     }
+}
+
+/// Drives a future to its end; a panic becomes [`Error::Panicked`].
+pub(super) async fn caught<T>(future: impl Future<Output = T>) -> Result<T> {
+    let mut future = std::pin::pin!(future);
+    std::future::poll_fn(|cx| match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(cx))) {
+        Ok(poll) => poll.map(Ok),
+        Err(panic) => Poll::Ready(Err(panicked(&*panic))),
+    })
+    .await
 }
 
 pub(crate) fn panicked(panic: &(dyn Any + Send)) -> Error {

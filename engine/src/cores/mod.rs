@@ -12,11 +12,14 @@ mod inbox;
 mod join;
 mod local;
 mod runtime;
+mod seat;
+mod service;
 #[cfg(any(test, feature = "testing"))]
 mod simulation;
 mod spin;
 mod tasks;
 mod timers;
+mod waiting;
 
 use std::any::Any;
 use std::cell::{Cell, RefCell};
@@ -35,6 +38,9 @@ pub(crate) use join::Join;
 pub use join::{Task, block_on};
 pub use local::LocalTask;
 pub(crate) use runtime::{Runtime, Turn, TurnSleep};
+pub use service::{Answer, Service};
+#[cfg(all(test, hydrant_model))]
+pub(crate) use service::{AtSeat, Seats};
 #[cfg(any(test, feature = "testing"))]
 pub use simulation::Simulation;
 pub(crate) use tasks::{Header, on_a_core};

@@ -1,5 +1,5 @@
 //! Models of what threads share: loom runs each with every order of their steps that the memory
-//! model allows, within the bounds of `model`. `docs/decisions/0010-models.md` tells why.
+//! model allows, within the bounds of `model`. `docs/decisions/0012-models.md` tells why.
 //!
 //! A lost wake-up shows as a deadlock. Each file also makes the mistake that its room must not make,
 //! and expects to be told. `cargo xtask test --only models` runs them all.
@@ -8,6 +8,7 @@ mod engine;
 mod inbox;
 mod park;
 mod pool;
+mod service;
 mod tasks;
 
 use std::sync::Arc;

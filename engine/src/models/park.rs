@@ -1,7 +1,7 @@
 //! Waiting on a thread that is no core.
 //!
 //! Nobody joins the other thread: it may wake a thread that no longer waits for it, and loom does not
-//! let a thread be woken in a join. A model ends when all its threads have.
+//! let a thread be woken in a join, nor while it waits for a lock. A model ends when all its threads have.
 
 use std::sync::Arc;
 use std::task::Poll;
@@ -23,9 +23,8 @@ struct Flag {
 impl Flag {
     fn set(&self) {
         self.set.store(true, Ordering::Release);
-        if let Some(waker) = self.waker.lock().expect("no panic").take() {
-            waker.wake();
-        }
+        let waker = self.waker.lock().expect("no panic").take();
+        waker.into_iter().for_each(std::task::Waker::wake);
     }
 
     fn is_set(&self) -> Poll<()> {

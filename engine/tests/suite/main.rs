@@ -16,6 +16,7 @@ mod line;
 mod net;
 mod refused;
 mod registered;
+mod service;
 mod sockets;
 mod stall;
 mod stopping;

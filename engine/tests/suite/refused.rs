@@ -7,9 +7,11 @@ use std::path::Path;
 use std::process::Command;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 
-use hydrant_engine::{CORES_MAX, DriverChoice, Engine, Error, FeatureState, File, OpenOptions};
+use hydrant_engine::{
+    CORES_MAX, Core, DriverChoice, Engine, Error, FeatureState, File, OpenOptions, Service,
+};
 
-use crate::host::{Host, WITHOUT_URING, check, config, filled, kernels, lease, memory};
+use crate::host::{Host, LIMIT, WITHOUT_URING, check, config, filled, kernels, lease, memory};
 
 /// Tells a copy of this test, in a process of its own, that it is the child.
 const CHILD: &str = "HYDRANT_TEST_CHILD";
@@ -87,7 +89,10 @@ impl AsOrdinaryUser {
     fn new() -> AsOrdinaryUser {
         let dir = tempfile::tempdir().expect("a directory");
         let copy = dir.path().join("suite");
-        std::fs::copy(std::env::current_exe().expect("this program"), &copy).expect("copied");
+        let this = std::env::current_exe().expect("this program");
+        // By another process: a descriptor of ours that is open for writing may live on for a moment in a
+        // child that another test forks, and what is written to cannot be executed.
+        assert!(Command::new("cp").arg(this).arg(&copy).status().expect("started").success());
         for path in [dir.path(), &copy] {
             std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o755)).expect("ours");
         }
@@ -254,6 +259,9 @@ fn a_forked_child_is_told_so_and_harms_nothing() {
 fn fork_a_child(mut host: Host) {
     let engine = host.engine();
     let held = host.run(|core, _| async move { filled(&core, 4096, 1).await });
+    let serve = |core: Core, ()| async move { core.sleep(LIMIT).await };
+    let service = Service::start(&engine, 0, 2, serve).expect("started");
+    let asked = service.ask(()).expect("vacant");
     // SAFETY: the child calls only what a child may: the engine, which answers without a lock, and
     // `_exit`.
     let child = unsafe { libc::fork() };
@@ -263,10 +271,12 @@ fn fork_a_child(mut host: Host) {
         let stopped = engine.stop();
         let right = matches!(spawned, Err(Error::Forked))
             && matches!(stopped, Err(Error::Forked))
+            && matches!(service.ask(()), Err((Error::Forked, ())))
+            && matches!(asked.wait(), Err(Error::Forked))
             && held.as_slice().is_empty()
             && engine.pool().try_lease(4096, "child").is_none()
             && engine.pool().stats().total_bytes == 0;
-        drop(held);
+        drop((held, service));
         drop(engine);
         drop(host);
         // SAFETY: ends the child without running anything of the test harness.
@@ -277,7 +287,7 @@ fn fork_a_child(mut host: Host) {
     assert_eq!(unsafe { libc::waitpid(child, &raw mut status, 0) }, child);
     assert!(libc::WIFEXITED(status) && libc::WEXITSTATUS(status) == 0, "status {status:#x}");
     check(held.as_slice(), 1);
-    drop(held);
+    drop((held, asked));
     assert_eq!(host.run(|_, _| async { 7 }), 7, "the parent's engine goes on");
     drop(engine);
     host.finish();
