@@ -93,6 +93,10 @@ pub struct RingLimits {
     /// left. Bytes for files count too: 4 MiB, half a part, go at once. Default 64: with 16, an echo over
     /// 64 connections and 64 random reads in flight called the kernel nearly twice as often.
     pub submit_batch: u32,
+    /// The same for reads and writes of files: a disk begins with them while tasks still run. Default 16:
+    /// with 64 random reads in flight and as many to a batch the disk was idle for 7 % of the time, and
+    /// they cost no less (`docs/performance.md`).
+    pub submit_batch_files: u32,
     /// How long a core that sleeps lets completions gather before one alone wakes it (Linux 6.12).
     /// Fewer and larger turns cost less CPU time; everything waits up to that much longer, messages
     /// from other threads too. Default 0: the first completion wakes.
@@ -101,7 +105,8 @@ pub struct RingLimits {
     pub min_wait_completions: u32,
     /// How often a turn calls the kernel again for completions that it has put off: it works off 20 at a
     /// time (Linux 6.13). Tasks run and submit once for all of them then, which costs less than the
-    /// calls: 64 random reads in flight took a tenth less CPU time (`docs/performance.md`). Default 4.
+    /// calls: 64 random reads in flight took a tenth less CPU time (`docs/performance.md`). Default 1: with
+    /// more the disk waits for its next reads.
     pub harvests_max: u32,
     /// Files that one core has installed in its ring at a time; the next one is used through its
     /// ordinary descriptor. Rounded up to a power of two; 0 installs none. Default 64, which every
@@ -222,9 +227,10 @@ impl Default for RingLimits {
             submission_entries: 256,
             completion_entries: 4096,
             submit_batch: 64,
+            submit_batch_files: 16,
             min_wait: Duration::ZERO,
             min_wait_completions: 16,
-            harvests_max: 4,
+            harvests_max: 1,
             installed_files_max: 64,
             caller_entries_max: 1024,
         }

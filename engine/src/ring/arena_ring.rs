@@ -104,7 +104,7 @@ impl ArenaRing {
     fn register(&self, ring: &IoUring, slab: usize) -> std::io::Result<()> {
         let arena = self.pool.arena();
         let entry = arena.slabs().nth(slab).ok_or(std::io::ErrorKind::InvalidInput)?;
-        // SAFETY: the slab is of the arena, which `ArenaRing` keeps mapped as long as the ring lives.
+        // SAFETY: OWN-2. The slab is of the arena, which `ArenaRing` keeps mapped as long as the ring lives.
         unsafe { ring.submitter().register_buffers_update(slab as u32, &[entry], None) }
     }
 }
@@ -125,7 +125,7 @@ fn whole(pool: &Pool) -> Result<Table, String> {
     clone_whole(&small_ring()?.submitter(), empty.as_raw_fd())?;
     let ring = small_ring()?;
     let slabs: Vec<libc::iovec> = pool.arena().slabs().collect();
-    // SAFETY: the slabs are the arena, which `ArenaRing` keeps mapped as long as the ring lives.
+    // SAFETY: OWN-2. The slabs are the arena, which `ArenaRing` keeps mapped as long as the ring lives.
     let registered = unsafe { ring.submitter().register_buffers(&slabs) };
     registered.map_err(|error| why_refused(&error, pool.arena().bytes()))?;
     Ok(Table { ring, slabs: Mutex::new(vec![Slab::There; slabs.len()]), whole: true })

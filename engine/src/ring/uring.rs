@@ -43,7 +43,9 @@ pub(crate) struct UringDriver {
     /// Where it begins in the table, behind the slabs of the arena.
     caller_first: u32,
     submit_batch: usize,
-    /// Of files, in submissions that are staged.
+    submit_batch_files: usize,
+    /// Transfers of files among what is staged, and their bytes.
+    staged_files: usize,
     staged_bytes: usize,
     gathering: Gathering,
     harvests_max: u32,
@@ -94,6 +96,8 @@ impl UringDriver {
             caller_memory,
             caller_first: arena_ring.slabs(),
             submit_batch: limits.submit_batch.max(1) as usize,
+            submit_batch_files: limits.submit_batch_files.max(1) as usize,
+            staged_files: 0,
             staged_bytes: 0,
             gathering,
             harvests_max: limits.harvests_max,
@@ -120,7 +124,7 @@ impl UringDriver {
             let pushed = unsafe { queue.push(entry) }.is_ok();
             let staged = queue.len();
             drop(queue);
-            if pushed && staged < self.submit_batch && self.staged_bytes < STAGED_BYTES_MAX {
+            if pushed && staged < self.submit_batch && !self.files_are_due() {
                 return;
             }
             let submitted = self.enter_ring(0, None);
@@ -135,6 +139,11 @@ impl UringDriver {
                 return self.refuse(user_data, errno);
             }
         }
+    }
+
+    /// Whether a disk should not wait for the end of the turn.
+    fn files_are_due(&self) -> bool {
+        self.staged_files >= self.submit_batch_files || self.staged_bytes >= STAGED_BYTES_MAX
     }
 
     /// Has each signal of the eventfd end a sleep. The eventfd is never read, which saves a system call
@@ -168,7 +177,7 @@ impl UringDriver {
             (want, extended) = (self.gathering.completions, true);
         }
         flags.set(EnterFlags::EXT_ARG, extended);
-        self.staged_bytes = 0;
+        (self.staged_files, self.staged_bytes) = (0, 0);
         self.counts.enters += 1;
         // SAFETY: `args` is the kernel's `io_uring_getevents_arg`, as the flag says, and what it
         // points to outlives the call; what the entries point to is owned by their ops (OWN-1).
@@ -223,6 +232,7 @@ impl Driver for UringDriver {
     fn submit(&mut self, user_data: UserData, op: &mut Op, span: Span) {
         let installed = match op {
             Op::Read { file, .. } | Op::Write { file, .. } => {
+                self.staged_files += 1;
                 self.staged_bytes += span.len;
                 self.files.slot(&self.ring.submitter(), file)
             }

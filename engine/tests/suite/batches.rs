@@ -14,6 +14,7 @@ fn every_batch_moves_the_same_bytes() {
     for (submit_batch, min_wait) in [(0, 0), (1, 0), (3, 500), (1000, 500)] {
         let mut config = config();
         config.ring.submit_batch = submit_batch;
+        config.ring.submit_batch_files = submit_batch / 2;
         config.ring.min_wait = Duration::from_micros(min_wait);
         config.ring.min_wait_completions = 8;
         config.ring.harvests_max = submit_batch.min(4);
