@@ -109,8 +109,8 @@ fn a_container_gives_keys_to_whoever_shows_the_token_of_the_day() {
     let expected = token.clone();
     let service = Peer::start(move |seen, wire| {
         let good = seen.header("authorization") == fs::read_to_string(&expected).ok().as_deref();
-        // Over at once, so that it is asked again with the next request.
-        let body = document(&inside, "token", if good { 7 } else { 0 });
+        // Over soon, so that it is asked again.
+        let body = document(&inside, "token", if good { 9 } else { 0 });
         let status = if good && seen.target == "/keys" { "200 OK" } else { "403 Forbidden" };
         let head = format!("HTTP/1.1 {status}\r\nContent-Length: {}\r\n\r\n", body.len());
         wire.send(head.as_bytes())?;
@@ -126,7 +126,7 @@ fn a_container_gives_keys_to_whoever_shows_the_token_of_the_day() {
     );
     comes_from(&works(&hydrant), "container");
     fs::write(&token, "Basic two").unwrap();
-    // Whole seconds: those before were good for one or two.
+    // Whole seconds: those before were good for three or four.
     let client = hydrant.s3(BUCKET).expect("a bucket");
     wait_until("the new token has been shown", || {
         client.send(HeadBucket::default()).wait().expect("still good");
@@ -303,8 +303,8 @@ fn counting(world: &World, life: Option<Duration>) -> (Provider, Arc<AtomicU64>)
 #[test]
 fn a_transfer_outlives_its_credentials() {
     let world = World::new();
-    // Good for a second: five before the end they are not used any more.
-    let (provider, asked) = counting(&world, Some(Duration::from_secs(6)));
+    // Good for a second or two, they are counted whole: five before the end they are not used any more.
+    let (provider, asked) = counting(&world, Some(Duration::from_secs(7)));
     let hydrant = world.client_with(|builder| {
         builder.s3(|s3| s3.identity = Some(Identity::Provider(provider.clone())))
     });

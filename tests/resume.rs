@@ -223,15 +223,19 @@ fn upload_some(world: &World, hydrant: &Hydrant, parts: usize) {
 
 /// The same from any store.
 fn some_from(world: &World, hydrant: &Hydrant, scheme: &str, how: CopyOptions, parts: usize) {
-    let come = Arc::new(AtomicUsize::new(0));
-    let count = Arc::clone(&come);
+    let (come, given_up) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicBool::new(false)));
+    let (count, may_go_on) = (Arc::clone(&come), Arc::clone(&given_up));
+    // Holds its core, so that the copy gets no further until it is given up.
     let progress: Progress = Arc::new(move |_, _| {
-        count.fetch_add(1, SeqCst);
+        if count.fetch_add(1, SeqCst) + 1 >= parts {
+            wait_until("the copy is given up", || may_go_on.load(SeqCst));
+        }
     });
     let how = CopyOptions { progress: Some(progress), ..how };
     let task = from(world, hydrant, scheme, how);
     wait_until("some parts have come", || come.load(SeqCst) >= parts);
     drop(task);
+    given_up.store(true, SeqCst);
     // The next copy may begin when this one has let go of the journal.
     wait_until("it is given up", || {
         let journals = world.journals();

@@ -72,10 +72,14 @@ fn a_consumer_who_stays_away_holds_less_and_less() {
     let mut ahead = Vec::new();
     for _ in 0..22 {
         drop(stream.next_wait().expect("not the end").expect("a piece"));
-        // Until the workers have filled all places and rest.
+        // Until the workers have filled all places and rest, and each core has had its turn since.
         let mut before = usize::MAX;
         wait_until("the workers rest", || {
-            std::thread::sleep(Duration::from_millis(30));
+            for core in 0..hydrant.engine().cores() {
+                let turn = hydrant.engine().on_core(core, |_| async {}).expect("room");
+                turn.wait().expect("no panic");
+            }
+            std::thread::sleep(Duration::from_millis(80));
             std::mem::replace(&mut before, lent()) == lent()
         });
         ahead.push(lent() / PART);

@@ -141,6 +141,8 @@ fn defaults() -> HydrantBuilder {
         .s3(|s3| {
             s3.retry.base = Duration::from_millis(2);
             s3.retry.base_throttled = Duration::from_millis(2);
+            // No connection is made anew because a test was slow.
+            s3.http.idle = Duration::from_secs(3600);
         })
 }
 

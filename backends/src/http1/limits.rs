@@ -31,6 +31,9 @@ pub struct HttpLimits {
     /// How long the server is waited for then; the body is sent after it in any case. A server that
     /// has let it pass once is not asked again. Default 1 s, as curl has it.
     pub expect_continue_wait: Duration,
+    /// How long the answer of a server is waited for that refuses a body before it has all of it: it
+    /// answers and closes. Default 500 ms.
+    pub early_answer_wait: Duration,
     /// An idle connection is closed after this, and earlier where its memory is waited for. Default 4 s:
     /// S3 was seen to close idle connections after 5 to 20 s.
     pub idle: Duration,
@@ -63,6 +66,7 @@ impl Default for HttpLimits {
             stall: Duration::from_secs(30),
             expect_continue_bytes_min: Some(1 << 20),
             expect_continue_wait: Duration::from_secs(1),
+            early_answer_wait: Duration::from_millis(500),
             idle: Duration::from_secs(4),
             requests_per_connection_max: None,
             redirects_max: 10,

@@ -215,7 +215,7 @@ fn work_goes_from_core_to_core() {
 fn timers_end_in_their_order_and_limits_cut() {
     on_all(|core, _| async move {
         let order = std::rc::Rc::new(std::cell::RefCell::new(Vec::new()));
-        let tasks: Vec<_> = [30, 10, 20, 0]
+        let tasks: Vec<_> = [300, 100, 200, 0]
             .map(|ms| {
                 let (order, sleep) = (order.clone(), core.sleep(Duration::from_millis(ms)));
                 let task = core.spawn(async move {
@@ -228,7 +228,7 @@ fn timers_end_in_their_order_and_limits_cut() {
         for task in tasks {
             task.await.expect("it slept");
         }
-        assert_eq!(*order.borrow(), [0, 10, 20, 30]);
+        assert_eq!(*order.borrow(), [0, 100, 200, 300]);
         let began = core.now();
         let cut = core.timeout(Duration::from_millis(5), core.sleep(LIMIT)).await;
         assert_eq!(cut, Err(Elapsed));

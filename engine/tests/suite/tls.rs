@@ -283,7 +283,7 @@ fn a_peer_that_speaks_no_tls_or_nothing_at_all() {
         let answers = [Some(&b"HTTP/1.1 400 Bad Request\r\n\r\n"[..]), Some(&b""[..]), None];
         for answer in answers {
             let mut limits = TlsLimits::default();
-            limits.handshake = if answer.is_some() { LIMIT } else { Duration::from_millis(50) };
+            limits.handshake = if answer.is_some() { LIMIT } else { Duration::from_secs(2) };
             let config = TlsConfig::builder().roots_pem(authority.pem.as_str()).limits(limits);
             let config = config.build().expect("a configuration");
             let (near, far) = place.pair(&core).await;

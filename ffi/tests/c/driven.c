@@ -91,7 +91,7 @@ int main(int argc, char **argv) {
     int fd = -1;
 
     CHECK(argc == 2);
-    alarm(60);
+    alarm(600);
     engine = small_engine(HYD_ENGINE_DRIVEN);
     config.flags = HYD_ENGINE_DRIVEN;
     CHECK_STATUS(HYD_E_INVALID, hyd_engine_create(&config, &second, &error));

@@ -13,7 +13,7 @@
 #include <pthread.h>
 #include <unistd.h>
 
-enum { OBJECT_BYTES = 22 * 1024 * 1024 + 77, PART_BYTES = 5 * 1024 * 1024, SECONDS_MAX = 100 };
+enum { OBJECT_BYTES = 22 * 1024 * 1024 + 77, PART_BYTES = 5 * 1024 * 1024, SECONDS_MAX = 600 };
 
 static unsigned char *object;
 

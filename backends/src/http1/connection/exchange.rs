@@ -39,10 +39,6 @@ pub(crate) struct Exchanged<T> {
     pub(crate) body: Option<RequestBody>,
 }
 
-/// How long an early answer is waited for once sending has failed: a server that refuses a body
-/// answers and closes.
-const EARLY_ANSWER_WAIT: Duration = Duration::from_millis(500);
-
 /// Longer than any transfer: the stall limit while something else watches.
 const NO_LIMIT: Duration = Duration::from_secs(365 * 24 * 3600);
 
@@ -130,6 +126,7 @@ impl Connection {
         incoming: Lease,
     ) -> (Sent, Result<Received, HttpError>) {
         let stall = self.limits.stall;
+        let early_wait = self.limits.early_answer_wait.min(stall);
         let stream = &self.stream;
         let gate = Gate::new(head);
         let mut send = pin!(self.send_request(outgoing, head.bytes, body, frames, &gate));
@@ -163,7 +160,7 @@ impl Connection {
             if let Ok(received) = &mut answer {
                 let rest = receive_early(&self.core, stream, received, &self.limits);
                 // What is being sent meanwhile does no harm, and its end is awaited below.
-                let _ = self.core.timeout(EARLY_ANSWER_WAIT.min(stall), rest).await;
+                let _ = self.core.timeout(early_wait, rest).await;
             }
             // Ends the send, which gives the body back. A reset also throws away what has come and
             // was not received, hence the document first.
@@ -175,7 +172,7 @@ impl Connection {
         if let Some(answer) = answer {
             return (sent, answer);
         }
-        let wait = if sent.error.is_some() { EARLY_ANSWER_WAIT.min(stall) } else { stall };
+        let wait = if sent.error.is_some() { early_wait } else { stall };
         let answer = match (self.core.timeout(wait, receive).await, sent.error.take()) {
             (Ok(Ok(received)), error) => {
                 sent.error = error;

@@ -63,6 +63,8 @@ fn a_name_that_has_moved_is_followed() {
     // At all addresses of loopback, one of which the name no longer has.
     let listener = TcpListener::bind((Ipv4Addr::UNSPECIFIED, 0)).expect("loopback");
     let port = listener.local_addr().expect("bound").port();
+    // However long the look-up takes, there is room for another connection. It ends with the process.
+    std::thread::spawn(move || listener.incoming().for_each(drop));
     let engine = Engine::builder().cores(1).pool_bytes(16 << 20).start().expect("an engine");
     let mut limits = HttpLimits::default();
     limits.addresses.age_max = Duration::ZERO;

@@ -208,7 +208,11 @@ fn a_stop_lets_a_running_request_end() {
     client.put("/bucket/k", &content).assert(200);
     client.send("GET", "/bucket/k", &[], b"");
     let reader = std::thread::spawn(move || client.receive(false));
-    std::thread::sleep(Duration::from_millis(100));
+    let until = Instant::now() + Duration::from_secs(60);
+    while server.stats().get == 0 {
+        assert!(Instant::now() < until, "the request never came");
+        std::thread::sleep(Duration::from_millis(1));
+    }
     server.stop();
     assert!(reader.join().unwrap().assert(200).body == content);
 }
