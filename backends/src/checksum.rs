@@ -25,6 +25,11 @@ impl Crc64 {
         Crc64(checksum(CrcAlgorithm::Crc64Nvme, bytes))
     }
 
+    /// That of these bytes, which `known` may be; any other kind is no help.
+    pub(crate) fn known_or_of(known: Option<Sum>, bytes: &[u8]) -> Crc64 {
+        known.and_then(|sum| sum.crc64nvme()).unwrap_or_else(|| Crc64::of(bytes))
+    }
+
     /// The sum of what this one is the sum of, and `len_bytes` more bytes with the sum `next`.
     pub fn then(self, next: Crc64, len_bytes: u64) -> Crc64 {
         match len_bytes {

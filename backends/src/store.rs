@@ -214,13 +214,15 @@ pub struct ReadInfo {
 /// An upload in parts that has begun.
 pub trait Upload: Send + Sync + fmt::Debug + 'static {
     /// Writes one part from `span` of `buf`; the buffer comes back when no attempt needs it any
-    /// more. Parts may go out in any order and from any core.
+    /// more. Parts may go out in any order and from any core. `sum` is a checksum of the span, where
+    /// whoever read it took one: it may spare another pass.
     fn put_part<'a>(
         &'a self,
         core: &'a Core,
         part: PartRequest,
         buf: Buf,
         span: Range<usize>,
+        sum: Option<Sum>,
     ) -> LocalFuture<'a, (Result<PartTag>, Buf)>;
 
     /// Makes the object visible, whole. `tags` are those of all parts in order.

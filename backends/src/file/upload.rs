@@ -11,7 +11,7 @@ use super::key;
 use super::spot::Spot;
 use super::temporary::{Guard, Temporary, or_left_behind};
 use super::tree::Tree;
-use crate::checksum::Crc64;
+use crate::checksum::{Crc64, Sum};
 use crate::condition::WriteIf;
 use crate::error::{Error, ErrorKind, Result};
 use crate::object::{ObjectMeta, PutOptions};
@@ -143,15 +143,17 @@ impl FileUpload {
         part: PartRequest,
         buf: Buf,
         span: Range<usize>,
+        sum: Option<Sum>,
     ) -> (Result<PartTag>, Buf) {
         if let Err(error) = self.check(&part, &span) {
             return (Err(error), buf);
         }
         // Summed before the write: direct writes may pad the buffer behind the span.
-        let sum = self.journal.as_ref().map(|_| Crc64::of(&buf.as_slice()[span.clone()]));
+        let summed = || Crc64::known_or_of(sum, &buf.as_slice()[span.clone()]);
+        let crc = self.journal.as_ref().map(|_| summed());
         let (written, buf) = write(core, &self.temporary, buf, span, part.offset).await;
-        let noted = match (written, &self.journal, sum) {
-            (Ok(()), Some(journal), Some(sum)) => journal.note(core, part.index, sum, "").await,
+        let noted = match (written, &self.journal, crc) {
+            (Ok(()), Some(journal), Some(crc)) => journal.note(core, part.index, crc, "").await,
             (written, _, _) => written,
         };
         (noted.map(|()| PartTag { part, etag: None, sum: None }), buf)
@@ -284,8 +286,9 @@ impl Upload for FileUpload {
         part: PartRequest,
         buf: Buf,
         span: Range<usize>,
+        sum: Option<Sum>,
     ) -> LocalFuture<'a, (Result<PartTag>, Buf)> {
-        Box::pin(self.write_part(core, part, buf, span))
+        Box::pin(self.write_part(core, part, buf, span, sum))
     }
 
     fn complete<'a>(

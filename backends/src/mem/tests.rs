@@ -48,7 +48,7 @@ fn put_part(engine: &Engine, upload: &Arc<dyn Upload>, at: (u64, u64), bytes: Ve
     let part = PartRequest { index: at.0, offset: at.1, len: bytes.len() as u64 };
     let put = run(engine, move |core| async move {
         let span = 0..bytes.len();
-        upload.put_part(&core, part, Bytes::from(bytes).into(), span).await.0
+        upload.put_part(&core, part, Bytes::from(bytes).into(), span, None).await.0
     });
     put.expect("kept")
 }

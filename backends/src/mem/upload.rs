@@ -8,6 +8,7 @@ use hydrant_engine::{Buf, Core};
 
 use super::object::Piece;
 use super::store::Shared;
+use crate::checksum::Sum;
 use crate::error::{ErrorKind, Result};
 use crate::object::{ObjectMeta, PutOptions};
 use crate::pipeline::PartRequest;
@@ -109,6 +110,7 @@ impl Upload for MemUpload {
         part: PartRequest,
         buf: Buf,
         span: Range<usize>,
+        _sum: Option<Sum>,
     ) -> LocalFuture<'a, (Result<PartTag>, Buf)> {
         Box::pin(async move { (self.keep(core, part, &buf, span), buf) })
     }

@@ -373,7 +373,8 @@ impl Sink for Writing {
         sum: Option<Sum>,
     ) -> Result<()> {
         let span = 0..part.len as usize;
-        let (tag, buf) = self.upload.put_part(core, part, lease.into(), span.clone()).await;
+        let sending = self.upload.put_part(core, part, lease.into(), span.clone(), sum);
+        let (tag, buf) = sending.await;
         let tag = tag?;
         // Either store may have taken it already.
         let taken = [sum, tag.sum].into_iter().flatten().find_map(|sum| sum.crc64nvme());

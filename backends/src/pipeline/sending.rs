@@ -133,7 +133,7 @@ impl Drop for Sending {
 
 async fn send(core: Core, board: Arc<Board<State>>, upload: Arc<dyn Upload>) -> Result<()> {
     while let Some(Part { request, buf, span }) = board.wait(State::take).await? {
-        let (tag, buf) = upload.put_part(&core, request, buf, span).await;
+        let (tag, buf) = upload.put_part(&core, request, buf, span, None).await;
         // The memory is back before anybody hears that the part is gone.
         drop(buf);
         let tag = tag?;

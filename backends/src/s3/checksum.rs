@@ -153,10 +153,10 @@ impl Checks {
             (BodyCheck::Supported, ChecksumPolicy::WhenRequired) => false,
         };
         match self.sent {
-            _ if !wanted => self.placed(None, bytes),
-            SentChecksum::Kept(algorithm) => self.placed(Some(algorithm), bytes),
+            _ if !wanted => self.placed(None, bytes, None),
+            SentChecksum::Kept(algorithm) => self.placed(Some(algorithm), bytes, None),
             SentChecksum::ContentMd5 => {
-                SentSum { md5: Some(content_md5(bytes)), ..self.placed(None, bytes) }
+                SentSum { md5: Some(content_md5(bytes)), ..self.placed(None, bytes, None) }
             }
         }
     }
@@ -173,18 +173,24 @@ impl Checks {
         }
     }
 
-    /// What is sent with a part of an upload for which `named` was named.
-    pub(super) fn of_part(&self, named: Option<ChecksumAlgorithm>, bytes: &[u8]) -> SentSum {
+    /// What is sent with a part of an upload for which `named` was named. `known` is a checksum of its
+    /// bytes that was taken before.
+    pub(super) fn of_part(
+        &self,
+        named: Option<ChecksumAlgorithm>,
+        bytes: &[u8],
+        known: Option<Sum>,
+    ) -> SentSum {
         match (named, self.requests, self.sent) {
             (None, ChecksumPolicy::WhenSupported, SentChecksum::ContentMd5) => {
-                SentSum { md5: Some(content_md5(bytes)), ..self.placed(None, bytes) }
+                SentSum { md5: Some(content_md5(bytes)), ..self.placed(None, bytes, None) }
             }
-            _ => self.placed(named, bytes),
+            _ => self.placed(named, bytes, known),
         }
     }
 
     /// A checksum that S3 keeps: of these bytes in the head, or of what goes out behind it.
-    fn placed(&self, kept: Option<ChecksumAlgorithm>, bytes: &[u8]) -> SentSum {
+    fn placed(&self, kept: Option<ChecksumAlgorithm>, bytes: &[u8], known: Option<Sum>) -> SentSum {
         let is_signed = self.place == ChecksumPlace::SignedTrailer;
         let is_framed = match self.place {
             ChecksumPlace::Head => false,
@@ -195,7 +201,10 @@ impl Checks {
             let framing = Some(Framing { trailer: kept, is_signed });
             return SentSum { framing, ..SentSum::default() };
         }
-        let sum = kept.map(|algorithm| Sum::of(algorithm, bytes));
+        let sum = kept.map(|algorithm| {
+            let known = known.filter(|known| known.algorithm() == algorithm);
+            known.unwrap_or_else(|| Sum::of(algorithm, bytes))
+        });
         SentSum { sum, ..SentSum::default() }
     }
 
@@ -298,9 +307,10 @@ mod tests {
         ] {
             let config = ChecksumConfig { place, ..Default::default() };
             let checks = settled(config, "", "").unwrap();
-            for sent in
-                [checks.of_object(BodyCheck::Supported, b"x"), checks.of_part(Some(crc), b"x")]
-            {
+            for sent in [
+                checks.of_object(BodyCheck::Supported, b"x"),
+                checks.of_part(Some(crc), b"x", None),
+            ] {
                 assert_eq!((sent.sum, sent.framing), (sum, framing), "{place:?}");
             }
             assert_eq!(checks.of_object(BodyCheck::Own, b"x").framing, unchecked, "{place:?}");
@@ -321,8 +331,13 @@ mod tests {
                 ChecksumConfig { sent: SentChecksum::Kept(algorithm), ..Default::default() };
             let checks = settled(config, "", "").unwrap();
             assert_eq!(checks.of_upload(), Some((algorithm, kind)));
-            assert_eq!(checks.of_part(Some(algorithm), b"x").sum, Some(Sum::of(algorithm, b"x")));
-            assert_eq!(checks.of_part(None, b"x"), SentSum::default());
+            let sum = Some(Sum::of(algorithm, b"x"));
+            assert_eq!(checks.of_part(Some(algorithm), b"x", None).sum, sum);
+            // What is known is not summed again, and what is known of another kind does not count.
+            assert_eq!(checks.of_part(Some(algorithm), b"other", sum).sum, sum);
+            let other = Some(Sum::of(Sha1, b"other"));
+            assert_eq!(checks.of_part(Some(algorithm), b"x", other).sum, sum);
+            assert_eq!(checks.of_part(None, b"x", sum), SentSum::default());
         }
     }
 }

@@ -209,12 +209,13 @@ impl KeptUpload {
         part: PartRequest,
         buf: Buf,
         span: Range<usize>,
+        sum: Option<Sum>,
     ) -> (Result<PartTag>, Buf) {
-        let sum = Crc64::of(&buf.as_slice()[span.clone()]);
-        let (sent, buf) = self.upload.part(core, part, buf, span).await;
+        let crc = Crc64::known_or_of(sum, &buf.as_slice()[span.clone()]);
+        let (sent, buf) = self.upload.part(core, part, buf, span, Some(crc.into())).await;
         let noted = match &sent {
             Ok(PartTag { etag: Some(etag), .. }) => {
-                self.journal.note(core, part.index, sum, etag.as_str()).await
+                self.journal.note(core, part.index, crc, etag.as_str()).await
             }
             _ => Ok(()),
         };
@@ -266,8 +267,9 @@ impl Upload for KeptUpload {
         part: PartRequest,
         buf: Buf,
         span: Range<usize>,
+        sum: Option<Sum>,
     ) -> LocalFuture<'a, (Result<PartTag>, Buf)> {
-        Box::pin(self.part(core, part, buf, span))
+        Box::pin(self.part(core, part, buf, span, sum))
     }
 
     fn copy_part<'a>(

@@ -39,6 +39,7 @@ type Origins = Vec<(HttpUrl, Arc<Shared>)>;
 
 impl LedTo {
     /// What is shared at the origin of a URL.
+    #[cfg(feature = "tls")]
     fn find(&self, url: &HttpUrl) -> Option<Arc<Shared>> {
         find_in(&mut self.lock(), url)
     }

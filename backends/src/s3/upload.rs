@@ -143,9 +143,11 @@ impl S3Upload {
         part: PartRequest,
         mut buf: Buf,
         span: Range<usize>,
+        known: Option<Sum>,
     ) -> (Result<PartTag>, Buf) {
         let operation = Numbered { part: &self.part, number: part.number() as u32 };
-        let sent = self.shared.checks.of_part(self.checksum(), bytes_of(&mut buf, span.clone()));
+        let bytes = bytes_of(&mut buf, span.clone());
+        let sent = self.shared.checks.of_part(self.checksum(), bytes, known);
         self.open_parts.fetch_add(1, SeqCst);
         let (stored, buf, sum) = send_from(core, &self.shared, &operation, buf, span, sent).await;
         // A part whose answer never came, or that nobody waits for any more, stays open.
@@ -346,8 +348,9 @@ impl Upload for S3Upload {
         part: PartRequest,
         buf: Buf,
         span: Range<usize>,
+        sum: Option<Sum>,
     ) -> LocalFuture<'a, (Result<PartTag>, Buf)> {
-        Box::pin(self.part(core, part, buf, span))
+        Box::pin(self.part(core, part, buf, span, sum))
     }
 
     fn copy_part<'a>(

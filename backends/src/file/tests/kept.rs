@@ -29,7 +29,7 @@ async fn begin(core: &Core, tree: &Arc<Tree>, etag: &str) -> FileUpload {
 /// Writes the first part.
 async fn write(core: &Core, upload: &FileUpload) {
     let (buf, span) = lease_of(core, &pattern(PART)).await;
-    upload.put_part(core, part(0, 0, PART), buf, span).await.0.expect("written");
+    upload.put_part(core, part(0, 0, PART), buf, span, None).await.0.expect("written");
 }
 
 /// Whether the first part is there from before.
