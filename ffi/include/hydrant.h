@@ -61,7 +61,9 @@
 #define HYD_ENGINE_CONFIG_INIT {sizeof(hyd_engine_config), 0, 0, 0, 0, 0, 0}
 #define HYD_ENGINE_LEFT_INIT {sizeof(hyd_engine_left), 0, 0}
 #define HYD_CAPS_INIT {sizeof(hyd_caps), 0, 0, {0}}
-#define HYD_STATS_INIT {sizeof(hyd_stats), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}
+#define HYD_STATS_INIT \
+    {sizeof(hyd_stats), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, \
+     0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}
 #define HYD_OBJECT_META_INIT {sizeof(hyd_object_meta), 0, 0, 0, {0}, 0, {0}}
 #define HYD_PUT_OPTIONS_INIT \
     {sizeof(hyd_put_options), 0, NULL, NULL, NULL, NULL, NULL, 0, NULL, 0, NULL, 0, 0, 0, 0, NULL}
@@ -616,6 +618,90 @@ typedef struct hyd_stats {
      * Requests that wait for memory of the pool.
      */
     uint64_t pool_waiting;
+    /**
+     * Completions taken in; a send without a copy has two.
+     */
+    uint64_t completions;
+    /**
+     * Completions that the kernel had to keep aside because the queue was full.
+     */
+    uint64_t overflows;
+    /**
+     * Bytes read from files.
+     */
+    uint64_t file_bytes_read;
+    /**
+     * Bytes written to files.
+     */
+    uint64_t file_bytes_written;
+    /**
+     * Of the bytes sent without a copy, those that the kernel said it copied after all.
+     */
+    uint64_t bytes_sent_zero_copy_copied;
+    /**
+     * Submissions that moved less than they were asked to, and were carried on.
+     */
+    uint64_t short_transfers;
+    /**
+     * File transfers, or their tails, that went through another buffer because of alignment.
+     */
+    uint64_t bounces;
+    /**
+     * Files that were to be opened with O_DIRECT and are buffered: their file system has none.
+     */
+    uint64_t fallbacks_buffered;
+    /**
+     * Sends without a copy that the kernel refused, and that went on with one.
+     */
+    uint64_t fallbacks_copied_send;
+    /**
+     * Registrations of memory that the kernel refused; it is used unregistered.
+     */
+    uint64_t fallbacks_unregistered_memory;
+    /**
+     * Hints about the use of a file that were refused.
+     */
+    uint64_t hints_refused;
+    /**
+     * Files that were to leave nothing in the page cache and are dropped from it afterwards instead.
+     */
+    uint64_t uncached_refused;
+    /**
+     * Files that could not be made without a name, and had a temporary one.
+     */
+    uint64_t unnamed_refused;
+    /**
+     * Task polls.
+     */
+    uint64_t polls;
+    /**
+     * Wake-ups from other threads while a core slept.
+     */
+    uint64_t wakes;
+    /**
+     * Times that a core looked out for work from another thread instead of sleeping.
+     */
+    uint64_t looks;
+    /**
+     * Of those, times that none came.
+     */
+    uint64_t looks_in_vain;
+    /**
+     * Of the payload bytes copied: those that came together with a response head.
+     */
+    uint64_t bytes_copied_residue;
+    /**
+     * Those that the caller lent for a call alone.
+     */
+    uint64_t bytes_copied_borrowed;
+    /**
+     * Those that had to go through another buffer.
+     */
+    uint64_t bytes_copied_bounce;
+    /**
+     * Those moved from a record of TLS to their place.
+     */
+    uint64_t bytes_copied_tls;
 } hyd_stats;
 
 /**
@@ -1789,7 +1875,20 @@ hyd_status hyd_engine_stats(const struct hyd_engine *engine,
                             struct hyd_error **error);
 
 /**
- * The same numbers as OpenMetrics text, to be served to a collector as it is. `need`, `capacity` and
+ * The same of one core, from 0. What is counted for the engine as a whole (copies in user space, the
+ * pool, registrations of the caller) is 0 there, and `cores` is 1.
+ *
+ * Errors: HYD_E_INVALID, also where the engine has no such core; HYD_E_HANDLE, HYD_E_FORKED.
+ *
+ * Threads: any.
+ */
+hyd_status hyd_core_stats(const struct hyd_engine *engine,
+                          uint32_t core,
+                          struct hyd_stats *stats,
+                          struct hyd_error **error);
+
+/**
+ * The numbers of the engine as OpenMetrics text, to be served to a collector as it is. `need`, `capacity` and
  * the errors are as at hyd_engine_report(); numbers that grow between two calls may need a byte more.
  *
  * Threads: any.
@@ -2407,10 +2506,10 @@ hyd_status hyd_bucket_versioning_set(const struct hyd_store *store,
                                      struct hyd_error **error);
 
 /**
- * Deletes one version of an object of S3, or a delete marker, for good. hyd_delete() deletes no version: where a bucket keeps them, it puts a marker before
- * them. `version_id` as hyd_versions_next() tells it; `mfa` is NULL, or serial number and code of a device,
- * with a NUL at the end, where the bucket demands them; `flags` are HYD_DELETE_*. `options`, which may be
- * NULL, say who asks and pays.
+ * Deletes one version of an object of S3, or a delete marker, for good. hyd_delete() deletes no version:
+ * where a bucket keeps them, it puts a marker before them. `version_id` as hyd_versions_next() tells it;
+ * `mfa` is NULL, or serial number and code of a device, with a NUL at the end, where the bucket demands
+ * them; `flags` are HYD_DELETE_*. `options`, which may be NULL, say who asks and pays.
  *
  * Errors: HYD_E_NOT_FOUND for a bucket that is not there, and where the server tells, a version;
  * HYD_E_UNSUPPORTED for a store that is not S3; HYD_E_INVALID, also without a version;
@@ -2860,7 +2959,7 @@ typedef char hyd_assert_error_view_size[sizeof(hyd_error_view) == 72 ? 1 : -1];
 typedef char hyd_assert_engine_config_size[sizeof(hyd_engine_config) == 40 ? 1 : -1];
 typedef char hyd_assert_engine_left_size[sizeof(hyd_engine_left) == 16 ? 1 : -1];
 typedef char hyd_assert_caps_size[sizeof(hyd_caps) == 80 ? 1 : -1];
-typedef char hyd_assert_stats_size[sizeof(hyd_stats) == 112 ? 1 : -1];
+typedef char hyd_assert_stats_size[sizeof(hyd_stats) == 280 ? 1 : -1];
 typedef char hyd_assert_credentials_size[sizeof(hyd_credentials) == 40 ? 1 : -1];
 typedef char hyd_assert_object_meta_size[sizeof(hyd_object_meta) == 288 ? 1 : -1];
 typedef char hyd_assert_request_size[sizeof(hyd_request) == 168 ? 1 : -1];

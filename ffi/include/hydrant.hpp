@@ -893,6 +893,19 @@ class engine : public detail::owner<hyd_engine, hyd_engine_destroy> {
         return detail::call<int>([&](hyd_error **e) { return hyd_engine_fd(get(), &fd, e); },
                                  [&] { return static_cast<int>(fd); });
     }
+    result<hyd_stats> stats() const {
+        hyd_stats counted = HYD_STATS_INIT;
+        return detail::call<hyd_stats>(
+            [&](hyd_error **e) { return hyd_engine_stats(get(), &counted, e); },
+            [&] { return counted; });
+    }
+    // Of one core, from 0.
+    result<hyd_stats> stats_of_core(std::uint32_t core) const {
+        hyd_stats counted = HYD_STATS_INIT;
+        return detail::call<hyd_stats>(
+            [&](hyd_error **e) { return hyd_core_stats(get(), core, &counted, e); },
+            [&] { return counted; });
+    }
     result<std::string> metrics() const {
         std::string text(16 * 1024, '\0');
         std::size_t need = 0;

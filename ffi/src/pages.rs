@@ -28,9 +28,9 @@ pub trait Source: Send + 'static {
 
 /// What S3 is asked for, page by page.
 pub struct Asked<A> {
-    pub client: S3Client,
+    client: S3Client,
     /// Asks for the next page; `None` behind the last, and after a failure.
-    pub next: Option<A>,
+    next: Option<A>,
 }
 
 impl<A> Asked<A>
@@ -38,7 +38,12 @@ where
     A: Operation<Output: Send> + Clone + Send + 'static,
 {
     pub fn new(client: S3Client, first: A) -> Asked<A> {
-        Asked { client, next: Some(first) }
+        Asked::behind(client, Some(first))
+    }
+
+    /// What asks for the pages behind one that was asked for already.
+    pub fn behind(client: S3Client, next: Option<A>) -> Asked<A> {
+        Asked { client, next }
     }
 
     /// Waits for the next page. `follow` takes it apart, and says what asks for the one behind it.

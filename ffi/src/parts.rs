@@ -1,4 +1,5 @@
-//! `hyd_parts`: the parts in which an object of S3 was uploaded.
+//! `hyd_parts`: the parts in which an object of S3 was uploaded, with their checksums. Never their bytes:
+//! those are a range of the object.
 
 use std::ffi::c_char;
 use std::sync::Arc;
@@ -117,7 +118,8 @@ pub unsafe extern "C" fn hyd_parts_open(
         let client = store.s3()?;
         let first = client.send(ask.clone()).wait()?;
         let (count, next) = (first.parts_count.unwrap_or(0), following(ask, &first));
-        let pages = Pages::new(Arc::clone(&store.engine), Asked { client, next }, first.parts);
+        let rest = Asked::behind(client, next);
+        let pages = Pages::new(Arc::clone(&store.engine), rest, first.parts);
         out.write(handle::give(Arc::new(pages))?);
         Out::write_optional(total, count);
         Ok(())

@@ -176,10 +176,10 @@ pub unsafe extern "C" fn hyd_bucket_versioning_set(
     })
 }
 
-/// Deletes one version of an object of S3, or a delete marker, for good. hyd_delete() deletes no version: where a bucket keeps them, it puts a marker before
-/// them. `version_id` as hyd_versions_next() tells it; `mfa` is NULL, or serial number and code of a device,
-/// with a NUL at the end, where the bucket demands them; `flags` are HYD_DELETE_*. `options`, which may be
-/// NULL, say who asks and pays.
+/// Deletes one version of an object of S3, or a delete marker, for good. hyd_delete() deletes no version:
+/// where a bucket keeps them, it puts a marker before them. `version_id` as hyd_versions_next() tells it;
+/// `mfa` is NULL, or serial number and code of a device, with a NUL at the end, where the bucket demands
+/// them; `flags` are HYD_DELETE_*. `options`, which may be NULL, say who asks and pays.
 ///
 /// Errors: HYD_E_NOT_FOUND for a bucket that is not there, and where the server tells, a version;
 /// HYD_E_UNSUPPORTED for a store that is not S3; HYD_E_INVALID, also without a version;

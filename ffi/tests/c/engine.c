@@ -134,7 +134,7 @@ static void errors_are_kept(const hyd_store *store) {
 
 static void what_an_engine_tells(const hyd_engine *engine) {
     hyd_caps caps = HYD_CAPS_INIT, again = HYD_CAPS_INIT;
-    hyd_stats stats = HYD_STATS_INIT;
+    hyd_stats stats = HYD_STATS_INIT, of_core = HYD_STATS_INIT;
     size_t need = 0;
     char text[8192];
 
@@ -151,6 +151,14 @@ static void what_an_engine_tells(const hyd_engine *engine) {
     CHECK(stats.cores == 1 && stats.pool_bytes >= 64 * 1024 * 1024 && stats.enters > 0);
     CHECK(stats.pool_bytes_lent < stats.pool_bytes);
     CHECK_STATUS(HYD_E_INVALID, hyd_engine_stats(engine, NULL, &error));
+    CHECK(stats.bytes_copied == stats.bytes_copied_residue + stats.bytes_copied_borrowed +
+                                    stats.bytes_copied_bounce + stats.bytes_copied_tls);
+    CHECK_STATUS(HYD_OK, hyd_core_stats(engine, 0, &of_core, &error));
+    CHECK(of_core.cores == 1 && of_core.pool_bytes == 0);
+    CHECK(of_core.enters >= stats.enters);
+    CHECK_STATUS(HYD_E_INVALID, hyd_core_stats(engine, 1, &of_core, &error));
+    CHECK_STATUS(HYD_E_INVALID, hyd_core_stats(engine, 0, NULL, &error));
+    CHECK_STATUS(HYD_E_INVALID, hyd_core_stats(NULL, 0, &of_core, &error));
 
     CHECK_STATUS(HYD_OK, hyd_engine_metrics(engine, NULL, 0, &need, &error));
     CHECK(need > 100 && need < sizeof text);

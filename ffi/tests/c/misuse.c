@@ -204,6 +204,7 @@ static void everything_forked(hyd_engine *engine, hyd_store *store) {
     CHECK_STATUS(HYD_E_FORKED, hyd_mem_register(engine, &fd, 1, &mem, NULL, &error));
     CHECK_STATUS(HYD_E_FORKED, hyd_engine_caps(engine, &caps, &error));
     CHECK_STATUS(HYD_E_FORKED, hyd_engine_stats(engine, &stats, &error));
+    CHECK_STATUS(HYD_E_FORKED, hyd_core_stats(engine, 0, &stats, &error));
     CHECK_STATUS(HYD_E_FORKED, hyd_engine_metrics(engine, NULL, 0, &need, &error));
     CHECK_STATUS(HYD_E_FORKED, hyd_engine_report(engine, NULL, 0, &need, &error));
     CHECK_STATUS(HYD_E_FORKED, hyd_engine_run(engine, 1, 0, NULL, &error));

@@ -15,7 +15,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { OBJECT_BYTES = 9 * 1024 * 1024 + 5, DEPTH = 64, SECONDS_MAX = 100 };
+enum { OBJECT_BYTES = 9 * 1024 * 1024 + 5, DEPTH = 64, SECONDS_MAX = 600 };
 
 static unsigned char *object;
 static uint32_t engine_flags;
@@ -282,6 +282,55 @@ static void threads(const hyd_engine *engine, const hyd_store *store) {
     CHECK(pthread_join(waiter, NULL) == 0);
 }
 
+struct waiter {
+    const hyd_cq *cq;
+    size_t min;
+};
+
+static void *wait_for_as_many(void *argument) {
+    const struct waiter *waiter = argument;
+    hyd_event events[DEPTH];
+    size_t count = 0, i;
+
+    CHECK(hyd_cq_wait(waiter->cq, events, waiter->min, waiter->min, -1, &count, NULL) == HYD_OK);
+    CHECK(count == waiter->min);
+    for (i = 0; i < count; i++) {
+        CHECK(events[i].status == HYD_OK && hyd_buf_release(events[i].buf) == HYD_OK);
+    }
+    return NULL;
+}
+
+/* Each of them waits for another number, and none takes more than that: in whatever order completions
+ * come and threads run, there are enough for all. */
+static void several_waiters(const hyd_engine *engine, const hyd_store *store) {
+    enum { WAITERS = 4, ROUNDS = 50 };
+    static const size_t mins[WAITERS] = {8, 1, 3, 5};
+    struct waiter waiters[WAITERS];
+    pthread_t threads[WAITERS];
+    hyd_cq *cq = new_queue(engine, DEPTH);
+    hyd_request request = request_of(HYD_OP_GET_RANGE, "object");
+    size_t total = 0, i, round;
+
+    request.data_len = 100;
+    for (i = 0; i < WAITERS; i++) {
+        waiters[i].cq = cq;
+        waiters[i].min = mins[i];
+        total += mins[i];
+    }
+    for (round = 0; round < ROUNDS; round++) {
+        for (i = 0; i < WAITERS; i++) {
+            CHECK(pthread_create(&threads[i], NULL, wait_for_as_many, &waiters[i]) == 0);
+        }
+        for (i = 0; i < total; i++) {
+            CHECK_STATUS(HYD_OK, hyd_submit(store, cq, &request, 1, NULL, NULL, &error));
+        }
+        for (i = 0; i < WAITERS; i++) {
+            CHECK(pthread_join(threads[i], NULL) == 0);
+        }
+    }
+    CHECK(hyd_cq_destroy(cq) == HYD_OK);
+}
+
 static void after_fork(const hyd_engine *engine, const hyd_store *store, hyd_cq *cq) {
     int outcome = 0;
     pid_t child = fork();
@@ -351,6 +400,9 @@ int main(int argc, char **argv) {
     cancelling(engine, slow);
     descriptor(engine, store);
     threads(engine, store);
+    if ((engine_flags & HYD_ENGINE_DRIVEN) == 0) {
+        several_waiters(engine, store);
+    }
     after_fork(engine, store, cq);
     CHECK(hyd_cq_destroy(cq) == HYD_OK);
     engine_goes(engine, store, slow);

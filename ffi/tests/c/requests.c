@@ -11,7 +11,7 @@
 
 #include <unistd.h>
 
-enum { OBJECT_BYTES = 9 * 1024 * 1024 + 5, SECONDS_MAX = 100 };
+enum { OBJECT_BYTES = 9 * 1024 * 1024 + 5, SECONDS_MAX = 600 };
 
 static unsigned char *object;
 

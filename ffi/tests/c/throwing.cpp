@@ -43,10 +43,10 @@ int main() {
         return 1;
     } catch (const std::runtime_error &) {
     }
-    hyd_stats stats = HYD_STATS_INIT;
-    const bool told = hyd_engine_stats(engine->get(), &stats, nullptr) == HYD_OK;
-    if (!check(told && seen == 1, "one was seen") ||
-        !check(stats.pool_bytes_lent == 0, "the buffers of all three are back")) {
+    auto stats = engine->stats(), of_core = engine->stats_of_core(0);
+    if (!check(stats && of_core && seen == 1, "one was seen") ||
+        !check(of_core->polls > 0 && !engine->stats_of_core(99), "a core tells its own") ||
+        !check(stats->pool_bytes_lent == 0, "the buffers of all three are back")) {
         return 1;
     }
     std::puts("nothing is left");

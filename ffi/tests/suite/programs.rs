@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use crate::common::{self, Bucket, Folder, Library, Linking, compile, run};
+use crate::service::Peer;
 
 #[test]
 fn the_headers_compile_alone_and_twice_in_every_standard() {
@@ -76,8 +77,9 @@ fn the_c_side_is_clean_under_the_address_sanitizer() {
     let library = Library::get();
     let folder = Folder::new();
     let bucket = Bucket::new();
-    let slow = slow_bucket();
+    let (slow, peer) = (slow_bucket(), Peer::start());
     for (name, arguments) in [
+        ("service", vec!["s3://a-new-one".to_owned(), peer.uri.clone()]),
         ("objects", vec!["mem://asan".to_owned(), folder.path("").display().to_string()]),
         ("misuse", vec!["mem://asan".to_owned()]),
         ("driven", vec!["mem://asan".to_owned()]),

@@ -138,14 +138,14 @@ fn what_s3_alone_can_do_is_asked_for() {
 }
 
 /// A server that ends with the process.
-struct Peer {
-    uri: String,
+pub struct Peer {
+    pub uri: String,
     /// Heads and bodies.
     seen: Arc<Mutex<Vec<String>>>,
 }
 
 impl Peer {
-    fn start() -> Peer {
+    pub fn start() -> Peer {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let uri = format!("s3://{}/bucket", listener.local_addr().expect("an address"));
         let seen = Arc::new(Mutex::new(Vec::new()));
