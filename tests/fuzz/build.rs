@@ -4,7 +4,7 @@ fn main() {
     println!("cargo::rerun-if-changed=src/abi");
     println!("cargo::rerun-if-changed=../../ffi/include/hydrant.h");
     cc::Build::new()
-        .files(["src/abi/world.c", "src/abi/calls.c", "src/abi/queue.c"])
+        .files(["src/abi/world.c", "src/abi/calls.c", "src/abi/queue.c", "src/abi/service.c"])
         .include("../../ffi/include")
         .std("c11")
         .warnings_into_errors(true)

@@ -1,6 +1,6 @@
 /*
- * Every function of the header but those of queues, each with arguments of the input's choice. What
- * the header demands of its caller is kept: memory is there, and as large as is said.
+ * Every function of the header but those of queues and of S3 alone, each with arguments of the input's
+ * choice. What the header demands of its caller is kept: memory is there, and as large as is said.
  */
 #include "world.h"
 
@@ -66,7 +66,12 @@ static void ask_engine(void) {
     hyd_stats stats = HYD_STATS_INIT;
     hyd_caps caps = HYD_CAPS_INIT;
     int32_t fd = -1;
-    switch (input_byte() % 5) {
+    switch (input_byte() % 6) {
+    case 5: {
+        uint32_t core = input_byte() % 3;
+        ended(hyd_core_stats(engine, core, some_struct(&stats, sizeof stats), error_place()));
+        break;
+    }
     case 0:
         if (ended(hyd_engine_report(engine, text, capacity, &need, error_place())) && capacity > 0) {
             HOLDS(strlen(text) == need && need < capacity);
@@ -182,7 +187,7 @@ static void use_options(void) {
     }
 }
 
-/* Never a server, nor files of this machine. */
+/* Never a server but our own ([open_faulty_store]), nor files of this machine. */
 static void open_store(void) {
     static const char *const uris[] = {"mem://a", "mem://b", "mem://a", "mem://", "mem://a/key", "no",
                                        "gopher://a", "", "s3://", "mem://\xff"};
@@ -213,16 +218,6 @@ static const char *some_tag(void) {
     if (how < 4) return NULL;
     if (how == 4) return some_c_text();
     return hyd_stat(some(STORE), "a", 1, NULL, meta, NULL, NULL) == HYD_OK ? meta->etag : "\"none\"";
-}
-
-/* What S3 alone can be asked for, which stores in memory refuse. */
-static const hyd_s3_get_options *some_s3_get_options(void) {
-    hyd_s3_get_options options = HYD_S3_GET_OPTIONS_INIT;
-    if (input_byte() % 16 != 15) return NULL;
-    options.flags = input_number(3);
-    options.customer_key = input_byte() % 2 == 0 ? memory(32) : NULL;
-    options.expected_bucket_owner = some_c_text();
-    return some_struct(&options, sizeof options);
 }
 
 static const hyd_s3_put_options *some_s3_put_options(void) {
@@ -470,74 +465,6 @@ static void use_attributes(void) {
     }
 }
 
-/* Stores in memory have none of it. */
-static void ask_service(void) {
-    size_t key_len, count = input_number(3);
-    hyd_buckets *listed = NULL;
-    hyd_bucket bucket;
-    hyd_tags *held = NULL;
-    const hyd_pair *first = NULL;
-    hyd_store *store = some(STORE);
-    const char *key = some_text(&key_len);
-    const hyd_get_options *options = some_get_options();
-    const hyd_s3_get_options *who = some_s3_get_options();
-    hyd_pair *pairs = memory(count * sizeof *pairs);
-    for (size_t i = 0; i < count; i++) pairs[i].name = some_c_text(), pairs[i].value = some_c_text();
-    const hyd_bucket_options making = HYD_BUCKET_OPTIONS_INIT;
-    const hyd_bucket_info telling = HYD_BUCKET_INFO_INIT;
-    hyd_versions *versions = NULL;
-    hyd_version_entry version;
-    uint32_t versioning;
-    const char *text = some_c_text();
-    hyd_parts *parts = NULL;
-    hyd_part part;
-    uint64_t total;
-    switch (input_byte() % 16) {
-    case 13: HOLDS(!ended(hyd_version_delete(store, key, key_len, key, key_len, who, text, input_byte() % 4, error_place()))); break;
-    case 14: HOLDS(!ended(hyd_parts_open(store, key, key_len, options, some_place(&parts), some_place(&total), error_place()))); break;
-    case 15: HOLDS(!ended(hyd_parts_next(some(UPLOADS), &part, 1, &count, error_place()))); break;
-    case 8: {
-        hyd_bucket_info *info = some_struct(&telling, sizeof telling);
-        HOLDS(!ended(hyd_bucket_location(store, who, info, error_place())));
-        break;
-    }
-    case 9: HOLDS(!ended(hyd_bucket_versioning_get(store, who, some_place(&versioning), error_place()))); break;
-    case 10: HOLDS(!ended(hyd_bucket_versioning_set(store, who, input_byte() % 4, text, error_place()))); break;
-    case 11: HOLDS(!ended(hyd_versions_open(store, key, key_len, who, some_place(&versions), error_place()))); break;
-    case 12: HOLDS(!ended(hyd_versions_next(some(UPLOADS), &version, 1, &count, error_place()))); break;
-    case 0: HOLDS(!ended(hyd_bucket_create(store, some_struct(&making, sizeof making), error_place()))); break;
-    case 1: HOLDS(!ended(hyd_bucket_delete(store, who, error_place()))); break;
-    case 2: {
-        hyd_bucket_info *info = some_struct(&telling, sizeof telling);
-        HOLDS(!ended(hyd_bucket_head(store, who, info, error_place())));
-        break;
-    }
-    case 3: HOLDS(!ended(hyd_buckets_open(store, key, key_len, NULL, some_place(&listed), error_place()))); break;
-    case 4: HOLDS(!ended(hyd_buckets_next(some(UPLOADS), &bucket, 1, &count, error_place()))); break;
-    case 5: HOLDS(!ended(hyd_tags_get(store, key, key_len, options, some_place(&held), error_place()))); break;
-    case 6: HOLDS(!ended(hyd_tags_set(store, key, key_len, options, pairs, count, error_place()))); break;
-    default: HOLDS(!told(hyd_tags_view(some(ATTRIBUTES), &first, &count)));
-    }
-}
-
-/* As above. */
-static void uploads(void) {
-    size_t key_len, id_len, count = 0;
-    hyd_uploads *opened = NULL;
-    hyd_upload entry;
-    hyd_store *store = some(STORE);
-    const char *key = some_text(&key_len), *id = some_text(&id_len);
-    switch (input_byte() % 4) {
-    case 0: told(hyd_uploads_close(some(UPLOADS))); break;
-    case 1: ended(hyd_uploads_next(some(UPLOADS), &entry, 1, &count, error_place())); break;
-    case 2: ended(hyd_upload_abort(store, key, key_len, id, id_len, error_place())); break;
-    default:
-        if (ended(hyd_uploads_open(store, key, key_len, &opened, error_place()))) {
-            gave(UPLOADS, opened);
-        }
-    }
-}
-
 /* Files have fixed names in the folder of the run. */
 static void through_file(void) {
     static const char *const paths[] = {"file-a", "file-b", "no/such/folder", "", "nul\0nul", "\xff"};
@@ -643,7 +570,7 @@ static void (*const CALLS[])(void) = {
     lend_buf, use_buf, use_mem, use_options, open_store, close_store, put, get, get_range, get_ranges,
     stat_or_delete, copy, through_file, presign, open_list, use_list, open_writer, use_writer,
     use_writer, call_queue, call_queue, call_queue, verify, delete_prefix, use_attributes, uploads,
-    get_object_ranges, ask_service,
+    get_object_ranges, ask_service, open_faulty_store,
 };
 
 void call_anything(void) {

@@ -196,6 +196,10 @@ void world_end(void) {
     }
     for (size_t i = 0; i < handle_count[ATTRIBUTES]; i++) hyd_attributes_free(handles[ATTRIBUTES][i]);
     for (size_t i = 0; i < handle_count[UPLOADS]; i++) hyd_uploads_close(handles[UPLOADS][i]);
+    for (size_t i = 0; i < handle_count[BUCKETS]; i++) hyd_buckets_close(handles[BUCKETS][i]);
+    for (size_t i = 0; i < handle_count[VERSIONS]; i++) hyd_versions_close(handles[VERSIONS][i]);
+    for (size_t i = 0; i < handle_count[PARTS]; i++) hyd_parts_close(handles[PARTS][i]);
+    for (size_t i = 0; i < handle_count[TAGS]; i++) hyd_tags_free(handles[TAGS][i]);
     for (size_t i = 0; i < handle_count[ERROR]; i++) hyd_error_free(handles[ERROR][i]);
     for (size_t i = 0; i < handle_count[STORE]; i++) {
         HOLDS(hyd_store_close(handles[STORE][i]) == HYD_E_HANDLE);

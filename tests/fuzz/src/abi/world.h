@@ -9,7 +9,8 @@
 #include <stdbool.h>
 
 enum kind {
-    ERROR, ENGINE, BUF, MEM, OPTIONS, STORE, QUEUE, LIST, WRITER, ATTRIBUTES, UPLOADS, KINDS
+    ERROR, ENGINE, BUF, MEM, OPTIONS, STORE, QUEUE, LIST, WRITER, ATTRIBUTES, UPLOADS, BUCKETS, VERSIONS,
+    PARTS, TAGS, KINDS
 };
 
 /* Says what does not hold, and ends the process: libFuzzer keeps the input. */
@@ -57,12 +58,19 @@ void touch(const void *data, size_t len);
 void world_begin(void);
 void world_end(void);
 
-/* calls.c, queue.c */
+/* Where a server of S3 listens that is as often wrong as right; the same for a whole sequence. */
+const char *faulty_endpoint(void);
+
+/* calls.c, queue.c, service.c */
 const hyd_put_options *some_put_options(void);
 const hyd_get_options *some_get_options(void);
 /* What listens to it does so until the request is reaped. */
 const hyd_copy_options *some_copy_options_of_request(void);
 hyd_copy_report *some_copy_report(void);
+const hyd_s3_get_options *some_s3_get_options(void);
+void open_faulty_store(void);
+void ask_service(void);
+void uploads(void);
 void call_anything(void);
 void call_queue(void);
 /* Reaps all that is there from a queue; `max` of them at a time. */

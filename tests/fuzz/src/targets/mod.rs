@@ -3,6 +3,7 @@
 mod abi;
 mod answer;
 mod body;
+mod faulty;
 mod head;
 mod presign;
 mod profile;
