@@ -26,6 +26,8 @@ pub struct ResponseHead<'a> {
     /// Header lines, each with its CRLF; the grammar has been checked, so walking them again cannot
     /// fail.
     lines: &'a [u8],
+    /// Which names there may be, by [`mark_of`]: most that are asked for are not.
+    marks: u64,
     version_minor: u8,
     status: u16,
     content_length: Option<u64>,
@@ -140,9 +142,10 @@ impl<'a> ResponseHead<'a> {
     ) -> Result<Self, HeadError> {
         let (_status_line, lines) = split_line(raw).ok_or(HeadError::BadStatusLine)?;
         let lines = lines.strip_suffix(b"\r\n").unwrap_or(lines);
-        let mut framing = FramingFields::default();
+        let (mut framing, mut marks) = (FramingFields::default(), 0);
         for (name, value) in (HeaderLines { rest: lines }) {
             framing.take(name, value)?;
+            marks |= mark_of(name);
         }
         if framing.chunked && version_minor == 0 {
             return Err(HeadError::TransferEncodingInHttp10);
@@ -152,6 +155,7 @@ impl<'a> ResponseHead<'a> {
         }
         Ok(Self {
             lines,
+            marks,
             version_minor,
             status,
             content_length: framing.content_length,
@@ -161,8 +165,16 @@ impl<'a> ResponseHead<'a> {
     }
 
     fn all(&self, name: &str) -> impl Iterator<Item = &'a [u8]> {
-        self.headers().filter(move |(n, _)| n.eq_ignore_ascii_case(name)).map(|(_, value)| value)
+        let may_be_there = self.marks & mark_of(name) != 0;
+        let lines = HeaderLines { rest: if may_be_there { self.lines } else { &[] } };
+        lines.filter(move |(n, _)| n.eq_ignore_ascii_case(name)).map(|(_, value)| value)
     }
+}
+
+/// One of 64 bits, the same for names that differ in case alone.
+fn mark_of(name: &str) -> u64 {
+    let last = name.as_bytes().last().map_or(0, u8::to_ascii_lowercase);
+    1 << ((7 * name.len() + usize::from(last)) % 64)
 }
 
 /// A head with a buffer of its own.

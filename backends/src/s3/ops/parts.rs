@@ -78,7 +78,7 @@ impl RequestParts {
     /// # Errors
     /// An empty key.
     pub fn start(&mut self, method: Method, target: Target<'_>) -> Result<(), InvalidRequest> {
-        self.text.zeroize();
+        self.wipe();
         self.query.clear();
         self.headers.clear();
         self.method = method;
@@ -160,6 +160,15 @@ impl RequestParts {
         self.headers.iter().map(|(name, value)| (self.at(*name), self.at(*value)))
     }
 
+    /// Of the texts alone: behind them nothing was written since the last time, and the room is a hundred
+    /// times as large.
+    fn wipe(&mut self) {
+        let mut bytes = std::mem::take(&mut self.text).into_bytes();
+        bytes.as_mut_slice().zeroize();
+        bytes.clear();
+        self.text = String::from_utf8(bytes).unwrap_or_default();
+    }
+
     fn push(&mut self, text: impl Display) -> Span {
         let start = self.text.len();
         write!(self.text, "{text}").expect("writing to a string does not fail");
@@ -179,7 +188,7 @@ impl Default for RequestParts {
 
 impl Drop for RequestParts {
     fn drop(&mut self) {
-        self.text.zeroize();
+        self.wipe();
     }
 }
 
