@@ -1,12 +1,16 @@
-//! The pipelines of Hydrant, on one core, by the calls that a user would take.
+//! The pipelines of Hydrant, on one core, by the calls that a user would take: a thread of the engine's own for
+//! large objects, which are received while the one before is taken; for small ones the thread that asks, as
+//! with the clients that it is compared with.
 
 use std::process::ExitCode;
 
 use bytes::Bytes;
-use futures::executor::block_on;
 use futures::stream::{self, StreamExt, TryStreamExt};
+use hydrant::engine::block_on;
 use hydrant::s3::ChecksumPolicy;
-use hydrant::{CopyOptions, GetOptions, Hydrant, PutOptions, Store, TransferLimits};
+use hydrant::{
+    CopyOptions, GetOptions, Hydrant, HydrantBuilder, PutOptions, Store, TransferLimits,
+};
 use hydrant::{WriterOptions, copy};
 use pipelines_job::{Failure, Job, Row, Work};
 
@@ -19,7 +23,12 @@ fn main() -> ExitCode {
 }
 
 fn run(job: &Job) -> Result<u64, Failure> {
-    let hydrant = open(job)?;
+    let builder = builder(job);
+    // Waits of this thread drive the engine then.
+    let (hydrant, _here) = match job.row() {
+        Row::One => (builder.build()?, None),
+        Row::Many => builder.build_here().map(|(hydrant, here)| (hydrant, Some(here)))?,
+    };
     let store = hydrant.store(&format!("s3://{}/", job.bucket))?;
     let (object, file) = (format!("s3://{}/{}", job.bucket, job.key), || {
         Ok::<_, Failure>(format!("direct://{}", job.file()?.display()))
@@ -39,7 +48,7 @@ fn run(job: &Job) -> Result<u64, Failure> {
                 .map(|key| store.get_whole(&key))
                 .buffer_unordered(job.connections)
                 .try_fold(0, async |moved, (bytes, _)| Ok(moved + bytes.len() as u64)),
-        )
+        )?
         .map_err(Into::into),
         Work::PutMany => {
             let payload = Bytes::from(vec![0x5a; job.bytes as usize]);
@@ -48,33 +57,34 @@ fn run(job: &Job) -> Result<u64, Failure> {
                     .map(|key| store.put(&key, payload.clone()))
                     .buffer_unordered(job.connections)
                     .try_fold(0, async |moved, meta| Ok(moved + meta.size_bytes)),
-            )
+            )?
             .map_err(Into::into)
         }
     }
 }
 
-/// The pool holds a part for each connection and two to hand on.
-fn open(job: &Job) -> Result<Hydrant, Failure> {
+/// The pool holds a part for each connection and two to hand on. An object whose size nobody knows yet takes
+/// memory for a part, too.
+fn builder(job: &Job) -> HydrantBuilder {
     let mut limits = TransferLimits::default();
     limits.part_size_bytes = job.part_bytes;
     limits.connections = job.connections;
     let pool_bytes = match (job.row(), job.work) {
         // Memory that is sent is the caller's, and so is what is received into his buffer.
         (Row::One, Work::PutMemory | Work::GetBuffer) => 3 * job.part_bytes as usize,
-        (Row::One, _) => (job.connections + 3) * job.part_bytes as usize,
+        (Row::One, _) | (Row::Many, Work::GetMany) => {
+            (job.connections + 3) * job.part_bytes as usize
+        }
         (Row::Many, _) => (job.connections + 3) * SMALL_BYTES.max(2 * job.bytes as usize),
     };
     let endpoint = job.endpoint.clone();
-    let builder =
-        Hydrant::builder().cores(1).pool_bytes(pool_bytes.max(POOL_BYTES_MIN)).transfer(limits).s3(
-            move |s3| {
-                s3.endpoint.url = Some(endpoint);
-                s3.checksums.requests = Some(ChecksumPolicy::Off);
-                s3.checksums.answers = Some(ChecksumPolicy::Off);
-            },
-        );
-    Ok(builder.build()?)
+    Hydrant::builder().cores(1).pool_bytes(pool_bytes.max(POOL_BYTES_MIN)).transfer(limits).s3(
+        move |s3| {
+            s3.endpoint.url = Some(endpoint);
+            s3.checksums.requests = Some(ChecksumPolicy::Off);
+            s3.checksums.answers = Some(ChecksumPolicy::Off);
+        },
+    )
 }
 
 fn get_stream(store: &Store, job: &Job) -> Result<u64, Failure> {
