@@ -9,6 +9,7 @@ use std::sync::{Arc, PoisonError};
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::{Duration, Instant};
 
+use crate::pool::fork;
 use crate::sync::atomic::{AtomicBool, Ordering};
 use crate::sync::thread::{self, Thread};
 use crate::sync::{Mutex, MutexGuard, of_each_thread};
@@ -86,6 +87,7 @@ fn poll_until<T>(
 }
 
 struct Signal {
+    fork_generation: u64,
     thread: Thread,
     /// Of the core that this thread drives while it waits, which may change meanwhile.
     rouse: Mutex<Option<Rouse>>,
@@ -97,8 +99,11 @@ impl Signal {
     /// still has a waker of the last wait may end a sleep of this one, which looks and sleeps again.
     fn of_this_thread() -> Arc<Signal> {
         let kept = SIGNAL.try_with(|cell| cell.take()).unwrap_or(None);
-        kept.unwrap_or_else(|| {
+        // In a forked child its lock may be held by a thread that is not there (FORK-1).
+        let ours = kept.filter(|signal| signal.fork_generation == fork::generation());
+        ours.unwrap_or_else(|| {
             Arc::new(Signal {
+                fork_generation: fork::generation(),
                 thread: thread::current(),
                 rouse: Mutex::new(None),
                 woken: AtomicBool::new(false),
@@ -107,7 +112,8 @@ impl Signal {
     }
 
     fn keep(self: Arc<Self>) {
-        self.woken.store(false, Ordering::SeqCst);
+        // A swap, as the other side's.
+        self.woken.swap(false, Ordering::SeqCst);
         *self.lock() = None;
         // A thread whose locals are gone is ending, and keeps nothing.
         let _ = SIGNAL.try_with(|cell| cell.replace(Some(self)));

@@ -176,7 +176,8 @@ impl<T> Join<T> {
 
     /// Drives a future to its end and finishes with its result, panics included.
     pub(crate) async fn finish_after(self, future: impl Future<Output = T>) {
-        let result = caught(future).await;
+        let mut future = std::pin::pin!(future);
+        let result = std::future::poll_fn(|cx| poll_caught(future.as_mut(), cx)).await;
         self.finish(result);
     }
 
@@ -218,14 +219,15 @@ fn take<T>(state: &mut State<T>) -> Result<T> {
     }
 }
 
-/// Drives a future to its end; a panic becomes [`Error::Panicked`].
-pub(super) async fn caught<T>(future: impl Future<Output = T>) -> Result<T> {
-    let mut future = std::pin::pin!(future);
-    std::future::poll_fn(|cx| match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(cx))) {
+/// Polls a future; a panic becomes [`Error::Panicked`].
+pub(super) fn poll_caught<F: Future>(
+    future: Pin<&mut F>,
+    cx: &mut Context<'_>,
+) -> Poll<Result<F::Output>> {
+    match catch_unwind(AssertUnwindSafe(|| future.poll(cx))) {
         Ok(poll) => poll.map(Ok),
         Err(panic) => Poll::Ready(Err(panicked(&*panic))),
-    })
-    .await
+    }
 }
 
 pub(crate) fn panicked(panic: &(dyn Any + Send)) -> Error {

@@ -1,7 +1,8 @@
 //! A seat of a service: where one question at a time waits for its answer, between whoever asks, on any
 //! thread, and the task that works at it.
 //!
-//! What either side has done is in its stage, under a lock that is held for a move only. Values of the
+//! A seat of the C library's queues holds a future of any kind; here the task holds its own, and the seat
+//! only what passes between two threads. What either side has done is in its stage, under a lock that is held for a move only. Values of the
 //! caller's are dropped and wakers woken outside of it: they may come back here.
 
 use std::sync::PoisonError;
@@ -39,14 +40,19 @@ enum Stage<Q, A> {
     Answered(Result<A>),
 }
 
-/// Whether a seat can be given to the next who asks. Whoever is told so gives it back.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// Whether a seat can be given to the next who asks. Whoever is told so gives it back, and drops what lay
+/// there after that: a destructor of the caller's may panic.
+#[derive(Debug)]
 #[must_use]
-pub(crate) enum Vacant {
-    Now,
+pub(crate) enum Vacant<T> {
+    Now(T),
     /// The task will say so, or never will.
     NotYet,
 }
+
+/// What nobody wants any more.
+#[derive(Debug)]
+pub(crate) struct Unwanted<Q, A>(Stage<Q, A>);
 
 impl<Q, A> Seat<Q, A> {
     pub(crate) fn new() -> Seat<Q, A> {
@@ -83,17 +89,19 @@ impl<Q, A> Seat<Q, A> {
             }
             pending => {
                 talk.stage = pending;
-                listen(&mut talk.asker, cx);
+                let replaced = listen(&mut talk.asker, cx);
+                drop(talk);
+                drop(replaced);
                 Poll::Pending
             }
         }
     }
 
     /// Nobody waits for the answer any more.
-    pub(crate) fn let_go(&self) -> Vacant {
+    pub(crate) fn let_go(&self) -> Vacant<Unwanted<Q, A>> {
         let mut talk = self.lock();
-        talk.asker = None;
-        match std::mem::replace(&mut talk.stage, Stage::Free) {
+        let asker = talk.asker.take();
+        let vacant = match std::mem::replace(&mut talk.stage, Stage::Free) {
             Stage::Working => {
                 talk.stage = Stage::LetGo;
                 let worker = talk.worker.clone();
@@ -103,16 +111,18 @@ impl<Q, A> Seat<Q, A> {
             }
             unwanted => {
                 drop(talk);
-                drop(unwanted);
-                Vacant::Now
+                Vacant::Now(Unwanted(unwanted))
             }
-        }
+        };
+        drop(asker);
+        vacant
     }
 
     /// For the task: the next question.
     pub(crate) fn poll_question(&self, cx: &Context<'_>) -> Poll<Q> {
         let mut talk = self.lock();
-        listen(&mut talk.worker, cx);
+        // One task alone sits here, so what is replaced is its own.
+        let _ = listen(&mut talk.worker, cx);
         match std::mem::replace(&mut talk.stage, Stage::Working) {
             Stage::Asked(question) => Poll::Ready(question),
             other => {
@@ -128,13 +138,11 @@ impl<Q, A> Seat<Q, A> {
     }
 
     /// For the task: the end of its work, whose future is gone by now (OWN-1).
-    pub(crate) fn answer(&self, answer: Result<A>) -> Vacant {
+    pub(crate) fn answer(&self, answer: Result<A>) -> Vacant<Result<A>> {
         let mut talk = self.lock();
         if matches!(talk.stage, Stage::LetGo) {
             talk.stage = Stage::Free;
-            drop(talk);
-            drop(answer);
-            return Vacant::Now;
+            return Vacant::Now(answer);
         }
         self.leave(talk, answer);
         Vacant::NotYet
@@ -168,8 +176,10 @@ impl<Q, A> Seat<Q, A> {
     }
 }
 
-fn listen(slot: &mut Option<Waker>, cx: &Context<'_>) {
-    if !slot.as_ref().is_some_and(|old| old.will_wake(cx.waker())) {
-        *slot = Some(cx.waker().clone());
+/// The waker that was there before, to be dropped without the lock.
+fn listen(slot: &mut Option<Waker>, cx: &Context<'_>) -> Option<Waker> {
+    match slot {
+        Some(old) if old.will_wake(cx.waker()) => None,
+        _ => slot.replace(cx.waker().clone()),
     }
 }

@@ -5,12 +5,13 @@
 //! waits there for a question, works at it and leaves the answer. Whoever asks takes a vacant seat.
 
 use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::{Pin, pin};
 use std::sync::{Arc, PoisonError};
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
-use super::join::caught;
+use super::join::poll_caught;
 use super::seat::{Seat, Vacant};
 use super::waiting::{Waited, wait_deadline};
 use super::{Core, Inbox, Task};
@@ -84,8 +85,8 @@ impl<Q: Send + 'static, A: Send + 'static> Service<Q, A> {
     /// questions at a time, each in a future that `serve` makes there.
     ///
     /// # Errors
-    /// [`Error::InvalidInput`] for none at once; [`Error::Busy`] for more than `core.inbox_tasks_max`
-    /// or `core.tasks_max` take; [`Error::Stopped`], [`Error::Forked`].
+    /// [`Error::InvalidInput`] for none at once; [`Error::Busy`] for more than `core.inbox_tasks_max`;
+    /// [`Error::Stopped`], [`Error::Forked`]. On a core that has no room for as many tasks fewer work.
     pub fn start<F>(
         engine: &Engine,
         index: usize,
@@ -186,6 +187,9 @@ impl<Q, A> Future for Answer<Q, A> {
     type Output = Result<A>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<A>> {
+        if fork::generation() != self.service.fork_generation {
+            return Poll::Ready(Err(Error::Forked));
+        }
         let seat = self.seat.expect("an answer was taken twice");
         let answer = ready!(self.service.seats.all[seat].poll_answer(cx));
         self.seat = None;
@@ -200,9 +204,10 @@ impl<Q, A> Drop for Answer<Q, A> {
         let ours = fork::generation() == self.service.fork_generation;
         if ours
             && let Some(seat) = self.seat
-            && self.service.seats.all[seat].let_go() == Vacant::Now
+            && let Vacant::Now(unwanted) = self.service.seats.all[seat].let_go()
         {
             self.service.seats.give_back(seat);
+            drop(unwanted);
         }
     }
 }
@@ -224,7 +229,7 @@ impl<Q, A> Seats<Q, A> {
         loop {
             let vacant = self.lock().pop();
             let Some(seat) = vacant else { return Err((self.refusal(), question)) };
-            // A seat that is closed is not given back.
+            // A seat that is closed is not asked again.
             match self.all[seat].ask(question) {
                 Ok(()) => return Ok(seat),
                 Err(back) => question = back,
@@ -260,16 +265,20 @@ impl<Q, A> AtSeat<Q, A> {
 
     /// Drives a future to the answer, or drops it when nobody waits for that any more.
     pub(crate) async fn answer_with(&self, future: impl Future<Output = A>) {
-        let ended = {
-            let mut future = pin!(caught(future));
-            let end = std::future::poll_fn(|cx| match self.seat().is_let_go() {
-                true => Poll::Ready(Err(Error::Cancelled)),
-                false => future.as_mut().poll(cx),
-            });
-            end.await
-        };
-        if self.seat().answer(ended) == Vacant::Now {
+        let mut future = pin!(Some(future));
+        let end = std::future::poll_fn(|cx| match self.seat().is_let_go() {
+            true => Poll::Ready(Err(Error::Cancelled)),
+            false => {
+                let future = future.as_mut().as_pin_mut().expect("taken when this has ended");
+                poll_caught(future, cx)
+            }
+        });
+        let ended = end.await;
+        // Whatever it panics with in its end, the seat is not lost. The hook has told the message.
+        let _ = catch_unwind(AssertUnwindSafe(|| future.set(None)));
+        if let Vacant::Now(unwanted) = self.seat().answer(ended) {
             self.seats.give_back(self.index);
+            let _ = catch_unwind(AssertUnwindSafe(|| drop(unwanted)));
         }
     }
 }

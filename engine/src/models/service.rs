@@ -88,6 +88,17 @@ fn a_task_that_ends_ends_the_wait() {
     });
 }
 
+#[test]
+fn a_task_that_ends_with_a_question_ends_the_wait() {
+    model(|| {
+        let (service, at) = service();
+        let core = thread::spawn(move || drop(wait(at.question())));
+        let result = asked(&service, 1);
+        assert!(matches!(result, Err(Error::Cancelled)), "{result:?}");
+        core.join().expect("no panic");
+    });
+}
+
 /// The mistake: to look whether there is a question with a waker that the seat does not know.
 #[test]
 #[should_panic(expected = "deadlock")]

@@ -66,7 +66,7 @@ fn an_answer_that_is_dropped_cancels_the_work() {
     });
 }
 
-/// The closure, the future it makes and its destructor run caller's code.
+/// The closure and the future that it makes run caller's code.
 #[test]
 fn a_panic_is_an_answer_and_the_service_goes_on() {
     on_all(|core, _| async move {
@@ -86,6 +86,42 @@ fn a_panic_is_an_answer_and_the_service_goes_on() {
                 _ => assert_eq!(answer.expect("answered"), question),
             }
         }
+    });
+}
+
+/// Panics when it is dropped, unless something panics already.
+struct Grenade;
+
+impl Drop for Grenade {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            panic!("a test's own panic");
+        }
+    }
+}
+
+/// A question, a future or an answer that panics when it is dropped takes no seat with it.
+#[test]
+fn a_destructor_that_panics_leaves_the_seat() {
+    on_all(|core, _| async move {
+        let serve = |core: Core, question: Option<Grenade>| async move {
+            core.sleep(Duration::from_millis(1)).await;
+            question
+        };
+        let service = Service::start(&core.engine(), 0, 1, serve).expect("started");
+        for millis in [0, 0, 5, 1, 2] {
+            let asked = service.ask(Some(Grenade)).map_err(|(error, grenade)| {
+                std::mem::forget(grenade);
+                error
+            });
+            let asked = asked.expect("vacant again");
+            core.sleep(Duration::from_millis(millis)).await;
+            // Of who asked, where it lies in the seat; of the core, where that has it.
+            drop(std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| drop(asked))));
+            core.sleep(Duration::from_millis(5)).await;
+        }
+        let answer = service.ask(None).map_err(|(error, _)| error).expect("vacant");
+        assert!(answer.await.expect("answered").is_none());
     });
 }
 
