@@ -1875,8 +1875,8 @@ hyd_status hyd_engine_stats(const struct hyd_engine *engine,
                             struct hyd_error **error);
 
 /**
- * The same of one core, from 0. What is counted for the engine as a whole (copies in user space, the
- * pool, registrations of the caller) is 0 there, and `cores` is 1.
+ * The same of one core, from 0. `cores` is 1; `pool_bytes`, `pool_bytes_lent`, `pool_waiting` and the
+ * `bytes_copied` of all kinds are 0, as they are counted for the engine alone.
  *
  * Errors: HYD_E_INVALID, also where the engine has no such core; HYD_E_HANDLE, HYD_E_FORKED.
  *

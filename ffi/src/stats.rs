@@ -201,15 +201,31 @@ impl hyd_stats {
             ("unnamed_refused", "New files that needed a name", self.unnamed_refused),
             ("connections_opened", "Connections opened", self.connections_opened),
             ("copied_bytes", "Payload bytes copied in user space", self.bytes_copied),
-            ("copied_residue_bytes", "Of those, come with a head", self.bytes_copied_residue),
-            ("copied_borrowed_bytes", "Of those, lent for a call", self.bytes_copied_borrowed),
-            ("copied_bounce_bytes", "Of those, bounced", self.bytes_copied_bounce),
-            ("copied_tls_bytes", "Of those, decrypted", self.bytes_copied_tls),
+            (
+                "copied_residue_bytes",
+                "Payload bytes copied that came with a head",
+                self.bytes_copied_residue,
+            ),
+            (
+                "copied_borrowed_bytes",
+                "Payload bytes copied that were lent for a call",
+                self.bytes_copied_borrowed,
+            ),
+            (
+                "copied_bounce_bytes",
+                "Payload bytes copied through another buffer",
+                self.bytes_copied_bounce,
+            ),
+            (
+                "copied_tls_bytes",
+                "Payload bytes copied out of records of TLS",
+                self.bytes_copied_tls,
+            ),
             ("pool_waits", "Requests for memory that had to wait", self.pool_waits),
             ("polls", "Task polls", self.polls),
             ("wakes", "Wake-ups of sleeping cores by other threads", self.wakes),
             ("looks", "Looks for work in place of a sleep", self.looks),
-            ("looks_in_vain", "Of those, without work", self.looks_in_vain),
+            ("looks_in_vain", "Looks for work that found none", self.looks_in_vain),
         ];
         let gauges = [
             ("cores", "Threads with a ring each", u64::from(self.cores)),
@@ -254,8 +270,8 @@ pub unsafe extern "C" fn hyd_engine_stats(
     })
 }
 
-/// The same of one core, from 0. What is counted for the engine as a whole (copies in user space, the
-/// pool, registrations of the caller) is 0 there, and `cores` is 1.
+/// The same of one core, from 0. `cores` is 1; `pool_bytes`, `pool_bytes_lent`, `pool_waiting` and the
+/// `bytes_copied` of all kinds are 0, as they are counted for the engine alone.
 ///
 /// Errors: HYD_E_INVALID, also where the engine has no such core; HYD_E_HANDLE, HYD_E_FORKED.
 ///

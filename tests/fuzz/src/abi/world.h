@@ -60,6 +60,8 @@ void world_end(void);
 
 /* Where a server of S3 listens that is as often wrong as right; the same for a whole sequence. */
 const char *faulty_endpoint(void);
+/* Whether that was called in this sequence. */
+bool faulty_is_asked(void);
 
 /* calls.c, queue.c, service.c */
 const hyd_put_options *some_put_options(void);

@@ -35,6 +35,12 @@ pub fn run(data: &[u8]) {
     drop(SERVER.with_borrow_mut(|server| server.running.take()));
 }
 
+/// Whether it runs.
+#[unsafe(no_mangle)]
+extern "C" fn faulty_is_asked() -> bool {
+    SERVER.with_borrow(|server| server.running.is_some())
+}
+
 /// Its URL, which is valid until the sequence is over.
 #[unsafe(no_mangle)]
 extern "C" fn faulty_endpoint() -> *const c_char {

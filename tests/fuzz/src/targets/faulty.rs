@@ -104,10 +104,13 @@ fn right(roll: u64, seen: &Seen) -> Vec<u8> {
         }
         "GET" if asks("location") => xml("<LocationConstraint>eu-west-1</LocationConstraint>"),
         "GET" if asks("list-type") => {
-            xml("<ListBucketResult><IsTruncated>true</IsTruncated><NextContinuationToken>t\
-             </NextContinuationToken><Contents><Key>a</Key><Size>20000</Size><ETag>\"e\"</ETag>\
-             </Contents><Contents><Key>a/b</Key><Size>1</Size></Contents><CommonPrefixes>\
-             <Prefix>p/</Prefix></CommonPrefixes></ListBucketResult>")
+            let has_more = roll >> 48 & 1 == 0;
+            xml(&format!(
+                "<ListBucketResult><IsTruncated>{has_more}</IsTruncated><NextContinuationToken>t\
+                 </NextContinuationToken><Contents><Key>a</Key><Size>20000</Size><ETag>\"e\"</ETag>\
+                 </Contents><Contents><Key>a/b</Key><Size>1</Size></Contents><CommonPrefixes>\
+                 <Prefix>p/</Prefix></CommonPrefixes></ListBucketResult>"
+            ))
         }
         "GET" if path == "/" => {
             xml("<ListAllMyBucketsResult><Buckets><Bucket><Name>bucket</Name></Bucket></Buckets>\
