@@ -215,7 +215,7 @@ pub struct ReadInfo {
 pub trait Upload: Send + Sync + fmt::Debug + 'static {
     /// Writes one part from `span` of `buf`; the buffer comes back when no attempt needs it any
     /// more. Parts may go out in any order and from any core. `sum` is a checksum of the span, where
-    /// whoever read it took one: it may spare another pass.
+    /// whoever read it took one: it is sent and noted as it is, which spares another pass.
     fn put_part<'a>(
         &'a self,
         core: &'a Core,
