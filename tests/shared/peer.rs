@@ -77,8 +77,7 @@ impl Peer {
                 locked.connections.push(thread::spawn(move || {
                     let _closing = EndOnPanic { shared: Arc::clone(&shared), connection };
                     // A script's own end, and a client that went away, end the connection.
-                    let _ = serve(stream, connection, Arc::clone(&shared), &*script);
-                    shared.lock().streams[connection] = None;
+                    let _ = serve(stream, connection, shared, &*script);
                 }));
             }
         });
