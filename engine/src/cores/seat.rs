@@ -2,8 +2,9 @@
 //! thread, and the task that works at it.
 //!
 //! A seat of the C library's queues holds a future of any kind; here the task holds its own, and the seat
-//! only what passes between two threads. What either side has done is in its stage, under a lock that is held for a move only. Values of the
-//! caller's are dropped and wakers woken outside of it: they may come back here.
+//! only what passes between two threads. What either side has done is in its stage, under a lock that is
+//! held for a move only. Values of the caller's are dropped and wakers woken outside of it: they may come
+//! back here.
 
 use std::sync::PoisonError;
 use std::task::{Context, Poll, Waker};
