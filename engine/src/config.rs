@@ -94,8 +94,8 @@ pub struct RingLimits {
     /// 64 connections and 64 random reads in flight called the kernel nearly twice as often.
     pub submit_batch: u32,
     /// The same for reads and writes of files: a disk begins with them while tasks still run. Default 16:
-    /// with 64 random reads in flight and as many to a batch the disk was idle for 7 % of the time, and
-    /// they cost no less (`docs/performance.md`).
+    /// handed over all at once, 64 random reads in flight were some 5 % fewer a second, and cost no less
+    /// (`docs/performance.md`).
     pub submit_batch_files: u32,
     /// How long a core that sleeps lets completions gather before one alone wakes it (Linux 6.12).
     /// Fewer and larger turns cost less CPU time; everything waits up to that much longer, messages
