@@ -1888,8 +1888,9 @@ hyd_status hyd_core_stats(const struct hyd_engine *engine,
                           struct hyd_error **error);
 
 /**
- * The numbers of the engine as OpenMetrics text, to be served to a collector as it is. `need`, `capacity` and
- * the errors are as at hyd_engine_report(); numbers that grow between two calls may need a byte more.
+ * The numbers of the engine as OpenMetrics text, to be served to a collector as it is. `need`,
+ * `capacity` and the errors are as at hyd_engine_report(); numbers that grow between two calls may need a
+ * byte more.
  *
  * Threads: any.
  */

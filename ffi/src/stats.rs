@@ -1,4 +1,4 @@
-//! What an engine has counted: a struct, and OpenMetrics text of the same numbers.
+//! What an engine, or one core of it, has counted: a struct, and OpenMetrics text of the same numbers.
 
 use std::ffi::c_char;
 use std::fmt::Write;
@@ -292,8 +292,9 @@ pub unsafe extern "C" fn hyd_core_stats(
     })
 }
 
-/// The numbers of the engine as OpenMetrics text, to be served to a collector as it is. `need`, `capacity` and
-/// the errors are as at hyd_engine_report(); numbers that grow between two calls may need a byte more.
+/// The numbers of the engine as OpenMetrics text, to be served to a collector as it is. `need`,
+/// `capacity` and the errors are as at hyd_engine_report(); numbers that grow between two calls may need a
+/// byte more.
 ///
 /// Threads: any.
 #[unsafe(no_mangle)]

@@ -127,6 +127,9 @@ impl<T> Future for Task<T> {
     type Output = Result<T>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<T>> {
+        if fork::generation() != self.fork_generation {
+            return Poll::Ready(Err(Error::Forked));
+        }
         let mut state = self.cell.lock();
         if let State::Running(waker) = &mut *state {
             if !waker.as_ref().is_some_and(|old| old.will_wake(cx.waker())) {

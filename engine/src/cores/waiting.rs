@@ -1,4 +1,5 @@
-//! Waiting on a thread for what a core does, with a look out first where the core does it at once.
+//! Waiting on a thread for what a core does, with a look out first where the core does it at once. Never
+//! on a core, which must not block (CORE-1).
 
 use std::future::Future;
 use std::pin::Pin;

@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 
 use hydrant_engine::{
     CORES_MAX, Core, DriverChoice, Engine, Error, FeatureState, File, OpenOptions, Service,
+    block_on,
 };
 
 use crate::host::{Host, LIMIT, WITHOUT_URING, check, config, filled, kernels, lease, memory};
@@ -261,7 +262,8 @@ fn fork_a_child(mut host: Host) {
     let held = host.run(|core, _| async move { filled(&core, 4096, 1).await });
     let serve = |core: Core, ()| async move { core.sleep(LIMIT).await };
     let service = Service::start(&engine, 0, 2, serve).expect("started");
-    let asked = service.ask(()).expect("vacant");
+    let [asked, awaited] = [(); 2].map(|()| service.ask(()).expect("vacant"));
+    let task = engine.on_core(0, |core| async move { core.sleep(LIMIT).await }).expect("spawned");
     // SAFETY: the child calls only what a child may: the engine, which answers without a lock, and
     // `_exit`.
     let child = unsafe { libc::fork() };
@@ -273,6 +275,8 @@ fn fork_a_child(mut host: Host) {
             && matches!(stopped, Err(Error::Forked))
             && matches!(service.ask(()), Err((Error::Forked, ())))
             && matches!(asked.wait(), Err(Error::Forked))
+            && matches!(block_on(awaited), Ok(Err(Error::Forked)))
+            && matches!(block_on(task), Ok(Err(Error::Forked)))
             && held.as_slice().is_empty()
             && engine.pool().try_lease(4096, "child").is_none()
             && engine.pool().stats().total_bytes == 0;
@@ -287,7 +291,7 @@ fn fork_a_child(mut host: Host) {
     assert_eq!(unsafe { libc::waitpid(child, &raw mut status, 0) }, child);
     assert!(libc::WIFEXITED(status) && libc::WEXITSTATUS(status) == 0, "status {status:#x}");
     check(held.as_slice(), 1);
-    drop((held, asked));
+    drop((held, asked, awaited, task));
     assert_eq!(host.run(|_, _| async { 7 }), 7, "the parent's engine goes on");
     drop(engine);
     host.finish();

@@ -337,6 +337,19 @@ proptest! {
         let _ = outcome(in_pieces(&raw, &[]));
     }
 
+    /// A field is found by its name in any case, and one that is not there is not, as by a walk.
+    #[test]
+    fn a_name_finds_what_a_walk_finds(raw in headlike(), other in "[a-zA-Z-]{1,9}") {
+        let Ok(HeadProgress::Complete { head, .. }) = in_pieces(&raw, &[]) else {
+            return Ok(());
+        };
+        let there = head.headers().map(|(name, _)| name.to_ascii_uppercase());
+        for name in there.chain([other]) {
+            let same = |it: &(&str, &[u8])| it.0.eq_ignore_ascii_case(&name);
+            prop_assert_eq!(head.get(&name), head.headers().find(same).map(|(_, value)| value));
+        }
+    }
+
     /// Two readers of one head must never differ: our lines are the grammar's lines.
     #[test]
     fn lines_are_what_httparse_saw(raw in headlike()) {

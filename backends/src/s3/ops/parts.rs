@@ -160,8 +160,7 @@ impl RequestParts {
         self.headers.iter().map(|(name, value)| (self.at(*name), self.at(*value)))
     }
 
-    /// Of the texts alone: behind them nothing was written since the last time, and the room is a hundred
-    /// times as large.
+    /// The texts alone: nothing was written behind them since the last time, and the room is far larger.
     fn wipe(&mut self) {
         let mut bytes = std::mem::take(&mut self.text).into_bytes();
         bytes.as_mut_slice().zeroize();
