@@ -85,3 +85,5 @@ pub use op::PlantedBug;
 pub use pool::QuarantineHit;
 #[cfg(any(test, feature = "testing"))]
 pub use ring::sim;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;

@@ -216,6 +216,7 @@ fn bring(source: &ArenaRing, slab: usize, into: &Submitter<'_>) -> bool {
 mod tests {
     use super::*;
     use crate::pool::PoolConfig;
+    use crate::testing::not_tested;
 
     const SLAB: usize = 8 << 20;
 
@@ -232,11 +233,6 @@ mod tests {
         let ring = small_ring().ok()?;
         let (slabs, cloned) = CoreSlabs::new(&ring.submitter(), source);
         cloned.is_ok().then_some((ring, slabs))
-    }
-
-    #[expect(clippy::print_stderr, reason = "whoever runs the tests must know what was tested")]
-    fn not_tested(why: &str) {
-        eprintln!("NOT TESTED: {why}");
     }
 
     #[test]

@@ -9,6 +9,7 @@ mod arena_ring;
 mod caller_memory;
 mod carrier;
 mod clone;
+mod entrance;
 mod installed;
 mod operands;
 mod poll;

@@ -9,43 +9,59 @@ use crate::config::RingLimits;
 use crate::error::{Error, errno_text};
 use crate::op::UserData;
 
-/// Asks for all flags and takes them away newest first where the kernel answers `EINVAL`.
+/// The flags that not every kernel has on which there is a ring for a core (Linux 5.19).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Flags {
+    /// Linux 6.6.
+    no_sqarray: bool,
+    /// With `SINGLE_ISSUER`, without which the kernel refuses it (Linux 6.1). `COOP_TASKRUN` in its place.
+    defer_taskrun: bool,
+}
+
+/// Asks for all flags and takes them away newest first where the kernel answers `EINVAL`: it does not
+/// say which one it does not know.
 pub(super) fn build_ring(
     limits: &RingLimits,
     capabilities: &mut Capabilities,
 ) -> Result<IoUring, Error> {
-    let mut no_sqarray = true;
-    let mut defer_taskrun = true;
+    let (ring, granted) = strip(|flags| build_with(limits, flags)).map_err(refused)?;
+    let state = |on| if on { Ok(()) } else { Err(errno_text(libc::EINVAL)) };
+    capabilities.note("SINGLE_ISSUER | DEFER_TASKRUN", state(granted.defer_taskrun));
+    capabilities.note("NO_SQARRAY", state(granted.no_sqarray));
+    Ok(ring)
+}
+
+/// What `build` gives for as many of the flags as it takes, and which these are.
+fn strip<T>(mut build: impl FnMut(Flags) -> Result<T, i32>) -> Result<(T, Flags), i32> {
+    let mut flags = Flags { no_sqarray: true, defer_taskrun: true };
     loop {
-        let mut builder = IoUring::builder();
-        builder
-            .dontfork()
-            .setup_submit_all()
-            .setup_clamp()
-            .setup_cqsize(limits.completion_entries.max(2 * limits.submission_entries));
-        if no_sqarray {
-            builder.setup_no_sqarray();
-        }
-        if defer_taskrun {
-            builder.setup_single_issuer().setup_defer_taskrun().setup_taskrun_flag();
-        } else {
-            builder.setup_coop_taskrun().setup_taskrun_flag();
-        }
-        let errno = match builder.build(limits.submission_entries) {
-            Ok(ring) => {
-                let state = |on| if on { Ok(()) } else { Err(errno_text(libc::EINVAL)) };
-                capabilities.note("SINGLE_ISSUER | DEFER_TASKRUN", state(defer_taskrun));
-                capabilities.note("NO_SQARRAY", state(no_sqarray));
-                return Ok(ring);
-            }
-            Err(error) => error.raw_os_error().unwrap_or(libc::EIO),
-        };
-        match errno {
-            libc::EINVAL if no_sqarray => no_sqarray = false,
-            libc::EINVAL if defer_taskrun => defer_taskrun = false,
-            _ => return Err(refused(errno)),
+        match build(flags) {
+            Ok(built) => return Ok((built, flags)),
+            Err(libc::EINVAL) if flags.no_sqarray => flags.no_sqarray = false,
+            Err(libc::EINVAL) if flags.defer_taskrun => flags.defer_taskrun = false,
+            Err(errno) => return Err(errno),
         }
     }
+}
+
+fn build_with(limits: &RingLimits, flags: Flags) -> Result<IoUring, i32> {
+    let mut builder = IoUring::builder();
+    builder
+        .dontfork()
+        .setup_submit_all()
+        .setup_clamp()
+        .setup_cqsize(limits.completion_entries.max(2 * limits.submission_entries))
+        .setup_taskrun_flag();
+    if flags.no_sqarray {
+        builder.setup_no_sqarray();
+    }
+    if flags.defer_taskrun {
+        builder.setup_single_issuer().setup_defer_taskrun();
+    } else {
+        builder.setup_coop_taskrun();
+    }
+    let built = builder.build(limits.submission_entries);
+    built.map_err(|error| error.raw_os_error().unwrap_or(libc::EIO))
 }
 
 /// Sets a ring up as the cores' will be and sends one no-op through it: whether io_uring is to be had at all.
@@ -128,4 +144,63 @@ fn try_enter(
     // SAFETY: `args` is the kernel's `io_uring_getevents_arg` and is given with its flag.
     let entered = unsafe { ring.submitter().enter(0, 0, flags.bits(), args) };
     entered.map(drop).map_err(|error| error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ALL: Flags = Flags { no_sqarray: true, defer_taskrun: true };
+
+    /// What is granted by a kernel that takes no others than these.
+    fn granted(known: Flags) -> (Flags, Vec<Flags>) {
+        let mut asked = Vec::new();
+        let built = strip(|flags| {
+            asked.push(flags);
+            let unknown = flags.no_sqarray && !known.no_sqarray
+                || flags.defer_taskrun && !known.defer_taskrun;
+            if unknown { Err(libc::EINVAL) } else { Ok(()) }
+        });
+        (built.expect("a ring").1, asked)
+    }
+
+    #[test]
+    fn flags_that_the_kernel_does_not_know_are_taken_away_newest_first() {
+        assert_eq!(granted(ALL), (ALL, vec![ALL]));
+        let before_6_6 = Flags { no_sqarray: false, ..ALL };
+        assert_eq!(granted(before_6_6), (before_6_6, vec![ALL, before_6_6]));
+        let before_6_1 = Flags { defer_taskrun: false, ..before_6_6 };
+        assert_eq!(granted(before_6_1), (before_6_1, vec![ALL, before_6_6, before_6_1]));
+    }
+
+    #[test]
+    fn a_ring_that_is_refused_for_anything_else_is_not_asked_for_again() {
+        for errno in [libc::EPERM, libc::ENOSYS, libc::ENOMEM] {
+            let mut asked = 0;
+            let built = strip(|_| -> Result<(), i32> {
+                asked += 1;
+                Err(errno)
+            });
+            assert_eq!((built.err(), asked), (Some(errno), 1));
+        }
+        let mut asked = 0;
+        let never = strip(|_| -> Result<(), i32> {
+            asked += 1;
+            Err(libc::EINVAL)
+        });
+        assert_eq!((never.err(), asked), (Some(libc::EINVAL), 3));
+    }
+
+    #[test]
+    fn a_ring_is_built_with_any_of_the_flags() {
+        let none = Flags { no_sqarray: false, defer_taskrun: false };
+        for flags in [ALL, Flags { no_sqarray: false, ..ALL }, none] {
+            match build_with(&RingLimits::default(), flags) {
+                Ok(_) | Err(libc::ENOSYS | libc::EPERM) => {}
+                // An older kernel.
+                Err(libc::EINVAL) if flags != none => {}
+                Err(errno) => panic!("{flags:?}: {}", errno_text(errno)),
+            }
+        }
+    }
 }

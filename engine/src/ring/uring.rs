@@ -10,6 +10,7 @@ use io_uring::{EnterFlags, IoUring, cqueue, opcode, squeue};
 
 use super::arena_ring::{ArenaRing, CoreSlabs};
 use super::caller_memory::{CallerMemory, RingTable, memory_of};
+use super::entrance::Entrance;
 use super::installed::InstalledFiles;
 use super::operands::{self, read_by_kernel, transfer_flags, written_by_kernel};
 use super::probe::{BUFFERS_REGISTERED, Capabilities};
@@ -29,6 +30,7 @@ const STAGED_BYTES_MAX: usize = 4 << 20;
 
 /// A ring and what it was granted.
 pub(crate) struct UringDriver {
+    entrance: Entrance,
     ring: IoUring,
     eventfd: Handle,
     /// No submission waits for it: none yet, or the last has ended.
@@ -69,8 +71,8 @@ impl UringDriver {
     ) -> Result<(UringDriver, Capabilities), Error> {
         let mut capabilities = Capabilities::new("io_uring");
         let ring = build_ring(limits, &mut capabilities)?;
-        let ring_fd = ring.submitter().register_ring_fd();
-        capabilities.note("registered ring descriptor", ring_fd.map_err(|e| e.to_string()));
+        let (entrance, numbered) = Entrance::new(&ring);
+        capabilities.note("registered ring descriptor", numbered);
         let (slabs, registered) = CoreSlabs::new(&ring.submitter(), arena_ring);
         capabilities.note(BUFFERS_REGISTERED, registered);
         let probe = probe_opcodes(&ring);
@@ -91,6 +93,7 @@ impl UringDriver {
         let enter_flags = enter_flags(&ring, &mut capabilities);
         let gathering = Gathering::new(&ring, limits, &mut capabilities);
         let driver = UringDriver {
+            entrance,
             ring,
             files,
             caller_memory,
@@ -179,12 +182,9 @@ impl UringDriver {
         flags.set(EnterFlags::EXT_ARG, extended);
         (self.staged_files, self.staged_bytes) = (0, 0);
         self.counts.enters += 1;
-        // SAFETY: `args` is the kernel's `io_uring_getevents_arg`, as the flag says, and what it
-        // points to outlives the call; what the entries point to is owned by their ops (OWN-1).
-        let entered = unsafe {
-            self.ring.submitter().enter(staged, want, flags.bits(), extended.then_some(&args))
-        };
-        entered.map(drop).map_err(|error| error.raw_os_error().unwrap_or(libc::EIO))
+        // SAFETY: `args` comes with its flag, and what it points to outlives the call; what the entries
+        // point to is owned by their ops (OWN-1).
+        unsafe { self.entrance.enter(staged, want, flags, extended.then_some(&args)) }
     }
 
     /// Has the kernel post completions whose work it has put off, until there are none or it has been

@@ -4,6 +4,7 @@
 use std::os::fd::{AsFd, AsRawFd};
 use std::time::{Duration, Instant};
 
+use hydrant_engine::testing::not_tested;
 use hydrant_engine::{Driven, Engine, Error, File, OpenOptions, Pace, RecvMode, Task, block_on};
 
 use crate::host::{LIMIT, Place, assert_all_back, check, config, filled, join, lease, memory};
@@ -145,6 +146,25 @@ fn a_thread_drives_one_engine_at_a_time() {
     });
     let mut after = Engine::builder().pool_bytes(8 << 20).start_here().expect("the place is free");
     after.run_once(Some(Duration::ZERO)).expect("a turn");
+}
+
+/// Linux keeps the numbers of 16 rings for a thread, and each ring as long as its number is kept.
+#[test]
+fn a_thread_drives_more_engines_than_it_may_have_rings() {
+    const NUMBERED: &str = "registered ring descriptor";
+    let has_number = || {
+        let builder = Engine::builder().configure(|it| *it = config());
+        let driven = builder.start_here().expect("started");
+        let granted = driven.engine().capabilities().has(NUMBERED);
+        driven.stop().expect("stopped");
+        granted
+    };
+    if !has_number() {
+        return not_tested("the numbers of rings, of which this thread gets none");
+    }
+    for number in 1..20 {
+        assert!(has_number(), "engine {number}");
+    }
 }
 
 /// `Engine::stop` from elsewhere only asks; the turns that the descriptor calls for end the core.
