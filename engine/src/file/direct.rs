@@ -1,8 +1,9 @@
 //! Reading and writing spans that O_DIRECT would not take as they are.
 //!
 //! Aligned memory at an aligned offset goes straight; a tail that is no whole block is read or
-//! written as a whole block where the buffer has room for it. Everything else goes through a bounce
-//! buffer from the pool's share for small things, and is counted as a copy (DATA-1).
+//! written as a whole block where the buffer has room for it. A long read from within a block goes
+//! straight from the next block on, where that comes to lie at aligned memory. Everything else goes
+//! through a bounce buffer from the pool's share for small things, and is counted as a copy (DATA-1).
 
 use std::ops::Range;
 
@@ -46,29 +47,61 @@ fn straight_read(file: &File, buf: &Buf, span: &Range<usize>, offset: u64) -> Op
 async fn read_in_pieces(
     core: &Core,
     file: &File,
-    buf: Buf,
+    mut buf: Buf,
     span: Range<usize>,
     offset: u64,
 ) -> BufResult<usize> {
     let Direct::Yes { memory_align, offset_align } = file.direct else {
         unreachable!("a buffered file takes any span");
     };
-    let align = offset_align as usize;
-    let straight = span.len() / align * align;
-    let aligned = is_aligned(&buf, span.start, memory_align);
-    if !aligned || !offset.is_multiple_of(align as u64) || straight == 0 {
-        return bounce_read(core, file, buf, span, offset, align).await;
-    }
-    let middle = span.start + straight;
-    let (result, buf) = submit_read(core, file, buf, span.start..middle, offset).await;
-    match result {
-        Ok(read) if read == straight => {
-            let at = offset + straight as u64;
-            let (tail, buf) = bounce_read(core, file, buf, middle..span.end, at, align).await;
-            (tail.map(|tail| straight + tail), buf)
+    let straight = straight_within(&buf, &span, offset, memory_align, offset_align);
+    let (head, tail) = (span.start..straight.start, straight.end.min(span.end)..span.end);
+    let mut done = 0;
+    for (piece, bounces) in [(head, true), (straight, false), (tail, true)] {
+        let wanted = piece.end.min(span.end).saturating_sub(piece.start);
+        if wanted == 0 {
+            continue;
         }
-        other => (other, buf),
+        let at = offset + done as u64;
+        let (result, back) = if bounces {
+            bounce_read(core, file, buf, piece, at, offset_align as usize).await
+        } else {
+            submit_read(core, file, buf, piece, at).telling_at_most(wanted).await
+        };
+        buf = back;
+        let read = match result {
+            Ok(read) => read,
+            Err(error) => return (Err(error), buf),
+        };
+        done += read;
+        if read < wanted {
+            break;
+        }
     }
+    (Ok(done), buf)
+}
+
+/// What is read as it is in place of the end of `span`, from the first block that begins in it; nothing
+/// where that comes to lie as the file does not take it, and where one bounce buffer holds all: three reads
+/// cost more than a small copy.
+fn straight_within(
+    buf: &Buf,
+    span: &Range<usize>,
+    offset: u64,
+    memory_align: u32,
+    offset_align: u32,
+) -> Range<usize> {
+    let align = offset_align as usize;
+    let behind_block = (offset % u64::from(offset_align)) as usize;
+    let head = (align - behind_block) % align;
+    let start = span.start + head;
+    let is_small = behind_block + span.len() <= BOUNCE_BYTES;
+    if is_small || span.len() < head + align || !is_aligned(buf, start, memory_align) {
+        return span.end..span.end;
+    }
+    let rest = span.len() - head;
+    let padded = start + rest.next_multiple_of(align);
+    if padded <= buf.capacity() { start..padded } else { start..start + rest / align * align }
 }
 
 pub(super) fn write<'a>(

@@ -112,7 +112,10 @@ impl File {
     /// Fills `span` of `buf` from `offset`. The count is short only at the end of the file.
     ///
     /// On O_DIRECT files a whole block may be read: up to a block's worth of bytes behind the span is
-    /// overwritten where the buffer has room for it. What is not aligned goes through a small bounce buffer, which is counted.
+    /// overwritten where the buffer has room for it. Of a span that begins within a block, or ends in one
+    /// without such room, the parts of these two blocks go through a small bounce buffer; all of it
+    /// does where memory and offset do not lie alike within their blocks, and up to 64 KiB, for which
+    /// one read is less than three. What is bounced is counted.
     ///
     /// # Errors
     /// The errno with path and offset, or no memory for a bounce buffer.
@@ -129,7 +132,8 @@ impl File {
     /// Writes all of `span` of `buf` at `offset`.
     ///
     /// On O_DIRECT files `offset` must be aligned, and a length that is not is padded with zeros to
-    /// the next block, in the buffer too where it has room: [`File::set_len`] cuts the file to its true length afterwards.
+    /// the next block, in the buffer too where it has room, and over what the file had there:
+    /// [`File::set_len`] cuts a file to its true length afterwards (decision 18 has the reasons).
     ///
     /// # Errors
     /// The errno with path and offset; nothing is known of the bytes after it.
