@@ -1,7 +1,7 @@
 //! Counters of each core, and the one function that copies payload (DATA-1).
 //!
-//! Every counter has one writer at a time and is read with relaxed loads: a snapshot is not a
-//! consistent cut, but each number in it is exact.
+//! A core counts in a set of its own, which is read with relaxed loads: a snapshot is not a consistent
+//! cut, but each number in it is exact.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -123,11 +123,18 @@ impl MetricsSnapshot {
 pub struct Metrics {
     /// One set for each core, and a last one for threads that are no core.
     sets: Arc<[Arc<Counters>]>,
+    /// The set in which copies are counted that are made through this handle.
+    own: usize,
 }
 
 impl Metrics {
     pub(crate) fn new(cores: usize) -> Metrics {
-        Metrics { sets: (0..=cores).map(|_| Arc::default()).collect() }
+        Metrics { sets: (0..=cores).map(|_| Arc::default()).collect(), own: cores }
+    }
+
+    /// The same counters, in which copies count as those of a core.
+    pub(crate) fn on_core(&self, index: usize) -> Metrics {
+        Metrics { sets: Arc::clone(&self.sets), own: index }
     }
 
     pub(crate) fn core(&self, index: usize) -> Arc<Counters> {
@@ -141,8 +148,8 @@ impl Metrics {
         sum
     }
 
-    /// The counters of one core alone; `None` where there is no such core. Copies are counted for the
-    /// engine as a whole, because threads that are no core copy too.
+    /// The counters of one core alone; `None` where there is no such core. Copies made by threads that
+    /// are no core are in none of them.
     pub fn of_core(&self, index: usize) -> Option<MetricsSnapshot> {
         let (_, cores) = self.sets.split_last()?;
         let mut counted = MetricsSnapshot::default();
@@ -178,7 +185,7 @@ impl Metrics {
     }
 
     fn count_copy(&self, reason: CopyReason, bytes: usize) {
-        let counters = self.sets.last().expect("there is always the set of no core");
+        let counters = &self.sets[self.own];
         let counter = match reason {
             CopyReason::Residue => &counters.copied_residue,
             CopyReason::Borrowed => &counters.copied_borrowed,

@@ -270,8 +270,8 @@ pub unsafe extern "C" fn hyd_engine_stats(
     })
 }
 
-/// The same of one core, from 0. `cores` is 1; `pool_bytes`, `pool_bytes_lent`, `pool_waiting` and the
-/// `bytes_copied` of all kinds are 0, as they are counted for the engine alone.
+/// The same of one core, from 0. `cores` is 1; `pool_bytes`, `pool_bytes_lent` and `pool_waiting` are 0, as
+/// they are the engine's. What threads that are no core copy is in none of them.
 ///
 /// Errors: HYD_E_INVALID, also where the engine has no such core; HYD_E_HANDLE, HYD_E_FORKED.
 ///

@@ -3,7 +3,7 @@
 //! A core is a value that is stepped by `Runtime::turn`; a thread merely steps it, and the simulator
 //! steps several on one thread. [`Core`] is the handle that tasks hold. A core never blocks
 //! (CORE-1): no lock is held across a wait, and whatever may block runs on the control thread.
-//! Cores share nothing that changes but the pool's allocator and their inboxes (CORE-2).
+//! Cores share little that changes, foremost the pool's allocator and their inboxes (CORE-2).
 
 mod clock;
 mod control;
@@ -78,6 +78,7 @@ pub(crate) struct Inner {
     head_keepers: RefCell<Vec<HeadKeeper>>,
     random: Cell<u64>,
     counters: Arc<Counters>,
+    metrics: Metrics,
 }
 
 impl Core {
@@ -188,9 +189,9 @@ impl Core {
         Engine::from_shared(&self.0.shared)
     }
 
-    /// The counters of the engine, and the counted copy.
+    /// The counters of the engine, and the copy that counts, here for this core.
     pub fn metrics(&self) -> &Metrics {
-        &self.0.shared.metrics
+        &self.0.metrics
     }
 
     /// A small buffer from the share for heads and small objects, waited for in line.

@@ -88,6 +88,7 @@ impl Runtime {
             head_keepers: Vec::new().into(),
             random: seed.into(),
             counters: shared.metrics.core(index),
+            metrics: shared.metrics.on_core(index),
             shared: Arc::clone(&shared),
         };
         #[cfg(any(test, feature = "testing"))]
@@ -420,8 +421,9 @@ impl Runtime {
 
     /// Ends the tasks of a core whose ring is broken, so that whoever waits for them hears of it.
     pub(crate) fn abandon(&self) {
-        self.end_tasks(Closed::Everything);
+        // First, so that whoever hears of it and comes again is told.
         self.inbox.close();
+        self.end_tasks(Closed::Everything);
     }
 
     /// Gives the whole core up without freeing what the kernel may still write to (OWN-2).

@@ -50,6 +50,8 @@ fn bounces_are_counted() {
             matches!(file.direct(), Direct::Yes { .. })
         });
         assert_eq!(host.engine().metrics().bounces, u64::from(direct));
+        let of_core = host.engine().counters().of_core(0).expect("there is one");
+        assert_eq!(of_core.copied_bounce, if direct { 100 } else { 0 });
         host.finish();
     }
 }
