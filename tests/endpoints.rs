@@ -145,10 +145,9 @@ fn read_often(store: &Store) {
     }
 }
 
-/// An endpoint at which nobody listens.
+/// An endpoint at which nobody listens: the kernel hands out no port below 1024.
 fn nobody(host: u8) -> String {
-    let listener = TcpListener::bind(SocketAddr::from(([127, 0, 0, host], 0))).expect("a port");
-    format!("http://{}", listener.local_addr().expect("an address"))
+    format!("http://127.0.0.{host}:1")
 }
 
 #[test]

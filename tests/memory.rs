@@ -9,6 +9,7 @@ use std::process::{Child, Stdio};
 use std::thread;
 use std::time::Duration;
 
+use hydrant_engine::testing::not_tested;
 use hydrant_tests::{BUCKET, World, noise, program};
 
 const MIB: usize = 1 << 20;
@@ -73,11 +74,9 @@ fn a_pool_of_16_mib_is_enough_for_every_command() {
 
 /// Nothing of a pool is paid for before it is used (decision 16).
 #[test]
-#[expect(clippy::print_stderr, reason = "whoever runs the tests must know what was tested")]
 fn a_small_object_takes_little_of_a_large_pool() {
     if !keeps_entries() {
-        eprintln!("NOT TESTED: a pool that costs what is used, which takes Linux 6.19");
-        return;
+        return not_tested("a pool that costs what is used, which takes Linux 6.19");
     }
     let world = World::new();
     write_file(&world.file("up"), &noise(3, 4096), 4096);

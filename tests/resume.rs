@@ -20,13 +20,17 @@ struct Source {
     peer: Peer,
     refused_from: Arc<AtomicUsize>,
     object: Arc<Mutex<(Vec<u8>, &'static str)>>,
+    /// Who holds it keeps back what lies behind the first part.
+    rest: Arc<Mutex<()>>,
 }
 
 impl Source {
     fn start() -> Source {
         let refused_from = Arc::new(AtomicUsize::new(usize::MAX));
         let object = Arc::new(Mutex::new((noise(1, PARTS * PART - 99), "\"one\"")));
+        let rest = Arc::new(Mutex::new(()));
         let (limit, shared) = (Arc::clone(&refused_from), Arc::clone(&object));
+        let kept_back = Arc::clone(&rest);
         let peer = Peer::start(move |seen, wire| {
             if seen.method == "HEAD" {
                 // Whoever has all ranges asks for a checksum; there is none.
@@ -35,6 +39,9 @@ impl Source {
             let (first, last) = seen.range().expect("a ranged GET");
             if first / PART >= limit.load(SeqCst) {
                 return wire.send(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n");
+            }
+            if first > 0 {
+                drop(kept_back.lock().expect("no panic"));
             }
             let (data, etag) = shared.lock().expect("no panic").clone();
             let last = last.min(data.len() - 1);
@@ -47,7 +54,7 @@ impl Source {
             wire.send(head.as_bytes())?;
             wire.send(&data[first..=last])
         });
-        Source { peer, refused_from, object }
+        Source { peer, refused_from, object, rest }
     }
 
     fn data(&self) -> Vec<u8> {
@@ -69,10 +76,14 @@ impl Source {
         to: &str,
         options: CopyOptions,
     ) -> hydrant::Result<CopyReport> {
+        self.begin(hydrant, to, options).wait()
+    }
+
+    fn begin(&self, hydrant: &Hydrant, to: &str, options: CopyOptions) -> Task<CopyReport> {
         let from = self.peer.url().replace("http://", "s3://");
         let source = hydrant.locate(&format!("{from}/{BUCKET}/source")).expect("a URI");
         let target = hydrant.locate(to).expect("a URI");
-        copy(&source, &target, options).wait()
+        copy(&source, &target, options)
     }
 
     /// Copies until part `from`, and leaves what has come.
@@ -166,22 +177,16 @@ fn what_was_kept_and_is_broken_is_fetched_again() {
 
 #[test]
 fn only_one_copy_at_a_time_carries_on() {
-    let world = World::with(tempfile::tempdir().expect("a folder"), |config| {
-        config.throttle_bytes_per_second = Some(4 << 20);
-    });
-    let hydrant = world.client();
-    let data = noise(1, 3 * PART);
-    std::fs::write(world.object("source"), &data).expect("an object");
-    let source = hydrant.locate(&world.uri("s3", "source")).expect("a URI");
-    let target = hydrant.locate(&world.uri("file", "target")).expect("a URI");
-    let how = || CopyOptions { on_failure: OnFailure::Keep, ..CopyOptions::default() };
-    let first = copy(&source, &target, how());
+    let (world, source) = (World::new(), Source::start());
+    let (hydrant, to) = (world.client(), world.uri("file", "target"));
+    let held = source.rest.lock().expect("no panic");
+    let first = source.begin(&hydrant, &to, source.how());
     wait_until("the first one has begun", || world.files() == 2);
-    let error = copy(&source, &target, how()).wait().expect_err("the first one is at work");
+    let error = source.copy(&hydrant, &to).expect_err("the first one is at work");
     assert!(error.to_string().contains("another copy"), "{error}");
-    assert_eq!(first.wait().expect("copied").bytes, data.len() as u64);
-    assert!(std::fs::read(world.file("target")).expect("a file") == data);
-    assert_eq!(world.files(), 1);
+    drop(held);
+    assert_eq!(first.wait().expect("copied").bytes, source.data().len() as u64);
+    expect_done(&world, &source);
 }
 
 #[test]

@@ -3,17 +3,42 @@
 mod counting;
 
 use std::cell::Cell;
+use std::future::poll_fn;
+use std::pin::pin;
+use std::rc::Rc;
+use std::task::Poll;
 use std::time::Duration;
 
 use counting::allocations;
 use hydrant_engine::{
     Buf, Core, DriverChoice, Engine, File, OpenOptions, RecvMode, SendList, Service, TcpListener,
-    TcpStream,
+    TcpStream, ZeroCopyChoice,
 };
 
 const LIMIT: Duration = Duration::from_secs(60);
 const WARM_UP: usize = 200;
 const MEASURED: usize = 1000;
+
+/// Both futures, at the same time.
+async fn both<A: Future, B: Future>(a: A, b: B) -> (A::Output, B::Output) {
+    let (mut a, mut b) = (pin!(a), pin!(b));
+    let (mut first, mut second) = (None, None);
+    poll_fn(|cx| {
+        if first.is_none()
+            && let Poll::Ready(ready) = a.as_mut().poll(cx)
+        {
+            first = Some(ready);
+        }
+        if second.is_none()
+            && let Poll::Ready(ready) = b.as_mut().poll(cx)
+        {
+            second = Some(ready);
+        }
+        if first.is_some() && second.is_some() { Poll::Ready(()) } else { Poll::Pending }
+    })
+    .await;
+    (first.expect("looked at above"), second.expect("looked at above"))
+}
 
 /// What `MEASURED` rounds ask the heap for on this thread, after a warm-up.
 async fn count<F: Future<Output = ()>>(mut round: impl FnMut() -> F) -> u64 {
@@ -70,15 +95,18 @@ fn sends_receives_leases_and_timers() {
         let near =
             TcpStream::connect(&core, listener.local_addr(), LIMIT).await.expect("connected");
         let far = listener.accept(&core).await.expect("accepted");
-        for bytes in [1, 64 << 10] {
+        const LARGE: usize = 64 << 10;
+        let (on, off) = (ZeroCopyChoice::On, ZeroCopyChoice::Off);
+        for (bytes, zero_copy) in [(1, off), (LARGE, off), (LARGE, on)] {
+            near.set_zero_copy(zero_copy);
             let (core, near, far) = (&core, &near, &far);
             let counted = count(|| async move {
                 let out = core.pool().lease(bytes, "test").await.expect("room");
-                let room = core.head_lease(bytes.min(4096), "test").await.expect("room");
-                let wanted = room.capacity().min(bytes);
-                let (sent, _) = near.send(out, 0..wanted, false, LIMIT).await;
-                let (received, _) = far.recv(room, 0..wanted, RecvMode::Fill, LIMIT).await;
-                assert_eq!((sent.expect("sent"), received.expect("received")), (wanted, wanted));
+                let room = core.pool().lease(bytes, "test").await.expect("room");
+                let send = near.send(out, 0..bytes, false, LIMIT);
+                let receive = far.recv(room, 0..bytes, RecvMode::Fill, LIMIT);
+                let ((sent, _), (received, _)) = both(send, receive).await;
+                assert_eq!((sent.expect("sent"), received.expect("received")), (bytes, bytes));
                 core.sleep(Duration::from_nanos(1)).await;
             });
             assert_eq!(counted.await, 0, "{bytes} bytes");
@@ -99,6 +127,48 @@ fn sends_receives_leases_and_timers() {
                 kept.set(Some(list));
             });
             assert_eq!(counted.await, 0, "{bytes} bytes in a list");
+        }
+    });
+}
+
+/// As many at once as a benchmark of a disk has in flight.
+#[test]
+fn many_reads_at_once() {
+    const DEPTH: usize = 64;
+    const BYTES: usize = 4096;
+    on_each_driver(|core, path| async move {
+        let options = OpenOptions::new().read().write().create().direct(true);
+        let file = File::open(&core, &path, &options).await.expect("made");
+        let all = core.pool().lease(DEPTH * BYTES, "test").await.expect("room");
+        file.write_at(&core, all, 0..DEPTH * BYTES, 0).await.0.expect("written");
+        let (done, stop) = (Rc::new(Cell::new(0)), Rc::new(Cell::new(false)));
+        let mut reading = Vec::new();
+        for number in 0..DEPTH {
+            let (core, file) = (core.clone(), file.clone());
+            let (done, stop) = (Rc::clone(&done), Rc::clone(&stop));
+            let mut buf = Buf::from(core.pool().lease(BYTES, "test").await.expect("room"));
+            reading.push(core.clone().spawn(async move {
+                while !stop.get() {
+                    let offset = (number * BYTES) as u64;
+                    let (read, back) = file.read_at(&core, buf, 0..BYTES, offset).await;
+                    assert_eq!(read.expect("read"), BYTES);
+                    buf = back;
+                    done.set(done.get() + 1);
+                }
+            }));
+        }
+        let reach = async |count: usize| {
+            while done.get() < count {
+                core.sleep(Duration::from_millis(1)).await;
+            }
+        };
+        reach(DEPTH * 20).await;
+        let before = allocations();
+        reach(done.get() + DEPTH * 20).await;
+        assert_eq!(allocations(), before);
+        stop.set(true);
+        for task in reading {
+            task.expect("room").await.expect("no panic");
         }
     });
 }

@@ -154,7 +154,7 @@ impl Table {
             waiting: VecDeque::new(),
             called: VecDeque::new(),
             next_place: 0,
-            wakes: VecDeque::new(),
+            wakes: VecDeque::with_capacity(count.into()),
             limits,
             stopping: false,
             planted: Planted::default(),

@@ -4,6 +4,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use hydrant_engine::testing::not_tested;
 use hydrant_engine::{Direct, File, OpenOptions};
 
 use crate::host::{TEST_DIR, config, directory, kernels};
@@ -101,12 +102,11 @@ fn suite_there(mut mount: Command, at: PathBuf, direct: &str) {
 }
 
 /// Mounting is for root alone; one that may not says so.
-#[expect(clippy::print_stderr, reason = "a test that skips says so")]
 fn may_mount(name: &str) -> bool {
     // SAFETY: reads the effective user of this process.
     let root = unsafe { libc::geteuid() } == 0;
     if !root {
-        eprintln!("SKIPPED: the tests of files on {name} need root, to mount it");
+        not_tested(format_args!("files on {name}, which takes root to mount it"));
     }
     root
 }

@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use hydrant_engine::testing::not_tested;
 use hydrant_engine::{ArenaBacking, Core, DriverChoice, File, OpenOptions};
 
 use crate::host::{Host, Place, check, config, drivers, filled, lease, memory};
@@ -12,13 +13,12 @@ const PAGE: usize = 2 * MIB;
 const POOL: usize = 24 * MIB;
 
 #[test]
-#[expect(clippy::print_stderr, reason = "whoever runs the tests must know what was tested")]
+#[expect(clippy::print_stderr, reason = "whoever looks wants to know what was tested")]
 fn files_are_written_and_read_from_huge_pages() {
     for driver in drivers() {
         let Some(mut host) = with_huge_pages(*driver) else {
             let free = free_pages();
-            eprintln!("NOT TESTED: huge pages, of which {free} are free (vm.nr_hugepages)");
-            return;
+            return not_tested(format_args!("huge pages, of which {free} are free"));
         };
         let engine = host.engine();
         assert_eq!(engine.pool().arena().refusals(), [""; 0]);

@@ -6,6 +6,7 @@ use std::sync::mpsc;
 use std::time::Duration;
 
 use hydrant_engine::sim::{SimConfig, seeds};
+use hydrant_engine::testing::not_tested;
 use hydrant_engine::{
     ConnectLimits, Core, DriverChoice, Error, OsError, RecvMode, TcpListener, TcpStream, resolve,
 };
@@ -231,7 +232,7 @@ fn ipv6_goes_first_where_the_machine_has_it() {
         };
         let ipv6 = match ipv6 {
             Ok(listener) => listener,
-            Err(error) => return skipped(&format!("no IPv6 on this machine: {error}")),
+            Err(error) => return not_tested(format_args!("IPv6, which is not here: {error}")),
         };
         let ipv4 = place.listen();
         let limits = limits(10 * LIMIT);
@@ -256,11 +257,6 @@ fn an_accepted_stream_names_its_peer() {
             assert_ne!(far.peer(), near.peer(), "that is the listener's own address");
         }
     });
-}
-
-#[expect(clippy::print_stderr, reason = "a test that shows nothing must say so")]
-fn skipped(why: &str) {
-    eprintln!("SKIPPED: {why}");
 }
 
 #[test]

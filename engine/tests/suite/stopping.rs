@@ -1,13 +1,17 @@
 //! OWN-2: stopping is cancel all, drain, then free; and whoever waits hears of it.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
-use std::time::Duration;
+use std::task::{Context, Wake, Waker};
+use std::time::{Duration, Instant};
 
 use hydrant_engine::sim::{SimConfig, seeds};
 use hydrant_engine::{Buf, Core, Error, File, OpenOptions, RecvMode};
 
-use crate::host::{Host, LIMIT, Place, assert_all_back, config, filled, hosts, kernels, lease};
+use crate::host::{
+    Host, LIMIT, Place, assert_all_back, config, drivers, filled, hosts, kernels, lease,
+};
 
 const BYTES: usize = 512 << 10;
 
@@ -213,8 +217,8 @@ fn drop_a_handle_on_a_core(mut host: Host) {
         Ok(()) | Err(Error::Cancelled) => {}
         Err(other) => panic!("{other}"),
     }
-    let deadline = std::time::Instant::now() + LIMIT;
-    while pool.stats().lent_bytes > 0 && std::time::Instant::now() < deadline {
+    let deadline = Instant::now() + LIMIT;
+    while pool.stats().lent_bytes > 0 && Instant::now() < deadline {
         std::thread::yield_now();
     }
     assert_all_back(&pool);
@@ -242,5 +246,51 @@ impl Drop for SpawnOnDrop {
         let refused = OnDrop(self.0.clone(), Arc::clone(&self.1));
         let spawned = self.0.spawn(async move { drop(refused) });
         assert!(matches!(spawned, Err(Error::Stopped)));
+    }
+}
+
+struct Panics;
+
+impl Wake for Panics {
+    fn wake(self: Arc<Self>) {
+        panic!("a test's own panic");
+    }
+}
+
+/// Somebody else's waker that panics takes the core with it, and nothing more: who waits hears of it, what
+/// the kernel still has is leaked (OWN-2), and the other cores go on.
+#[test]
+fn a_core_that_panics_is_heard_of_and_leaked() {
+    for driver in drivers() {
+        let mut config = config();
+        config.cores = 2;
+        let host = Host::kernel(*driver, config);
+        let (engine, place) = (host.engine(), host.place());
+        let receiving = engine.on_core(0, move |core| async move {
+            let (_near, far) = place.pair(&core).await;
+            let room = lease(&core, BYTES).await;
+            far.recv(room, 0..BYTES, RecvMode::Fill, LIMIT).await.0.map(drop)
+        });
+        let receiving = receiving.expect("spawned");
+        let begun = Instant::now();
+        while engine.pool().stats().lent_bytes < BYTES {
+            assert!(begun.elapsed() < LIMIT, "it never receives");
+            std::thread::yield_now();
+        }
+        let fatal = engine.on_core(0, |core| async move {
+            let waker = Waker::from(Arc::new(Panics));
+            let mut sleep = pin!(core.sleep(Duration::from_millis(1)));
+            assert!(sleep.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
+            std::future::pending::<()>().await
+        });
+        assert!(fatal.expect("spawned").wait().is_err());
+        assert!(receiving.wait().is_err());
+        assert!(matches!(engine.on_core(0, |_| async {}).map(drop), Err(Error::Stopped)));
+        let other = engine.on_core(1, |_| async { 7 }).expect("spawned");
+        assert_eq!(other.wait().expect("the other core goes on"), 7);
+        engine.stop().expect("from outside");
+        // Nothing came back, not even to the quarantine.
+        assert_eq!(engine.pool().quarantine_release(), []);
+        assert!(engine.pool().stats().lent_bytes >= BYTES, "OWN-2");
     }
 }

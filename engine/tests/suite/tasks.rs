@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 use hydrant_engine::sim::{SimConfig, World};
+use hydrant_engine::testing::not_tested;
 use hydrant_engine::{Elapsed, Engine, Error, Simulation, block_on};
 
 use crate::host::{Host, LIMIT, config, filled, hosts, kernels, on_all};
@@ -298,10 +299,9 @@ fn no_time_is_overstayed_for_a_look() {
 
 /// Whoever hands over may run where the one may not who started the engine.
 #[test]
-#[expect(clippy::print_stderr, reason = "a test that skips says so")]
 fn an_engine_started_on_one_cpu_looks_out() {
     if std::thread::available_parallelism().map_or(1, usize::from) == 1 {
-        return eprintln!("SKIPPED: there is no second CPU to look out for");
+        return not_tested("looking out, which takes a second CPU");
     }
     let mut config = config();
     config.core.spin_max = Duration::from_millis(20);
@@ -321,15 +321,39 @@ fn an_engine_started_on_one_cpu_looks_out() {
 
 /// The calling thread, to the first of the CPUs that it may use.
 fn pin_to_one_cpu() {
-    // SAFETY: a zeroed set is the empty one; both calls are given a set of ours and its size, and every
-    // index is one of the set's.
+    let first = *usable_cpus().first().expect("one at least");
+    // SAFETY: a zeroed set is the empty one; the call is given a set of ours and its size, and the index
+    // is one of the set's.
     unsafe {
-        let (mut all, mut one): (libc::cpu_set_t, libc::cpu_set_t) = std::mem::zeroed();
-        assert_eq!(libc::sched_getaffinity(0, size_of_val(&all), &mut all), 0);
-        let mut cpus = 0..libc::CPU_SETSIZE as usize;
-        let first = cpus.find(|cpu| libc::CPU_ISSET(*cpu, &all)).expect("one at least");
+        let mut one: libc::cpu_set_t = std::mem::zeroed();
         libc::CPU_SET(first, &mut one);
         assert_eq!(libc::sched_setaffinity(0, size_of_val(&one), &one), 0);
+    }
+}
+
+/// The CPUs that the calling thread may run on.
+fn usable_cpus() -> Vec<usize> {
+    // SAFETY: a zeroed set is the empty one; the call is given a set of ours and its size, and every index
+    // is one of the set's.
+    unsafe {
+        let mut all: libc::cpu_set_t = std::mem::zeroed();
+        assert_eq!(libc::sched_getaffinity(0, size_of_val(&all), &mut all), 0);
+        (0..libc::CPU_SETSIZE as usize).filter(|cpu| libc::CPU_ISSET(*cpu, &all)).collect()
+    }
+}
+
+#[test]
+fn pinned_cores_take_the_cpus_in_turn() {
+    let all = usable_cpus();
+    for pins in [true, false] {
+        let builder = Engine::builder().configure(|it| *it = config());
+        let engine = builder.cores(all.len() + 1).pin_cores(pins).start().expect("started");
+        for core in 0..=all.len() {
+            let cpus = engine.on_core(core, |_| async { usable_cpus() }).expect("spawned");
+            let expected = if pins { vec![all[core % all.len()]] } else { all.clone() };
+            assert_eq!(cpus.wait().expect("it ran"), expected, "core {core}");
+        }
+        engine.stop().expect("from outside");
     }
 }
 

@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::sync::mpsc;
 use std::time::Duration;
 
+use hydrant_engine::testing::not_tested;
 use hydrant_engine::{
     Buf, ConnectLimits, DriverChoice, Error, RecvMode, TcpStream, ZeroCopyChoice,
 };
@@ -160,12 +161,13 @@ struct Peer<T> {
 }
 
 /// Runs a body at the near end of a new link, for each driver.
-#[expect(clippy::print_stderr, reason = "whoever runs the tests must know")]
 fn on_link(body: impl Fn(&Link, DriverChoice) + Sync) {
     for driver in drivers() {
         match Link::new() {
             Ok(link) => link.at(&link.near, || body(&link, *driver)),
-            Err(why) => return eprintln!("NOT TESTED: a link between two namespaces: {why}"),
+            Err(why) => {
+                return not_tested(format_args!("a link between two namespaces: {why}"));
+            }
         }
     }
 }

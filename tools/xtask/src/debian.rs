@@ -24,6 +24,7 @@ pub const FOR_TESTS: &[Needed] = &[
     Needed { program: "abidiff", package: "abigail-tools" },
     Needed { program: "valgrind", package: "valgrind" },
     Needed { program: "npm", package: "npm" },
+    Needed { program: "ip", package: "iproute2" },
     Needed { program: "mkfs.ext4", package: "e2fsprogs" },
     Needed { program: "mkfs.xfs", package: "xfsprogs" },
     Needed { program: "mkfs.btrfs", package: "btrfs-progs" },

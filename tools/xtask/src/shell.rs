@@ -51,8 +51,14 @@ pub fn attempt(command: &mut Command) -> Result<Output> {
 /// The cargo that runs us, in `root`.
 pub fn cargo(root: &Path, arguments: &[&str]) -> Command {
     let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    command.current_dir(root).args(arguments);
+    command.current_dir(root).args(arguments).env("HYDRANT_NOT_TESTED", not_tested(root));
     command
+}
+
+/// The file in which tests leave a line for what they could not test here.
+pub fn not_tested(root: &Path) -> PathBuf {
+    // Tests run in the folders of their packages.
+    root.join(target_folder(root)).join("not-tested.txt")
 }
 
 /// What makes cargo say what it builds, one message a line.

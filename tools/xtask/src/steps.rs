@@ -1,12 +1,14 @@
 //! A chore as a table of steps: each is named, timed and printed, and the first that fails ends the
 //! chore.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::Instant;
 
 use clap::Args;
 
 use crate::failure::{Failure, Result};
+use crate::shell;
 
 /// One row of a table.
 #[derive(Clone, Copy)]
@@ -60,6 +62,8 @@ pub fn run(root: &Path, table: &[Step], selection: &Selection) -> Result<()> {
     for (index, step) in chosen.iter().enumerate() {
         println!("==> {}/{} {}: {}", index + 1, chosen.len(), step.name, step.about);
         let step_start = Instant::now();
+        let left_out = shell::not_tested(root);
+        let _ = std::fs::remove_file(&left_out);
         let outcome = (step.run)(root).map_err(|failure| {
             let seconds = step_start.elapsed().as_secs_f64();
             Failure::new(format!("step {} failed after {seconds:.1} s: {failure}", step.name))
@@ -71,6 +75,8 @@ pub fn run(root: &Path, table: &[Step], selection: &Selection) -> Result<()> {
                 "NOT DONE"
             }
         };
+        let told = std::fs::read_to_string(&left_out).unwrap_or_default();
+        not_done.extend(each_once(&told).map(|line| (step.name, line.to_owned())));
         println!("    {word}, {:.1} s", step_start.elapsed().as_secs_f64());
     }
     println!("\nsteps: {}, {:.1} s", chosen.len(), start.elapsed().as_secs_f64());
@@ -78,6 +84,11 @@ pub fn run(root: &Path, table: &[Step], selection: &Selection) -> Result<()> {
         println!("!!! NOT DONE: {name}: {reason}");
     }
     Ok(())
+}
+
+/// The lines, of which the same may come from many tests.
+fn each_once(lines: &str) -> impl Iterator<Item = &str> {
+    lines.lines().collect::<BTreeSet<_>>().into_iter()
 }
 
 fn choose(table: &[Step], only: &[String]) -> Result<Vec<Step>> {
