@@ -48,7 +48,8 @@ Environment:
       SSO has ended, `aws sso login` begins another
   AWS_WEB_IDENTITY_TOKEN_FILE, AWS_ROLE_ARN; AWS_CONTAINER_CREDENTIALS_RELATIVE_URI and _FULL_URI
       a role by a token; the service of a container; for AWS itself then that of the instance,
-      unless AWS_EC2_METADATA_DISABLED is true. --log info says who answered
+      unless AWS_EC2_METADATA_DISABLED is true; AWS_METADATA_SERVICE_TIMEOUT (seconds) and
+      _NUM_ATTEMPTS bound that. --log info says who answered
   AWS_ENDPOINT_URL_S3, AWS_ENDPOINT_URL
       the server, such as http://127.0.0.1:9000; unset is AWS; --endpoint-url comes first. Several
       of one store: http://a:9000,http://b:9000 or http://10.0.0.{1...8}:9000; each request goes to

@@ -1,6 +1,8 @@
 //! What is slower than it could be here: the cause, and the command that mends it.
 
-use hydrant::engine::{ArenaBacking, Direct};
+use std::path::PathBuf;
+
+use hydrant::engine::ArenaBacking;
 
 use crate::human;
 
@@ -9,6 +11,10 @@ use crate::human;
 pub struct Found {
     /// Why io_uring is not used, if it is not and nobody asked for that.
     pub ring_refused: Option<String>,
+    /// The kernel's release.
+    pub kernel: String,
+    /// What the ring does without, and why.
+    pub refused: Vec<(&'static str, String)>,
     /// The value of `kernel.io_uring_disabled`.
     pub io_uring_disabled: String,
     /// Whether a filter of system calls is in force (`Seccomp` of proc(5)).
@@ -17,9 +23,18 @@ pub struct Found {
     pub memlock_limit_bytes: Option<u64>,
     pub arena: ArenaBacking,
     pub pool_bytes: u64,
-    /// What the current directory's file system says to O_DIRECT.
-    pub direct: Option<Direct>,
+    /// Directories whose file systems refuse O_DIRECT.
+    pub refusing: Vec<PathBuf>,
 }
+
+/// The Linux versions from which on features are there.
+const SINCE: [(&str, (u32, u32)); 5] = [
+    ("SINGLE_ISSUER | DEFER_TASKRUN", (6, 1)),
+    ("zero-copy send", (6, 1)),
+    ("NO_SQARRAY", (6, 6)),
+    ("ftruncate in the ring", (6, 9)),
+    ("NO_IOWAIT", (6, 15)),
+];
 
 /// One thing that could be better.
 #[derive(Debug, PartialEq, Eq)]
@@ -30,7 +45,8 @@ pub struct Advice {
 
 /// The worst first.
 pub fn advice(found: &Found) -> Vec<Advice> {
-    [ring(found), memory(found), pages(found), direct(found)].into_iter().flatten().collect()
+    let ways = [ring, memory, kernel, files, pages, direct];
+    ways.into_iter().filter_map(|way| way(found)).collect()
 }
 
 fn ring(found: &Found) -> Option<Advice> {
@@ -66,6 +82,33 @@ fn memory(found: &Found) -> Option<Advice> {
     })
 }
 
+fn kernel(found: &Found) -> Option<Advice> {
+    let running = version(&found.kernel)?;
+    let is_refused = |name| found.refused.iter().any(|(refused, _)| *refused == name);
+    let lacking = SINCE.iter().filter(|(name, since)| *since > running && is_refused(*name));
+    let lacking: Vec<_> = lacking.collect();
+    let (_, (major, minor)) = lacking.last()?;
+    let names: Vec<_> = lacking.iter().map(|(name, _)| *name).collect();
+    Some(Advice {
+        cause: format!("Linux {} lacks {}", found.kernel, names.join(", ")),
+        mend: format!("Linux {major}.{minor} or newer, from the backports of the distribution"),
+    })
+}
+
+/// Major and minor number of a release.
+fn version(release: &str) -> Option<(u32, u32)> {
+    let mut numbers = release.split(|it: char| !it.is_ascii_digit()).map(|text| text.parse().ok());
+    Some((numbers.next()??, numbers.next()??))
+}
+
+fn files(found: &Found) -> Option<Advice> {
+    let (_, why) = found.refused.iter().find(|(name, _)| *name == "installed files")?;
+    Some(Advice {
+        cause: format!("files are not installed in the ring, and are looked up each time: {why}"),
+        mend: "ulimit -n 65536, or LimitNOFILE=65536 in a systemd unit".to_owned(),
+    })
+}
+
 fn pages(found: &Found) -> Option<Advice> {
     const HUGE_PAGE_BYTES: u64 = 2 << 20;
     let cause = match found.arena {
@@ -80,12 +123,16 @@ fn pages(found: &Found) -> Option<Advice> {
 }
 
 fn direct(found: &Found) -> Option<Advice> {
-    (found.direct? == Direct::Refused).then(|| Advice {
-        cause:
-            "the file system of this directory refuses O_DIRECT: file bytes go through the page \
-                cache"
-                .to_owned(),
-        mend: "keep large files on ext4, xfs or btrfs (findmnt -T . shows what this is)".to_owned(),
+    let first = found.refusing.first()?.display();
+    let all: Vec<_> = found.refusing.iter().map(|dir| dir.display().to_string()).collect();
+    Some(Advice {
+        cause: format!(
+            "the file system of {} refuses O_DIRECT: file bytes go through the page cache",
+            all.join(", ")
+        ),
+        mend: format!(
+            "keep large files on ext4, xfs or btrfs (findmnt -T {first} shows what this is)"
+        ),
     })
 }
 
@@ -96,13 +143,15 @@ mod tests {
     fn best() -> Found {
         Found {
             ring_refused: None,
+            kernel: "6.18.44".into(),
+            refused: Vec::new(),
             io_uring_disabled: "0".into(),
             seccomp: false,
             registered: true,
             memlock_limit_bytes: None,
             arena: ArenaBacking::HugeTlb,
             pool_bytes: 256 << 20,
-            direct: Some(Direct::Yes { memory_align: 4, offset_align: 512 }),
+            refusing: Vec::new(),
         }
     }
 
@@ -128,6 +177,35 @@ mod tests {
         assert_eq!(found.len(), 1);
         assert!(found[0].cause.contains("256") && found[0].cause.contains('8'), "{found:?}");
         assert!(found[0].mend.contains("ulimit -l"));
+    }
+
+    #[test]
+    fn what_a_newer_kernel_has_is_told_by_its_version() {
+        let refused = ["NO_IOWAIT", "NO_SQARRAY"].map(|name| (name, "EINVAL".to_owned()));
+        let old = Found { kernel: "6.1.0-28-amd64".into(), refused: refused.into(), ..best() };
+        let found = advice(&old);
+        assert_eq!(found.len(), 1);
+        assert!(found[0].cause.contains("NO_SQARRAY, NO_IOWAIT"), "{found:?}");
+        assert!(found[0].mend.starts_with("Linux 6.15 or newer"), "{found:?}");
+        // Then it is for another reason, which the features tell.
+        for kernel in ["6.15", "7.0-rc1", "unheard of"] {
+            assert_eq!(advice(&Found { kernel: kernel.into(), ..old.clone() }), [], "{kernel}");
+        }
+    }
+
+    #[test]
+    fn files_that_cannot_be_installed_name_the_limit() {
+        let refused = vec![("installed files", "EMFILE".to_owned())];
+        let found = advice(&Found { refused, ..best() });
+        assert!(found[0].cause.contains("EMFILE") && found[0].mend.contains("ulimit -n"));
+    }
+
+    #[test]
+    fn directories_without_direct_io_are_named() {
+        let refusing = vec!["/a".into(), "/b".into()];
+        let found = advice(&Found { refusing, ..best() });
+        assert!(found[0].cause.contains("of /a, /b refuses"), "{found:?}");
+        assert!(found[0].mend.contains("findmnt -T /a "), "{found:?}");
     }
 
     #[test]

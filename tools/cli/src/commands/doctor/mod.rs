@@ -5,10 +5,10 @@ mod advice;
 use std::fmt::Write as _;
 use std::fs;
 use std::io::{self, Write as _};
-use std::path::Path;
+use std::path::PathBuf;
 
 use hydrant::TransferLimits;
-use hydrant::engine::{ArenaBacking, Capabilities, Direct, Engine, FeatureState};
+use hydrant::engine::{ArenaBacking, Capabilities, Direct, Engine, Feature, FeatureState};
 
 use crate::exit::Failure;
 use crate::human;
@@ -23,11 +23,16 @@ use crate::probe;
 #[command(after_help = "\
 Examples:
   hydrant doctor
+  hydrant doctor /data /scratch            what the file systems there say to O_DIRECT
   hydrant doctor --pool 1GiB --cores 8     with the settings of a later run")]
-pub struct Args {}
+pub struct Args {
+    /// Directories whose file systems are asked about O_DIRECT; each gets a file for a moment
+    #[arg(value_name = "DIR", default_value = ".")]
+    dirs: Vec<PathBuf>,
+}
 
 /// Runs it.
-pub async fn run(_: Args, options: &Options) -> Result<(), Failure> {
+pub async fn run(args: Args, options: &Options) -> Result<(), Failure> {
     options.refuse_client("doctor")?;
     let mut report = Report::default();
     report.row("hydrant", env!("CARGO_PKG_VERSION"));
@@ -44,34 +49,48 @@ pub async fn run(_: Args, options: &Options) -> Result<(), Failure> {
     let mut report = Report::default();
     report.granted(engine.capabilities());
     report.row("cores", &engine.cores().to_string());
-    let direct = probe::direct_io(engine, Path::new(".")).await;
-    let here = match &direct {
-        Ok(direct) => probe::spell(*direct),
-        Err(failure) => format!("unknown: {failure}"),
-    };
-    report.row("O_DIRECT here", &here);
+    let mut refusing = Vec::new();
+    for dir in args.dirs {
+        let direct = probe::direct_io(engine, &dir).await;
+        let limits = match &direct {
+            Ok(direct) => probe::spell(*direct),
+            Err(failure) => format!("unknown: {failure}"),
+        };
+        report.row("O_DIRECT", &format!("in {}: {limits}", dir.display()));
+        if matches!(direct, Ok(Direct::Refused)) {
+            refusing.push(dir);
+        }
+    }
     report.features(engine.capabilities());
-    report.advice(&found(engine, direct.ok(), options));
+    report.advice(&found(engine, refusing, options));
     report.print()
 }
 
 /// What advice can be given on.
-fn found(engine: &Engine, direct: Option<Direct>, options: &Options) -> advice::Found {
+fn found(engine: &Engine, refusing: Vec<PathBuf>, options: &Options) -> advice::Found {
     let capabilities = engine.capabilities();
-    let ring = capabilities.features.iter().find(|feature| feature.name == "io_uring");
-    let ring_refused = match ring.map(|feature| &feature.state) {
-        Some(FeatureState::Refused(why)) if options.driver == Driver::Auto => Some(why.clone()),
-        _ => None,
+    let refused = |feature: &Feature| match &feature.state {
+        FeatureState::Refused(why) => Some((feature.name, why.clone())),
+        FeatureState::Granted => None,
     };
+    let mut refused: Vec<_> = capabilities.features.iter().filter_map(refused).collect();
+    let ring = refused.iter().position(|(name, _)| *name == "io_uring");
+    let ring_refused = ring.map(|at| refused.swap_remove(at).1);
+    if capabilities.driver != "io_uring" {
+        // It has none of them.
+        refused.clear();
+    }
     advice::Found {
-        ring_refused,
+        ring_refused: ring_refused.filter(|_| options.driver == Driver::Auto),
+        kernel: capabilities.kernel.clone(),
+        refused,
         io_uring_disabled: first_line("/proc/sys/kernel/io_uring_disabled"),
         seccomp: seccomp().0,
         registered: capabilities.buffers_registered(),
         memlock_limit_bytes: capabilities.memlock_limit_bytes,
         arena: capabilities.arena,
         pool_bytes: engine.pool().stats().total_bytes as u64,
-        direct,
+        refusing,
     }
 }
 
