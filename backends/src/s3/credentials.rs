@@ -65,9 +65,11 @@ pub struct CredentialsLimits {
     /// the connection included. Default 5 s.
     pub request: Duration,
     /// One request to the metadata service of an instance. Default 1 s: where there is none, nobody
-    /// refuses, and each command would wait for it.
+    /// refuses, and each command would wait for it. `AWS_METADATA_SERVICE_TIMEOUT`, in seconds, is
+    /// heard instead where it is set.
     pub metadata_request: Duration,
-    /// Tries of one request. Default 3.
+    /// Tries of one request. Default 3. `AWS_METADATA_SERVICE_NUM_ATTEMPTS` is heard instead for the
+    /// metadata service, where it is set.
     pub tries_max: u32,
     /// A `credential_process`. Default 60 s: some ask their user.
     pub process: Duration,

@@ -117,9 +117,9 @@ pub(super) async fn instance(
     let failed =
         |problem: String| CredentialsError::Source { source_name: INSTANCE.into(), problem };
     let base = instance_url(env)?;
-    let limit: Duration = limits.metadata_request;
+    let (limit, tries_max) = instance_limits(env, limits)?;
     let at = |path: &str| base.with_target(format!("{}{path}", base.target()));
-    let token = ask_again(outside, limits.tries_max, || {
+    let token = ask_again(outside, tries_max, || {
         let ask = Ask::get(at("latest/api/token"), limit);
         Ask { method: Method::Put, ..ask }
             .header("x-aws-ec2-metadata-token-ttl-seconds", INSTANCE_TOKEN_TTL_S)
@@ -135,7 +135,7 @@ pub(super) async fn instance(
     };
     let get = async |path: String| {
         let make = || Ask::get(at(&path), limit).header(INSTANCE_TOKEN, token.as_str());
-        let answer = ask_again(outside, limits.tries_max, make).await;
+        let answer = ask_again(outside, tries_max, make).await;
         answer.map_err(|problem| failed(format!("{base}: {problem}")))
     };
     let roles = get(INSTANCE_ROLES.to_owned()).await?;
@@ -153,6 +153,28 @@ pub(super) async fn instance(
     let keys = answer::parse(Writer::Service, &document.body);
     let keys = keys.map_err(|problem| failed(format!("the document of role {role}: {problem}")))?;
     Ok((keys, format!("instance metadata, role {role}")))
+}
+
+/// How long a request to the service of instances may take, and how often it is tried: as botocore's
+/// users set it, else what the limits say.
+fn instance_limits(
+    env: &Environment,
+    limits: &CredentialsLimits,
+) -> Result<(Duration, u32), CredentialsError> {
+    let number = |name: &'static str| {
+        let Some(text) = env.get(name) else { return Ok(None) };
+        match text.trim().parse::<u32>() {
+            Ok(number) if number > 0 => Ok(Some(number)),
+            _ => Err(CredentialsError::Setting {
+                name,
+                problem: format!("{text:?} is no whole number above 0"),
+            }),
+        }
+    };
+    let timeout_s = number("AWS_METADATA_SERVICE_TIMEOUT")?;
+    let request = timeout_s.map(|seconds| Duration::from_secs(seconds.into()));
+    let tries = number("AWS_METADATA_SERVICE_NUM_ATTEMPTS")?;
+    Ok((request.unwrap_or(limits.metadata_request), tries.unwrap_or(limits.tries_max)))
 }
 
 fn instance_url(env: &Environment) -> Result<HttpUrl, CredentialsError> {

@@ -341,6 +341,24 @@ impl ObjectMeta {
             ..ObjectMeta::of_size(0)
         })
     }
+
+    /// With what the head says of the content besides: the fields of [`ObjectInfo`] that a store knows,
+    /// without the others, which a read of a small object would pay for.
+    pub(in crate::s3) fn described_by(self, head: &ResponseHead<'_>) -> ObjectMeta {
+        let attributes = Attributes {
+            cache_control: told(head, "cache-control"),
+            content_disposition: told(head, "content-disposition"),
+            content_encoding: told(head, "content-encoding"),
+            content_language: told(head, "content-language"),
+            expires: told_time(head, "expires"),
+            metadata: metadata(head),
+        };
+        ObjectMeta {
+            content_type: told(head, "content-type"),
+            attributes: attributes.told(),
+            ..self
+        }
+    }
 }
 
 fn metadata(head: &ResponseHead<'_>) -> Vec<(String, String)> {

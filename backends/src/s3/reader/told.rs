@@ -12,7 +12,6 @@ use crate::http1::response::{BodyFraming, ContentRange, FieldError, ResponseHead
 use crate::object::ObjectMeta;
 use crate::s3::attempts::Failed;
 use crate::s3::checksum::ToldSum;
-use crate::s3::ops::ObjectInfo;
 use crate::s3::refusal::Refusal;
 use crate::s3::xml::{XmlLimits, walk};
 
@@ -98,13 +97,13 @@ impl S3Reader {
         if offset > 0 {
             return Err(Failed::Final(self.shared.ignores_ranges(&self.object.key)));
         }
-        let info = ObjectInfo::of_head(head).map_err(field)?;
-        self.meets_condition(&info)?;
+        let seen = ObjectMeta::version_of(head).map_err(field)?;
+        self.meets_condition(&seen)?;
         Ok(Told {
             range: 0..wanted as u64,
             size_bytes: wanted as u64,
             sum: self.shared.checks.answers().then(|| ToldSum::of_head(head)).flatten(),
-            of_unknown_size: Some(Box::new(info.into())),
+            of_unknown_size: Some(Box::new(seen.described_by(head))),
         })
     }
 
@@ -122,16 +121,15 @@ impl S3Reader {
     /// The first head fixes the version: what carries on a body that broke off has to be of it, too.
     fn check_version(&self, head: &ResponseHead<'_>, size_bytes: u64) -> Result<(), Failed> {
         self.has_size(size_bytes)?;
+        let seen = ObjectMeta { size_bytes, ..ObjectMeta::version_of(head).map_err(field)? };
         let known = match self.meta.get() {
             Some(known) => known,
             None => {
-                let info = ObjectInfo::of_head(head).map_err(field)?;
-                self.meets_condition(&info)?;
+                self.meets_condition(&seen)?;
                 // Another core may be first.
-                self.meta.get_or_init(|| ObjectMeta { size_bytes, ..info.into() })
+                self.meta.get_or_init(|| seen.clone().described_by(head))
             }
         };
-        let seen = ObjectMeta { size_bytes, ..ObjectMeta::version_of(head).map_err(field)? };
         self.is_still(known, &seen)
     }
 
@@ -146,10 +144,10 @@ impl S3Reader {
     }
 
     /// A server may not know conditions.
-    fn meets_condition(&self, info: &ObjectInfo) -> Result<(), Failed> {
+    fn meets_condition(&self, seen: &ObjectMeta) -> Result<(), Failed> {
         let Some(read_if) = &self.read_if else { return Ok(()) };
         let uri = self.shared.uri_of(&self.object.key);
-        read_if.check(&uri, info.etag.as_ref()).map_err(Failed::Final)
+        read_if.check(&uri, seen.etag.as_ref()).map_err(Failed::Final)
     }
 
     fn is_still(&self, known: &ObjectMeta, seen: &ObjectMeta) -> Result<(), Failed> {

@@ -150,3 +150,23 @@ fn the_service_of_an_instance_can_be_elsewhere() {
     now(chain(&env).fetch(&script)).expect_err("no route");
     assert_eq!(script.asked.borrow()[0], "http://[fd00:ec2::254]/latest/api/token");
 }
+
+#[test]
+fn how_often_the_service_of_an_instance_is_asked_can_be_said() {
+    let uri = "http://169.254.169.254/latest/api/token";
+    for (said, asked) in [(None, 3), (Some("1"), 1), (Some(" 2 "), 2)] {
+        let traffic = vec![serving(500, uri, "no")[0].clone(); 4];
+        let script = Script { traffic, ..Script::default() };
+        let env = said.map(|said| ("AWS_METADATA_SERVICE_NUM_ATTEMPTS", said));
+        now(chain(env.as_slice()).fetch(&script)).expect_err("refused");
+        assert_eq!(script.asked.borrow().len(), asked, "{said:?}");
+    }
+    for name in ["AWS_METADATA_SERVICE_NUM_ATTEMPTS", "AWS_METADATA_SERVICE_TIMEOUT"] {
+        for said in ["0", "-1", "1.5", "soon", "4294967296"] {
+            let script = Script::default();
+            let error = now(chain(&[(name, said)]).fetch(&script)).expect_err("no number");
+            assert!(error.to_string().contains(name), "{error}");
+            assert!(script.asked.borrow().is_empty(), "nobody is asked");
+        }
+    }
+}

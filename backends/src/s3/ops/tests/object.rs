@@ -1,6 +1,7 @@
 //! Objects: read, written, copied.
 
 use super::*;
+use crate::object::ObjectMeta;
 
 #[test]
 fn a_get_says_version_range_conditions_and_overrides() {
@@ -78,11 +79,34 @@ fn an_object_is_told_with_all_that_is_known_of_it() {
     assert_eq!(info.checksums.get(ChecksumAlgorithm::Crc64Nvme), Some("AAAAAAAAAAA="));
     assert_eq!(info.checksums.kind, Some(ChecksumKind::FullObject));
     assert_eq!((info.parts, info.tags), (Some(2), Some(3)));
+    same_meta_either_way(headers);
+    same_meta_either_way("Expires: Sun, 06 Nov 1994 08:49:37 GMT\n");
+    same_meta_either_way("");
 
     let bare = read(&GetObject::new("k"), "Content-Length: 0\n", "").unwrap();
     assert_eq!(bare, ObjectInfo { content_length: Some(0), ..ObjectInfo::default() });
     let missing = Err(DecodeError::Missing("Content-Length"));
     assert_eq!(read(&HeadObject::new("k"), "ETag: \"e\"\n", ""), missing);
+}
+
+/// What a store knows of an object is the same after a HEAD and after a read.
+#[track_caller]
+fn same_meta_either_way(headers: &str) {
+    #[derive(Debug)]
+    struct Described;
+    impl Operation for Described {
+        type Output = ObjectMeta;
+        const NAME: &'static str = "GetObject";
+        fn encode(&self, _: &mut RequestParts) -> Result<(), InvalidRequest> {
+            Ok(())
+        }
+        fn decode(&self, head: &ResponseHead<'_>, _: &[u8]) -> Result<ObjectMeta, DecodeError> {
+            Ok(ObjectMeta::version_of(head)?.described_by(head))
+        }
+    }
+    let told = ObjectMeta::from(read(&GetObject::new("k"), headers, "").unwrap());
+    let described = read(&Described, headers, "").unwrap();
+    assert_eq!(described, ObjectMeta { size_bytes: 0, ..told });
 }
 
 #[test]
