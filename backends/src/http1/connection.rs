@@ -21,7 +21,7 @@ use hydrant_engine::{Core, Lease, RecvError, SendList, Stream};
 
 use super::body::BodyState;
 use super::request::Method;
-use super::response::{BodyFraming, HeadProgress, ResponseHead};
+use super::response::{BodyFraming, ResponseHead};
 use super::{HttpError, HttpLimits};
 use exchange::{Exchanged, Received, mark_stale};
 pub(crate) use exchange::{RequestBody, RequestHead};
@@ -149,7 +149,7 @@ impl Connection {
         self.unanswered_expectation = sent.waited_in_vain;
         let result = received
             .and_then(|received| sent.check(received))
-            .and_then(|received| self.read_head(head.method, received, read))
+            .map(|received| self.read_head(head.method, received, read))
             .map_err(|error| mark_stale(error, served_before));
         self.outgoing = sent.head.into_lease().ok();
         Exchanged { result, body: sent.body }
@@ -207,22 +207,16 @@ impl Connection {
         method: Method,
         received: Received,
         read: impl FnOnce(&ResponseHead<'_>, BodyFraming) -> T,
-    ) -> Result<T, HttpError> {
-        let Received { mut incoming, head, filled, early, .. } = received;
+    ) -> T {
+        let Received { mut incoming, facts, head, filled, early } = received;
         self.early = early;
-        let parsed = super::response::parse_head(
-            &incoming.as_mut_slice()[head.start..filled],
-            &self.limits.head,
-        )?;
-        let HeadProgress::Complete { head: answer, head_len } = parsed else {
-            return Err(no_answer());
-        };
+        let answer = facts.over(&incoming.as_mut_slice()[head.clone()]);
         let framing = answer.body_framing(method);
         self.body = Some(BodyState::new(framing, answer.keep_alive(), self.limits.chunk));
         let value = read(&answer, framing);
-        self.residue = head.start + head_len..filled;
+        self.residue = head.end..filled;
         self.incoming = Some(incoming);
-        Ok(value)
+        value
     }
 }
 

@@ -14,10 +14,11 @@ mod tests;
 
 use std::mem::MaybeUninit;
 
+use memchr::memchr3;
 use thiserror::Error;
 
 pub use fields::{ContentRange, FieldError};
-pub(crate) use head::KeptHead;
+pub(crate) use head::{HeadFacts, KeptHead};
 pub use head::{BodyFraming, HeaderLines, ResponseHead};
 
 /// Header lines that one head can have at most, whatever the limits say: the parser's table has
@@ -208,6 +209,12 @@ impl HeadParser {
                 _ if after_cr => return Err(HeadError::BareCr { offset: offset - 1 }),
                 0 => return Err(HeadError::Nul { offset }),
                 b' ' | b'\t' if begins_line => return Err(HeadError::ObsFold { offset }),
+                b'\r' => {}
+                _ if offset >= HTTP1.len() => {
+                    // Up to the next byte that is looked at above.
+                    let rest = &buf[offset + 1..buf.len().min(limit_bytes)];
+                    self.scanned += memchr3(b'\r', b'\n', 0, rest).unwrap_or(rest.len());
+                }
                 _ => {}
             }
             self.scanned += 1;

@@ -15,7 +15,7 @@ use super::{Connection, INCOMING_BYTES, broken_receive, no_answer};
 use crate::http1::body::BodyState;
 use crate::http1::expect::{BodyGate, Heard};
 use crate::http1::request::Method;
-use crate::http1::response::{HeadParser, HeadProgress, parse_head};
+use crate::http1::response::{HeadFacts, HeadParser, HeadProgress};
 use crate::http1::{HttpError, HttpLimits};
 
 /// A body to send: part of a buffer.
@@ -63,7 +63,7 @@ impl Sent {
     /// An answer to a request whose body was withheld, or could not be sent to its end, is a refusal,
     /// or it is about nothing: a success would be that of an object without its bytes (DATA-2).
     pub(super) fn check(&self, received: Received) -> Result<Received, HttpError> {
-        match (self.withheld || self.error.is_some()) && received.status < 300 {
+        match (self.withheld || self.error.is_some()) && received.facts.status() < 300 {
             true => Err(HttpError::Unexpected("a success before the body was sent".into())),
             false => Ok(received),
         }
@@ -107,7 +107,7 @@ impl Gate {
 /// A final head, whole, somewhere in the buffer.
 pub(super) struct Received {
     pub(super) incoming: Lease,
-    pub(super) status: u16,
+    pub(super) facts: HeadFacts,
     pub(super) head: Range<usize>,
     pub(super) filled: usize,
     /// What has come of the document of a refusal that came before all was sent.
@@ -141,7 +141,7 @@ impl Connection {
             if answer.is_none()
                 && let Poll::Ready(received) = receive.as_mut().poll(cx)
             {
-                let refused = received.as_ref().map_or(true, |received| received.status >= 300);
+                let refused = received.as_ref().map_or(true, |it| it.facts.status() >= 300);
                 answer = Some(received);
                 gate.hear(Heard::Answer);
                 if gate.state.get() == BodyGate::Withheld {
@@ -273,9 +273,8 @@ async fn receive_head(
                     continue;
                 }
                 HeadProgress::Complete { head, head_len } => {
-                    let status = head.status();
-                    let head = start..start + head_len;
-                    return Ok(Received { incoming, status, head, filled, early: None });
+                    let (facts, head) = (head.facts(), start..start + head_len);
+                    return Ok(Received { incoming, facts, head, filled, early: None });
                 }
                 HeadProgress::Partial => {}
             }
@@ -303,9 +302,7 @@ async fn receive_early(
     limits: &HttpLimits,
 ) -> Result<(), HttpError> {
     let document = received.early.insert(Vec::new());
-    let head = &received.incoming.as_mut_slice()[received.head.clone()];
-    let parsed = parse_head(head, &limits.head)?;
-    let HeadProgress::Complete { head, .. } = parsed else { return Err(no_answer()) };
+    let head = received.facts.over(&received.incoming.as_mut_slice()[received.head.clone()]);
     // Only a request that has a body is refused early, so it was no HEAD.
     let mut body = BodyState::new(head.body_framing(Method::Put), false, limits.chunk);
     let with_head = received.head.end..received.filled;

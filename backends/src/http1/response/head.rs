@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use memchr::memchr;
+
 use super::HeadError;
 use super::fields::{self, ContentRange, FieldError};
 use crate::http1::request::Method;
@@ -58,7 +60,7 @@ impl<'a> ResponseHead<'a> {
 
     /// Header lines in the order received: name as sent, value without the white space around it.
     pub fn headers(&self) -> HeaderLines<'a> {
-        HeaderLines { rest: self.lines }
+        HeaderLines(RawLines { rest: self.lines })
     }
 
     /// The first value of a header; names are compared without regard to case.
@@ -130,8 +132,13 @@ impl<'a> ResponseHead<'a> {
 
     /// A copy that outlives the buffer, for reading the fields once the body is there.
     pub(crate) fn keep(&self) -> KeptHead {
+        KeptHead { lines: self.lines.to_vec(), head: ResponseHead { lines: &[], ..*self } }
+    }
+
+    /// What is known of it, without its bytes.
+    pub(crate) fn facts(&self) -> HeadFacts {
         let head = ResponseHead { lines: &[], ..*self };
-        KeptHead { lines: self.lines.to_vec(), head }
+        HeadFacts { lines_bytes: self.lines.len(), head }
     }
 
     /// Reads the framing out of a head whose lines and grammar have been checked.
@@ -141,9 +148,9 @@ impl<'a> ResponseHead<'a> {
         status: u16,
     ) -> Result<Self, HeadError> {
         let (_status_line, lines) = split_line(raw).ok_or(HeadError::BadStatusLine)?;
-        let lines = lines.strip_suffix(b"\r\n").unwrap_or(lines);
+        let lines = lines.strip_suffix(EMPTY_LINE).unwrap_or(lines);
         let (mut framing, mut marks) = (FramingFields::default(), 0);
-        for (name, value) in (HeaderLines { rest: lines }) {
+        for (name, value) in (RawLines { rest: lines }) {
             framing.take(name, value)?;
             marks |= mark_of(name);
         }
@@ -165,15 +172,18 @@ impl<'a> ResponseHead<'a> {
     }
 
     fn all(&self, name: &str) -> impl Iterator<Item = &'a [u8]> {
+        let name = name.as_bytes();
         let may_be_there = self.marks & mark_of(name) != 0;
-        let lines = HeaderLines { rest: if may_be_there { self.lines } else { &[] } };
-        lines.filter(move |(n, _)| n.eq_ignore_ascii_case(name)).map(|(_, value)| value)
+        let lines = RawLines { rest: if may_be_there { self.lines } else { &[] } };
+        lines
+            .filter(move |(it, _)| it.eq_ignore_ascii_case(name))
+            .map(|(_, value)| value.trim_ascii())
     }
 }
 
 /// One of 64 bits, the same for names that differ in case alone.
-fn mark_of(name: &str) -> u64 {
-    let last = name.as_bytes().last().map_or(0, u8::to_ascii_lowercase);
+fn mark_of(name: &[u8]) -> u64 {
+    let last = name.last().map_or(0, u8::to_ascii_lowercase);
     1 << ((7 * name.len() + usize::from(last)) % 64)
 }
 
@@ -187,6 +197,26 @@ pub(crate) struct KeptHead {
 impl KeptHead {
     pub(crate) fn borrow(&self) -> ResponseHead<'_> {
         ResponseHead { lines: &self.lines, ..self.head }
+    }
+}
+
+/// What was found out about a head, so that it need not be vetted again.
+#[derive(Clone, Copy)]
+pub(crate) struct HeadFacts {
+    lines_bytes: usize,
+    /// All of it but the lines.
+    head: ResponseHead<'static>,
+}
+
+impl HeadFacts {
+    pub(crate) fn status(&self) -> u16 {
+        self.head.status
+    }
+
+    /// The head again, given the bytes that it was read from, its empty line included.
+    pub(crate) fn over<'a>(&self, raw: &'a [u8]) -> ResponseHead<'a> {
+        let end = raw.len() - EMPTY_LINE.len();
+        ResponseHead { lines: &raw[end - self.lines_bytes..end], ..self.head }
     }
 }
 
@@ -215,21 +245,22 @@ struct FramingFields {
 }
 
 impl FramingFields {
-    fn take(&mut self, name: &str, value: &[u8]) -> Result<(), HeadError> {
-        if name.eq_ignore_ascii_case("Content-Length") {
+    fn take(&mut self, name: &[u8], value: &[u8]) -> Result<(), HeadError> {
+        if name.eq_ignore_ascii_case(b"Content-Length") {
+            let value = value.trim_ascii();
             let length = fields::decimal(value).ok_or(HeadError::BadContentLength)?;
             if self.content_length.replace(length).is_some() {
                 return Err(HeadError::RepeatedContentLength);
             }
-        } else if name.eq_ignore_ascii_case("Transfer-Encoding") {
+        } else if name.eq_ignore_ascii_case(b"Transfer-Encoding") {
             if self.chunked {
                 return Err(HeadError::RepeatedTransferEncoding);
             }
-            if !value.eq_ignore_ascii_case(b"chunked") {
+            if !value.trim_ascii().eq_ignore_ascii_case(b"chunked") {
                 return Err(HeadError::UnsupportedTransferCoding);
             }
             self.chunked = true;
-        } else if name.eq_ignore_ascii_case("Connection") {
+        } else if name.eq_ignore_ascii_case(b"Connection") {
             for option in value.split(|&b| b == b',').map(<[u8]>::trim_ascii) {
                 self.says_close |= option.eq_ignore_ascii_case(b"close");
                 self.says_keep_alive |= option.eq_ignore_ascii_case(b"keep-alive");
@@ -241,19 +272,14 @@ impl FramingFields {
 
 /// The header lines of a head; see [`ResponseHead::headers`].
 #[derive(Clone)]
-pub struct HeaderLines<'a> {
-    rest: &'a [u8],
-}
+pub struct HeaderLines<'a>(RawLines<'a>);
 
 impl<'a> Iterator for HeaderLines<'a> {
     type Item = (&'a str, &'a [u8]);
 
     fn next(&mut self) -> Option<Self::Item> {
-        let (line, rest) = split_line(self.rest)?;
-        self.rest = rest;
-        let colon = line.iter().position(|&b| b == b':')?;
-        let name = std::str::from_utf8(&line[..colon]).ok()?;
-        Some((name, line[colon + 1..].trim_ascii()))
+        let (name, value) = self.0.next()?;
+        Some((std::str::from_utf8(name).ok()?, value.trim_ascii()))
     }
 }
 
@@ -263,9 +289,28 @@ impl fmt::Debug for HeaderLines<'_> {
     }
 }
 
+/// The same before anything is made of it: a name, and what stands behind its colon.
+#[derive(Clone)]
+struct RawLines<'a> {
+    rest: &'a [u8],
+}
+
+impl<'a> Iterator for RawLines<'a> {
+    type Item = (&'a [u8], &'a [u8]);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let (line, rest) = split_line(self.rest)?;
+        self.rest = rest;
+        let colon = memchr(b':', line)?;
+        Some((&line[..colon], &line[colon + 1..]))
+    }
+}
+
+const EMPTY_LINE: &[u8] = b"\r\n";
+
 /// The first line without its CRLF, and what follows it.
 fn split_line(lines: &[u8]) -> Option<(&[u8], &[u8])> {
-    let line_feed = lines.iter().position(|&b| b == b'\n')?;
+    let line_feed = memchr(b'\n', lines)?;
     let line = lines[..line_feed].strip_suffix(b"\r")?;
     Some((line, &lines[line_feed + 1..]))
 }
