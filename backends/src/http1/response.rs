@@ -18,8 +18,8 @@ use memchr::memchr3;
 use thiserror::Error;
 
 pub use fields::{ContentRange, FieldError};
-pub(crate) use head::{HeadFacts, KeptHead};
 pub use head::{BodyFraming, HeaderLines, ResponseHead};
+pub(crate) use head::{HeadFacts, KeptHead};
 
 /// Header lines that one head can have at most, whatever the limits say: the parser's table has
 /// this size.
