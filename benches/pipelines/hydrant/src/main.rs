@@ -9,7 +9,8 @@ use futures::stream::{self, StreamExt, TryStreamExt};
 use hydrant::engine::block_on;
 use hydrant::s3::ChecksumPolicy;
 use hydrant::{
-    CopyOptions, GetOptions, Hydrant, HydrantBuilder, PutOptions, Store, TransferLimits,
+    CopyOptions, GetOptions, Hydrant, HydrantBuilder, ListEntry, ListRequest, PutOptions, Store,
+    TransferLimits,
 };
 use hydrant::{WriterOptions, copy};
 use pipelines_job::{Failure, Job, Row, Work};
@@ -43,6 +44,7 @@ fn run(job: &Job) -> Result<u64, Failure> {
         Work::GetFile => copy_between(&hydrant, &object, &file()?),
         Work::PutFile => copy_between(&hydrant, &file()?, &object),
         Work::PutMemory => put_memory(&store, job),
+        Work::List => list(&store, &job.key),
         Work::GetMany => block_on(
             stream::iter(job.keys())
                 .map(|key| store.get_whole(&key))
@@ -106,6 +108,20 @@ fn put_memory(store: &Store, job: &Job) -> Result<u64, Failure> {
         writer.write_owned_wait(piece.slice(..(part.end - part.start) as usize))?;
     }
     Ok(writer.finish_wait()?.size_bytes)
+}
+
+fn list(store: &Store, folder: &str) -> Result<u64, Failure> {
+    let prefix = format!("{folder}/");
+    let mut listing = store.list(ListRequest { prefix, ..ListRequest::default() });
+    let mut count = 0;
+    while let Some(page) = listing.next_page_wait() {
+        let known = |entry: &ListEntry| match entry {
+            ListEntry::Object { meta, .. } => meta.etag.is_some(),
+            ListEntry::Prefix(_) => false,
+        };
+        count += page?.entries.iter().filter(|entry| known(entry)).count() as u64;
+    }
+    Ok(count)
 }
 
 fn copy_between(hydrant: &Hydrant, from: &str, to: &str) -> Result<u64, Failure> {

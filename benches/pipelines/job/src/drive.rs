@@ -23,6 +23,9 @@ pub trait Client {
     /// An object in one request.
     fn put(&self, key: &str, bytes: Bytes) -> impl Future<Output = Result<(), Failure>>;
 
+    /// How many keys there are beneath a prefix, each handed on with what is known of its object.
+    fn list(&self, prefix: &str) -> impl Future<Output = Result<u64, Failure>>;
+
     /// An object in parts, as many under way as the job has connections.
     fn put_parts(&self, job: &Job, source: &Source) -> impl Future<Output = Result<(), Failure>>;
 }
@@ -84,6 +87,7 @@ pub fn run<C: Client>(
             }
             Work::GetMany => get_many(&client, job).await,
             Work::PutMany => put_many(&client, job).await,
+            Work::List => client.list(&format!("{}/", job.key)).await,
         }
     })
 }

@@ -27,6 +27,8 @@ pub enum Work {
     GetMany,
     /// The same the other way
     PutMany,
+    /// The keys beneath KEY/, each of which counts as one byte
+    List,
 }
 
 /// One job. The credentials are in the environment.
@@ -75,7 +77,7 @@ impl Job {
     /// Whether it is one object or many.
     pub fn row(&self) -> Row {
         match self.work {
-            Work::GetMany | Work::PutMany => Row::Many,
+            Work::GetMany | Work::PutMany | Work::List => Row::Many,
             _ => Row::One,
         }
     }

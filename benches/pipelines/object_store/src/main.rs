@@ -46,6 +46,13 @@ impl Client for Store {
         Ok(())
     }
 
+    async fn list(&self, prefix: &str) -> Result<u64, Failure> {
+        let listing = self.0.list(Some(&Path::from(prefix)));
+        Ok(listing
+            .try_fold(0, async |count, meta| Ok(count + u64::from(meta.e_tag.is_some())))
+            .await?)
+    }
+
     async fn put_parts(&self, job: &Job, source: &Source) -> Result<(), Failure> {
         let path = &Path::from(job.key.as_str());
         let id = &self.0.create_multipart(path).await?;

@@ -11,6 +11,7 @@ mod disk;
 mod engine;
 mod fio;
 mod floor;
+mod listing;
 mod machine;
 mod net;
 mod pipelines;
@@ -37,6 +38,8 @@ pub enum Bench {
     Compare(compare::Args),
     /// The pipelines beside other clients of S3.
     Pipelines(pipelines::Args),
+    /// A listing of a million keys beside that of another client.
+    Listing(listing::Args),
 }
 
 pub fn run(root: &Path, bench: Bench) -> Result<()> {
@@ -45,5 +48,6 @@ pub fn run(root: &Path, bench: Bench) -> Result<()> {
         Bench::Engine(args) => engine::run(root, &args),
         Bench::Compare(args) => compare::run(root, &args),
         Bench::Pipelines(args) => pipelines::run(root, &args),
+        Bench::Listing(args) => listing::run(root, &args),
     }
 }

@@ -4,6 +4,7 @@
 use std::fs::{self, File};
 use std::io::{BufWriter, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::ops::Range;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -21,6 +22,9 @@ const START_LIMIT: Duration = Duration::from_secs(10);
 
 /// Where the answers to listings lie, beside the bucket.
 const LISTINGS: &str = "listings";
+/// What is before the slash in the keys of a long listing, which S3 cuts into pages of so many.
+pub const KEYS: &str = "keys";
+const KEYS_A_PAGE: u64 = 1000;
 
 pub const BUCKET: &str = "bucket";
 /// The object that is there from the start.
@@ -80,6 +84,24 @@ impl Server {
             .map_err(|cause| Failure::io("starting nginx by setpriv", cause))?;
         let mut server = Self { child, folder, address };
         server.wait_until_up()?;
+        Ok(server)
+    }
+
+    /// One that lists so many keys beneath [`KEYS`], and has none of them.
+    ///
+    /// # Errors
+    /// As [`Server::start`].
+    pub fn start_with_keys(keys: u64) -> Result<Self> {
+        let server = Self::start(0, 0)?;
+        let folder = server.beside("root").join(LISTINGS).join(KEYS);
+        fs::create_dir(&folder).map_err(|cause| Failure::io(folder.display(), cause))?;
+        let pages = keys.div_ceil(KEYS_A_PAGE);
+        for page in 0..pages {
+            let on_it = page * KEYS_A_PAGE..keys.min((page + 1) * KEYS_A_PAGE);
+            let path = folder.join(format!("p{page}"));
+            fs::write(&path, page_of_keys(on_it, (page + 1 < pages).then_some(page + 1)))
+                .map_err(|cause| Failure::io(path.display(), cause))?;
+        }
         Ok(server)
     }
 
@@ -185,6 +207,27 @@ impl Set {
     }
 }
 
+/// A page of a long listing, and which comes next.
+fn page_of_keys(keys: Range<u64>, next: Option<u64>) -> String {
+    let count = keys.end - keys.start;
+    let mut page = format!(
+        "<?xml version=\"1.0\" encoding=\"UTF-8\"?><ListBucketResult xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\">\
+         <Name>{BUCKET}</Name><Prefix>{KEYS}/</Prefix><KeyCount>{count}</KeyCount><MaxKeys>{KEYS_A_PAGE}</MaxKeys>\
+         <IsTruncated>{}</IsTruncated>",
+        next.is_some()
+    );
+    if let Some(next) = next {
+        page += &format!("<NextContinuationToken>p{next}</NextContinuationToken>");
+    }
+    for number in keys {
+        page += &format!(
+            "<Contents><Key>{KEYS}/2026/part-{number:010}.parquet</Key><LastModified>2026-01-01T00:00:00.000Z</LastModified>\
+             <ETag>&quot;{number:032x}&quot;</ETag><Size>{number}</Size><StorageClass>STANDARD</StorageClass></Contents>"
+        );
+    }
+    page + "</ListBucketResult>"
+}
+
 impl Drop for Folder {
     fn drop(&mut self) {
         if let Err(cause) = fs::remove_dir_all(&self.path) {
@@ -274,6 +317,8 @@ http {{
     }}
     map $args $listing {{
         default "";
+        "~continuation-token=(?<page>p[0-9]+)" {KEYS}/$page;
+        "~prefix={KEYS}(/|%2F)" {KEYS}/p0;
         {listings}
     }}
     server {{
@@ -303,6 +348,15 @@ mod tests {
         assert_eq!(page.matches("<Size>7</Size>").count(), 3);
         assert!(page.contains("<Key>set/00000</Key>") && page.contains("<Key>set/00002</Key>"));
         assert!(page.contains("&quot;c&quot;"));
+    }
+
+    #[test]
+    fn pages_of_keys_name_the_next_but_for_the_last() {
+        let first = page_of_keys(0..2, Some(1));
+        assert_eq!(first.matches("<Contents>").count(), 2);
+        assert!(first.contains("<IsTruncated>true<") && first.contains("Token>p1</Next"));
+        let last = page_of_keys(2..3, None);
+        assert!(last.contains("<IsTruncated>false<") && !last.contains("NextContinuationToken"));
     }
 
     #[test]

@@ -5,9 +5,9 @@
 //! Hydrant and the floor; the others are shown with what they had.
 
 mod floor;
-mod install;
+pub mod install;
 mod judge;
-mod peers;
+pub mod peers;
 mod row;
 
 use std::fs;

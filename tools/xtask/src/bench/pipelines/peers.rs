@@ -7,7 +7,7 @@ use super::super::variant::Direction;
 use super::row::{PART_BYTES, Place, Row};
 
 /// The keys that everybody signs with; the server looks at no signature.
-const KEYS: [(&str, &str); 3] = [
+pub const KEYS: [(&str, &str); 3] = [
     ("AWS_ACCESS_KEY_ID", "bench"),
     ("AWS_SECRET_ACCESS_KEY", "bench-secret"),
     ("AWS_REGION", "us-east-1"),
