@@ -450,7 +450,7 @@ fn run_core(
             runtime
         }
         Err(error) => {
-            shared.inboxes[index].close();
+            drop(shared.inboxes[index].close());
             let _ = report.send(Err(error));
             return;
         }

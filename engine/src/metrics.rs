@@ -77,7 +77,7 @@ counters! {
     bytes_sent_zero_copy_copied,
     /// Submissions that moved less than they were asked to, and were carried on.
     short_transfers,
-    /// File transfers, or tails of them, that went through another buffer because of alignment.
+    /// Pieces of file transfers that went through another buffer because of alignment.
     bounces,
     /// Files that were to be opened with O_DIRECT, and are buffered because their file system has none
     /// (FALL-1).

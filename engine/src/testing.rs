@@ -12,13 +12,12 @@ pub const NOT_TESTED: &str = "HYDRANT_NOT_TESTED";
 /// for whoever runs the tests to repeat at the end.
 ///
 /// # Panics
-/// When that file cannot be written: then nobody would know.
+/// When that file cannot be written.
 pub fn not_tested(what: impl Display) {
-    let line = format!("NOT TESTED: {what}\n");
     // A closed standard error leaves the file.
-    let _ = std::io::stderr().write_all(line.as_bytes());
+    let _ = std::io::stderr().write_all(format!("NOT TESTED: {what}\n").as_bytes());
     let Some(path) = std::env::var_os(NOT_TESTED) else { return };
     let noted = OpenOptions::new().append(true).create(true).open(&path);
-    let noted = noted.and_then(|mut file| file.write_all(line.as_bytes()));
+    let noted = noted.and_then(|mut file| file.write_all(format!("{what}\n").as_bytes()));
     noted.unwrap_or_else(|error| panic!("{}: {error}", path.display()));
 }

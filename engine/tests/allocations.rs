@@ -163,9 +163,14 @@ fn many_reads_at_once() {
             }
         };
         reach(DEPTH * 20).await;
-        let before = allocations();
-        reach(done.get() + DEPTH * 20).await;
-        assert_eq!(allocations(), before);
+        // A queue grows when more ends at once than ever before, which on a busy machine may be late.
+        let mut counted = Vec::new();
+        while counted.last() != Some(&0) && counted.len() < 10 {
+            let before = allocations();
+            reach(done.get() + DEPTH * 20).await;
+            counted.push(allocations() - before);
+        }
+        assert_eq!(counted.last(), Some(&0), "{counted:?}");
         stop.set(true);
         for task in reading {
             task.expect("room").await.expect("no panic");

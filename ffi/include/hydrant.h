@@ -643,7 +643,7 @@ typedef struct hyd_stats {
      */
     uint64_t short_transfers;
     /**
-     * File transfers, or their tails, that went through another buffer because of alignment.
+     * Pieces of file transfers that went through another buffer because of alignment.
      */
     uint64_t bounces;
     /**

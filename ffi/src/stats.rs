@@ -59,7 +59,7 @@ pub struct hyd_stats {
     pub bytes_sent_zero_copy_copied: u64,
     /// Submissions that moved less than they were asked to, and were carried on.
     pub short_transfers: u64,
-    /// File transfers, or their tails, that went through another buffer because of alignment.
+    /// Pieces of file transfers that went through another buffer because of alignment.
     pub bounces: u64,
     /// Files that were to be opened with O_DIRECT and are buffered: their file system has none.
     pub fallbacks_buffered: u64,
@@ -188,7 +188,7 @@ impl hyd_stats {
                 self.bytes_sent_zero_copy_copied,
             ),
             ("short_transfers", "Submissions that moved less than asked", self.short_transfers),
-            ("bounces", "File transfers through another buffer", self.bounces),
+            ("bounces", "Pieces of file transfers through another buffer", self.bounces),
             ("buffered_fallbacks", "Files without O_DIRECT", self.fallbacks_buffered),
             ("copied_send_fallbacks", "Sends with a copy after all", self.fallbacks_copied_send),
             (

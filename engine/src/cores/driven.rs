@@ -181,7 +181,7 @@ impl Drop for Driven {
         if self.engine.is_ours() && self.end().is_err() {
             self.stepped.phase.set(Phase::Broken);
             // Inside a task nothing can end the core; whoever waits for it at least hears of that.
-            self.stepped.inbox.close();
+            drop(self.stepped.inbox.close());
         }
     }
 }

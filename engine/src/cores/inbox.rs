@@ -182,14 +182,12 @@ impl Inbox {
         self.sleeping.swap(how, SeqCst);
     }
 
-    /// No more tasks are taken; what still lies here is dropped, so that its waiters hear of it.
-    pub(crate) fn close(&self) {
+    /// No more tasks are taken. What still lies here is to be dropped, so that its waiters hear of it.
+    pub(crate) fn close(&self) -> VecDeque<Message> {
         let mut state = self.lock();
         state.closed = true;
         self.any.store(false, Relaxed);
-        let left = std::mem::take(&mut state.messages);
-        drop(state);
-        drop(left);
+        std::mem::take(&mut state.messages)
     }
 
     fn send(&self, message: Message) {

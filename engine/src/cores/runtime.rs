@@ -237,7 +237,7 @@ impl Runtime {
 
     fn start(&self, task: RemoteTask) {
         if task.header.is_cancelled() {
-            return;
+            return drop_each([task]);
         }
         let future = (task.start)(self.core.clone());
         // A refusal drops the future, and with it the `Join` that tells the waiter.
@@ -345,7 +345,7 @@ impl Runtime {
 
     fn begin_drain(&mut self, now: Instant) {
         self.end_tasks(Closed::Everything);
-        self.inbox.close();
+        drop_each(self.inbox.close());
         // Values of the core, such as pooled connections, close before the drain.
         let locals = std::mem::take(&mut *self.core.0.locals.borrow_mut());
         let keepers = std::mem::take(&mut *self.core.0.head_keepers.borrow_mut());
@@ -420,15 +420,24 @@ impl Runtime {
     }
 
     /// Ends the tasks of a core whose ring is broken, so that whoever waits for them hears of it.
-    pub(crate) fn abandon(&self) {
+    pub(crate) fn abandon(&mut self) {
         // First, so that whoever hears of it and comes again is told.
-        self.inbox.close();
+        let left = self.inbox.close();
         self.end_tasks(Closed::Everything);
+        drop_each(self.messages.drain(..).chain(left));
     }
 
     /// Gives the whole core up without freeing what the kernel may still write to (OWN-2).
     pub(crate) fn leak(self) {
         std::mem::forget(self);
+    }
+}
+
+/// What was never started: the destructors of what it captured are anybody's, and one that panics ends
+/// with that; the hook has told the message.
+fn drop_each<T>(all: impl IntoIterator<Item = T>) {
+    for one in all {
+        let _ = catch_unwind(AssertUnwindSafe(|| drop(one)));
     }
 }
 

@@ -95,7 +95,7 @@ fn straight_within(
     let behind_block = (offset % u64::from(offset_align)) as usize;
     let head = (align - behind_block) % align;
     let start = span.start + head;
-    let is_small = behind_block + span.len() <= BOUNCE_BYTES;
+    let is_small = behind_block > 0 && behind_block + span.len() <= BOUNCE_BYTES;
     if is_small || span.len() < head + align || !is_aligned(buf, start, memory_align) {
         return span.end..span.end;
     }

@@ -114,8 +114,8 @@ impl File {
     /// On O_DIRECT files a whole block may be read: up to a block's worth of bytes behind the span is
     /// overwritten where the buffer has room for it. Of a span that begins within a block, or ends in one
     /// without such room, the parts of these two blocks go through a small bounce buffer; all of it
-    /// does where memory and offset do not lie alike within their blocks, and up to 64 KiB, for which
-    /// one read is less than three. What is bounced is counted.
+    /// does where the next block would come to lie at memory that is not aligned, and up to 64 KiB from
+    /// within a block, for which one read is less than three. What is bounced is counted.
     ///
     /// # Errors
     /// The errno with path and offset, or no memory for a bounce buffer.

@@ -77,7 +77,7 @@ fn start(work: impl Fn(&Arc<Inbox>) + Send + 'static) -> (Engine, Arc<AtomicBool
             }
             inbox.awake();
         }
-        inbox.close();
+        drop(inbox.close());
         tell.store(true, Ordering::Release);
     });
     let inbox = Arc::clone(&shared.inboxes[0]);

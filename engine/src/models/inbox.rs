@@ -166,7 +166,7 @@ fn a_task_is_refused_or_dropped_when_its_core_ends() {
             });
             theirs.start(task)
         });
-        inbox.close();
+        drop(inbox.close());
         let sent = sender.join().expect("no panic");
         assert!(matches!(sent, Ok(_) | Err(Error::Stopped)), "{sent:?}");
         assert_eq!(Arc::strong_count(&alive), 1, "its task is gone");

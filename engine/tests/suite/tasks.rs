@@ -62,6 +62,10 @@ fn a_panic_before_or_after_a_poll_leaves_the_core_alive() {
             core.sleep(Duration::from_secs(3600)).await;
         });
         drop(task.expect("spawned"));
+        // One that is cancelled before it starts.
+        let grenade = Grenade;
+        let task = engine.on_core(0, move |_| async move { drop(grenade) });
+        drop(task.expect("spawned"));
         assert_eq!(host.run(|_, _| async { 7 }), 7);
         host.finish();
     }

@@ -51,6 +51,11 @@ impl Selection {
 /// # Errors
 /// The first failure, or a name that no step has.
 pub fn run(root: &Path, table: &[Step], selection: &Selection) -> Result<()> {
+    run_noting(root, &shell::not_tested(root), table, selection)
+}
+
+/// `notes` is where tests leave what they could not test.
+fn run_noting(root: &Path, notes: &Path, table: &[Step], selection: &Selection) -> Result<()> {
     if selection.list {
         for step in table {
             println!("{:<12} {}", step.name, step.about);
@@ -58,13 +63,29 @@ pub fn run(root: &Path, table: &[Step], selection: &Selection) -> Result<()> {
         return Ok(());
     }
     let chosen = choose(table, &selection.only)?;
-    let (start, mut not_done) = (Instant::now(), Vec::new());
+    let mut not_done = Vec::new();
+    let ended = run_all(root, notes, &chosen, &mut not_done);
+    for (name, reason) in not_done {
+        println!("!!! NOT DONE: {name}: {reason}");
+    }
+    ended
+}
+
+fn run_all(
+    root: &Path,
+    notes: &Path,
+    chosen: &[Step],
+    not_done: &mut Vec<(&'static str, String)>,
+) -> Result<()> {
+    let start = Instant::now();
     for (index, step) in chosen.iter().enumerate() {
         println!("==> {}/{} {}: {}", index + 1, chosen.len(), step.name, step.about);
         let step_start = Instant::now();
-        let left_out = shell::not_tested(root);
-        let _ = std::fs::remove_file(&left_out);
-        let outcome = (step.run)(root).map_err(|failure| {
+        let _ = std::fs::remove_file(notes);
+        let outcome = (step.run)(root);
+        let told = std::fs::read_to_string(notes).unwrap_or_default();
+        not_done.extend(each_once(&told).map(|line| (step.name, line.to_owned())));
+        let outcome = outcome.map_err(|failure| {
             let seconds = step_start.elapsed().as_secs_f64();
             Failure::new(format!("step {} failed after {seconds:.1} s: {failure}", step.name))
         })?;
@@ -75,14 +96,9 @@ pub fn run(root: &Path, table: &[Step], selection: &Selection) -> Result<()> {
                 "NOT DONE"
             }
         };
-        let told = std::fs::read_to_string(&left_out).unwrap_or_default();
-        not_done.extend(each_once(&told).map(|line| (step.name, line.to_owned())));
         println!("    {word}, {:.1} s", step_start.elapsed().as_secs_f64());
     }
     println!("\nsteps: {}, {:.1} s", chosen.len(), start.elapsed().as_secs_f64());
-    for (name, reason) in not_done {
-        println!("!!! NOT DONE: {name}: {reason}");
-    }
     Ok(())
 }
 
@@ -111,21 +127,26 @@ mod tests {
         Step { name: "three", about: "cannot be reached", run: |_| panic!("ran after a failure") },
     ];
 
+    /// The tests of this program run in a step themselves, whose notes are no matter of theirs.
+    fn run_here(table: &[Step], selection: &Selection) -> Result<()> {
+        let notes = std::env::temp_dir().join(format!("hydrant-notes-{}", std::process::id()));
+        run_noting(Path::new("."), &notes, table, selection)
+    }
+
     fn only(names: &[&str]) -> Selection {
         Selection { only: names.iter().map(|&name| name.to_owned()).collect(), list: false }
     }
 
     #[test]
     fn the_first_failure_stops_and_is_named() {
-        let failure =
-            run(Path::new("."), &TABLE, &only(&[])).expect_err("step two fails").to_string();
+        let failure = run_here(&TABLE, &only(&[])).expect_err("step two fails").to_string();
         assert!(failure.starts_with("step two failed after"), "{failure}");
         assert!(failure.ends_with("it broke"), "{failure}");
     }
 
     #[test]
     fn only_runs_what_was_named_and_refuses_what_is_not_there() {
-        run(Path::new("."), &TABLE, &only(&["one"])).expect("step one passes");
-        assert!(run(Path::new("."), &TABLE, &only(&["one", "four"])).is_err());
+        run_here(&TABLE, &only(&["one"])).expect("step one passes");
+        assert!(run_here(&TABLE, &only(&["one", "four"])).is_err());
     }
 }

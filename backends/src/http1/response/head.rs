@@ -132,7 +132,7 @@ impl<'a> ResponseHead<'a> {
 
     /// A copy that outlives the buffer, for reading the fields once the body is there.
     pub(crate) fn keep(&self) -> KeptHead {
-        KeptHead { lines: self.lines.to_vec(), head: ResponseHead { lines: &[], ..*self } }
+        KeptHead { lines: self.lines.to_vec(), facts: self.facts() }
     }
 
     /// What is known of it, without its bytes.
@@ -190,18 +190,16 @@ fn mark_of(name: &[u8]) -> u64 {
 /// A head with a buffer of its own.
 pub(crate) struct KeptHead {
     lines: Vec<u8>,
-    /// All of it but the lines.
-    head: ResponseHead<'static>,
+    facts: HeadFacts,
 }
 
 impl KeptHead {
     pub(crate) fn borrow(&self) -> ResponseHead<'_> {
-        ResponseHead { lines: &self.lines, ..self.head }
+        ResponseHead { lines: &self.lines, ..self.facts.head }
     }
 }
 
 /// What was found out about a head, so that it need not be vetted again.
-#[derive(Clone, Copy)]
 pub(crate) struct HeadFacts {
     lines_bytes: usize,
     /// All of it but the lines.
@@ -215,6 +213,7 @@ impl HeadFacts {
 
     /// The head again, given the bytes that it was read from, its empty line included.
     pub(crate) fn over<'a>(&self, raw: &'a [u8]) -> ResponseHead<'a> {
+        debug_assert!(raw.ends_with(EMPTY_LINE), "a vetted head is whole");
         let end = raw.len() - EMPTY_LINE.len();
         ResponseHead { lines: &raw[end - self.lines_bytes..end], ..self.head }
     }

@@ -87,7 +87,7 @@ fn kernel(found: &Found) -> Option<Advice> {
     let is_refused = |name| found.refused.iter().any(|(refused, _)| *refused == name);
     let lacking = SINCE.iter().filter(|(name, since)| *since > running && is_refused(*name));
     let lacking: Vec<_> = lacking.collect();
-    let (_, (major, minor)) = lacking.last()?;
+    let (major, minor) = lacking.iter().map(|(_, since)| since).max()?;
     let names: Vec<_> = lacking.iter().map(|(name, _)| *name).collect();
     Some(Advice {
         cause: format!("Linux {} lacks {}", found.kernel, names.join(", ")),
@@ -103,6 +103,10 @@ fn version(release: &str) -> Option<(u32, u32)> {
 
 fn files(found: &Found) -> Option<Advice> {
     let (_, why) = found.refused.iter().find(|(name, _)| *name == "installed files")?;
+    // EMFILE: the table has more places than the process may have files.
+    if !why.contains("os error 24") {
+        return None;
+    }
     Some(Advice {
         cause: format!("files are not installed in the ring, and are looked up each time: {why}"),
         mend: "ulimit -n 65536, or LimitNOFILE=65536 in a systemd unit".to_owned(),
@@ -195,9 +199,12 @@ mod tests {
 
     #[test]
     fn files_that_cannot_be_installed_name_the_limit() {
-        let refused = vec![("installed files", "EMFILE".to_owned())];
-        let found = advice(&Found { refused, ..best() });
-        assert!(found[0].cause.contains("EMFILE") && found[0].mend.contains("ulimit -n"));
+        let refused = |why: String| vec![("installed files", why)];
+        let limit = std::io::Error::from_raw_os_error(24).to_string();
+        let found = advice(&Found { refused: refused(limit.clone()), ..best() });
+        assert!(found[0].cause.contains(&limit) && found[0].mend.contains("ulimit -n"));
+        let by_config = refused("ring.installed_files_max is 0".to_owned());
+        assert_eq!(advice(&Found { refused: by_config, ..best() }), []);
     }
 
     #[test]
