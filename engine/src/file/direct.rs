@@ -25,11 +25,27 @@ pub(super) fn read<'a>(
     span: Range<usize>,
     offset: u64,
 ) -> Transfer<'a> {
+    if let Some(error) = outside(file, &buf, &span) {
+        return Transfer::ended(Err(error), buf);
+    }
     match straight_read(file, &buf, &span, offset) {
         Some(_) if span.is_empty() => Transfer::ended(Ok(0), buf),
         Some(whole) => submit_read(core, file, buf, whole, offset).telling_at_most(span.len()),
         None => Transfer::in_pieces(read_in_pieces(core, file, buf, span, offset)),
     }
+}
+
+/// Why nothing can be moved into or out of `span`.
+fn outside(file: &File, buf: &Buf, span: &Range<usize>) -> Option<Error> {
+    let capacity = buf.capacity();
+    (span.start.max(span.end) > capacity).then(|| {
+        Error::InvalidInput(format!(
+            "bytes {} to {} of a buffer of {capacity}, for {}",
+            span.start,
+            span.end,
+            file.path.display()
+        ))
+    })
 }
 
 /// What to read in place of `span`; `None` where the file does not take it in one piece.
@@ -111,6 +127,9 @@ pub(super) fn write<'a>(
     span: Range<usize>,
     offset: u64,
 ) -> Transfer<'a> {
+    if let Some(error) = outside(file, &buf, &span) {
+        return Transfer::ended(Err(error), buf);
+    }
     match straight_write(file, &mut buf, &span, offset) {
         Err(error) => Transfer::ended(Err(error), buf),
         Ok(Some(_)) if span.is_empty() => Transfer::ended(Ok(0), buf),

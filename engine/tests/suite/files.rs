@@ -132,19 +132,23 @@ fn slabs_and_memory_of_the_caller_stay_registered_beside_each_other() {
 #[test]
 fn a_span_outside_of_its_memory_is_an_error_and_no_more() {
     on_all(|core, place| async move {
-        let options = OpenOptions::new().read().write().create();
-        let file = File::open(&core, &place.path("file"), &options).await.expect("made");
-        let far = 80 * MIB;
-        #[expect(clippy::reversed_empty_ranges, reason = "what is refused here")]
-        let spans = [0..far, far..far + 4096, usize::MAX - 10..usize::MAX, 9 * MIB..0];
-        for span in spans {
-            let lent = lease(&core, 12 * MIB).await;
-            let (wrote, back) = file.write_at(&core, lent, span.clone(), 0).await;
-            assert!(matches!(wrote, Err(_) | Ok(0)), "{span:?}");
-            assert_eq!(back.into_lease().expect("lent").capacity(), 12 * MIB);
+        for direct in [false, true] {
+            let options = OpenOptions::new().read().write().create().direct(direct);
+            let file = File::open(&core, &place.path("file"), &options).await.expect("made");
+            let far = 80 * MIB;
+            #[expect(clippy::reversed_empty_ranges, reason = "what is refused here")]
+            let spans = [0..far, 1..far, far..far + 4096, usize::MAX - 10..usize::MAX, 9 * MIB..0];
+            for span in spans {
+                let lent = lease(&core, 12 * MIB).await;
+                let (wrote, back) = file.write_at(&core, lent, span.clone(), 0).await;
+                assert!(matches!(wrote, Err(_) | Ok(0)), "{span:?}");
+                let (read, back) = file.read_at(&core, back, span.clone(), 1).await;
+                assert!(matches!(read, Err(_) | Ok(0)), "{span:?}");
+                assert_eq!(back.into_lease().expect("lent").capacity(), 12 * MIB);
+            }
+            let data = filled(&core, 4096, 1).await;
+            file.write_at(&core, data, 0..4096, 0).await.0.expect("the core goes on");
         }
-        let data = filled(&core, 4096, 1).await;
-        file.write_at(&core, data, 0..4096, 0).await.0.expect("the core goes on");
     });
 }
 
