@@ -1,5 +1,6 @@
 //! Entering the kernel for a ring: under a number of the calling thread, where the kernel gives one. It
 //! then looks up no descriptor and counts no reference, which costs most where a process has many threads.
+//! It never looks into the queues: what is staged, and how long to wait, the driver says.
 
 use std::marker::PhantomData;
 use std::os::fd::{AsRawFd, RawFd};

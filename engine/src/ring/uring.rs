@@ -30,6 +30,7 @@ const STAGED_BYTES_MAX: usize = 4 << 20;
 
 /// A ring and what it was granted.
 pub(crate) struct UringDriver {
+    /// Ahead of the ring, so that it is dropped before it.
     entrance: Entrance,
     ring: IoUring,
     eventfd: Handle,

@@ -49,6 +49,12 @@ async fn everything(core: Core, place: Place) {
             file.read_at(&core, room, 1..50_000, 3).await.0.expect("bounced");
         })
         .await;
+        // Its first block through a bounce buffer, what follows straight.
+        at_every_await(|| async {
+            let room = lease(&core, 256 * KIB).await;
+            file.read_at(&core, room, 3..200_003, 3).await.0.expect("in pieces");
+        })
+        .await;
         at_every_await(|| async {
             file.metadata(&core).await.expect("statx");
             file.sync_data(&core).await.expect("synced");

@@ -14,14 +14,21 @@ const READS: usize = 32;
 
 #[test]
 fn a_buffer_freed_early_is_noticed_on_the_kernel() {
-    for host in kernels(&free_early(false)) {
+    noticed_with_the_mistake_alone(free_early, hits);
+}
+
+/// On each driver of the kernel. Whether a read still runs when its buffer is freed, or its ring closed, is
+/// a race with the disk: on a busy machine all of a run are lost now and then.
+fn noticed_with_the_mistake_alone(
+    config: impl Fn(bool) -> Config,
+    hits: impl Fn(Host) -> Vec<QuarantineHit>,
+) {
+    for host in kernels(&config(false)) {
         assert_eq!(hits(host), []);
     }
-    // Whether a read still runs when its buffer is freed is a race with the disk: on a busy machine all
-    // of a run are lost now and then.
     let mut noticed = BTreeMap::new();
     for _ in 0..20 {
-        for host in kernels(&free_early(true)) {
+        for host in kernels(&config(true)) {
             let driver = host.engine().capabilities().driver;
             *noticed.entry(driver).or_insert(false) |= !hits(host).is_empty();
         }
@@ -42,21 +49,7 @@ fn a_buffer_freed_early_is_noticed_in_the_simulator() {
 /// pool (OWN-2).
 #[test]
 fn a_ring_closed_without_its_drain_is_noticed() {
-    for host in kernels(&drain_skipped(false)) {
-        assert_eq!(hits_after_closing(host), []);
-    }
-    // Whether a read outlives its ring is a race with the disk: it is lost now and then.
-    let mut noticed = BTreeMap::new();
-    for _ in 0..20 {
-        for host in kernels(&drain_skipped(true)) {
-            let driver = host.engine().capabilities().driver;
-            *noticed.entry(driver).or_insert(false) |= !hits_after_closing(host).is_empty();
-        }
-        if noticed.values().all(|noticed| *noticed) {
-            return;
-        }
-    }
-    panic!("whether it was noticed: {noticed:?}");
+    noticed_with_the_mistake_alone(drain_skipped, hits_after_closing);
 }
 
 fn drain_skipped(on: bool) -> Config {

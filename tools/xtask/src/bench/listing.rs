@@ -7,10 +7,8 @@ use super::contestant::{Contestant, Sample, Shown, Yardstick, in_turn, middle, r
 use super::machine::Machine;
 use super::pipelines::install::{Home, Name};
 use super::pipelines::peers::{self, Face, Peer};
-use super::programs;
 use super::server::{BUCKET, KEYS, Server};
 use super::stats::Verdict;
-use crate::debian;
 use crate::failure::{Failure, Result};
 
 /// Fewer are shown and decide nothing.
@@ -35,9 +33,7 @@ pub struct Args {
 /// # Errors
 /// When the bar is not met, or something does not run at all.
 pub fn run(root: &Path, args: &Args) -> Result<()> {
-    debian::need(debian::FOR_BENCHES)?;
-    let built = programs::build(root, "hydrant-floor")?;
-    let home = Home::new(root, &built);
+    let (home, built) = Home::set_up(root)?;
     let clients = [home.hydrant()?, home.peer(Name::ObjectStore)?];
     println!("{}", Machine::here());
     for Peer { name, version, .. } in &clients {

@@ -31,9 +31,15 @@ pub struct Home {
 }
 
 impl Home {
-    pub fn new(root: &Path, built: &programs::Built) -> Home {
+    /// With what every client is measured by.
+    ///
+    /// # Errors
+    /// When a package of Debian is missing, or the yardstick does not build.
+    pub fn set_up(root: &Path) -> Result<(Home, programs::Built)> {
+        debian::need(debian::FOR_BENCHES)?;
+        let yardstick = programs::build(root, "hydrant-floor")?;
         let workspace = root.join("benches/pipelines");
-        Home { workspace, built: built.folder().join("pipelines") }
+        Ok((Home { workspace, built: yardstick.folder().join("pipelines") }, yardstick))
     }
 
     /// Ours, without which there is nothing to measure.

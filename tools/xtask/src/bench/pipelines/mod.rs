@@ -23,10 +23,8 @@ use self::peers::{Call, Evidence, Peer};
 use self::row::{LARGE_BYTES, PART_BYTES, Place, Row, SETS};
 use super::contestant::{Sample, Shown, number, rotated};
 use super::machine::Machine;
-use super::programs;
 use super::server::Server;
 use super::stats::Verdict;
-use crate::debian;
 use crate::failure::{Failure, Result};
 use crate::shell;
 use crate::sizes;
@@ -71,9 +69,7 @@ pub struct Args {
 /// # Errors
 /// When a bar is not met, or something that everything leans on does not run at all.
 pub fn run(root: &Path, args: &Args) -> Result<()> {
-    debian::need(debian::FOR_BENCHES)?;
-    let built = programs::build(root, "hydrant-floor")?;
-    let home = Home::new(root, &built);
+    let (home, built) = Home::set_up(root)?;
     let ours = home.hydrant()?;
     let asked = if args.peer.is_empty() { Name::value_variants() } else { &args.peer };
     let (peers, absent) = installed(&home, asked);
