@@ -7,6 +7,7 @@
 #define _POSIX_C_SOURCE 200809L
 #include <hydrant.h>
 
+#include <errno.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -76,7 +77,8 @@ static int loop(hyd_engine *engine, const hyd_cq *cq) {
             }
         }
         done += (int)count;
-        if (poll(both, 2, more || done == OBJECTS ? 0 : -1) < 0) {
+        if (poll(both, 2, more || done == OBJECTS ? 0 : -1) < 0 && errno != EINTR) {
+            perror("poll");
             return 0;
         }
         if (read(both[0].fd, &expired, sizeof expired) == (ssize_t)sizeof expired) {

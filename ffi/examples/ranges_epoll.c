@@ -6,10 +6,12 @@
  */
 #include <hydrant.h>
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <unistd.h>
 
 enum { RANGES = 1000, RANGE_BYTES = 4096, DEPTH = 128, OBJECT_BYTES = 4 * 1024 * 1024 };
 
@@ -80,22 +82,29 @@ static int loop(const hyd_store *store, const hyd_cq *cq, const unsigned char *o
     unsigned submitted = 0, done = 0;
     int poller = epoll_create1(0), fd = -1;
 
-    if (poller < 0 || !good("descriptor", hyd_cq_fd(cq, &fd, &error), &error)) {
+    if (!good("descriptor", hyd_cq_fd(cq, &fd, &error), &error)) {
         return 0;
     }
     event.events = EPOLLIN;
     event.data.fd = fd;
-    if (epoll_ctl(poller, EPOLL_CTL_ADD, fd, &event) != 0) {
+    if (poller < 0 || epoll_ctl(poller, EPOLL_CTL_ADD, fd, &event) != 0) {
+        perror("epoll");
         return 0;
     }
     while (done < RANGES) {
         int count;
         submitted = submit_more(store, cq, memory, submitted);
-        if (epoll_wait(poller, &event, 1, -1) < 0 || (count = reap(cq, object, memory)) < 0) {
+        if (epoll_wait(poller, &event, 1, -1) < 0 && errno != EINTR) {
+            perror("epoll_wait");
+            return 0;
+        }
+        count = reap(cq, object, memory);
+        if (count < 0) {
             return 0;
         }
         done += (unsigned)count;
     }
+    close(poller);
     printf("%u ranges are right\n", done);
     return 1;
 }

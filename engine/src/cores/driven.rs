@@ -30,11 +30,11 @@ use crate::pool::fork;
 ///   [`AsFd`] to become readable, unless the turn said [`Pace::Again`].
 /// - A blocking call on this thread ([`crate::Task::wait`], [`block_on`]) takes turns until it has
 ///   its answer; inside a turn, that is in a task, it answers [`Error::WouldDeadlock`].
-/// - No thread is started but the control thread, when a name is looked up, and those of the poll
-///   driver.
+/// - No thread stays but the control thread, once a name was looked up, and those of the poll driver.
 ///
 /// Dropping it stops the core: tasks are cancelled, clean-ups get their time, the kernel gives back
-/// what it holds (OWN-2).
+/// what it holds (OWN-2). Milliseconds later the kernel makes this thread forget the ring, which interrupts
+/// what it sleeps in, as a signal would: `epoll_wait` may answer `EINTR` once.
 ///
 /// ```
 /// use std::time::Duration;

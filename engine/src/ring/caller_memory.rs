@@ -13,6 +13,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use io_uring::Submitter;
 
+use super::aside::aside;
 use super::clone::{clone_into, into_tables_in_use, small_ring};
 use super::system::memlock_limit_bytes;
 use crate::error::errno_text;
@@ -22,6 +23,11 @@ use crate::pool::{Buf, ENTRY_BYTES, Registration};
 /// Pins memory and answers with the ring to clone it from, or with the reason why there is none. It
 /// takes as long as the pages need (CORE-1).
 pub(crate) fn pin(start: usize, len: usize) -> Result<OwnedFd, String> {
+    let pinned = aside(|| pin_here(start, len));
+    pinned.unwrap_or_else(|error| Err(format!("no thread to register on: {error}")))
+}
+
+fn pin_here(start: usize, len: usize) -> Result<OwnedFd, String> {
     // Before anything is pinned. Cores ask when it is too late to say why.
     into_tables_in_use()?;
     let source = small_ring()?;

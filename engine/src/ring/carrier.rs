@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
+use super::aside::aside;
 use super::poll::{FileThreads, PollDriver};
 use super::setup::try_ring;
 use super::uring::UringDriver;
 use super::{ArenaRing, Capabilities, Driver};
 use crate::config::{Config, DriverChoice};
-use crate::error::{Error, Result};
+use crate::error::{Error, OsError, Result};
 use crate::park::Rouse;
 use crate::pool::Pool;
 
@@ -33,8 +34,11 @@ impl Carrier {
         if config.driver == DriverChoice::Poll {
             return poll("the poll driver was asked for".to_owned());
         }
-        match try_ring(&config.ring) {
-            Ok(()) => Ok(Carrier::Uring(Arc::new(ArenaRing::open(pool, config.report)))),
+        let tried = aside(|| {
+            try_ring(&config.ring).map(|()| Arc::new(ArenaRing::open(pool, config.report)))
+        });
+        match tried.map_err(|error| OsError::from_io("start thread", "hydrant-probe", &error))? {
+            Ok(arena_ring) => Ok(Carrier::Uring(arena_ring)),
             Err(refused @ Error::RingRefused { .. }) if config.driver == DriverChoice::Auto => {
                 poll(refused.to_string())
             }

@@ -6,6 +6,7 @@
 //! same for every driver. This room and [`crate::op`] and [`crate::pool`] are where `unsafe` lives.
 
 mod arena_ring;
+mod aside;
 mod caller_memory;
 mod carrier;
 mod clone;

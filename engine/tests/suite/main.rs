@@ -12,6 +12,7 @@ mod filesystems;
 mod host;
 mod huge_pages;
 mod installed;
+mod interrupted;
 mod line;
 mod net;
 mod refused;
