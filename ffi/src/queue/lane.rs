@@ -15,6 +15,7 @@ use hydrant::engine::{Core, Task};
 
 use super::job::{self, Job};
 use super::slots::{Finish, Outcome, Queue, slot_of};
+use super::telling::Telling;
 use crate::error::Failure;
 
 /// Requests that are to be cancelled: one for each slot of the queue at most, however often they are
@@ -295,6 +296,8 @@ where
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let this = &mut *self;
+        let queue = Arc::clone(&this.end.queue);
+        let telling = Telling::begin(&queue);
         this.listen(cx);
         while let Some(id) = this.requests.pop_front() {
             this.sit_down(id);
@@ -304,6 +307,7 @@ where
         }
         while let Some(seat) = this.woken.pop() {
             this.poll_seat(seat);
+            telling.between_requests();
         }
         Poll::Pending
     }

@@ -16,6 +16,7 @@ use hydrant::{CopyReport, Error, ObjectMeta};
 use super::job::Job;
 use super::lane::{self, Lane};
 use super::request::Request;
+use super::telling::tells_later;
 use crate::buf::{Buf, hyd_buf};
 use crate::copy::hyd_copy_report;
 use crate::engine::Engine;
@@ -70,7 +71,7 @@ pub struct Queue {
     pumps: Mutex<Vec<Task<()>>>,
 }
 
-struct State {
+pub(super) struct State {
     slots: Box<[Slot]>,
     free: Vec<u32>,
     done: VecDeque<u32>,
@@ -344,9 +345,14 @@ impl Queue {
         state.in_flight -= 1;
         state.slots[slot as usize].in_flight = false;
         state.done.push_back(slot);
-        if state.done.len() == 1 {
-            state.signal();
+        if !tells_later(self) {
+            self.tell(state);
         }
+    }
+
+    /// Wakes whoever waits for as many completions as there are.
+    pub(super) fn tell(&self, mut state: MutexGuard<'_, State>) {
+        state.signal();
         let done = state.done.len();
         let enough = done >= state.waited_for;
         if enough {
@@ -364,7 +370,7 @@ impl Queue {
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
+    pub(super) fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
