@@ -3,7 +3,8 @@
 //! engine with one core; the server is a process of its own. CPU seconds of this process, user and
 //! system, in pairs of rotated order: the median of the ratios, and its 95 % bootstrap interval.
 //!
-//! `cargo bench -p hydrant-c-path --bench queue_s3 [-- PAIRS]`
+//! `cargo bench -p hydrant-c-path --bench queue_s3 [-- PAIRS [SHARE]]`: 15 pairs, each side for some 10 s or 4 GiB; with
+//! a share of 10, for a tenth of that.
 
 #![allow(clippy::print_stdout, reason = "a program of figures speaks on its terminal")]
 
@@ -16,6 +17,9 @@ use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, Command, Stdio};
 use std::ptr::{null, null_mut};
 
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
+use hydrant::engine::block_on;
 use hydrant::{Bytes, Hydrant, Store};
 use hydrant_server::{Config, Credentials, Server};
 use library::Library;
@@ -29,31 +33,53 @@ const ACCESS_KEY: &str = "AKIDEXAMPLE";
 const SECRET: &str = "wJalrXUtnFEMI-K7MDENG-bPxRfiCYEXAMPLEKEY";
 const URI: &str = "s3://bench";
 
-/// Length of a range, how many a run reads, and how many completions the queue waits for at least: with
-/// 1 a thread is woken for each, and with more for a batch of them. The crate waits for the oldest, and
-/// others end meanwhile.
-const RUNS: [(usize, u64, usize); 4] =
-    [(4 << 10, 20_000, 1), (4 << 10, 20_000, 16), (256 << 10, 8_000, 1), (256 << 10, 8_000, 16)];
+/// What one run reads, and how both sides wait for it.
+struct Run {
+    len: usize,
+    count: u64,
+    /// How many completions the queue waits for at least: with 1 for whichever is first.
+    at_least: usize,
+    by_crate: Awaits,
+}
+
+/// What the side of the crate waits for.
+#[derive(Debug, Clone, Copy)]
+enum Awaits {
+    /// The oldest; others end meanwhile.
+    Oldest,
+    /// Whichever is first.
+    First,
+}
 
 fn main() {
     let arguments: Vec<String> = std::env::args().collect();
     if arguments.get(1).is_some_and(|first| first == "serve") {
         return serve();
     }
-    let pairs = arguments.iter().skip(1).find_map(|text| text.parse().ok()).unwrap_or(15);
+    let mut numbers = arguments.iter().skip(1).filter_map(|text| text.parse().ok());
+    let (pairs, share) = (numbers.next().unwrap_or(15), numbers.next().unwrap_or(1) as u64);
     let mut server = Served::start();
     server.be_found();
     let library = Library::open();
-    for (len, count, at_least) in RUNS {
-        measure(&library, len, count, at_least, pairs);
+    for (len, count) in [(4 << 10, 600_000), (256 << 10, 16_000)] {
+        for (at_least, by_crate) in [(1, Awaits::First), (16, Awaits::Oldest), (1, Awaits::Oldest)]
+        {
+            measure(&library, &Run { len, count: count / share, at_least, by_crate }, pairs);
+        }
     }
 }
 
-fn measure(library: &Library, len: usize, count: u64, at_least: usize, pairs: usize) {
+fn measure(library: &Library, run: &Run, pairs: usize) {
+    let &Run { len, count, at_least, by_crate: awaits } = run;
     let hydrant = Hydrant::builder().cores(1).pool_bytes(POOL_BYTES).build().expect("an engine");
     let store = hydrant.store(URI).expect("a store");
     let c = Queue::new(library);
-    let by_crate = || cpu_of(|| through_the_crate(&store, len, count));
+    let by_crate = || {
+        cpu_of(|| match awaits {
+            Awaits::Oldest => oldest_first(&store, len, count),
+            Awaits::First => whichever_is_first(&store, len, count),
+        })
+    };
     let by_queue = || cpu_of(|| c.read(len, count, at_least));
     by_crate();
     by_queue();
@@ -75,8 +101,8 @@ fn measure(library: &Library, len: usize, count: u64, at_least: usize, pairs: us
         median(&seconds.iter().map(of).collect::<Vec<_>>()) / count as f64 * 1e6
     };
     println!(
-        "{len} bytes, {count} ranges, {at_least} at least, {pairs} pairs: CPU of a range {:.2} us by the crate, {:.2} us by the \
-         queue; ratio {:.3} [{low:.3}, {high:.3}]",
+        "{len} bytes, {count} ranges, {at_least} at least, {pairs} pairs: CPU of a range {:.2} us by the crate ({awaits:?}), \
+         {:.2} us by the queue; ratio {:.3} [{low:.3}, {high:.3}]",
         each(|pair| pair.0),
         each(|pair| pair.1),
         median(&ratios),
@@ -87,7 +113,7 @@ fn offset(index: u64, len: usize) -> u64 {
     index.wrapping_mul(2_654_435_761) % (OBJECT_BYTES / len as u64) * len as u64
 }
 
-fn through_the_crate(store: &Store, len: usize, count: u64) {
+fn oldest_first(store: &Store, len: usize, count: u64) {
     let mut under_way = VecDeque::with_capacity(UNDER_WAY);
     let check = |bytes: Bytes| assert_eq!(bytes.len(), len);
     for index in 0..count {
@@ -99,6 +125,22 @@ fn through_the_crate(store: &Store, len: usize, count: u64) {
         under_way.push_back(store.get_range(KEY, at..at + len as u64));
     }
     under_way.into_iter().for_each(|task| check(task.wait().expect("read")));
+}
+
+fn whichever_is_first(store: &Store, len: usize, count: u64) {
+    let read = |index| {
+        let at = offset(index, len);
+        store.get_range(KEY, at..at + len as u64)
+    };
+    let mut under_way: FuturesUnordered<_> = (0..UNDER_WAY as u64).map(read).collect();
+    let mut left = UNDER_WAY as u64..count;
+    let all = block_on(async {
+        while let Some(bytes) = under_way.next().await {
+            assert_eq!(bytes.expect("read").len(), len);
+            under_way.extend(left.next().map(read));
+        }
+    });
+    all.expect("not on a core");
 }
 
 type Handle = *mut c_void;

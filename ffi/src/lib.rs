@@ -26,6 +26,7 @@ mod fork;
 mod guard;
 mod handle;
 mod list;
+mod loan;
 mod log;
 mod mem;
 mod meta;

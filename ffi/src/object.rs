@@ -1,19 +1,17 @@
 //! Calls about objects, each of which blocks until it is done.
 
 use std::ffi::{c_char, c_void};
-use std::future::ready;
 use std::sync::Arc;
 
-use bytes::Bytes;
-use hydrant::engine::{Region, RegionOwner, block_on};
-use hydrant::{Error, ObjectMeta, PutOptions};
+use hydrant::{ObjectMeta, PutOptions};
 
 use crate::args::{self, Out};
 use crate::attributes::{self, hyd_attributes};
-use crate::buf::{Buf, Lent, hyd_buf};
-use crate::error::{ErrorOut, Failure, hyd_error};
+use crate::buf::{Buf, hyd_buf};
+use crate::error::{ErrorOut, hyd_error};
 use crate::guard;
 use crate::handle;
+use crate::loan::lend;
 use crate::meta::hyd_object_meta;
 use crate::object_options::{self, hyd_get_options, hyd_put_options};
 use crate::sized::SizedOut;
@@ -188,48 +186,5 @@ pub unsafe extern "C" fn hyd_stat(
 pub fn tell(place: Option<SizedOut<hyd_object_meta>>, meta: &ObjectMeta) {
     if let Some(place) = place {
         place.write(hyd_object_meta::of(meta));
-    }
-}
-
-/// Lends memory of the caller as bytes, and neither returns nor unwinds before they are all back.
-///
-/// # Errors
-/// HYD_E_THREAD where that cannot be waited for; then nothing was lent.
-pub fn lend<R>(start: *mut u8, len: usize, work: impl FnOnce(Bytes) -> R) -> Result<R, Failure> {
-    if len == 0 {
-        return Ok(work(Bytes::new()));
-    }
-    let (_memory, region) = LentMemory::new(start, len)?;
-    Ok(work(Bytes::from_owner(Readable(region))))
-}
-
-/// Memory of the caller that operations have; dropping this waits until none does (OWN-1).
-struct LentMemory(Option<RegionOwner<Lent<()>>>);
-
-impl LentMemory {
-    /// Refused on a core, as from a log callback: nothing may wait there, so the memory could not be
-    /// waited for (OWN-3).
-    fn new(start: *mut u8, len: usize) -> Result<(LentMemory, Region), Failure> {
-        block_on(ready(())).map_err(Error::from)?;
-        let start = if len == 0 { std::ptr::dangling_mut() } else { start };
-        let (owner, region) = RegionOwner::new(Lent { start, len, registration: None, _then: () });
-        Ok((LentMemory(Some(owner)), region))
-    }
-}
-
-impl Drop for LentMemory {
-    fn drop(&mut self) {
-        if let Some(owner) = self.0.take() {
-            // It was not lent on a core, so this thread may wait.
-            let _ = block_on(owner.returned());
-        }
-    }
-}
-
-struct Readable(Region);
-
-impl AsRef<[u8]> for Readable {
-    fn as_ref(&self) -> &[u8] {
-        self.0.as_slice()
     }
 }
