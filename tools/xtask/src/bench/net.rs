@@ -22,10 +22,9 @@ const GOAL: f64 = 1.05;
 /// How often each floor runs before the cheapest are chosen, and how many of them go on.
 const CALIBRATION_ROUNDS: usize = 3;
 const FINALISTS: usize = 2;
-/// Bytes of one receive or send of ours, as with the floors: what stays in the caches, a common block,
-/// and a part of the pipelines. What is cheapest for so many connections goes on.
-const BLOCKS: [(u64, &str); 3] =
-    [(256 << 10, "hydrant 256k"), (1 << 20, "hydrant 1m"), (8 << 20, "hydrant 8m")];
+/// Bytes of one receive or send, of both: what stays in the caches, common blocks, and a part of the pipelines. What is
+/// cheapest for so many connections goes on.
+const BLOCKS: [u64; 4] = [256 << 10, 512 << 10, 1 << 20, 8 << 20];
 
 const CPU: Shown = Shown { unit: "CPU s/GiB", value: cpu };
 
@@ -35,12 +34,12 @@ fn cpu(sample: &Sample) -> f64 {
 
 /// A program, and how it is called.
 struct Side {
-    name: &'static str,
+    name: String,
     command: Vec<String>,
 }
 
 impl Side {
-    fn new(name: &'static str, program: &Path, words: Vec<String>) -> Side {
+    fn new(name: String, program: &Path, words: Vec<String>) -> Side {
         let command = std::iter::once(program.display().to_string()).chain(words).collect();
         Side { name, command }
     }
@@ -62,7 +61,7 @@ fn read(line: &str, bytes: u64) -> Option<Sample> {
 }
 
 fn in_turn(sides: &[Side], rounds: usize, bytes: u64) -> Result<Vec<Vec<Sample>>> {
-    let names: Vec<&str> = sides.iter().map(|side| side.name).collect();
+    let names: Vec<&str> = sides.iter().map(|side| side.name.as_str()).collect();
     rotated(&names, rounds, CPU, |at| sides[at].run(bytes))
 }
 
@@ -88,7 +87,7 @@ impl Flow {
     }
 
     fn ours(&self, program: &Path, sink: SocketAddr, bytes: u64) -> Vec<Side> {
-        let side = |(block, name)| {
+        let side = |block| {
             let mut words = vec!["bench".to_owned(), "net".to_owned(), self.word.to_owned()];
             words.extend(["--json", "--quiet", "--cores=1"].map(str::to_owned));
             words.extend([
@@ -97,18 +96,18 @@ impl Flow {
                 format!("--bytes={bytes}"),
                 sink.to_string(),
             ]);
-            Side::new(name, program, words)
+            Side::new(format!("hydrant {}", sizes::show(block)), program, words)
         };
         BLOCKS.map(side).into()
     }
 
-    /// Blocking calls and io_uring, three buffers, and receives with and without `MSG_WAITALL`.
+    /// Blocking calls and io_uring, all blocks, and receives with and without `MSG_WAITALL`.
     fn floors(&self, program: &Path, sink: SocketAddr, bytes: u64) -> Vec<Side> {
         let waits: &[bool] = if self.word == "receive" { &[false, true] } else { &[false] };
         let mut floors = Vec::new();
-        for (engine, names) in [("threads", &FLOOR_NAMES[0]), ("uring", &FLOOR_NAMES[1])] {
-            for (block, names) in [256 << 10, 1 << 20, 8 << 20].into_iter().zip(names) {
-                for (&wait_all, name) in waits.iter().zip(names) {
+        for engine in ["threads", "uring"] {
+            for block in BLOCKS {
+                for &wait_all in waits {
                     let mut words = vec![
                         self.word.to_owned(),
                         format!("--engine={engine}"),
@@ -118,6 +117,8 @@ impl Flow {
                         format!("--connections={}", self.connections),
                     ];
                     words.extend(wait_all.then(|| "--wait-all".to_owned()));
+                    let all = if wait_all { ", all" } else { "" };
+                    let name = format!("{engine} {}{all}", sizes::show(block));
                     floors.push(Side::new(name, program, words));
                 }
             }
@@ -125,16 +126,6 @@ impl Flow {
         floors
     }
 }
-
-/// By engine, buffer and whether it waits for all.
-const FLOOR_NAMES: [[[&str; 2]; 3]; 2] = [
-    [
-        ["threads 256k", "threads 256k all"],
-        ["threads 1m", "threads 1m all"],
-        ["threads 8m", "threads 8m all"],
-    ],
-    [["uring 256k", "uring 256k all"], ["uring 1m", "uring 1m all"], ["uring 8m", "uring 8m all"]],
-];
 
 /// Finds the cheapest blocks of both, runs the pairs, prints the table, and judges.
 ///
@@ -242,7 +233,7 @@ mod tests {
     #[test]
     fn every_floor_is_another_one() {
         let (receive, send) = (floors(Flow::receive(8)), floors(Flow::send(8)));
-        assert_eq!((receive.len(), send.len()), (12, 6));
+        assert_eq!((receive.len(), send.len()), (16, 8));
         for all in [&receive, &send] {
             for (at, floor) in all.iter().enumerate() {
                 let again =
@@ -264,17 +255,17 @@ mod tests {
     #[test]
     fn the_cheapest_floor_is_the_bar() {
         let runs = |cpu_s| vec![Sample { cpu_s, user_s: 0.0, wall_s: 1.0, bytes: 1 }; 15];
-        let costs = [3.0, 2.0, 4.0, 1.0, 5.0, 6.0].map(runs);
+        let costs = [3.0, 7.0, 2.0, 4.0, 1.0, 8.0, 5.0, 6.0].map(runs);
         let finalists = cheapest(floors(Flow::send(1)), &costs, FINALISTS);
-        let names: Vec<&str> = finalists.iter().map(|floor| floor.name).collect();
-        assert_eq!(names, ["uring 256k", "threads 1m"]);
+        let names: Vec<&str> = finalists.iter().map(|floor| floor.name.as_str()).collect();
+        assert_eq!(names, ["uring 256 KiB", "threads 1 MiB"]);
         let mut contestants = finalists;
         let sink = SocketAddr::from(([127, 0, 0, 1], 1));
         contestants.insert(0, Flow::send(1).ours(Path::new("hydrant"), sink, 1 << 30).remove(0));
         let lines = judge("send-1", &contestants, &[1.08, 1.0, 2.0].map(runs), 1);
         assert_eq!(
             (lines[0].verdict, lines[0].what.as_str()),
-            (Verdict::Met, "send-1, CPU / uring 256k")
+            (Verdict::Met, "send-1, CPU / uring 256 KiB")
         );
     }
 }
