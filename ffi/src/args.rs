@@ -257,15 +257,6 @@ fn check_array<T>(first: *const T, count: usize, argument: &str) -> Result<(), F
     check_memory(first.cast(), count.saturating_mul(size_of::<T>()), argument)
 }
 
-/// Refuses memory that cannot be; where there are no bytes, the pointer does not matter.
-pub fn check_memory_or_empty(
-    data: *const c_void,
-    len: usize,
-    argument: &str,
-) -> Result<(), Failure> {
-    if len == 0 { Ok(()) } else { check_memory(data, len, argument) }
-}
-
 /// Refuses memory that cannot be.
 pub fn check_memory(data: *const c_void, len: usize, argument: &str) -> Result<(), Failure> {
     usable(data, argument)?;

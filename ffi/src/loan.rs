@@ -20,13 +20,13 @@ use crate::error::Failure;
 ///
 /// # Errors
 /// HYD_E_THREAD where that cannot be waited for, as in a log callback on a core; then nothing was lent.
-pub fn lend<R>(start: *mut u8, len: usize, work: impl FnOnce(Bytes) -> R) -> Result<R, Failure> {
-    if len == 0 {
+pub fn lend<R>(bytes: &[u8], work: impl FnOnce(Bytes) -> R) -> Result<R, Failure> {
+    if bytes.is_empty() {
         return Ok(work(Bytes::new()));
     }
     block_on(ready(())).map_err(Error::from)?;
     let loan = Loan { state: AtomicU8::new(LENT), waiter: UnsafeCell::new(None) };
-    let lent = Lent { start, len, loan: NonNull::from(&loan) };
+    let lent = Lent { bytes: bytes.into(), loan: NonNull::from(&loan) };
     let _until_back = UntilBack(&loan);
     Ok(work(Bytes::from_owner(lent)))
 }
@@ -47,19 +47,17 @@ struct Loan {
 
 /// The bytes, with whoever has them.
 struct Lent {
-    start: *const u8,
-    len: usize,
+    bytes: NonNull<[u8]>,
     loan: NonNull<Loan>,
 }
 
-// SAFETY: OWN-3. The memory is the caller's, who leaves it as it is until this is dropped; the loan is shared by
-// the rules of its states.
+// SAFETY: OWN-3. The bytes are read by whoever has this; the loan is shared by the rules of its states.
 unsafe impl Send for Lent {}
 
 impl AsRef<[u8]> for Lent {
     fn as_ref(&self) -> &[u8] {
-        // SAFETY: OWN-3. Readable and unchanged until this is dropped.
-        unsafe { std::slice::from_raw_parts(self.start, self.len) }
+        // SAFETY: OWN-3. `lend` does not return before this is dropped.
+        unsafe { self.bytes.as_ref() }
     }
 }
 
@@ -88,11 +86,8 @@ struct UntilBack<'a>(&'a Loan);
 
 impl Drop for UntilBack<'_> {
     fn drop(&mut self) {
-        while self.0.state.load(Acquire) != BACK {
-            // Not on a core, so this thread may wait. Whatever else is wrong, it must not go on.
-            if block_on(poll_fn(|cx| self.0.poll_back(cx))).is_err() {
-                std::thread::yield_now();
-            }
+        if self.0.state.load(Acquire) != BACK {
+            block_on(poll_fn(|cx| self.0.poll_back(cx))).expect("asked before it was lent");
         }
     }
 }
@@ -138,7 +133,7 @@ mod tests {
             }
         });
         for round in 0..20_000 {
-            let lent = lend(memory.as_mut_ptr(), memory.len(), |bytes| {
+            let lent = lend(&memory, |bytes| {
                 send.send((bytes.slice(..), round)).expect("a thread");
                 drop(bytes);
             });
@@ -154,11 +149,11 @@ mod tests {
     #[test]
     fn a_panic_waits_as_well() {
         const WAIT: Duration = Duration::from_millis(50);
-        let mut memory = [7_u8; 64];
+        let memory = [7_u8; 64];
         let began = Instant::now();
         let mut other = None;
         let panicked = catch_unwind(AssertUnwindSafe(|| {
-            lend(memory.as_mut_ptr(), memory.len(), |bytes| {
+            lend(&memory, |bytes| {
                 other = Some(std::thread::spawn(move || {
                     std::thread::sleep(WAIT);
                     drop(bytes);
@@ -172,7 +167,7 @@ mod tests {
 
     #[test]
     fn nothing_to_lend_is_nothing_to_wait_for() {
-        let bytes = lend(std::ptr::null_mut(), 0, |bytes| bytes).expect("nothing was lent");
+        let bytes = lend(&[], |bytes| bytes).expect("nothing was lent");
         assert!(bytes.is_empty());
     }
 }

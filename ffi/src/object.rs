@@ -126,16 +126,16 @@ pub unsafe extern "C" fn hyd_put(
 ) -> hyd_status {
     guard::entry(ErrorOut::new(error), |entry| {
         let store = use_store(entry, store)?;
-        args::check_memory_or_empty(data, data_len, "data")?;
         // SAFETY: OWN-3. The caller lends what the pointers name for the time of the call.
-        let (key, options, meta) = unsafe {
+        let (key, data, options, meta) = unsafe {
             (
                 args::text(key, key_len, "key")?,
+                args::bytes(data, data_len, "data")?,
                 object_options::optional_put(options)?,
                 SizedOut::optional(meta, "meta")?,
             )
         };
-        let written = lend(data.cast_mut().cast(), data_len, |bytes| {
+        let written = lend(data, |bytes| {
             store
                 .calls()
                 .put_with(key, bytes, options.map_or_else(PutOptions::default, |it| *it))

@@ -246,7 +246,7 @@ pub unsafe extern "C" fn hyd_writer_write(
             HYD_WRITE_COPY => Ok(state.writer.write_wait(bytes)?),
             HYD_WRITE_BORROW => {
                 let fills_a_part = data_len as u64 >= state.writer.next_part_bytes();
-                let written = lend(data.cast_mut().cast(), data_len, |bytes| {
+                let written = lend(bytes, |bytes| {
                     state.writer.write_owned_wait(bytes)?;
                     // A part that failed gave its memory back too: the call must not say it was sent.
                     if fills_a_part { state.writer.flush_wait() } else { Ok(()) }

@@ -5,7 +5,7 @@ use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use hydrant_engine::{Buf, Core};
 
@@ -19,7 +19,8 @@ use super::endpoint::{Endpoint, EndpointOptions, Scheme};
 use super::error::S3ErrorKind;
 use super::kept;
 use super::ops::{
-    Access, DELETE_KEYS_MAX, DeleteObject, GetObject, HeadObject, ListObjectsV2, Operation,
+    Access, DELETE_KEYS_MAX, DeleteObject, GetObject, HeadObject, ListEntries, ListObjectsV2,
+    Operation,
 };
 use super::pace::PaceLimits;
 use super::put::put;
@@ -30,7 +31,7 @@ use super::upload;
 use crate::condition::{ReadOptions, WriteIf};
 use crate::error::{Error, ErrorKind, Result};
 use crate::http1::HttpLimits;
-use crate::object::{Etag, ListEntry, ListPage, ListRequest, ObjectMeta, PutOptions};
+use crate::object::{ListEntry, ListPage, ListRequest, ObjectMeta, PutOptions};
 use crate::store::{
     CopiedWithin, CopyWithin, LocalFuture, ObjectAt, ObjectStore, PartRules, Reader, Resumed,
     Upload, UploadSource,
@@ -387,24 +388,16 @@ impl ObjectStore for S3Store {
 }
 
 async fn list_page(core: &Core, shared: &Arc<Shared>, list: &ListRequest) -> Result<ListPage> {
-    let operation = ListObjectsV2 {
+    let operation = ListEntries(ListObjectsV2 {
         prefix: Some(list.prefix.clone()),
         delimiter: list.delimiter.map(String::from),
         start_after: list.start_after.clone(),
         continuation_token: list.continuation.clone(),
         max_keys: list.entries_max,
         ..ListObjectsV2::default()
-    };
-    let page = send(core, shared, &operation).await?;
-    let objects = page.objects.into_iter().map(|object| ListEntry::Object {
-        meta: ObjectMeta {
-            etag: object.etag.as_deref().and_then(Etag::new),
-            modified: object.last_modified.map(SystemTime::from),
-            ..ObjectMeta::of_size(object.size)
-        },
-        key: object.key,
     });
-    let mut entries: Vec<_> = objects.collect();
+    let page = send(core, shared, &operation).await?;
+    let mut entries = page.objects;
     entries.extend(page.common_prefixes.into_iter().map(ListEntry::Prefix));
     entries.sort_by(|a, b| a.key().as_bytes().cmp(b.key().as_bytes()));
     Ok(ListPage { entries, continuation: page.next_continuation_token })

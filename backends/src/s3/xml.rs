@@ -9,6 +9,7 @@
 
 mod error_document;
 mod list;
+mod plain;
 mod walk;
 mod write;
 
@@ -16,7 +17,7 @@ use super::encode::DecodeError;
 
 pub use error_document::{ErrorDocument, parse_error};
 pub use list::{ListPage, ListedObject, Owner, parse_list_page};
-pub(super) use list::{parse_bool, parse_number};
+pub(super) use list::{Listed, parse_bool, parse_listed, parse_number};
 pub(super) use walk::{Leaf, walk};
 pub(super) use write::{can_be_written, write_element};
 

@@ -33,8 +33,10 @@ use crate::pool::fork;
 /// - No thread stays but the control thread, once a name was looked up, and those of the poll driver.
 ///
 /// Dropping it stops the core: tasks are cancelled, clean-ups get their time, the kernel gives back
-/// what it holds (OWN-2). Milliseconds later the kernel makes this thread forget the ring, which interrupts
-/// what it sleeps in, as a signal would: `epoll_wait` may answer `EINTR` once.
+/// what it holds (OWN-2).
+///
+/// The loop takes `EINTR` for nothing to report: the kernel interrupts what a thread sleeps in when that has to forget a ring
+/// that was closed, and before Linux 6.1 for completions too.
 ///
 /// ```
 /// use std::time::Duration;

@@ -23,8 +23,7 @@ use crate::pool::{Buf, ENTRY_BYTES, Registration};
 /// Pins memory and answers with the ring to clone it from, or with the reason why there is none. It
 /// takes as long as the pages need (CORE-1).
 pub(crate) fn pin(start: usize, len: usize) -> Result<OwnedFd, String> {
-    let pinned = aside(|| pin_here(start, len));
-    pinned.unwrap_or_else(|error| Err(format!("no thread to register on: {error}")))
+    aside(move || pin_here(start, len))
 }
 
 fn pin_here(start: usize, len: usize) -> Result<OwnedFd, String> {

@@ -8,7 +8,7 @@ use super::setup::try_ring;
 use super::uring::UringDriver;
 use super::{ArenaRing, Capabilities, Driver};
 use crate::config::{Config, DriverChoice};
-use crate::error::{Error, OsError, Result};
+use crate::error::{Error, Result};
 use crate::park::Rouse;
 use crate::pool::Pool;
 
@@ -34,10 +34,10 @@ impl Carrier {
         if config.driver == DriverChoice::Poll {
             return poll("the poll driver was asked for".to_owned());
         }
-        let tried = aside(|| {
-            try_ring(&config.ring).map(|()| Arc::new(ArenaRing::open(pool, config.report)))
-        });
-        match tried.map_err(|error| OsError::from_io("start thread", "hydrant-probe", &error))? {
+        let (limits, pool, report) = (config.ring, pool.clone(), config.report);
+        let tried =
+            aside(move || try_ring(&limits).map(|()| Arc::new(ArenaRing::open(&pool, report))));
+        match tried {
             Ok(arena_ring) => Ok(Carrier::Uring(arena_ring)),
             Err(refused @ Error::RingRefused { .. }) if config.driver == DriverChoice::Auto => {
                 poll(refused.to_string())

@@ -10,13 +10,16 @@ use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Wake, Waker};
+use std::time::{Duration, Instant};
 
 use hydrant::engine::{Core, Task};
 
 use super::job::{self, Job};
 use super::slots::{Finish, Outcome, Queue, slot_of};
-use super::telling::Telling;
 use crate::error::Failure;
+
+/// How long a completion stays untold at most, but for one step of one request.
+const UNTOLD_MAX: Duration = Duration::from_micros(50);
 
 /// Requests that are to be cancelled: one for each slot of the queue at most, however often they are
 /// told (LIMIT-1).
@@ -151,6 +154,8 @@ impl Drop for LaneEnd {
                 drop(finish);
             }
         }
+        // The seats are gone, and what sat there has not been told of.
+        self.queue.tell();
     }
 }
 
@@ -165,6 +170,9 @@ struct Pump<F, M> {
     requests: VecDeque<u64>,
     cancels: Vec<u64>,
     woken: Vec<usize>,
+    /// Since when completions wait to be told. A thread that is woken at the first of a turn takes that one, and sleeps again
+    /// before the second is there: so they are told together.
+    untold_since: Option<Instant>,
     /// Last, so that the futures go before the lane ends.
     end: LaneEnd,
 }
@@ -210,6 +218,7 @@ impl<F: Future<Output = ()>, M: Fn(&Arc<Queue>, u64, Finish, Job) -> F> Pump<F, 
             requests: VecDeque::with_capacity(depth as usize),
             cancels: Vec::with_capacity(depth as usize),
             woken: Vec::with_capacity(depth as usize),
+            untold_since: None,
             end,
         }
     }
@@ -230,7 +239,7 @@ impl<F: Future<Output = ()>, M: Fn(&Arc<Queue>, u64, Finish, Job) -> F> Pump<F, 
         let seat = self.free.pop().unwrap_or_else(|| self.add_seat());
         let taken = &mut self.seats[seat];
         taken.future.as_mut().set(Some(future));
-        taken.finish = Some(finish);
+        taken.finish = Some(finish.untold());
         taken.id = id;
         self.seat_of_slot[slot_of(id)] = seat;
         if !taken.wake.queued.swap(true, Ordering::AcqRel) {
@@ -284,6 +293,20 @@ impl<F: Future<Output = ()>, M: Fn(&Arc<Queue>, u64, Finish, Job) -> F> Pump<F, 
         }
         taken.finish = None;
         self.free.push(seat);
+        self.untold_since.get_or_insert_with(Instant::now);
+    }
+
+    /// The next request may keep the core for longer than a waiting thread should wait.
+    fn tell_what_has_waited(&mut self) {
+        if self.untold_since.is_some_and(|since| since.elapsed() > UNTOLD_MAX) {
+            self.tell();
+        }
+    }
+
+    fn tell(&mut self) {
+        if self.untold_since.take().is_some() {
+            self.end.queue.tell();
+        }
     }
 }
 
@@ -296,19 +319,19 @@ where
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let this = &mut *self;
-        let queue = Arc::clone(&this.end.queue);
-        let telling = Telling::begin(&queue);
         this.listen(cx);
         while let Some(id) = this.requests.pop_front() {
             this.sit_down(id);
         }
         while let Some(id) = this.cancels.pop() {
             this.cancel(id);
+            this.tell_what_has_waited();
         }
         while let Some(seat) = this.woken.pop() {
             this.poll_seat(seat);
-            telling.between_requests();
+            this.tell_what_has_waited();
         }
+        this.tell();
         Poll::Pending
     }
 }

@@ -9,7 +9,6 @@
 //!   are used again. A request costs no allocation here; what the store itself allocates for it is
 //!   the store's.
 //! - `job` does what a request asks for.
-//! - `telling` says when waiting threads hear of completions.
 //!
 //! What this room never does: it knows no protocol, and calls nothing of C.
 
@@ -17,7 +16,6 @@ mod job;
 mod lane;
 mod request;
 mod slots;
-mod telling;
 
 use std::sync::Arc;
 

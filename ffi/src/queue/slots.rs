@@ -16,7 +16,6 @@ use hydrant::{CopyReport, Error, ObjectMeta};
 use super::job::Job;
 use super::lane::{self, Lane};
 use super::request::Request;
-use super::telling::tells_later;
 use crate::buf::{Buf, hyd_buf};
 use crate::copy::hyd_copy_report;
 use crate::engine::Engine;
@@ -71,7 +70,7 @@ pub struct Queue {
     pumps: Mutex<Vec<Task<()>>>,
 }
 
-pub(super) struct State {
+struct State {
     slots: Box<[Slot]>,
     free: Vec<u32>,
     done: VecDeque<u32>,
@@ -118,6 +117,8 @@ pub struct Outcome {
 pub struct Finish {
     queue: Arc<Queue>,
     slot: u32,
+    /// Whether waiting threads are told at once.
+    tells: bool,
 }
 
 impl Queue {
@@ -325,7 +326,7 @@ impl Queue {
     /// The job of a request, to be done, and who completes it.
     pub(super) fn begin(self: &Arc<Self>, id: u64) -> Option<(Finish, Job)> {
         let job = self.lock().slots[slot_of(id)].job.take()?;
-        Some((Finish { queue: Arc::clone(self), slot: slot_of(id) as u32 }, job))
+        Some((Finish { queue: Arc::clone(self), slot: slot_of(id) as u32, tells: true }, job))
     }
 
     /// What became of a request; it completes when the last who holds it is done. The texts come back
@@ -345,13 +346,11 @@ impl Queue {
         state.in_flight -= 1;
         state.slots[slot as usize].in_flight = false;
         state.done.push_back(slot);
-        if !tells_later(self) {
-            self.tell(state);
-        }
     }
 
     /// Wakes whoever waits for as many completions as there are.
-    pub(super) fn tell(&self, mut state: MutexGuard<'_, State>) {
+    pub(super) fn tell(&self) {
+        let mut state = self.lock();
         state.signal();
         let done = state.done.len();
         let enough = done >= state.waited_for;
@@ -370,7 +369,7 @@ impl Queue {
         }
     }
 
-    pub(super) fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -489,7 +488,13 @@ impl Finish {
     /// One more who has to be done.
     pub fn also(&self) -> Finish {
         self.queue.holders[self.slot as usize].fetch_add(1, Ordering::Relaxed);
-        Finish { queue: Arc::clone(&self.queue), slot: self.slot }
+        Finish { queue: Arc::clone(&self.queue), slot: self.slot, tells: true }
+    }
+
+    /// The same, whose holder tells ([`Queue::tell`]) once it has dropped it.
+    pub(super) fn untold(mut self) -> Finish {
+        self.tells = false;
+        self
     }
 }
 
@@ -497,6 +502,9 @@ impl Drop for Finish {
     fn drop(&mut self) {
         if self.queue.holders[self.slot as usize].fetch_sub(1, Ordering::AcqRel) == 1 {
             self.queue.complete(self.slot);
+            if self.tells {
+                self.queue.tell();
+            }
         }
     }
 }

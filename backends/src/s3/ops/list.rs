@@ -8,11 +8,11 @@ use super::parts::{InvalidRequest, RequestParts, Target};
 use super::{DecodeError, Operation, read_document, refusal_or};
 use crate::http1::request::Method;
 use crate::http1::response::ResponseHead;
-use crate::object::Etag;
+use crate::object::{Etag, ListEntry, ObjectMeta};
 use crate::s3::encode::decode_listing;
 use crate::s3::time::Timestamp;
 use crate::s3::xml::{
-    ListPage, Owner, XmlError, XmlLimits, parse_bool, parse_list_page, parse_number, some_text,
+    ListPage, Listed, Owner, XmlError, XmlLimits, parse_bool, parse_listed, parse_number, some_text,
 };
 
 /// Lists objects, a page at a time.
@@ -60,8 +60,18 @@ impl Operation for ListObjectsV2 {
     }
 
     fn decode(&self, head: &ResponseHead<'_>, document: &[u8]) -> Result<ListPage, DecodeError> {
+        self.page(head, document)
+    }
+}
+
+impl ListObjectsV2 {
+    fn page<O: Listed>(
+        &self,
+        head: &ResponseHead<'_>,
+        document: &[u8],
+    ) -> Result<ListPage<O>, DecodeError> {
         let limits = XmlLimits::default();
-        let mut page = parse_list_page(document, &limits)
+        let mut page = parse_listed(document, &limits)
             .map_err(|error| refusal_or(error, document, &limits))?;
         page.request_charged = request_charged(head);
         // A token that leads back to itself would list for ever.
@@ -72,6 +82,50 @@ impl Operation for ListObjectsV2 {
             return Err(DecodeError::Contradiction(text.to_owned()));
         }
         Ok(page)
+    }
+}
+
+/// The same listing, read into what every store lists: a key then costs one allocation.
+#[derive(Debug)]
+pub(in crate::s3) struct ListEntries(pub ListObjectsV2);
+
+impl Operation for ListEntries {
+    type Output = ListPage<ListEntry>;
+    const NAME: &'static str = ListObjectsV2::NAME;
+
+    fn encode(&self, request: &mut RequestParts) -> Result<(), InvalidRequest> {
+        self.0.encode(request)
+    }
+
+    fn decode(
+        &self,
+        head: &ResponseHead<'_>,
+        document: &[u8],
+    ) -> Result<ListPage<ListEntry>, DecodeError> {
+        self.0.page(head, document)
+    }
+}
+
+impl Listed for ListEntry {
+    type Rest = (Option<Etag>, Option<Timestamp>);
+
+    fn take((etag, modified): &mut Self::Rest, name: &str, text: &str) {
+        match name {
+            "ETag" => *etag = Etag::new(text.trim()),
+            "LastModified" => *modified = Timestamp::parse_iso8601(text).ok(),
+            _ => {}
+        }
+    }
+
+    fn new(key: String, size: u64, (etag, modified): Self::Rest) -> ListEntry {
+        let modified = modified.map(SystemTime::from);
+        ListEntry::Object { key, meta: ObjectMeta { etag, modified, ..ObjectMeta::of_size(size) } }
+    }
+
+    fn key(&mut self) -> &mut String {
+        match self {
+            ListEntry::Object { key, .. } | ListEntry::Prefix(key) => key,
+        }
     }
 }
 

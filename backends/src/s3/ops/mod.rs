@@ -42,6 +42,7 @@ pub use fields::{
     Access, Checksum, ChecksumAlgorithm, ChecksumKind, Checksums, Conditions, CustomerKey,
     Encrypted, NewObject, Retention, ServerSide,
 };
+pub(in crate::s3) use list::ListEntries;
 pub use list::{ListObjectVersions, ListObjectsV2, ListedVersion, VersionEntry, VersionPage};
 pub use multipart::{
     AbortMultipartUpload, CompleteMultipartUpload, Completed, CompletedPart, CreateMultipartUpload,

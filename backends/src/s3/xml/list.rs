@@ -1,15 +1,18 @@
 //! A page of ListObjectsV2. Source: Amazon S3 API reference, ListObjectsV2, response syntax.
 
+use memchr::memchr2;
+
+use super::plain::walk_plain;
 use super::walk::{Leaf, walk};
 use super::{XmlError, XmlLimits, some_text};
 use crate::s3::encode::decode_listing;
 use crate::s3::time::Timestamp;
 
 /// One page of ListObjectsV2.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct ListPage {
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ListPage<O = ListedObject> {
     /// The objects, in the server's order (by key, in UTF-8 bytes, on S3).
-    pub objects: Vec<ListedObject>,
+    pub objects: Vec<O>,
     /// What lies beneath the prefix up to the delimiter, each once.
     pub common_prefixes: Vec<String>,
     /// What the next page is asked for with; `None` on the last page.
@@ -52,65 +55,135 @@ pub struct ListedObject {
     pub restore_expiry: Option<Timestamp>,
 }
 
+impl<O> Default for ListPage<O> {
+    fn default() -> ListPage<O> {
+        ListPage {
+            objects: Vec::new(),
+            common_prefixes: Vec::new(),
+            next_continuation_token: None,
+            request_charged: false,
+        }
+    }
+}
+
+/// What an object of a page is read into.
+pub(in crate::s3) trait Listed: Sized {
+    /// What is known besides key and size, while the elements come in any order.
+    type Rest: Default;
+
+    /// Takes an element beneath `Contents` by its name, as `ETag` or `Owner/ID`; leaves out what it does not keep.
+    fn take(rest: &mut Self::Rest, name: &str, text: &str);
+
+    /// All of it.
+    fn new(key: String, size: u64, rest: Self::Rest) -> Self;
+
+    /// The key, which is decoded when the whole page has been read.
+    fn key(&mut self) -> &mut String;
+}
+
+impl Listed for ListedObject {
+    type Rest = ListedObject;
+
+    fn take(rest: &mut ListedObject, name: &str, text: &str) {
+        match name {
+            "ETag" => rest.etag = some_text(text),
+            "StorageClass" => rest.storage_class = some_text(text),
+            "LastModified" => rest.last_modified = Timestamp::parse_iso8601(text).ok(),
+            "ChecksumAlgorithm" => rest.checksum_algorithms.extend(some_text(text)),
+            "ChecksumType" => rest.checksum_type = some_text(text),
+            "Owner/ID" => rest.owner.get_or_insert_default().id = text.trim().to_owned(),
+            "Owner/DisplayName" => {
+                rest.owner.get_or_insert_default().display_name = some_text(text);
+            }
+            "RestoreStatus/IsRestoreInProgress" => {
+                rest.restore_in_progress = Some(text.trim() == "true");
+            }
+            "RestoreStatus/RestoreExpiryDate" => {
+                rest.restore_expiry = Timestamp::parse_iso8601(text).ok();
+            }
+            _ => {}
+        }
+    }
+
+    fn new(key: String, size: u64, rest: ListedObject) -> ListedObject {
+        ListedObject { key, size, ..rest }
+    }
+
+    fn key(&mut self) -> &mut String {
+        &mut self.key
+    }
+}
+
 /// Reads a page of ListObjectsV2. Keys and prefixes are decoded where the page says `encoding-type`
 /// `url`.
 pub fn parse_list_page(body: &[u8], limits: &XmlLimits) -> Result<ListPage, XmlError> {
+    parse_listed(body, limits)
+}
+
+/// The same, into whatever objects are read into.
+pub(in crate::s3) fn parse_listed<O: Listed>(
+    body: &[u8],
+    limits: &XmlLimits,
+) -> Result<ListPage<O>, XmlError> {
+    const ROOT: &str = "ListBucketResult";
     let mut page = ListPageBuilder::default();
-    walk(body, limits, "ListBucketResult", |leaf| page.take(leaf, limits))?;
+    if walk_plain(body, limits, ROOT, |leaf| page.take(leaf, limits)).is_err() {
+        page = ListPageBuilder::default();
+        walk(body, limits, ROOT, |leaf| page.take(leaf, limits))?;
+    }
     page.finish()
 }
 
-#[derive(Default)]
-struct ListPageBuilder {
-    page: ListPage,
-    /// The object being read; its elements may come in any order.
-    object: ObjectBuilder,
+/// A page without `max-keys` has so many entries on S3: room for them is made at once where a page says that it has them.
+const ENTRIES_EXPECTED: u64 = 1000;
+
+struct ListPageBuilder<O: Listed> {
+    page: ListPage<O>,
+    /// Of the object being read; its elements may come in any order.
+    key: Option<String>,
+    size: Option<u64>,
+    rest: O::Rest,
     truncated: bool,
     url_encoded: bool,
 }
 
-#[derive(Default)]
-struct ObjectBuilder {
-    key: Option<String>,
-    size: Option<u64>,
-    rest: ListedObject,
+impl<O: Listed> Default for ListPageBuilder<O> {
+    fn default() -> ListPageBuilder<O> {
+        ListPageBuilder {
+            page: ListPage::default(),
+            key: None,
+            size: None,
+            rest: O::Rest::default(),
+            truncated: false,
+            url_encoded: false,
+        }
+    }
 }
 
-impl ListPageBuilder {
+impl<O: Listed> ListPageBuilder<O> {
     fn take(&mut self, leaf: Leaf<'_>, limits: &XmlLimits) -> Result<(), XmlError> {
         let text = leaf.text;
+        if let Some(name) = leaf.path.strip_prefix("Contents/") {
+            match name {
+                "Key" => self.key = Some(text.to_owned()),
+                "Size" => self.size = Some(parse_number("Size", text)?),
+                _ => O::take(&mut self.rest, name, text),
+            }
+            return Ok(());
+        }
         match leaf.path {
-            "Contents/Key" => self.object.key = Some(text.to_owned()),
-            "Contents/Size" => self.object.size = Some(parse_number("Size", text)?),
-            "Contents/ETag" => self.object.rest.etag = some_text(text),
-            "Contents/StorageClass" => self.object.rest.storage_class = some_text(text),
-            "Contents/LastModified" => {
-                self.object.rest.last_modified = Timestamp::parse_iso8601(text).ok();
-            }
-            "Contents/ChecksumAlgorithm" => {
-                self.object.rest.checksum_algorithms.extend(some_text(text));
-            }
-            "Contents/ChecksumType" => self.object.rest.checksum_type = some_text(text),
-            "Contents/Owner/ID" => {
-                self.object.rest.owner.get_or_insert_default().id = text.trim().to_owned();
-            }
-            "Contents/Owner/DisplayName" => {
-                self.object.rest.owner.get_or_insert_default().display_name = some_text(text);
-            }
-            "Contents/RestoreStatus/IsRestoreInProgress" => {
-                self.object.rest.restore_in_progress = Some(text.trim() == "true");
-            }
-            "Contents/RestoreStatus/RestoreExpiryDate" => {
-                self.object.rest.restore_expiry = Timestamp::parse_iso8601(text).ok();
-            }
             "Contents" => {
-                let object = std::mem::take(&mut self.object).finish()?;
+                let object = self.object()?;
                 self.page.objects.push(object);
                 self.check_entries(limits)?;
             }
             "CommonPrefixes/Prefix" => {
                 self.page.common_prefixes.push(text.to_owned());
                 self.check_entries(limits)?;
+            }
+            "KeyCount" => {
+                let count = text.trim().parse().unwrap_or(0).min(ENTRIES_EXPECTED);
+                self.page.objects.reserve(count as usize);
             }
             "IsTruncated" => self.truncated = parse_bool("IsTruncated", text)?,
             "NextContinuationToken" => self.page.next_continuation_token = some_text(text),
@@ -120,11 +193,17 @@ impl ListPageBuilder {
         Ok(())
     }
 
+    fn object(&mut self) -> Result<O, XmlError> {
+        let key = self.key.take().ok_or(XmlError::Missing { element: "Key" })?;
+        let size = self.size.take().ok_or(XmlError::Missing { element: "Size" })?;
+        Ok(O::new(key, size, std::mem::take(&mut self.rest)))
+    }
+
     fn check_entries(&self, limits: &XmlLimits) -> Result<(), XmlError> {
         limits.check_entries(self.page.objects.len() + self.page.common_prefixes.len())
     }
 
-    fn finish(self) -> Result<ListPage, XmlError> {
+    fn finish(self) -> Result<ListPage<O>, XmlError> {
         let mut page = self.page;
         if !self.truncated {
             page.next_continuation_token = None;
@@ -134,7 +213,7 @@ impl ListPageBuilder {
         }
         if self.url_encoded {
             for object in &mut page.objects {
-                decode_in_place("Key", &mut object.key)?;
+                decode_in_place("Key", object.key())?;
             }
             for prefix in &mut page.common_prefixes {
                 decode_in_place("Prefix", prefix)?;
@@ -144,17 +223,10 @@ impl ListPageBuilder {
     }
 }
 
-impl ObjectBuilder {
-    fn finish(self) -> Result<ListedObject, XmlError> {
-        Ok(ListedObject {
-            key: self.key.ok_or(XmlError::Missing { element: "Key" })?,
-            size: self.size.ok_or(XmlError::Missing { element: "Size" })?,
-            ..self.rest
-        })
-    }
-}
-
 fn decode_in_place(element: &'static str, text: &mut String) -> Result<(), XmlError> {
+    if memchr2(b'%', b'+', text.as_bytes()).is_none() {
+        return Ok(());
+    }
     *text = decode_listing(text).map_err(|source| XmlError::Encoding { element, source })?;
     Ok(())
 }

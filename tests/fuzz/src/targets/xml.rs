@@ -20,6 +20,9 @@ pub fn run(data: &[u8]) {
         if let Some(cut) = without_end(data) {
             assert!(parse_list_page(cut, &limits).is_err());
         }
+        // With a comment behind it, the library alone reads it.
+        let commented = [data, b"<!---->"].concat();
+        assert_eq!(parse_list_page(&commented, &limits), Ok(page), "two ways to read a page differ");
     }
     operations(data);
 }
