@@ -30,6 +30,7 @@ pub struct TcpStream {
     peer: SocketAddr,
     choice: Cell<ZeroCopyChoice>,
     zero_copy: Cell<ZeroCopy>,
+    zero_copy_bytes_min: usize,
     zero_copy_in_flight: Cell<u32>,
     low_water_bytes: Cell<u32>,
 }
@@ -46,7 +47,7 @@ pub enum RecvMode {
 /// Whether sends go without a copy; see [`TcpStream::set_zero_copy`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum ZeroCopyChoice {
-    /// From 16 KiB on, until the kernel has said once that it copied after all.
+    /// From [`OpLimits::zero_copy_bytes_min`](crate::OpLimits) on, until the kernel has said once that it copied after all.
     #[default]
     Auto,
     /// Always, however small, and even where the kernel says that it copies after all. Where it
@@ -66,10 +67,6 @@ enum ZeroCopy {
     /// The kernel lacks the opcode, or would not carry one out.
     Refused,
 }
-
-/// Bodies below this are sent with a copy: the notification costs more than it saves (break-even
-/// at 1 to 4 KiB measured on Linux 6.15, clear gain from 16 KiB; others use 8 to 16 KiB).
-const ZERO_COPY_BYTES_MIN: usize = 16 << 10;
 
 /// A receive that fills a large span sleeps until so much is there. Waking for every segment cost a
 /// quarter more CPU for the same bytes; 64 KiB and 256 KiB gained less (`docs/performance.md`).
@@ -93,6 +90,7 @@ impl TcpStream {
             peer,
             choice: Cell::default(),
             zero_copy: zero_copy.into(),
+            zero_copy_bytes_min: core.engine().config().op.zero_copy_bytes_min,
             zero_copy_in_flight: 0.into(),
             low_water_bytes: 1.into(),
         }
@@ -302,7 +300,7 @@ impl TcpStream {
             (ZeroCopyChoice::Off, _) | (_, ZeroCopy::Refused) => false,
             (ZeroCopyChoice::On, _) => bytes > 0,
             (ZeroCopyChoice::Auto, state) => {
-                state == ZeroCopy::Worthwhile && bytes >= ZERO_COPY_BYTES_MIN
+                state == ZeroCopy::Worthwhile && bytes >= self.zero_copy_bytes_min
             }
         }
     }

@@ -92,7 +92,7 @@ fn suite_there(mut mount: Command, at: PathBuf, direct: &str) {
     run(mount.arg(&at));
     let mounted = Mounted(&at);
     let mut copy = Command::new(std::env::current_exe().expect("this program"));
-    copy.args(["files::", "dropped::on_the_kernel", "filesystems::direct_io"]);
+    copy.args(["files::", "lengths::", "dropped::on_the_kernel", "filesystems::direct_io"]);
     copy.env(TEST_DIR, &at).env(DIRECT, direct).env("HYDRANT_SEEDS", "1");
     let output = copy.output().expect("started");
     drop(mounted);

@@ -13,6 +13,7 @@ mod host;
 mod huge_pages;
 mod installed;
 mod interrupted;
+mod lengths;
 mod line;
 mod net;
 mod refused;

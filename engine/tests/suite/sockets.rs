@@ -220,14 +220,19 @@ fn engines_of_all_drivers_accept_on_one_listener() {
 #[test]
 fn sends_go_without_a_copy_as_chosen_and_as_the_kernel_can() {
     const SENDS: u64 = 3;
+    let default = config().op.zero_copy_bytes_min;
     let chosen = [
-        (ZeroCopyChoice::Off, 64 << 10, 0..=0),
+        (ZeroCopyChoice::Off, default, 64 << 10, 0..=0),
         // Loopback copies, and one such answer is enough.
-        (ZeroCopyChoice::Auto, 64 << 10, 1..=SENDS),
-        (ZeroCopyChoice::On, 1000, SENDS..=SENDS),
+        (ZeroCopyChoice::Auto, default, 64 << 10, 1..=SENDS),
+        (ZeroCopyChoice::Auto, default, default - 1, 0..=0),
+        (ZeroCopyChoice::Auto, 1000, 1000, 1..=SENDS),
+        (ZeroCopyChoice::On, default, 1000, SENDS..=SENDS),
     ];
-    for (choice, size, expected) in chosen {
-        for mut host in hosts(&config()) {
+    for (choice, bytes_min, size, expected) in chosen {
+        let mut config = config();
+        config.op.zero_copy_bytes_min = bytes_min;
+        for mut host in hosts(&config) {
             let can = match &host {
                 Host::Kernel { engine, .. } => engine.capabilities().has("zero-copy send"),
                 Host::Simulated(_) => true,

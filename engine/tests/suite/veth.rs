@@ -1,5 +1,5 @@
-//! Sockets over a link between two network namespaces, which loses what is sent once it is down. It
-//! takes root; elsewhere these tests say that they did nothing.
+//! Sockets over a link between two network namespaces, which is slow and loses packets, or all that is sent once it is
+//! down. It takes root; elsewhere these tests say that they did nothing.
 
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener as Listener, TcpStream as Plain};
@@ -14,7 +14,7 @@ use hydrant_engine::{
     Buf, ConnectLimits, DriverChoice, Error, RecvMode, TcpStream, ZeroCopyChoice,
 };
 
-use crate::host::{Host, LIMIT, config, drivers, filled, lease};
+use crate::host::{Host, LIMIT, check, config, drivers, filled, join, lease, memory};
 
 const MIB: usize = 1 << 20;
 const NEAR: Ipv4Addr = Ipv4Addr::new(10, 77, 0, 1);
@@ -128,6 +128,42 @@ fn a_link_that_goes_down_stalls_what_is_under_way() {
     });
 }
 
+/// There and back at the same time, with a copy and without: what is lost is sent again from memory that is still the kernel's.
+#[test]
+fn what_a_link_loses_arrives_all_the_same() {
+    const BYTES: usize = 8 * MIB;
+    on_link(|link, driver| {
+        if let Err(why) = link.make_lossy() {
+            return not_tested(format_args!("a link that loses packets: {why}"));
+        }
+        for zero_copy in [ZeroCopyChoice::Off, ZeroCopyChoice::On] {
+            let peer = link.peer(|stream| {
+                // More than a window is under way at a time.
+                std::io::copy(&mut &stream, &mut &stream).expect("echoed")
+            });
+            let mut host = Host::kernel(driver, config());
+            let address = peer.address;
+            host.run(move |core, _| async move {
+                let stream = TcpStream::connect(&core, address, LIMIT).await.expect("connected");
+                stream.set_zero_copy(zero_copy);
+                let (data, room) = (filled(&core, BYTES, 3).await, lease(&core, BYTES).await);
+                let (sent, received) = join(
+                    stream.send(data, 0..BYTES, false, LIMIT),
+                    stream.recv(room, 0..BYTES, RecvMode::Fill, LIMIT),
+                )
+                .await;
+                let counts = (sent.0.expect("sent"), received.0.expect("received"));
+                assert_eq!(counts, (BYTES, BYTES));
+                let mut back = received.1;
+                check(&memory(&mut back)[..BYTES], 3);
+            });
+            host.finish();
+            assert_eq!(peer.answer(), BYTES as u64);
+        }
+        assert!(link.lost() > 0, "the link lost nothing");
+    });
+}
+
 #[test]
 fn an_address_that_does_not_answer_is_passed_over() {
     on_link(|link, driver| {
@@ -209,6 +245,28 @@ impl Link {
         Peer { address, answer }
     }
 
+    /// Delay and chance where the kernel has them (`netem`), and else a short queue before a slow link, which is full most of the
+    /// time and drops what comes then.
+    fn make_lossy(&self) -> Result<(), String> {
+        const BY_CHANCE: &str = "netem delay 2ms 1ms loss 1%";
+        const BY_QUEUE: &str = "tbf rate 400mbit burst 20kb limit 40kb";
+        [&self.near, &self.far].into_iter().try_for_each(|end| {
+            let add = |how: &str| {
+                let words = format!("-n {end} qdisc add dev veth0 root {how}");
+                run("tc", &words.split(' ').collect::<Vec<_>>()).map(drop)
+            };
+            add(BY_CHANCE).or_else(|_| add(BY_QUEUE))
+        })
+    }
+
+    /// Packets that were dropped at the near end.
+    fn lost(&self) -> u64 {
+        let said = run("tc", &["-s", "-n", &self.near, "qdisc", "show", "dev", "veth0"]);
+        let said = said.expect("made above");
+        let count = said.split("dropped ").nth(1).and_then(|rest| rest.split(',').next());
+        count.and_then(|count| count.parse().ok()).unwrap_or_else(|| panic!("{said}"))
+    }
+
     /// From the call of this on, what is sent is lost.
     fn far_end_down(&self) -> impl FnOnce() + Send + 'static {
         let far = self.far.clone();
@@ -232,10 +290,14 @@ impl Drop for Link {
 }
 
 fn ip(arguments: &[&str]) -> Result<(), String> {
-    let ran = Command::new("ip").args(arguments).output();
-    let output = ran.map_err(|error| format!("ip: {error}"))?;
+    run("ip", arguments).map(drop)
+}
+
+fn run(program: &str, arguments: &[&str]) -> Result<String, String> {
+    let ran = Command::new(program).args(arguments).output();
+    let output = ran.map_err(|error| format!("{program}: {error}"))?;
     match output.status.success() {
-        true => Ok(()),
+        true => Ok(String::from_utf8_lossy(&output.stdout).into_owned()),
         false => Err(String::from_utf8_lossy(&output.stderr).trim().to_owned()),
     }
 }

@@ -86,28 +86,38 @@ impl Flow {
         format!("{}-{}", self.word, self.connections)
     }
 
+    /// Whether a receive waits for a whole block.
+    fn waits(&self) -> &'static [bool] {
+        if self.word == "receive" { &[false, true] } else { &[false] }
+    }
+
+    /// All blocks, and receives with and without waiting for whole ones.
     fn ours(&self, program: &Path, sink: SocketAddr, bytes: u64) -> Vec<Side> {
-        let side = |block| {
-            let mut words = vec!["bench".to_owned(), "net".to_owned(), self.word.to_owned()];
-            words.extend(["--json", "--quiet", "--cores=1"].map(str::to_owned));
-            words.extend([
-                format!("--connections={}", self.connections),
-                format!("--block={block}"),
-                format!("--bytes={bytes}"),
-                sink.to_string(),
-            ]);
-            Side::new(format!("hydrant {}", sizes::show(block)), program, words)
-        };
-        BLOCKS.map(side).into()
+        let mut sides = Vec::new();
+        for block in BLOCKS {
+            for &wait_all in self.waits() {
+                let mut words = vec!["bench".to_owned(), "net".to_owned(), self.word.to_owned()];
+                words.extend(["--json", "--quiet", "--cores=1"].map(str::to_owned));
+                words.extend([
+                    format!("--connections={}", self.connections),
+                    format!("--block={block}"),
+                    format!("--bytes={bytes}"),
+                    sink.to_string(),
+                ]);
+                let in_pieces = self.word == "receive" && !wait_all;
+                words.extend(in_pieces.then(|| "--pieces".to_owned()));
+                sides.push(Side::new(named("hydrant", block, wait_all), program, words));
+            }
+        }
+        sides
     }
 
     /// Blocking calls and io_uring, all blocks, and receives with and without `MSG_WAITALL`.
     fn floors(&self, program: &Path, sink: SocketAddr, bytes: u64) -> Vec<Side> {
-        let waits: &[bool] = if self.word == "receive" { &[false, true] } else { &[false] };
         let mut floors = Vec::new();
         for engine in ["threads", "uring"] {
             for block in BLOCKS {
-                for &wait_all in waits {
+                for &wait_all in self.waits() {
                     let mut words = vec![
                         self.word.to_owned(),
                         format!("--engine={engine}"),
@@ -117,14 +127,17 @@ impl Flow {
                         format!("--connections={}", self.connections),
                     ];
                     words.extend(wait_all.then(|| "--wait-all".to_owned()));
-                    let all = if wait_all { ", all" } else { "" };
-                    let name = format!("{engine} {}{all}", sizes::show(block));
-                    floors.push(Side::new(name, program, words));
+                    floors.push(Side::new(named(engine, block, wait_all), program, words));
                 }
             }
         }
         floors
     }
+}
+
+fn named(program: &str, block: u64, wait_all: bool) -> String {
+    let all = if wait_all { ", all" } else { "" };
+    format!("{program} {}{all}", sizes::show(block))
 }
 
 /// Finds the cheapest blocks of both, runs the pairs, prints the table, and judges.
@@ -143,9 +156,10 @@ pub fn measure(
     println!("\n{name}: looking for the cheapest blocks, {CALIBRATION_ROUNDS} runs of {size} each");
     let sink = Sink::start(floor)?;
     let mut sides = flow.ours(ours, sink.address, bytes);
+    let of_ours = sides.len();
     sides.extend(flow.floors(floor, sink.address, bytes));
     let mut samples = in_turn(&sides, CALIBRATION_ROUNDS, bytes)?;
-    let floors = (sides.split_off(BLOCKS.len()), samples.split_off(BLOCKS.len()));
+    let floors = (sides.split_off(of_ours), samples.split_off(of_ours));
     let mut contestants = cheapest(sides, &samples, 1);
     contestants.extend(cheapest(floors.0, &floors.1, FINALISTS));
     println!("\n{name}: {pairs} runs of {size} each");

@@ -68,7 +68,9 @@ fn memory(found: &Found) -> Option<Advice> {
     if found.registered || found.ring_refused.is_some() {
         return None;
     }
-    let limit = found.memlock_limit_bytes.filter(|limit| *limit < found.pool_bytes)?;
+    let Some(limit) = found.memlock_limit_bytes.filter(|limit| *limit < found.pool_bytes) else {
+        return unregistered(found);
+    };
     Some(Advice {
         cause: format!(
             "the pool of {} is not registered, because only {} may be locked: each disk I/O pins \
@@ -80,6 +82,20 @@ fn memory(found: &Found) -> Option<Advice> {
                docker run --ulimit memlock=-1"
             .to_owned(),
     })
+}
+
+/// The limit is not what stands in the way.
+fn unregistered(found: &Found) -> Option<Advice> {
+    let (_, why) = found.refused.iter().find(|(name, _)| *name == "arena registered")?;
+    // ENOMEM
+    let mend = if why.contains("os error 12") {
+        "ulimit -l unlimited: the limit is for all processes of a user together, and others hold a part of it"
+    } else {
+        "Linux 6.12 or newer, where a registration can be cloned into each core's ring"
+    };
+    let cause =
+        format!("the pool is not registered, and each disk I/O pins its memory anew: {why}");
+    Some(Advice { cause, mend: mend.to_owned() })
 }
 
 fn kernel(found: &Found) -> Option<Advice> {
@@ -123,7 +139,11 @@ fn pages(found: &Found) -> Option<Advice> {
         _ => "the pool lies in pages of 4 KiB, which take longer to register and to look up",
     };
     let pages = found.pool_bytes.div_ceil(HUGE_PAGE_BYTES);
-    Some(Advice { cause: cause.to_owned(), mend: format!("sysctl -w vm.nr_hugepages={pages}") })
+    let mut mend = format!("sysctl -w vm.nr_hugepages={pages}");
+    if found.arena == ArenaBacking::Small {
+        mend += ", or echo madvise > /sys/kernel/mm/transparent_hugepage/enabled";
+    }
+    Some(Advice { cause: cause.to_owned(), mend })
 }
 
 fn direct(found: &Found) -> Option<Advice> {
@@ -184,6 +204,20 @@ mod tests {
     }
 
     #[test]
+    fn memory_that_is_refused_for_another_reason_tells_that() {
+        let refused = |why: &str| vec![("arena registered", why.to_owned())];
+        let found = |why| advice(&Found { registered: false, refused: refused(why), ..best() });
+        let full = std::io::Error::from_raw_os_error(12).to_string();
+        assert!(
+            found(&full)[0].cause.contains(&full) && found(&full)[0].mend.contains("ulimit -l")
+        );
+        let old = found("a registration cannot be cloned (Linux 6.12 can): EINVAL");
+        assert!(old[0].mend.starts_with("Linux 6.12"), "{old:?}");
+        // The poll driver registers nothing, and that is told by the ring's advice.
+        assert_eq!(advice(&Found { registered: false, ..best() }), []);
+    }
+
+    #[test]
     fn what_a_newer_kernel_has_is_told_by_its_version() {
         let refused = ["NO_IOWAIT", "NO_SQARRAY"].map(|name| (name, "EINVAL".to_owned()));
         let old = Found { kernel: "6.1.0-28-amd64".into(), refused: refused.into(), ..best() };
@@ -218,6 +252,10 @@ mod tests {
     #[test]
     fn pages_are_counted_for_the_pool() {
         let found = Found { arena: ArenaBacking::Small, pool_bytes: (256 << 20) + 1, ..best() };
+        assert!(
+            advice(&found)[0].mend.starts_with("sysctl -w vm.nr_hugepages=129, or echo madvise")
+        );
+        let found = Found { arena: ArenaBacking::TransparentHuge, ..found };
         assert!(advice(&found)[0].mend.ends_with("nr_hugepages=129"));
     }
 }

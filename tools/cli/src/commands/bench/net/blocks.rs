@@ -6,7 +6,7 @@ use hydrant::engine::{Buf, Core, Error, Lease, RecvMode, TcpStream, ZeroCopyChoi
 
 use super::super::latency::Latency;
 use super::super::length::Until;
-use super::wire::{self, ZeroCopy};
+use super::wire::{self, MARK_BYTES, ZeroCopy};
 
 /// How long a peer may do nothing.
 pub const STALL_LIMIT: Duration = Duration::from_secs(30);
@@ -74,25 +74,63 @@ pub async fn send(
     }
 }
 
-/// Receives blocks up to the last.
-pub async fn receive(core: &Core, stream: &TcpStream, lease: Lease) -> Result<Moved, Error> {
+/// Receives blocks up to the last; with [`RecvMode::Some`] in pieces, each to the beginning of the lease.
+pub async fn receive(
+    core: &Core,
+    stream: &TcpStream,
+    lease: Lease,
+    mode: RecvMode,
+) -> Result<Moved, Error> {
     let (mut moved, mut buf) = (Moved::nothing(), Buf::from(lease));
+    let mut block = Block::of(buf.len());
     let mut begun = core.now();
     loop {
         let len = buf.len();
-        let (received, back) = stream.recv(buf, 0..len, RecvMode::Fill, STALL_LIMIT).await;
+        let (received, back) = stream.recv(buf, 0..len, mode, STALL_LIMIT).await;
         buf = back;
-        let ended = core.now();
         let received = received?;
-        let last = match wire::read_mark(buf.as_slice(), moved.blocks) {
-            Some(last) if received == len => last,
-            _ => return Err(broken(stream, moved.blocks, received, len)),
-        };
-        moved.add(received, ended.saturating_duration_since(begun));
-        begun = ended;
-        if last {
-            return Ok(moved);
+        if received == 0 || mode == RecvMode::Fill && received < len {
+            return Err(broken(stream, moved.blocks, block.at + received, len));
         }
+        let mut piece = &buf.as_slice()[..received];
+        while !piece.is_empty() {
+            piece = block.take(piece);
+            if block.at < block.len {
+                continue;
+            }
+            let last = wire::read_mark(&block.mark, moved.blocks);
+            let last = last.ok_or_else(|| broken(stream, moved.blocks, len, len))?;
+            let ended = core.now();
+            moved.add(len, ended.saturating_duration_since(begun));
+            if last {
+                return Ok(moved);
+            }
+            (begun, block.at) = (ended, 0);
+        }
+    }
+}
+
+/// What has come of a block.
+struct Block {
+    len: usize,
+    at: usize,
+    mark: [u8; MARK_BYTES],
+}
+
+impl Block {
+    fn of(len: usize) -> Block {
+        Block { len, at: 0, mark: [0; MARK_BYTES] }
+    }
+
+    /// Takes what is of this block, and gives the rest back.
+    fn take<'a>(&mut self, piece: &'a [u8]) -> &'a [u8] {
+        let (ours, rest) = piece.split_at(piece.len().min(self.len - self.at));
+        if let Some(missing) = self.mark.get_mut(self.at..) {
+            let count = missing.len().min(ours.len());
+            missing[..count].copy_from_slice(&ours[..count]);
+        }
+        self.at += ours.len();
+        rest
     }
 }
 
@@ -135,6 +173,27 @@ mod tests {
         assert!(!count.after(2, now) && count.after(3, now));
         let time = End::of(Until::Time(Duration::from_secs(1)), now);
         assert!(!time.after(1 << 40, now) && time.after(1, now + Duration::from_secs(1)));
+    }
+
+    #[test]
+    fn a_mark_is_read_however_it_is_cut() {
+        let mut stream = [0; 2 * 40];
+        let (first, second) = stream.split_at_mut(40);
+        wire::mark(first, 6, false);
+        wire::mark(second, 7, true);
+        for size in 1..=80 {
+            let (mut block, mut marks) = (Block::of(40), Vec::new());
+            for mut piece in stream.chunks(size) {
+                while !piece.is_empty() {
+                    piece = block.take(piece);
+                    if block.at == 40 {
+                        marks.push(wire::read_mark(&block.mark, 6 + marks.len() as u64));
+                        block.at = 0;
+                    }
+                }
+            }
+            assert_eq!(marks, [Some(false), Some(true)], "{size} bytes a piece");
+        }
     }
 
     #[test]

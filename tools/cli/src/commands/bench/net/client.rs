@@ -26,6 +26,8 @@ pub struct Work {
     pub connections: usize,
     /// Says what goes over one connection; its blocks are those of all of them together.
     pub greeting: Greeting,
+    /// How blocks are received.
+    pub mode: RecvMode,
 }
 
 impl Work {
@@ -41,8 +43,8 @@ impl Work {
         let start = |index| {
             let share = self.share(index, cores);
             let leases = setup::split(&mut leases, share.len());
-            let (gate, address) = (Arc::clone(&gate), self.address);
-            engine.on_core(index, move |core| run_core(core, address, share, leases, gate))
+            let gate = Arc::clone(&gate);
+            engine.on_core(index, move |core| run_core(core, self, share, leases, gate))
         };
         let tasks = (0..cores).map(start).collect::<Result<Vec<_>, _>>()?;
         gate.standing.wait().await;
@@ -103,22 +105,22 @@ impl Gate {
 
 async fn run_core(
     core: Core,
-    address: SocketAddr,
+    work: Work,
     greetings: Vec<Greeting>,
     leases: Vec<Lease>,
     gate: Arc<Gate>,
 ) -> Result<Moved, Error> {
-    let connected = connect(&core, address, greetings.len()).await;
+    let connected = connect(&core, work.address, greetings.len()).await;
     // Whoever could not connect comes to the gate too: the others wait there.
     gate.standing.wait().await;
     gate.go.wait().await;
     let streams = connected?;
     let start = |((stream, lease), greeting)| {
         let task_core = core.clone();
-        core.spawn(async move { carry(&task_core, &stream, lease, greeting).await })
+        core.spawn(async move { carry(&task_core, &stream, lease, greeting, work.mode).await })
     };
-    let work = streams.into_iter().zip(leases).zip(greetings);
-    let tasks: Vec<LocalTask<_>> = work.map(start).collect::<Result<_, _>>()?;
+    let connections = streams.into_iter().zip(leases).zip(greetings);
+    let tasks: Vec<LocalTask<_>> = connections.map(start).collect::<Result<_, _>>()?;
     let mut all = Moved::nothing();
     for task in tasks {
         // None is a task that panicked, which the hook has told.
@@ -141,6 +143,7 @@ async fn carry(
     stream: &TcpStream,
     lease: Lease,
     greeting: Greeting,
+    mode: RecvMode,
 ) -> Result<Moved, Error> {
     let mut head = core.head_lease(GREETING_BYTES, "greeting").await?;
     head.as_mut_slice()[..GREETING_BYTES].copy_from_slice(&greeting.write());
@@ -154,7 +157,7 @@ async fn carry(
             expect_count(stream, head, moved.bytes).await?;
             Ok(moved)
         }
-        Way::Receive => blocks::receive(core, stream, lease).await,
+        Way::Receive => blocks::receive(core, stream, lease, mode).await,
     }
 }
 
@@ -183,7 +186,7 @@ mod tests {
         let (block_bytes, until) = (4096, Until::Blocks(101));
         let greeting = Greeting { way: Way::Send, zero_copy: ZeroCopy::Auto, block_bytes, until };
         let address = SocketAddr::from(([127, 0, 0, 1], 1));
-        let work = Work { address, connections: 7, greeting };
+        let work = Work { address, connections: 7, greeting, mode: RecvMode::Fill };
         let shares: Vec<Vec<Greeting>> = (0..3).map(|index| work.share(index, 3)).collect();
         assert_eq!(shares.iter().map(Vec::len).collect::<Vec<_>>(), [3, 2, 2]);
         let blocks = |greeting: &Greeting| match greeting.until {

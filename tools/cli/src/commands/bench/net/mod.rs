@@ -14,6 +14,7 @@ use std::net::SocketAddr;
 
 use clap::Subcommand;
 use hydrant::Hydrant;
+use hydrant::engine::RecvMode;
 
 use self::client::Work;
 use self::report::Run;
@@ -89,6 +90,10 @@ struct ReceiveArgs {
 
     #[command(flatten)]
     load: Load,
+
+    /// Take what has come, up to a block, and do not wait for whole blocks
+    #[arg(long)]
+    pieces: bool,
 }
 
 /// Measure both directions on this machine: starts a sink of its own
@@ -166,11 +171,12 @@ pub fn run(args: Args, options: &Options) -> Result<(), Failure> {
         Command::Sink(args) => sink::run(args, options),
         Command::Send(args) => {
             let ways = [(Way::Send, args.zero_copy)];
-            signals::run(measure(args.address, args.load, &ways, options))
+            signals::run(measure(args.address, args.load, &ways, RecvMode::Fill, options))
         }
         Command::Receive(args) => {
             let ways = [(Way::Receive, ZeroCopy::Auto)];
-            signals::run(measure(args.address, args.load, &ways, options))
+            let mode = if args.pieces { RecvMode::Some } else { RecvMode::Fill };
+            signals::run(measure(args.address, args.load, &ways, mode, options))
         }
         Command::Loopback(args) => signals::run(loopback(args, options)),
     }
@@ -194,7 +200,7 @@ async fn loopback(args: LoopbackArgs, options: &Options) -> Result<(), Failure> 
         Direction::Receive => &both[1..],
         Direction::Both => &both[..],
     };
-    measure(address, args.load, ways, options).await
+    measure(address, args.load, ways, RecvMode::Fill, options).await
 }
 
 /// One direction after the other, with the same engine.
@@ -202,6 +208,7 @@ async fn measure(
     address: SocketAddr,
     load: Load,
     ways: &[(Way, ZeroCopy)],
+    mode: RecvMode,
     options: &Options,
 ) -> Result<(), Failure> {
     let need = load.check()?;
@@ -212,7 +219,7 @@ async fn measure(
     let mut done = None;
     for &(way, zero_copy) in ways {
         let greeting = Greeting { way, zero_copy, block_bytes: load.block, until };
-        let work = Work { address, connections: load.connections.into(), greeting };
+        let work = Work { address, connections: load.connections.into(), greeting, mode };
         let leases = need.leases(engine).await?;
         let (moved, took) = work.run(engine, leases, options).await?;
         runs.push(Run { way, moved, took });

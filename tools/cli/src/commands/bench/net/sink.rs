@@ -149,7 +149,7 @@ async fn attend(core: &Core, stream: TcpStream) -> Result<(), Failure> {
     let lease = block(core, greeting.block_bytes as usize)?;
     match greeting.way {
         Way::Send => {
-            let moved = blocks::receive(core, &stream, lease).await?;
+            let moved = blocks::receive(core, &stream, lease, RecvMode::Fill).await?;
             head.as_mut_slice()[..COUNT_BYTES].copy_from_slice(&moved.bytes.to_le_bytes());
             stream.send(Buf::from(head), 0..COUNT_BYTES, false, STALL_LIMIT).await.0?;
         }
