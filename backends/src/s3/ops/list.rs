@@ -85,7 +85,7 @@ impl ListObjectsV2 {
     }
 }
 
-/// The same listing, read into what every store lists: a key then costs one allocation.
+/// The same listing, read into what every store lists: of an object's texts only the key is kept.
 #[derive(Debug)]
 pub(in crate::s3) struct ListEntries(pub ListObjectsV2);
 

@@ -1,8 +1,8 @@
 //! The same walk for documents as servers write them: elements without attributes but for the root's namespace, text, and the
 //! five entities of XML.
 //!
-//! It is the short way of long listings, for some five times less. Whatever it does not know it refuses, mistakes among it, and
-//! [`super::walk`] reads the document from its beginning: so there is one place that says what is wrong with one.
+//! It is the short way of long listings. Whatever it does not know it refuses, mistakes among it, and [`super::walk`] reads the
+//! document from its beginning: so there is one place that says what is wrong with one.
 
 use memchr::memchr;
 

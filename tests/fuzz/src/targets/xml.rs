@@ -22,7 +22,11 @@ pub fn run(data: &[u8]) {
         }
         // With a comment behind it, the library alone reads it.
         let commented = [data, b"<!---->"].concat();
-        assert_eq!(parse_list_page(&commented, &limits), Ok(page), "two ways to read a page differ");
+        assert_eq!(
+            parse_list_page(&commented, &limits),
+            Ok(page),
+            "two ways to read a page differ"
+        );
     }
     operations(data);
 }
