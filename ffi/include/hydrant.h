@@ -1796,8 +1796,8 @@ hyd_status hyd_engine_stop(const struct hyd_engine *engine,
  * Errors: HYD_E_HANDLE when it was destroyed before; HYD_E_FORKED; HYD_E_THREAD when another thread
  * drives it, and the engine stays as it is.
  *
- * Threads: any; of two at once, one gets HYD_E_HANDLE. A driven one: its own thread, whose next
- * epoll_wait() the kernel may interrupt once (EINTR), as it lets go of the ring.
+ * Threads: any; of two at once, one gets HYD_E_HANDLE. A driven one: its own thread, in which
+ * the kernel may interrupt a call some milliseconds later (EINTR), as it lets go of the ring.
  */
 hyd_status hyd_engine_destroy(struct hyd_engine *engine);
 
