@@ -1,7 +1,8 @@
 //! Memory that a caller lends to a call, for its time alone.
 //!
 //! What a [`hydrant::engine::RegionOwner`] keeps on the heap lies in the frame of the call here: the call does not return
-//! before the memory is back, so nobody looks for it later.
+//! before the memory is back, so nobody looks for it later. It copies nothing, lends nothing that is written to, and nothing
+//! to the requests of a queue, which outlive their call (`queue::job` does that).
 
 use std::cell::UnsafeCell;
 use std::future::{poll_fn, ready};

@@ -257,7 +257,8 @@ impl<B: StableBuf> Future for Returned<B> {
 /// of the one who started it (OWN-1). A piece that is never dropped, such as one forgotten or
 /// carried out in the closure's own result, makes the wait last for ever.
 ///
-/// This is the one place where borrowed memory enters. It blocks: never call it on a core (CORE-1).
+/// This is the one place where borrowed memory enters that is written to; the C interface lends what is only read by a
+/// loan of its own, without the heap. It blocks: never call it on a core (CORE-1).
 pub fn borrow_blocking<R>(slice: &mut [u8], work: impl FnOnce(Region) -> R) -> R {
     let loan = Arc::new(Loan::new(()));
     let start = NonNull::new(slice.as_mut_ptr()).expect("a slice has an address");

@@ -3,7 +3,7 @@
 //! The kernel notes for each ring which threads have set it up or used it. Some milliseconds after the ring is closed, a worker
 //! of the kernel makes each of them forget it (`io_ring_exit_work`), by task work that wakes them as a signal would: a call
 //! that is never restarted, such as `epoll_wait`, answers `EINTR` though no signal was sent. A thread that has ended has nothing
-//! to forget.
+//! to forget. A ring that carries operations is never made here: it is its core's.
 
 use std::thread::Builder;
 

@@ -119,22 +119,23 @@ mod tests {
 
     type Seen = Vec<(String, String)>;
 
-    fn plain(text: &str, limits: &XmlLimits) -> Option<Seen> {
+    type Visit<'a> = &'a mut dyn FnMut(Leaf<'_>) -> Result<(), XmlError>;
+
+    fn seen<E>(read: impl FnOnce(Visit<'_>) -> Result<(), E>) -> Option<Seen> {
         let mut seen = Vec::new();
-        let read = walk_plain(text.as_bytes(), limits, "r", |leaf| {
+        let read = read(&mut |leaf| {
             seen.push((leaf.path.to_owned(), leaf.text.to_owned()));
             Ok(())
         });
         read.ok().map(|()| seen)
     }
 
+    fn plain(text: &str, limits: &XmlLimits) -> Option<Seen> {
+        seen(|visit| walk_plain(text.as_bytes(), limits, "r", visit))
+    }
+
     fn whole(text: &str, limits: &XmlLimits) -> Option<Seen> {
-        let mut seen = Vec::new();
-        let read = walk(text.as_bytes(), limits, "r", |leaf| {
-            seen.push((leaf.path.to_owned(), leaf.text.to_owned()));
-            Ok(())
-        });
-        read.ok().map(|()| seen)
+        seen(|visit| walk(text.as_bytes(), limits, "r", visit))
     }
 
     #[test]
