@@ -9,13 +9,28 @@ use crate::config::RingLimits;
 use crate::error::{Error, errno_text};
 use crate::op::UserData;
 
-/// The flags that a kernel may lack which has rings for cores (Linux 5.19).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Flags {
-    /// Linux 6.6.
-    no_sqarray: bool,
-    /// With `SINGLE_ISSUER`, without which the kernel refuses it (Linux 6.1). `COOP_TASKRUN` in its place.
-    defer_taskrun: bool,
+/// The flags that a kernel may lack, newest first.
+#[rustfmt::skip]
+const FLAGS: [Flag; 5] = [
+    // Linux 6.6.
+    Flag { name: "NO_SQARRAY", set: |builder| { builder.setup_no_sqarray(); } },
+    // Linux 6.1.
+    Flag { name: "DEFER_TASKRUN", set: |builder| { builder.setup_defer_taskrun(); } },
+    // Linux 6.0; the one before needs it.
+    Flag { name: "SINGLE_ISSUER", set: |builder| { builder.setup_single_issuer(); } },
+    // Linux 5.19, which knows it with COOP_TASKRUN or with DEFER_TASKRUN.
+    Flag { name: "TASKRUN_FLAG", set: |builder| { builder.setup_taskrun_flag(); } },
+    // Linux 5.18.
+    Flag { name: "SUBMIT_ALL", set: |builder| { builder.setup_submit_all(); } },
+];
+
+/// Without the first so many, completions are not deferred.
+const DEFERRED: usize = 2;
+const NOT_COOPERATIVE: usize = 4;
+
+struct Flag {
+    name: &'static str,
+    set: fn(&mut io_uring::Builder),
 }
 
 /// Asks for all flags and takes them away newest first where the kernel answers `EINVAL`: it does not
@@ -24,40 +39,39 @@ pub(super) fn build_ring(
     limits: &RingLimits,
     capabilities: &mut Capabilities,
 ) -> Result<IoUring, Error> {
-    let (ring, granted) = strip(|flags| build_with(limits, flags)).map_err(refused)?;
-    let state = |on| if on { Ok(()) } else { Err(errno_text(libc::EINVAL)) };
-    capabilities.note("SINGLE_ISSUER | DEFER_TASKRUN", state(granted.defer_taskrun));
-    capabilities.note("NO_SQARRAY", state(granted.no_sqarray));
+    let (ring, lacking) = strip(|lacking| build_without(limits, lacking)).map_err(refused)?;
+    if !ring.params().is_feature_skip_cqe_on_success() {
+        // Linux 5.17. A cancellation that asks for no completion would be refused, and nothing could be taken back (OWN-2).
+        return Err(refused(libc::ENOSYS));
+    }
+    for (place, flag) in FLAGS.iter().enumerate() {
+        let granted = if place < lacking { Err(errno_text(libc::EINVAL)) } else { Ok(()) };
+        capabilities.note(flag.name, granted);
+    }
     Ok(ring)
 }
 
-/// What `build` gives for as many of the flags as it takes, and which these are.
-fn strip<T>(mut build: impl FnMut(Flags) -> Result<T, i32>) -> Result<(T, Flags), i32> {
-    let mut flags = Flags { no_sqarray: true, defer_taskrun: true };
+/// What `build` gives without as few of the flags as it takes, and without how many that is.
+fn strip<T>(mut build: impl FnMut(usize) -> Result<T, i32>) -> Result<(T, usize), i32> {
+    let mut lacking = 0;
     loop {
-        match build(flags) {
-            Ok(built) => return Ok((built, flags)),
-            Err(libc::EINVAL) if flags.no_sqarray => flags.no_sqarray = false,
-            Err(libc::EINVAL) if flags.defer_taskrun => flags.defer_taskrun = false,
+        match build(lacking) {
+            Ok(built) => return Ok((built, lacking)),
+            Err(libc::EINVAL) if lacking < FLAGS.len() => lacking += 1,
             Err(errno) => return Err(errno),
         }
     }
 }
 
-fn build_with(limits: &RingLimits, flags: Flags) -> Result<IoUring, i32> {
+/// A ring without the first so many of the flags.
+fn build_without(limits: &RingLimits, lacking: usize) -> Result<IoUring, i32> {
     let mut builder = IoUring::builder();
     builder
         .dontfork()
-        .setup_submit_all()
         .setup_clamp()
-        .setup_cqsize(limits.completion_entries.max(2 * limits.submission_entries))
-        .setup_taskrun_flag();
-    if flags.no_sqarray {
-        builder.setup_no_sqarray();
-    }
-    if flags.defer_taskrun {
-        builder.setup_single_issuer().setup_defer_taskrun();
-    } else {
+        .setup_cqsize(limits.completion_entries.max(2 * limits.submission_entries));
+    FLAGS[lacking..].iter().for_each(|flag| (flag.set)(&mut builder));
+    if (DEFERRED..NOT_COOPERATIVE).contains(&lacking) {
         builder.setup_coop_taskrun();
     }
     let built = builder.build(limits.submission_entries);
@@ -151,27 +165,17 @@ mod tests {
     use super::*;
     use crate::testing::not_tested;
 
-    const ALL: Flags = Flags { no_sqarray: true, defer_taskrun: true };
-
-    /// What is granted by a kernel that takes no others than these.
-    fn granted(known: Flags) -> (Flags, Vec<Flags>) {
-        let mut asked = Vec::new();
-        let built = strip(|flags| {
-            asked.push(flags);
-            let unknown = flags.no_sqarray && !known.no_sqarray
-                || flags.defer_taskrun && !known.defer_taskrun;
-            if unknown { Err(libc::EINVAL) } else { Ok(()) }
-        });
-        (built.expect("a ring").1, asked)
-    }
-
     #[test]
-    fn flags_that_the_kernel_does_not_know_are_taken_away_newest_first() {
-        assert_eq!(granted(ALL), (ALL, vec![ALL]));
-        let before_6_6 = Flags { no_sqarray: false, ..ALL };
-        assert_eq!(granted(before_6_6), (before_6_6, vec![ALL, before_6_6]));
-        let before_6_1 = Flags { defer_taskrun: false, ..before_6_6 };
-        assert_eq!(granted(before_6_1), (before_6_1, vec![ALL, before_6_6, before_6_1]));
+    fn flags_that_the_kernel_does_not_know_are_taken_away_one_by_one() {
+        for known in 0..=FLAGS.len() {
+            let mut asked = Vec::new();
+            let built = strip(|lacking| {
+                asked.push(lacking);
+                if lacking < known { Err(libc::EINVAL) } else { Ok(()) }
+            });
+            assert_eq!(built, Ok(((), known)));
+            assert_eq!(asked, Vec::from_iter(0..=known));
+        }
     }
 
     #[test]
@@ -189,22 +193,33 @@ mod tests {
             asked += 1;
             Err(libc::EINVAL)
         });
-        assert_eq!((never.err(), asked), (Some(libc::EINVAL), 3));
+        assert_eq!((never.err(), asked), (Some(libc::EINVAL), FLAGS.len() + 1));
     }
 
+    /// As older kernels grant them: each of these rings carries no-ops.
     #[test]
-    fn a_ring_is_built_with_any_of_the_flags() {
-        let none = Flags { no_sqarray: false, defer_taskrun: false };
-        for flags in [ALL, Flags { no_sqarray: false, ..ALL }, none] {
-            match build_with(&RingLimits::default(), flags) {
-                Ok(_) => {}
+    fn a_ring_works_without_any_of_the_flags() {
+        for lacking in 0..=FLAGS.len() {
+            match build_without(&RingLimits::default(), lacking) {
+                Ok(ring) => carry_no_ops(ring, &format!("without {lacking}")),
                 Err(errno @ (libc::ENOSYS | libc::EPERM)) => {
                     not_tested(format_args!("flags of rings: {}", errno_text(errno)));
                 }
                 // An older kernel.
-                Err(libc::EINVAL) if flags != none => {}
-                Err(errno) => panic!("{flags:?}: {}", errno_text(errno)),
+                Err(libc::EINVAL) if lacking < FLAGS.len() => {}
+                Err(errno) => panic!("without {lacking}: {}", errno_text(errno)),
             }
         }
+    }
+
+    fn carry_no_ops(mut ring: IoUring, what: &str) {
+        for number in 0..3 {
+            let entry = opcode::Nop::new().build().user_data(number);
+            // SAFETY: a no-op points to nothing.
+            unsafe { ring.submission().push(&entry) }.expect("a fresh queue has room");
+        }
+        assert_eq!(ring.submit_and_wait(3).expect(what), 3, "{what}");
+        let ended = Vec::from_iter(ring.completion().map(|entry| entry.user_data()));
+        assert_eq!(ended, [0, 1, 2], "{what}");
     }
 }

@@ -1,9 +1,11 @@
 //! What each core counts while it works.
 
-use hydrant_engine::sim::SimConfig;
+use std::time::{Duration, Instant};
+
+use hydrant_engine::sim::{Fault, SimConfig};
 use hydrant_engine::{Direct, File, MetricsSnapshot, OpenOptions, RecvMode};
 
-use crate::host::{Host, LIMIT, config, filled, hosts, join, lease};
+use crate::host::{Host, LIMIT, config, filled, hosts, join, kernels, lease};
 
 const BYTES: usize = 64 << 10;
 
@@ -71,6 +73,49 @@ fn a_fallback_to_buffered_io_is_counted() {
     host.finish();
 }
 
+#[test]
+fn transfers_that_are_carried_on_are_counted() {
+    let mut world = SimConfig::calm();
+    (world.faults.short_read, world.faults.short_write) = (0.5, 0.5);
+    let mut host = Host::simulated(1, world, config());
+    let world = host.place().world.expect("a simulated one");
+    host.run(|core, place| async move {
+        let options = OpenOptions::new().read().write().create();
+        let file = File::open(&core, &place.path("file"), &options).await.expect("made");
+        let mut data = filled(&core, BYTES, 1).await.into();
+        for _ in 0..20 {
+            let written;
+            (written, data) = file.write_at(&core, data, 0..BYTES, 0).await;
+            assert_eq!(written.expect("written"), BYTES);
+            let read;
+            (read, data) = file.read_at(&core, data, 0..BYTES, 0).await;
+            assert_eq!(read.expect("read"), BYTES);
+        }
+    });
+    let met = world.faults_met();
+    let short = met[Fault::ShortRead as usize] + met[Fault::ShortWrite as usize];
+    assert!(short > 0, "none in 40 transfers");
+    assert_eq!(host.engine().metrics().short_transfers, short);
+    host.finish();
+}
+
+#[test]
+fn wake_ups_of_a_core_that_sleeps_are_counted() {
+    let mut config = config();
+    config.core.spin_max = Duration::ZERO;
+    for host in kernels(&config) {
+        let engine = host.engine();
+        let began = Instant::now();
+        // A message that comes before the core sleeps wakes nobody.
+        while engine.metrics().wakes == 0 {
+            assert!(began.elapsed() < LIMIT, "never woken: {:?}", engine.metrics());
+            std::thread::sleep(Duration::from_millis(1));
+            engine.on_core(0, |_| async {}).expect("spawned").wait().expect("run");
+        }
+        host.finish();
+    }
+}
+
 /// Of parts and of heads alike, once for each request, whatever it is polled.
 #[test]
 fn waits_for_the_pool_are_counted() {
@@ -85,7 +130,7 @@ fn waits_for_the_pool_are_counted() {
                 let core = core.clone();
                 async move { core.head_lease(4096, "waits").await.map(drop) }
             });
-            core.sleep(std::time::Duration::from_millis(1)).await;
+            core.sleep(Duration::from_millis(1)).await;
             drop(all);
             waiting.expect("room").await.expect("no panic").expect("granted");
         });

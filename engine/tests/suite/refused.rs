@@ -1,6 +1,7 @@
 //! What the kernel refuses is done another way and told (FALL-1); what cannot be done is refused
 //! with words that help; a forked child is told so (FORK-1).
 
+use std::net::Ipv4Addr;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
@@ -9,11 +10,13 @@ use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 
 use hydrant_engine::testing::{NOT_TESTED, not_tested};
 use hydrant_engine::{
-    CORES_MAX, Core, DriverChoice, Engine, Error, FeatureState, File, OpenOptions, Service,
-    block_on,
+    CORES_MAX, Core, DriverChoice, Engine, Error, FeatureState, File, OpenOptions, RecvMode,
+    Service, TcpListener, TcpStream, ZeroCopyChoice, block_on,
 };
 
-use crate::host::{Host, LIMIT, WITHOUT_URING, check, config, filled, kernels, lease, memory};
+use crate::host::{
+    Host, LIMIT, WITHOUT_URING, check, config, filled, join, kernels, lease, memory,
+};
 
 /// Tells a copy of this test, in a process of its own, that it is the child.
 const CHILD: &str = "HYDRANT_TEST_CHILD";
@@ -156,6 +159,42 @@ fn ordinary_user() {
     let metrics = engine.metrics();
     assert_eq!(metrics.file_bytes_registered, 0);
     assert_eq!(metrics.file_bytes_unregistered, 2 << 20);
+    if capabilities.has("zero-copy send") {
+        zero_copy_beyond_the_limit(&engine);
+    }
+}
+
+/// The kernel locks what a zero-copy send reads and is not registered: more than the limit goes with a copy
+/// (FALL-1), and is counted once for the connection.
+fn zero_copy_beyond_the_limit(engine: &Engine) {
+    const BYTES: usize = 16 << 20;
+    let task = engine.on_core(0, |core| async move {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0).into()).expect("loopback");
+        let connect = TcpStream::connect(&core, listener.local_addr(), LIMIT);
+        let (near, far) = join(connect, listener.accept(&core)).await;
+        let (near, far) = (near.expect("connected"), far.expect("accepted"));
+        near.set_zero_copy(ZeroCopyChoice::On);
+        let mut data = filled(&core, BYTES, 1).await.into();
+        let mut room = filled(&core, 4096, 2).await.into();
+        for _ in 0..2 {
+            let sending = near.send(data, 0..BYTES, false, LIMIT);
+            let receiving = async {
+                let mut left = BYTES;
+                while left > 0 {
+                    let received;
+                    (received, room) = far.recv(room, 0..4096, RecvMode::Some, LIMIT).await;
+                    left -= received.expect("received");
+                }
+                room
+            };
+            let (sent, back) = join(sending, receiving).await;
+            room = back;
+            assert_eq!(sent.0.expect("sent"), BYTES);
+            data = sent.1;
+        }
+    });
+    task.expect("spawned").wait().expect("the bytes arrive");
+    assert_eq!(engine.metrics().fallbacks_copied_send, 1);
 }
 
 /// The limit on locked memory is for all engines of a user: the second finds it used up when it needs

@@ -13,7 +13,7 @@ pub struct Found {
     pub ring_refused: Option<String>,
     /// The kernel's release.
     pub kernel: String,
-    /// What the ring does without, and why.
+    /// What is done without, and why; not what the poll driver has none of.
     pub refused: Vec<(&'static str, String)>,
     /// The value of `kernel.io_uring_disabled`.
     pub io_uring_disabled: String,
@@ -27,9 +27,19 @@ pub struct Found {
     pub refusing: Vec<PathBuf>,
 }
 
-/// The Linux versions from which on features are there.
-const SINCE: [(&str, (u32, u32)); 5] = [
-    ("SINGLE_ISSUER | DEFER_TASKRUN", (6, 1)),
+impl Found {
+    fn why_refused(&self, feature: &str) -> Option<&str> {
+        let refused = self.refused.iter().find(|(name, _)| *name == feature);
+        refused.map(|(_, why)| why.as_str())
+    }
+}
+
+/// The Linux versions from which on features of the ring are there.
+const SINCE: [(&str, (u32, u32)); 8] = [
+    ("SUBMIT_ALL", (5, 18)),
+    ("TASKRUN_FLAG", (5, 19)),
+    ("SINGLE_ISSUER", (6, 0)),
+    ("DEFER_TASKRUN", (6, 1)),
     ("zero-copy send", (6, 1)),
     ("NO_SQARRAY", (6, 6)),
     ("ftruncate in the ring", (6, 9)),
@@ -45,7 +55,7 @@ pub struct Advice {
 
 /// The worst first.
 pub fn advice(found: &Found) -> Vec<Advice> {
-    let ways = [ring, memory, kernel, files, pages, direct];
+    let ways = [ring, paths, memory, kernel, files, pages, direct, pinning];
     ways.into_iter().filter_map(|way| way(found)).collect()
 }
 
@@ -62,6 +72,29 @@ fn ring(found: &Found) -> Option<Advice> {
     };
     let cause = "io_uring is refused: more system calls, copies and threads for the same bytes";
     Some(Advice { cause: cause.to_owned(), mend })
+}
+
+fn paths(found: &Found) -> Option<Advice> {
+    let why = found.why_refused("openat2")?;
+    let mend = if found.seccomp {
+        "run the container with a profile that allows openat2 (docker run --security-opt seccomp=PROFILE.json)"
+    } else {
+        "Linux 5.6 or newer"
+    };
+    Some(Advice {
+        cause: format!("what has to stay beneath a directory cannot be opened: {why}"),
+        mend: mend.to_owned(),
+    })
+}
+
+fn pinning(found: &Found) -> Option<Advice> {
+    let why = found.why_refused("pinned core")?;
+    Some(Advice {
+        cause: format!("cores are not bound to CPUs, and move between them: {why}"),
+        mend: "taskset -p $$ and cpuset.cpus.effective of the control group show the CPUs that are allowed; \
+               ask for no more cores than these"
+            .to_owned(),
+    })
 }
 
 fn memory(found: &Found) -> Option<Advice> {
@@ -86,7 +119,7 @@ fn memory(found: &Found) -> Option<Advice> {
 
 /// The limit is not what stands in the way.
 fn unregistered(found: &Found) -> Option<Advice> {
-    let (_, why) = found.refused.iter().find(|(name, _)| *name == "arena registered")?;
+    let why = found.why_refused("arena registered")?;
     // ENOMEM
     let mend = if why.contains("os error 12") {
         "ulimit -l unlimited: the limit is for all processes of a user together, and others hold a part of it"
@@ -100,8 +133,8 @@ fn unregistered(found: &Found) -> Option<Advice> {
 
 fn kernel(found: &Found) -> Option<Advice> {
     let running = version(&found.kernel)?;
-    let is_refused = |name| found.refused.iter().any(|(refused, _)| *refused == name);
-    let lacking = SINCE.iter().filter(|(name, since)| *since > running && is_refused(*name));
+    let is_refused = |name| found.why_refused(name).is_some();
+    let lacking = SINCE.iter().filter(|(name, since)| *since > running && is_refused(name));
     let lacking: Vec<_> = lacking.collect();
     let (major, minor) = lacking.iter().map(|(_, since)| since).max()?;
     let names: Vec<_> = lacking.iter().map(|(name, _)| *name).collect();
@@ -118,7 +151,7 @@ fn version(release: &str) -> Option<(u32, u32)> {
 }
 
 fn files(found: &Found) -> Option<Advice> {
-    let (_, why) = found.refused.iter().find(|(name, _)| *name == "installed files")?;
+    let why = found.why_refused("installed files")?;
     // EMFILE: the table has more places than the process may have files.
     if !why.contains("os error 24") {
         return None;
@@ -239,6 +272,16 @@ mod tests {
         assert!(found[0].cause.contains(&limit) && found[0].mend.contains("ulimit -n"));
         let by_config = refused("ring.installed_files_max is 0".to_owned());
         assert_eq!(advice(&Found { refused: by_config, ..best() }), []);
+    }
+
+    #[test]
+    fn paths_and_cpus_that_are_refused_are_told_with_their_cause() {
+        let refused = |name| Found { refused: vec![(name, "EPERM".to_owned())], ..best() };
+        let filtered = advice(&Found { seccomp: true, ..refused("openat2") });
+        assert!(filtered[0].cause.contains("EPERM") && filtered[0].mend.contains("allows openat2"));
+        assert!(advice(&refused("openat2"))[0].mend.starts_with("Linux 5.6"));
+        let unbound = advice(&refused("pinned core"));
+        assert!(unbound[0].cause.contains("EPERM") && unbound[0].mend.contains("cpuset"));
     }
 
     #[test]

@@ -77,8 +77,7 @@ fn found(engine: &Engine, refusing: Vec<PathBuf>, options: &Options) -> advice::
     let ring = refused.iter().position(|(name, _)| *name == "io_uring");
     let ring_refused = ring.map(|at| refused.swap_remove(at).1);
     if capabilities.driver != "io_uring" {
-        // It has none of them.
-        refused.clear();
+        refused.retain(|(name, _)| matches!(*name, "openat2" | "pinned core"));
     }
     advice::Found {
         ring_refused: ring_refused.filter(|_| options.driver == Driver::Auto),
