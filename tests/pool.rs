@@ -73,6 +73,28 @@ fn a_wait_for_memory_that_the_caller_holds_names_the_holders() {
 }
 
 #[test]
+fn whole_objects_are_read_where_no_part_is_free() {
+    let world = World::new();
+    let hydrant = small(&world, Duration::from_millis(300));
+    let sizes = [0, 4 << 10, 64 << 10, (64 << 10) + 1, 3 << 20];
+    for size in sizes {
+        std::fs::write(world.object(&size.to_string()), noise(5, size)).expect("an object");
+    }
+    let pool = hydrant.engine().pool();
+    let parts = (1..PARTS).map(|_| pool.try_lease(PART, "held").expect("a part"));
+    let held = (Vec::from_iter(parts), pool.try_lease(4 << 20, "held").expect("half of the last"));
+    assert!(pool.try_lease(PART, "one more").is_none());
+    for size in sizes {
+        let at = hydrant.locate(&world.uri("s3", &size.to_string())).expect("a URI");
+        let (bytes, meta) = at.store.get_whole(&at.key).wait().expect("read");
+        assert_eq!(meta.size_bytes, size as u64);
+        assert!(bytes == noise(5, size), "{size} bytes");
+    }
+    drop(held);
+    expect_full(&hydrant);
+}
+
+#[test]
 fn what_cannot_fit_is_refused_at_once() {
     let world = World::new();
     let hydrant = small(&world, Duration::from_secs(30));

@@ -146,7 +146,8 @@ impl Store {
         })
     }
 
-    /// Reads a whole object into one buffer of the pool. One that fits a part comes by one request.
+    /// Reads a whole object into one buffer of the pool. One that fits a part, and an eighth of what is free in the pool, comes
+    /// by one request.
     pub fn get_whole(&self, key: &str) -> Task<(Bytes, ObjectMeta)> {
         self.get_whole_with(key, &ReadOptions::default())
     }

@@ -72,21 +72,21 @@ pub(crate) async fn read_range(
     Ok(frozen(lease, count))
 }
 
-/// Reads a whole object into one buffer from the pool. Its size is not known before the first part
-/// is there; the bytes of that part are moved once where the object turns out to be larger.
+/// Reads a whole object into one buffer from the pool. Its size is not known before the first bytes
+/// are there; these are moved once where the object turns out to be larger.
 pub(crate) async fn read_whole(
     core: &Core,
     reader: Arc<dyn Reader>,
     object: String,
     limits: TransferLimits,
 ) -> Result<(Bytes, ObjectMeta)> {
-    let part_bytes = fitting_part(&core.engine(), limits.part_size_bytes);
-    let lease = memory(core, part_bytes).await?;
-    let read = reader.read(core, 0, lease.into(), 0..part_bytes as usize).await;
+    let first_bytes = first_bytes(core, limits.part_size_bytes);
+    let lease = memory(core, first_bytes).await?;
+    let read = reader.read(core, 0, lease.into(), 0..first_bytes as usize).await;
     let info = read.result?;
     let mut first = read.buf.into_lease().expect("a lease was lent and comes back");
     let total = info.object_bytes;
-    let part = PartRequest { index: 0, offset: 0, len: total.min(part_bytes) };
+    let part = PartRequest { index: 0, offset: 0, len: total.min(first_bytes) };
     whole(&object, part, info.len_bytes)?;
     let meta = reader.meta().unwrap_or_else(|| ObjectMeta::of_size(total));
     if info.len_bytes as u64 == total {
@@ -99,7 +99,7 @@ pub(crate) async fn read_whole(
             core.metrics().copy_payload(CopyReason::Bounce, from, &mut lease.as_mut_slice()[have]);
             (lease, info.len_bytes)
         }
-        // Whoever waits for memory holds none (POOL-1), so the first part is read again.
+        // Whoever waits for memory holds none (POOL-1), so the first bytes are read again.
         None => {
             drop(first);
             (memory(core, total).await?, 0)
@@ -112,6 +112,15 @@ pub(crate) async fn read_whole(
     let count = read_into(core, reader, object.clone(), part.offset, rest, limits).await?;
     whole(&object, part, count)?;
     Ok((frozen(owner.returned().await, total_bytes), meta))
+}
+
+/// What is asked for of an object whose size nobody knows: a part, and in a pool that is small or in use an eighth of what
+/// is free, so that many small objects are read at once.
+fn first_bytes(core: &Core, part_size_bytes: u64) -> u64 {
+    const SMALLEST: u64 = 64 << 10;
+    let share = (core.pool().stats().free_bytes as u64 / 8).max(SMALLEST);
+    // Leases lie in blocks of a power of two.
+    fitting_part(&core.engine(), part_size_bytes).min(1 << share.ilog2())
 }
 
 impl Worker {
