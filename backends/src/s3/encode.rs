@@ -6,6 +6,8 @@
 //! slashes. Source: Amazon S3 API reference, "Authenticating Requests: Using the Authorization
 //! Header", UriEncode().
 
+use memchr::memchr2;
+
 /// Where bytes are written to: a buffer, or a hash that never sees the whole text.
 pub trait ByteSink {
     /// Takes the next bytes.
@@ -50,31 +52,31 @@ pub fn encoded_query_bytes(text: &str) -> impl Iterator<Item = u8> + '_ {
     })
 }
 
-/// Undoes the encoding of a listing with `encoding-type=url`: `%XX` and `+` for a space.
+/// Undoes the encoding of a listing with `encoding-type=url`, in the text's own memory: `%XX`, and `+` for
+/// a space. Nothing is left of a text that cannot be read.
 ///
 /// A `+` that belongs to a key arrives as `%2B`. Source: Amazon S3 API reference, ListObjectsV2,
 /// EncodingType.
-pub fn decode_listing(text: &str) -> Result<String, DecodeError> {
-    let mut decoded = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let Some((&byte, after)) = rest.split_first() {
-        rest = match byte {
+pub fn decode_listing(text: &mut String) -> Result<(), DecodeError> {
+    let Some(first) = memchr2(b'%', b'+', text.as_bytes()) else { return Ok(()) };
+    let mut bytes = std::mem::take(text).into_bytes();
+    // What is decoded is never longer than what it is decoded from.
+    let (mut from, mut to) = (first, first);
+    while from < bytes.len() {
+        let (byte, taken) = match bytes[from] {
             b'%' => {
-                let (unit, tail) = after.split_first_chunk::<2>().ok_or(DecodeError::Escape)?;
-                decoded.push(hex_value(unit[0])? << 4 | hex_value(unit[1])?);
-                tail
+                let digits = bytes.get(from + 1..from + 3).ok_or(DecodeError::Escape)?;
+                (hex_value(digits[0])? << 4 | hex_value(digits[1])?, 3)
             }
-            b'+' => {
-                decoded.push(b' ');
-                after
-            }
-            _ => {
-                decoded.push(byte);
-                after
-            }
+            b'+' => (b' ', 1),
+            byte => (byte, 1),
         };
+        bytes[to] = byte;
+        (from, to) = (from + taken, to + 1);
     }
-    String::from_utf8(decoded).map_err(|_| DecodeError::NotUtf8)
+    bytes.truncate(to);
+    *text = String::from_utf8(bytes).map_err(|_| DecodeError::NotUtf8)?;
+    Ok(())
 }
 
 /// Why a URL-encoded text of a listing could not be read.
@@ -139,6 +141,11 @@ mod tests {
         String::from_utf8(out).unwrap()
     }
 
+    fn decoded(text: &str) -> Result<String, DecodeError> {
+        let mut text = text.to_owned();
+        decode_listing(&mut text).map(|()| text)
+    }
+
     fn query(text: &str) -> String {
         let mut out = Vec::new();
         encode_query(text.as_bytes(), &mut out);
@@ -181,23 +188,23 @@ mod tests {
 
     #[test]
     fn listings_decode_both_spellings_of_a_space() {
-        assert_eq!(decode_listing("a+b%20c%2Bd%2fe").unwrap(), "a b c+d/e");
-        assert_eq!(decode_listing("%E1%88%B4").unwrap(), "ሴ");
+        assert_eq!(decoded("a+b%20c%2Bd%2fe").unwrap(), "a b c+d/e");
+        assert_eq!(decoded("%E1%88%B4").unwrap(), "ሴ");
     }
 
     #[test]
     fn broken_escapes_are_errors() {
         for broken in ["%", "%4", "%zz", "a%4g"] {
-            assert_eq!(decode_listing(broken), Err(DecodeError::Escape), "{broken}");
+            assert_eq!(decoded(broken), Err(DecodeError::Escape), "{broken}");
         }
-        assert_eq!(decode_listing("%ff"), Err(DecodeError::NotUtf8));
+        assert_eq!(decoded("%ff"), Err(DecodeError::NotUtf8));
     }
 
     proptest! {
         #[test]
         fn decoding_undoes_encoding(text in any::<String>()) {
-            prop_assert_eq!(decode_listing(&path(&text)).unwrap(), text.clone());
-            prop_assert_eq!(decode_listing(&query(&text)).unwrap(), text);
+            prop_assert_eq!(decoded(&path(&text)).unwrap(), text.clone());
+            prop_assert_eq!(decoded(&query(&text)).unwrap(), text);
         }
 
         #[test]
@@ -208,7 +215,7 @@ mod tests {
 
         #[test]
         fn decoding_never_panics(text in any::<String>()) {
-            let _ = decode_listing(&text);
+            let _ = decoded(&text);
         }
     }
 }

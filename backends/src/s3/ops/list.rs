@@ -323,6 +323,5 @@ impl ListedVersion {
 
 /// Undoes the URL encoding of a key in a listing.
 pub(super) fn decode_key(text: &mut String) -> Result<(), XmlError> {
-    *text = decode_listing(text).map_err(|source| XmlError::Encoding { element: "Key", source })?;
-    Ok(())
+    decode_listing(text).map_err(|source| XmlError::Encoding { element: "Key", source })
 }

@@ -1,7 +1,5 @@
 //! A page of ListObjectsV2. Source: Amazon S3 API reference, ListObjectsV2, response syntax.
 
-use memchr::memchr2;
-
 use super::plain::walk_plain;
 use super::walk::{Leaf, walk};
 use super::{XmlError, XmlLimits, some_text};
@@ -213,22 +211,18 @@ impl<O: Listed> ListPageBuilder<O> {
         }
         if self.url_encoded {
             for object in &mut page.objects {
-                decode_in_place("Key", object.key())?;
+                decode("Key", object.key())?;
             }
             for prefix in &mut page.common_prefixes {
-                decode_in_place("Prefix", prefix)?;
+                decode("Prefix", prefix)?;
             }
         }
         Ok(page)
     }
 }
 
-fn decode_in_place(element: &'static str, text: &mut String) -> Result<(), XmlError> {
-    if memchr2(b'%', b'+', text.as_bytes()).is_none() {
-        return Ok(());
-    }
-    *text = decode_listing(text).map_err(|source| XmlError::Encoding { element, source })?;
-    Ok(())
+fn decode(element: &'static str, text: &mut String) -> Result<(), XmlError> {
+    decode_listing(text).map_err(|source| XmlError::Encoding { element, source })
 }
 
 pub(in crate::s3) fn parse_number(element: &'static str, text: &str) -> Result<u64, XmlError> {

@@ -20,43 +20,68 @@ pub(super) fn walk_plain(
     root: &str,
     mut visit: impl FnMut(Leaf<'_>) -> Result<(), XmlError>,
 ) -> Result<(), NotPlain> {
+    // Line ends would have to be made one of two (XML 1.0, section 2.11).
+    if memchr(b'\r', body).is_some() {
+        return Err(NotPlain);
+    }
     let text = std::str::from_utf8(body).map_err(|_| NotPlain)?;
     let mut rest = after_opening(text, root).ok_or(NotPlain)?;
     let (mut path, mut decoded) = (String::new(), String::new());
     // Elements below the root that are open.
     let mut depth = 0;
     loop {
-        let (text, tag) = split_at_byte(rest, b'<')?;
-        if text.len() > limits.text_bytes_max || memchr(b'\r', text.as_bytes()).is_some() {
+        let (between, tag) = split_at_byte(rest, b'<')?;
+        if between.len() > limits.text_bytes_max {
             return Err(NotPlain);
+        }
+        if let Some(closing) = tag.strip_prefix('/') {
+            if depth == 0 {
+                let after = behind_end(closing, root).ok_or(NotPlain)?;
+                let ends = between.trim().is_empty() && after.trim().is_empty();
+                return if ends { Ok(()) } else { Err(NotPlain) };
+            }
+            rest = behind_end(closing, last_name(&path)).ok_or(NotPlain)?;
+            visit(Leaf { path: &path, text: resolved(between, &mut decoded)? })
+                .map_err(|_| NotPlain)?;
+            leave(&mut path);
+            depth -= 1;
+            continue;
         }
         let (name, behind) = split_at_byte(tag, b'>')?;
-        rest = behind;
-        let Some(name) = name.strip_prefix('/') else {
-            let has_reference = memchr(b'&', text.as_bytes()).is_some();
-            if has_reference || !is_plain_name(name) || depth + 1 >= limits.depth_max {
-                return Err(NotPlain);
-            }
-            if depth > 0 {
-                path.push('/');
-            }
-            path.push_str(name);
-            depth += 1;
-            continue;
-        };
-        if depth == 0 {
-            let ends = name == root && text.trim().is_empty() && rest.trim().is_empty();
-            return if ends { Ok(()) } else { Err(NotPlain) };
-        }
-        let begins = path.rfind('/').map_or(0, |slash| slash + 1);
-        if path[begins..] != *name {
+        let has_reference = memchr(b'&', between.as_bytes()).is_some();
+        if has_reference || !is_plain_name(name) || depth + 1 >= limits.depth_max {
             return Err(NotPlain);
         }
-        let text = resolved(text, &mut decoded)?;
-        visit(Leaf { path: &path, text }).map_err(|_| NotPlain)?;
-        path.truncate(begins.saturating_sub(1));
-        depth -= 1;
+        if depth > 0 {
+            path.push('/');
+        }
+        path.push_str(name);
+        // Most hold a text and end.
+        let (text, next) = split_at_byte(behind, b'<')?;
+        let Some(after) = next.strip_prefix('/').and_then(|it| behind_end(it, name)) else {
+            (rest, depth) = (behind, depth + 1);
+            continue;
+        };
+        if text.len() > limits.text_bytes_max {
+            return Err(NotPlain);
+        }
+        visit(Leaf { path: &path, text: resolved(text, &mut decoded)? }).map_err(|_| NotPlain)?;
+        leave(&mut path);
+        rest = after;
     }
+}
+
+/// What follows the end of the element of this name, behind its `</`.
+fn behind_end<'a>(closing: &'a str, name: &str) -> Option<&'a str> {
+    closing.strip_prefix(name)?.strip_prefix('>')
+}
+
+fn last_name(path: &str) -> &str {
+    &path[path.rfind('/').map_or(0, |slash| slash + 1)..]
+}
+
+fn leave(path: &mut String) {
+    path.truncate(path.rfind('/').unwrap_or(0));
 }
 
 /// What follows the start of the root element.

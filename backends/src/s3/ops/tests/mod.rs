@@ -109,7 +109,8 @@ proptest! {
         let copy = CopyObject::new("k", CopySource::new("b", &key[..]));
         copy.encode(&mut parts).unwrap();
         let (_, source) = parts.headers().next().unwrap();
-        let decoded = crate::s3::encode::decode_listing(source).unwrap();
+        let mut decoded = source.to_owned();
+        crate::s3::encode::decode_listing(&mut decoded).unwrap();
         prop_assert_eq!(decoded.strip_prefix("/b/"), Some(&key[..]));
         prop_assert!(source.bytes().all(|byte| byte.is_ascii_graphic()));
     }
