@@ -8,7 +8,7 @@
 //! guide, "Service-specific endpoints".
 
 use std::fmt;
-use std::net::Ipv6Addr;
+use std::net::{IpAddr, Ipv6Addr};
 
 use super::encode::{ByteSink, encode_path};
 use crate::http1::url::HttpUrl;
@@ -243,6 +243,18 @@ impl Endpoint {
     /// The name or address to connect to, without port; an IPv6 address stands without brackets.
     pub fn connect_host(&self) -> &str {
         self.host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(&self.host)
+    }
+
+    /// Whether nobody between here and the server can read what is sent: by TLS, or because the server is
+    /// on this machine.
+    pub fn is_confidential(&self) -> bool {
+        let host = self.connect_host();
+        let is_here = match host.parse::<IpAddr>() {
+            Ok(address) => address.is_loopback(),
+            // RFC 6761, section 6.3: these names mean no other machine.
+            Err(_) => host == "localhost" || host.ends_with(".localhost"),
+        };
+        self.scheme == Scheme::Https || is_here
     }
 
     /// The TCP port to connect to.

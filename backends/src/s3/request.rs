@@ -45,6 +45,9 @@ pub(super) struct Scratch {
     keys: SigningKeyCache,
 }
 
+const KEY_IN_THE_OPEN: &str = "it holds a key of the customer (SSE-C), which anybody on the way could read: \
+    use an https:// endpoint";
+
 impl BodyInfo {
     /// Of what the operation itself brings.
     pub(super) fn of(payload: &Payload) -> BodyInfo {
@@ -98,6 +101,9 @@ impl Scratch {
         caller: Caller<'_>,
     ) -> Result<RequestHead, HttpError> {
         operation.encode(&mut self.parts).map_err(unexpected)?;
+        if self.parts.has_secret() && !caller.endpoint.is_confidential() {
+            return Err(unexpected(KEY_IN_THE_OPEN));
+        }
         if body.is_document {
             self.parts.header("content-type", "application/xml");
         }
@@ -215,4 +221,37 @@ fn not_signed(error: SignError) -> HttpError {
 
 fn unexpected(problem: impl ToString) -> HttpError {
     HttpError::Unsendable(problem.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::endpoint::EndpointOptions;
+    use super::super::ops::{CustomerKey, GetObject};
+    use super::*;
+
+    /// SEC-1
+    #[test]
+    fn a_key_of_the_customer_goes_where_nobody_can_read_it() {
+        let mut get = GetObject::new("object");
+        let write = |get: &GetObject, url: &str| {
+            let options = EndpointOptions { url: Some(url.to_owned()), ..Default::default() };
+            let endpoint = Endpoint::resolve("bucket", &options).unwrap();
+            let now = Timestamp::from_unix_seconds(0);
+            let caller = Caller {
+                endpoint: &endpoint,
+                host: "host",
+                credentials: None,
+                now,
+                expect_bytes_min: None,
+            };
+            let body = BodyInfo::of(&Payload::None);
+            Scratch::default().write_head(&mut [0; 4096], get, &body, caller).map(drop)
+        };
+        assert!(write(&get, "http://s3.example").is_ok());
+        get.customer_key = Some(CustomerKey::new([7; 32]));
+        assert!(write(&get, "https://s3.example").is_ok());
+        assert!(write(&get, "http://localhost:9000").is_ok());
+        let refused = write(&get, "http://s3.example").unwrap_err().to_string();
+        assert!(refused.contains("SSE-C") && refused.contains("https://"), "{refused}");
+    }
 }

@@ -203,7 +203,9 @@ impl ServerSide {
 }
 
 /// SSE-C: a key of 256 bits that goes with every request and that the server forgets. Wiped when
-/// dropped; its `Debug` shows nothing of it (SEC-1).
+/// dropped; its `Debug` shows nothing of it (SEC-1). It goes out over TLS only, or to a server on this
+/// machine, as S3 itself has it (Amazon S3 user guide, "Using server-side encryption with
+/// customer-provided keys").
 #[derive(Clone, PartialEq, Eq)]
 pub struct CustomerKey(Zeroizing<[u8; 32]>);
 
@@ -221,7 +223,8 @@ impl CustomerKey {
     fn encode(&self, prefix: &str, request: &mut RequestParts) {
         let md5 = self.fingerprint();
         request.header(format_args!("{prefix}-algorithm"), "AES256");
-        request.header(format_args!("{prefix}-key"), Base64Display::new(&self.0[..], &BASE64));
+        let key = Base64Display::new(&self.0[..], &BASE64);
+        request.secret_header(format_args!("{prefix}-key"), key);
         request.header(format_args!("{prefix}-key-md5"), Base64Display::new(&md5, &BASE64));
     }
 }

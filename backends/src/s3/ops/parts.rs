@@ -46,6 +46,7 @@ pub struct RequestParts {
     key: Span,
     query: Vec<(Span, Span)>,
     headers: Vec<(Span, Span)>,
+    has_secret: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -70,6 +71,7 @@ impl RequestParts {
             key: (0, 0),
             query: Vec::new(),
             headers: Vec::new(),
+            has_secret: false,
         }
     }
 
@@ -81,6 +83,7 @@ impl RequestParts {
         self.wipe();
         self.query.clear();
         self.headers.clear();
+        self.has_secret = false;
         self.method = method;
         let (about, key) = match target {
             Target::Service => (About::Service, ""),
@@ -119,6 +122,17 @@ impl RequestParts {
         if let Some(value) = value {
             self.header(name, value);
         }
+    }
+
+    /// Adds a header that nobody between here and the server may read.
+    pub(super) fn secret_header(&mut self, name: impl Display, value: impl Display) {
+        self.has_secret = true;
+        self.header(name, value);
+    }
+
+    /// Whether a header is one of those.
+    pub(in crate::s3) fn has_secret(&self) -> bool {
+        self.has_secret
     }
 
     /// Adds a word to a header that is a list, behind what it says already.
