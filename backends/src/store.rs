@@ -1,16 +1,16 @@
 //! What every store can do, as the pipelines see it.
 //!
-//! The calls run on a core of the engine and take and give buffers without copying. People use
+//! The calls run on a core of the engine and take and give buffers without copying. Each is a future that
+//! [`Core::boxed`] has put behind a pointer: one a request, not one a submission to the kernel. People use
 //! [`crate::Store`], which hands work to the cores from any thread.
 
 use std::any::Any;
 use std::fmt;
-use std::future::Future;
 use std::ops::Range;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Instant;
 
+pub use hydrant_engine::LocalFuture;
 use hydrant_engine::{Buf, Core};
 
 use crate::checksum::{Crc64, Sum};
@@ -18,10 +18,6 @@ use crate::condition::ReadOptions;
 use crate::error::{ErrorKind, Result};
 use crate::object::{Etag, ListPage, ListRequest, ObjectMeta, PutOptions};
 use crate::pipeline::{PartRequest, Progress};
-
-/// A future that stays on its core. One is made for each request of a store, not for each
-/// submission to the kernel.
-pub type LocalFuture<'a, T> = Pin<Box<dyn Future<Output = T> + 'a>>;
 
 /// A place for objects.
 pub trait ObjectStore: Any + Send + Sync + fmt::Debug + 'static {
@@ -49,7 +45,7 @@ pub trait ObjectStore: Any + Send + Sync + fmt::Debug + 'static {
         key: &'a str,
         options: &'a ReadOptions,
     ) -> LocalFuture<'a, Result<ObjectMeta>> {
-        Box::pin(async move {
+        core.boxed(async move {
             let uri = self.uri_of(key);
             let read_if = options.without_versions(&uri)?;
             let meta = self.head(core, key).await?;
@@ -102,12 +98,12 @@ pub trait ObjectStore: Any + Send + Sync + fmt::Debug + 'static {
     /// [`crate::ErrorKind::Unsupported`] where the store keeps nothing.
     fn resume_upload<'a>(
         &'a self,
-        _core: &'a Core,
+        core: &'a Core,
         key: &'a str,
         _source: &'a UploadSource,
         _options: &'a PutOptions,
     ) -> LocalFuture<'a, Result<Resumed>> {
-        Box::pin(async move {
+        core.boxed(async move {
             let text = format!("what was moved to {} cannot be carried on later", self.uri_of(key));
             Err(ErrorKind::Unsupported(text).into())
         })
@@ -121,12 +117,12 @@ pub trait ObjectStore: Any + Send + Sync + fmt::Debug + 'static {
     /// The copy was begun and failed; nothing of it is left.
     fn copy_within<'a>(
         &'a self,
-        _core: &'a Core,
+        core: &'a Core,
         _from: &'a ObjectAt,
         _key: &'a str,
         _how: CopyWithin<'a>,
     ) -> LocalFuture<'a, Result<CopiedWithin>> {
-        Box::pin(async { Ok(CopiedWithin::No(None)) })
+        core.boxed(async { Ok(CopiedWithin::No(None)) })
     }
 
     /// Deletes an object. One that is not there is [`crate::ErrorKind::NotFound`] where the store
@@ -147,7 +143,7 @@ pub trait ObjectStore: Any + Send + Sync + fmt::Debug + 'static {
         core: &'a Core,
         keys: &'a [String],
     ) -> LocalFuture<'a, Result<Vec<Result<()>>>> {
-        Box::pin(async move {
+        core.boxed(async move {
             let mut outcomes = Vec::with_capacity(keys.len());
             for key in keys {
                 outcomes.push(self.delete(core, key).await);
@@ -238,12 +234,12 @@ pub trait Upload: Send + Sync + fmt::Debug + 'static {
     /// [`crate::ErrorKind::Unsupported`] where it cannot.
     fn copy_part<'a>(
         &'a self,
-        _core: &'a Core,
+        core: &'a Core,
         _part: PartRequest,
         from: &'a ObjectAt,
         _etag: &'a Etag,
     ) -> LocalFuture<'a, Result<PartTag>> {
-        Box::pin(async move {
+        core.boxed(async move {
             let text = format!("the bytes of {} have to pass through this process", from.uri());
             Err(ErrorKind::Unsupported(text).into())
         })
@@ -252,21 +248,21 @@ pub trait Upload: Send + Sync + fmt::Debug + 'static {
     /// Whether the server copied a part in an earlier transfer, and has it still.
     fn copied_part<'a>(
         &'a self,
-        _core: &'a Core,
+        core: &'a Core,
         _part: PartRequest,
     ) -> LocalFuture<'a, Result<Option<PartTag>>> {
-        Box::pin(async { Ok(None) })
+        core.boxed(async { Ok(None) })
     }
 
     /// Whether a part came in an earlier transfer and is still what it was then; `buf` is memory of
     /// the part's length to look with, and comes back.
     fn kept_part<'a>(
         &'a self,
-        _core: &'a Core,
+        core: &'a Core,
         _part: PartRequest,
         buf: Buf,
     ) -> LocalFuture<'a, (Result<Option<KeptPart>>, Buf)> {
-        Box::pin(async move { (Ok(None), buf) })
+        core.boxed(async move { (Ok(None), buf) })
     }
 
     /// Where what has come lies, for an upload that can be carried on; `None` for others.

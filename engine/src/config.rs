@@ -145,6 +145,8 @@ pub struct CoreLimits {
     pub inbox_tasks_max: usize,
     /// Sleeping timers. Default 65,536.
     pub timers_max: usize,
+    /// Memory of ended futures that is kept for the next ([`crate::Core::boxed`]). Default 256 KiB, some sixty requests to S3.
+    pub kept_futures_bytes_max: usize,
     /// How long a core that has done what another thread gave it, with nothing in flight, looks out for
     /// the next message before it sleeps, if the last ones came as fast as that. If they did not, it
     /// tries now and then whether they do, for five times as long: ever more rarely, at last once in
@@ -262,6 +264,7 @@ impl Default for CoreLimits {
             polls_per_turn_max: 256,
             inbox_tasks_max: 4096,
             timers_max: 64 << 10,
+            kept_futures_bytes_max: 256 << 10,
             spin_max: Duration::from_micros(20),
         }
     }

@@ -69,7 +69,7 @@ pub use net::{
 pub use net::{
     TlsConfig, TlsConfigBuilder, TlsLimits, TlsMemory, TlsServerConfig, TlsStream, TlsVersion,
 };
-pub use op::SendList;
+pub use op::{LocalFuture, SendList};
 pub use pool::{
     ArenaBacking, Buf, Lease, LeaseFuture, Pool, PoolConfig, PoolError, PoolStats, Region,
     RegionOwner, Registered, Registration, Returned, StableBuf, Ticket, TicketFuture,

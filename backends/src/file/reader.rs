@@ -120,7 +120,7 @@ impl Reader for FileReader {
         buf: Buf,
         span: Range<usize>,
     ) -> LocalFuture<'a, PartRead> {
-        Box::pin(self.read_part(core, offset, buf, span))
+        core.boxed(self.read_part(core, offset, buf, span))
     }
 
     fn meta(&self) -> Option<ObjectMeta> {

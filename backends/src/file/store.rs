@@ -117,7 +117,7 @@ impl ObjectStore for FileStore {
     }
 
     fn head<'a>(&'a self, core: &'a Core, key: &'a str) -> LocalFuture<'a, Result<ObjectMeta>> {
-        Box::pin(self.head_of(core, key))
+        core.boxed(self.head_of(core, key))
     }
 
     fn reader(&self, key: &str) -> Arc<dyn Reader> {
@@ -137,7 +137,7 @@ impl ObjectStore for FileStore {
         span: Range<usize>,
         options: &'a PutOptions,
     ) -> LocalFuture<'a, (Result<ObjectMeta>, Buf)> {
-        Box::pin(async move {
+        core.boxed(async move {
             match refuse(&options.s3, || self.uri_of(key)) {
                 Ok(()) => upload::put(core, &self.tree, key, buf, span, options).await,
                 Err(error) => (Err(error), buf),
@@ -152,7 +152,7 @@ impl ObjectStore for FileStore {
         size_bytes: Option<u64>,
         options: &'a PutOptions,
     ) -> LocalFuture<'a, Result<Arc<dyn Upload>>> {
-        Box::pin(async move {
+        core.boxed(async move {
             refuse(&options.s3, || self.uri_of(key))?;
             upload::begin(core, &self.tree, key, size_bytes, options).await
         })
@@ -165,7 +165,7 @@ impl ObjectStore for FileStore {
         source: &'a UploadSource,
         options: &'a PutOptions,
     ) -> LocalFuture<'a, Result<Resumed>> {
-        Box::pin(async move {
+        core.boxed(async move {
             refuse(&options.s3, || self.uri_of(key))?;
             if options.write_if.is_some() {
                 let text = format!(
@@ -185,7 +185,7 @@ impl ObjectStore for FileStore {
         key: &'a str,
         how: CopyWithin<'a>,
     ) -> LocalFuture<'a, Result<CopiedWithin>> {
-        Box::pin(async move {
+        core.boxed(async move {
             let store: &dyn Any = &*from.store;
             let from_tree = store.downcast_ref::<FileStore>().map(|store| &store.tree);
             // Past the page cache the kernel cannot copy, and the caller has asked for that.
@@ -199,7 +199,7 @@ impl ObjectStore for FileStore {
     }
 
     fn delete<'a>(&'a self, core: &'a Core, key: &'a str) -> LocalFuture<'a, Result<()>> {
-        Box::pin(self.remove(core, key))
+        core.boxed(self.remove(core, key))
     }
 
     fn list_page<'a>(
@@ -207,6 +207,6 @@ impl ObjectStore for FileStore {
         core: &'a Core,
         request: &'a ListRequest,
     ) -> LocalFuture<'a, Result<ListPage>> {
-        Box::pin(self.page(core, request))
+        core.boxed(self.page(core, request))
     }
 }

@@ -288,7 +288,7 @@ impl Upload for FileUpload {
         span: Range<usize>,
         sum: Option<Sum>,
     ) -> LocalFuture<'a, (Result<PartTag>, Buf)> {
-        Box::pin(self.write_part(core, part, buf, span, sum))
+        core.boxed(self.write_part(core, part, buf, span, sum))
     }
 
     fn complete<'a>(
@@ -296,7 +296,7 @@ impl Upload for FileUpload {
         core: &'a Core,
         tags: &'a [PartTag],
     ) -> LocalFuture<'a, Result<ObjectMeta>> {
-        Box::pin(self.finish(core, tags))
+        core.boxed(self.finish(core, tags))
     }
 
     fn kept_part<'a>(
@@ -305,7 +305,7 @@ impl Upload for FileUpload {
         part: PartRequest,
         buf: Buf,
     ) -> LocalFuture<'a, (Result<Option<KeptPart>>, Buf)> {
-        Box::pin(self.look_for(core, part, buf))
+        core.boxed(self.look_for(core, part, buf))
     }
 
     fn kept_in(&self) -> Option<String> {
@@ -314,7 +314,7 @@ impl Upload for FileUpload {
     }
 
     fn abort<'a>(&'a self, core: &'a Core) -> LocalFuture<'a, Result<()>> {
-        Box::pin(async move {
+        core.boxed(async move {
             match self.life.begin_aborting(&self.uri)? {
                 true => self.throw_away(core).await,
                 false => Ok(()),

@@ -200,7 +200,7 @@ impl Reader for HttpReader {
         buf: Buf,
         span: Range<usize>,
     ) -> LocalFuture<'a, PartRead> {
-        Box::pin(self.read_at(core, offset, buf, span, Ranges::OrInOrder))
+        core.boxed(self.read_at(core, offset, buf, span, Ranges::OrInOrder))
     }
 
     fn meta(&self) -> Option<ObjectMeta> {

@@ -64,12 +64,12 @@ struct Unreadable(Error);
 impl Reader for Unreadable {
     fn read<'a>(
         &'a self,
-        _core: &'a Core,
+        core: &'a Core,
         _offset: u64,
         buf: Buf,
         _span: Range<usize>,
     ) -> LocalFuture<'a, crate::store::PartRead> {
-        Box::pin(async { crate::store::PartRead { buf, result: Err(self.0.clone()) } })
+        core.boxed(async { crate::store::PartRead { buf, result: Err(self.0.clone()) } })
     }
 
     fn meta(&self) -> Option<ObjectMeta> {
@@ -87,7 +87,7 @@ impl ObjectStore for HttpStore {
     }
 
     fn head<'a>(&'a self, core: &'a Core, key: &'a str) -> LocalFuture<'a, Result<ObjectMeta>> {
-        Box::pin(async move { self.reader_of(key)?.head(core).await })
+        core.boxed(async move { self.reader_of(key)?.head(core).await })
     }
 
     fn reader(&self, key: &str) -> Arc<dyn Reader> {
@@ -99,34 +99,34 @@ impl ObjectStore for HttpStore {
 
     fn put<'a>(
         &'a self,
-        _core: &'a Core,
+        core: &'a Core,
         key: &'a str,
         buf: Buf,
         _span: Range<usize>,
         _options: &'a PutOptions,
     ) -> LocalFuture<'a, (Result<ObjectMeta>, Buf)> {
-        Box::pin(async move { (self.refuse("never written", key), buf) })
+        core.boxed(async move { (self.refuse("never written", key), buf) })
     }
 
     fn begin_upload<'a>(
         &'a self,
-        _core: &'a Core,
+        core: &'a Core,
         key: &'a str,
         _size_bytes: Option<u64>,
         _options: &'a PutOptions,
     ) -> LocalFuture<'a, Result<Arc<dyn Upload>>> {
-        Box::pin(async move { self.refuse("never written", key) })
+        core.boxed(async move { self.refuse("never written", key) })
     }
 
-    fn delete<'a>(&'a self, _core: &'a Core, key: &'a str) -> LocalFuture<'a, Result<()>> {
-        Box::pin(async move { self.refuse("never deleted", key) })
+    fn delete<'a>(&'a self, core: &'a Core, key: &'a str) -> LocalFuture<'a, Result<()>> {
+        core.boxed(async move { self.refuse("never deleted", key) })
     }
 
     fn list_page<'a>(
         &'a self,
-        _core: &'a Core,
+        core: &'a Core,
         request: &'a ListRequest,
     ) -> LocalFuture<'a, Result<ListPage>> {
-        Box::pin(async move { self.refuse("HTTP knows no lists", &request.prefix) })
+        core.boxed(async move { self.refuse("HTTP knows no lists", &request.prefix) })
     }
 }

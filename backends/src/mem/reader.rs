@@ -63,7 +63,7 @@ impl Reader for MemReader {
         mut buf: Buf,
         span: Range<usize>,
     ) -> LocalFuture<'a, PartRead> {
-        Box::pin(async move {
+        core.boxed(async move {
             let result = self.copy(core, offset, &mut buf, span);
             PartRead { buf, result }
         })

@@ -176,8 +176,8 @@ impl ObjectStore for MemStore {
         PartRules { s3_limits: false, single_put: false }
     }
 
-    fn head<'a>(&'a self, _core: &'a Core, key: &'a str) -> LocalFuture<'a, Result<ObjectMeta>> {
-        Box::pin(async move { self.shared.find(key).map(|object| object.meta.clone()) })
+    fn head<'a>(&'a self, core: &'a Core, key: &'a str) -> LocalFuture<'a, Result<ObjectMeta>> {
+        core.boxed(async move { self.shared.find(key).map(|object| object.meta.clone()) })
     }
 
     fn reader(&self, key: &str) -> Arc<dyn Reader> {
@@ -197,7 +197,7 @@ impl ObjectStore for MemStore {
         span: Range<usize>,
         options: &'a PutOptions,
     ) -> LocalFuture<'a, (Result<ObjectMeta>, Buf)> {
-        Box::pin(async move {
+        core.boxed(async move {
             let asked = refuse(&options.s3, || self.uri_of(key));
             (asked.and_then(|()| self.put_whole(core, key, &buf, span, options)), buf)
         })
@@ -205,12 +205,12 @@ impl ObjectStore for MemStore {
 
     fn begin_upload<'a>(
         &'a self,
-        _core: &'a Core,
+        core: &'a Core,
         key: &'a str,
         size_bytes: Option<u64>,
         options: &'a PutOptions,
     ) -> LocalFuture<'a, Result<Arc<dyn Upload>>> {
-        Box::pin(async move {
+        core.boxed(async move {
             refuse(&options.s3, || self.uri_of(key))?;
             self.shared.check_key(key)?;
             let shared = Arc::clone(&self.shared);
@@ -218,16 +218,16 @@ impl ObjectStore for MemStore {
         })
     }
 
-    fn delete<'a>(&'a self, _core: &'a Core, key: &'a str) -> LocalFuture<'a, Result<()>> {
-        Box::pin(async move { self.shared.remove(key) })
+    fn delete<'a>(&'a self, core: &'a Core, key: &'a str) -> LocalFuture<'a, Result<()>> {
+        core.boxed(async move { self.shared.remove(key) })
     }
 
     fn list_page<'a>(
         &'a self,
-        _core: &'a Core,
+        core: &'a Core,
         request: &'a ListRequest,
     ) -> LocalFuture<'a, Result<ListPage>> {
-        Box::pin(async move { self.shared.page(request) })
+        core.boxed(async move { self.shared.page(request) })
     }
 }
 

@@ -112,7 +112,7 @@ impl Upload for MemUpload {
         span: Range<usize>,
         _sum: Option<Sum>,
     ) -> LocalFuture<'a, (Result<PartTag>, Buf)> {
-        Box::pin(async move { (self.keep(core, part, &buf, span), buf) })
+        core.boxed(async move { (self.keep(core, part, &buf, span), buf) })
     }
 
     fn complete<'a>(
@@ -120,11 +120,11 @@ impl Upload for MemUpload {
         core: &'a Core,
         tags: &'a [PartTag],
     ) -> LocalFuture<'a, Result<ObjectMeta>> {
-        Box::pin(async move { self.finish(core, tags) })
+        core.boxed(async move { self.finish(core, tags) })
     }
 
-    fn abort<'a>(&'a self, _core: &'a Core) -> LocalFuture<'a, Result<()>> {
-        Box::pin(async move {
+    fn abort<'a>(&'a self, core: &'a Core) -> LocalFuture<'a, Result<()>> {
+        core.boxed(async move {
             if self.life.begin_aborting(&self.shared.uri_of(&self.key))? {
                 self.pieces().clear();
                 self.life.set_gone();

@@ -269,7 +269,7 @@ impl Upload for KeptUpload {
         span: Range<usize>,
         sum: Option<Sum>,
     ) -> LocalFuture<'a, (Result<PartTag>, Buf)> {
-        Box::pin(self.part(core, part, buf, span, sum))
+        core.boxed(self.part(core, part, buf, span, sum))
     }
 
     fn copy_part<'a>(
@@ -279,7 +279,7 @@ impl Upload for KeptUpload {
         from: &'a ObjectAt,
         etag: &'a Etag,
     ) -> LocalFuture<'a, Result<PartTag>> {
-        Box::pin(self.copy(core, part, from, etag))
+        core.boxed(self.copy(core, part, from, etag))
     }
 
     fn copied_part<'a>(
@@ -287,7 +287,7 @@ impl Upload for KeptUpload {
         core: &'a Core,
         part: PartRequest,
     ) -> LocalFuture<'a, Result<Option<PartTag>>> {
-        Box::pin(async move {
+        core.boxed(async move {
             let noted = self.noted(core, part).await?;
             Ok(noted.map(|(etag, _)| PartTag { part, etag: Some(etag), sum: None }))
         })
@@ -298,7 +298,7 @@ impl Upload for KeptUpload {
         core: &'a Core,
         tags: &'a [PartTag],
     ) -> LocalFuture<'a, Result<ObjectMeta>> {
-        Box::pin(self.finish(core, tags))
+        core.boxed(self.finish(core, tags))
     }
 
     fn kept_part<'a>(
@@ -307,7 +307,7 @@ impl Upload for KeptUpload {
         part: PartRequest,
         buf: Buf,
     ) -> LocalFuture<'a, (Result<Option<KeptPart>>, Buf)> {
-        Box::pin(async move { (self.kept(core, part).await, buf) })
+        core.boxed(async move { (self.kept(core, part).await, buf) })
     }
 
     fn kept_in(&self) -> Option<String> {
@@ -315,7 +315,7 @@ impl Upload for KeptUpload {
     }
 
     fn abort<'a>(&'a self, core: &'a Core) -> LocalFuture<'a, Result<()>> {
-        Box::pin(async move {
+        core.boxed(async move {
             self.upload.give_up(core).await?;
             self.journal.remove(core).await
         })

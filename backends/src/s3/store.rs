@@ -280,7 +280,7 @@ impl ObjectStore for S3Store {
         key: &'a str,
         options: &'a ReadOptions,
     ) -> LocalFuture<'a, Result<ObjectMeta>> {
-        Box::pin(async move {
+        core.boxed(async move {
             let mut operation = HeadObject::new(key);
             operation.0.version_id.clone_from(&options.version_id);
             options.s3.iter().for_each(|asked| asked.describe(&mut operation.0));
@@ -309,7 +309,7 @@ impl ObjectStore for S3Store {
         span: Range<usize>,
         options: &'a PutOptions,
     ) -> LocalFuture<'a, (Result<ObjectMeta>, Buf)> {
-        Box::pin(put(core, &self.shared, key, buf, span, options))
+        core.boxed(put(core, &self.shared, key, buf, span, options))
     }
 
     fn begin_upload<'a>(
@@ -319,7 +319,7 @@ impl ObjectStore for S3Store {
         _size_bytes: Option<u64>,
         options: &'a PutOptions,
     ) -> LocalFuture<'a, Result<Arc<dyn Upload>>> {
-        Box::pin(upload::begin(core, &self.shared, key, options))
+        core.boxed(upload::begin(core, &self.shared, key, options))
     }
 
     fn resume_upload<'a>(
@@ -329,7 +329,7 @@ impl ObjectStore for S3Store {
         source: &'a UploadSource,
         options: &'a PutOptions,
     ) -> LocalFuture<'a, Result<Resumed>> {
-        Box::pin(kept::resume(core, &self.shared, key, source, options))
+        core.boxed(kept::resume(core, &self.shared, key, source, options))
     }
 
     fn copy_within<'a>(
@@ -339,7 +339,7 @@ impl ObjectStore for S3Store {
         key: &'a str,
         how: CopyWithin<'a>,
     ) -> LocalFuture<'a, Result<CopiedWithin>> {
-        Box::pin(async move {
+        core.boxed(async move {
             let store: &dyn Any = &*from.store;
             match store.downcast_ref::<S3Store>() {
                 Some(store) => {
@@ -351,7 +351,7 @@ impl ObjectStore for S3Store {
     }
 
     fn delete<'a>(&'a self, core: &'a Core, key: &'a str) -> LocalFuture<'a, Result<()>> {
-        Box::pin(async move {
+        core.boxed(async move {
             send(core, &self.shared, &DeleteObject::new(key)).await?;
             Ok(())
         })
@@ -366,7 +366,7 @@ impl ObjectStore for S3Store {
         core: &'a Core,
         keys: &'a [String],
     ) -> LocalFuture<'a, Result<Vec<Result<()>>>> {
-        Box::pin(async move {
+        core.boxed(async move {
             let outcomes = delete_batch(core, &self.shared, keys).await;
             if let Err(error) = &outcomes
                 && matches!(error.kind(), ErrorKind::Unsupported(_))
@@ -383,7 +383,7 @@ impl ObjectStore for S3Store {
         core: &'a Core,
         request: &'a ListRequest,
     ) -> LocalFuture<'a, Result<ListPage>> {
-        Box::pin(list_page(core, &self.shared, request))
+        core.boxed(list_page(core, &self.shared, request))
     }
 }
 

@@ -350,7 +350,7 @@ impl Upload for S3Upload {
         span: Range<usize>,
         sum: Option<Sum>,
     ) -> LocalFuture<'a, (Result<PartTag>, Buf)> {
-        Box::pin(self.part(core, part, buf, span, sum))
+        core.boxed(self.part(core, part, buf, span, sum))
     }
 
     fn copy_part<'a>(
@@ -360,7 +360,7 @@ impl Upload for S3Upload {
         from: &'a ObjectAt,
         etag: &'a Etag,
     ) -> LocalFuture<'a, Result<PartTag>> {
-        Box::pin(self.copied(core, part, from, etag))
+        core.boxed(self.copied(core, part, from, etag))
     }
 
     fn complete<'a>(
@@ -368,11 +368,11 @@ impl Upload for S3Upload {
         core: &'a Core,
         tags: &'a [PartTag],
     ) -> LocalFuture<'a, Result<ObjectMeta>> {
-        Box::pin(self.finish(core, tags))
+        core.boxed(self.finish(core, tags))
     }
 
     fn abort<'a>(&'a self, core: &'a Core) -> LocalFuture<'a, Result<()>> {
-        Box::pin(self.give_up(core))
+        core.boxed(self.give_up(core))
     }
 }
 

@@ -51,7 +51,7 @@ pub use timers::{Elapsed, Sleep};
 use crate::engine::{Engine, Shared};
 use crate::error::Result;
 use crate::metrics::{self, Counters, Metrics};
-use crate::op::{Op, OpFuture, Outcome, Place, SlotKey, Started, Table};
+use crate::op::{Kept, LocalFuture, Op, OpFuture, Outcome, Place, SlotKey, Started, Table};
 use crate::pool::{Lease, Pool, Ticket, TicketRequest};
 use crate::ring::{Driver, LateOpcode};
 use crate::trace::event;
@@ -77,6 +77,7 @@ pub(crate) struct Inner {
     /// What gives memory of the share for heads back that it keeps for later.
     head_keepers: RefCell<Vec<HeadKeeper>>,
     random: Cell<u64>,
+    kept_futures: Rc<Kept>,
     counters: Arc<Counters>,
     metrics: Metrics,
 }
@@ -130,6 +131,12 @@ impl Core {
     /// the time for clean-up is over.
     pub fn spawn_cleanup(&self, future: impl Future<Output = ()> + 'static) -> Result<()> {
         self.insert_task(Role::Cleanup, Box::pin(future)).map(drop)
+    }
+
+    /// Puts a future behind a pointer, in memory that this core keeps for the next: what is asked for again
+    /// and again asks nothing of the heap.
+    pub fn boxed<'a, T>(&self, future: impl Future<Output = T> + 'a) -> LocalFuture<'a, T> {
+        LocalFuture::new(&self.0.kept_futures, future)
     }
 
     /// Ends after `duration`.

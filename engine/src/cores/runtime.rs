@@ -18,7 +18,7 @@ use super::{Clock, Core, Header, Inbox, Inner, Message, RemoteTask, Role, TaskSe
 use crate::engine::Shared;
 use crate::error::{OsError, Result};
 use crate::metrics::add;
-use crate::op::{Completion, Handle, Op, Outcome, PlantedBug, Table};
+use crate::op::{Completion, Handle, Kept, Op, Outcome, PlantedBug, Table};
 use crate::ring::{Driver, Wait};
 use crate::trace::event;
 
@@ -87,6 +87,7 @@ impl Runtime {
             locals: Vec::new().into(),
             head_keepers: Vec::new().into(),
             random: seed.into(),
+            kept_futures: Kept::new(limits.core.kept_futures_bytes_max).into(),
             counters: shared.metrics.core(index),
             metrics: shared.metrics.on_core(index),
             shared: Arc::clone(&shared),

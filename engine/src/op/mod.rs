@@ -3,12 +3,14 @@
 //! An [`Op`] names handles and owned buffers, never a raw descriptor or a pointer. It moves into the
 //! [`Table`] of what is in flight and stays there until its *last* completion (OWN-1); the future
 //! that waits for it only looks in. The table knows nothing of rings: a [`crate::ring::Driver`]
-//! carries submissions out and hands completions back.
+//! carries submissions out and hands completions back. The memory of the futures above all this, a request
+//! each, is kept here too.
 //!
 //! This room never frees a buffer early, never blocks, and never retries a failed `fsync`.
 
 mod future;
 mod handle;
+mod local_future;
 mod planted;
 mod send_list;
 mod table;
@@ -20,6 +22,8 @@ use std::ops::Range;
 
 pub(crate) use future::OpFuture;
 pub(crate) use handle::{Descriptor, Handle};
+pub(crate) use local_future::Kept;
+pub use local_future::LocalFuture;
 #[cfg(any(test, feature = "testing"))]
 pub use planted::PlantedBug;
 #[cfg(not(any(test, feature = "testing")))]

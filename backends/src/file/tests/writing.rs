@@ -126,7 +126,7 @@ fn a_write_that_is_dropped_at_any_time_leaves_nothing_or_a_whole_object() {
             let mut polls = 0;
             std::future::poll_fn(|cx| {
                 polls += 1;
-                let done = polls > turns || put.as_mut().poll(cx).is_ready();
+                let done = polls > turns || Pin::new(&mut put).poll(cx).is_ready();
                 if done { std::task::Poll::Ready(()) } else { std::task::Poll::Pending }
             })
             .await;

@@ -284,7 +284,7 @@ impl Reader for S3Reader {
         buf: Buf,
         span: Range<usize>,
     ) -> LocalFuture<'a, PartRead> {
-        Box::pin(self.read_range(core, offset, buf, span))
+        core.boxed(self.read_range(core, offset, buf, span))
     }
 
     fn meta(&self) -> Option<ObjectMeta> {
