@@ -81,7 +81,10 @@ impl Etag {
     /// A tag as it stands in a header; `None` when it is empty, too long or not printable ASCII.
     pub fn new(text: &str) -> Option<Etag> {
         let fits = !text.is_empty() && text.len() <= Self::BYTES_MAX;
-        if !fits || !text.bytes().all(|byte| (0x21..0x7f).contains(&byte)) {
+        // Without a way out of the loop it looks at many bytes at a time.
+        let is_printable =
+            text.bytes().fold(true, |so_far, byte| so_far & (0x21..0x7f).contains(&byte));
+        if !fits || !is_printable {
             return None;
         }
         let mut bytes = [0; Self::BYTES_MAX];

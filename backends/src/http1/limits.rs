@@ -54,6 +54,9 @@ pub struct HttpLimits {
     pub chunk: ChunkLimits,
     /// Size of an answer that is a document and not payload: listings, errors. Default 8 MiB.
     pub document_bytes_max: usize,
+    /// Memory of the last document that each core keeps for the next, for each store. Default 1 MiB: a page of a listing has
+    /// some 300 KiB, which would be asked of the system and given back each time.
+    pub kept_document_bytes_max: usize,
 }
 
 impl Default for HttpLimits {
@@ -75,6 +78,7 @@ impl Default for HttpLimits {
             head: HeadLimits::default(),
             chunk: ChunkLimits::default(),
             document_bytes_max: 8 << 20,
+            kept_document_bytes_max: 1 << 20,
         }
     }
 }

@@ -139,26 +139,32 @@ impl<O: Operation> Exchange<'_, O> {
             Err(error) => Err(Failed::Http(error)),
             Ok(Told::Whole(output)) => Ok(output),
             Ok(Told::Unreadable(error, ids)) => Err(self.undecodable(error, ids)),
-            Ok(Told::Document(head)) => match connection.receive_document().await {
-                Ok(document) => {
-                    let head = head.borrow();
-                    let output = self.operation.decode(&head, &document);
-                    output.map_err(|error| self.undecodable(error, Ids::of(&head)))
-                }
-                Err(error) => Err(Failed::Http(error)),
-            },
+            Ok(Told::Document(head)) => self.read_document(connection, &head.borrow()).await,
             Ok(Told::Refused(refusal)) => {
                 let document = if refusal.status == 417 {
                     self.per_core.stop_expecting();
                     Vec::new()
                 } else {
-                    connection.receive_document().await.unwrap_or_default()
+                    connection.receive_document(Vec::new()).await.unwrap_or_default()
                 };
                 let (name, key) = (O::NAME, self.operation.key());
                 Err(refusal.into_failed(self.shared, name, key, &document))
             }
         };
         (result, back)
+    }
+
+    async fn read_document(
+        &self,
+        connection: &mut Connection,
+        head: &ResponseHead<'_>,
+    ) -> Result<O::Output, Failed> {
+        let memory = self.per_core.document_memory();
+        let document = connection.receive_document(memory).await.map_err(Failed::Http)?;
+        let output = self.operation.decode(head, &document);
+        self.per_core
+            .keep_document_memory(document, self.shared.config.http.kept_document_bytes_max);
+        output.map_err(|error| self.undecodable(error, Ids::of(head)))
     }
 
     fn look(&self, head: &ResponseHead<'_>, framing: BodyFraming) -> Told<O::Output> {

@@ -73,7 +73,7 @@ impl Attempt<'_> {
         let (info, status, framing, told) = match exchanged.result {
             Err(error) => return (Err(Failed::Http(error)), buf),
             Ok(Err(refusal)) => {
-                let document = connection.receive_document().await.unwrap_or_default();
+                let document = connection.receive_document(Vec::new()).await.unwrap_or_default();
                 let (name, key) = (GetObject::NAME, self.operation.key());
                 return (Err(refusal.into_failed(self.shared, name, key, &document)), buf);
             }

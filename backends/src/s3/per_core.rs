@@ -34,6 +34,8 @@ pub(super) struct PerCore {
 #[derive(Default)]
 pub(super) struct Common {
     scratch: RefCell<Scratch>,
+    /// Memory of the last document, for the next.
+    document: Cell<Vec<u8>>,
     /// What a provider gave this core last, so that a request asks nobody while it is fresh.
     held: RefCell<Option<Held>>,
     budget: RefCell<RetryBudget>,
@@ -156,6 +158,18 @@ impl PerCore {
             expect_bytes_min: self.expect_bytes_min.filter(|_| !self.common.expects_no_more.get()),
         };
         self.common.scratch.borrow_mut().write_head(out, operation, body, caller)
+    }
+
+    /// Memory for a document; there is some from the last, unless another is being received.
+    pub(super) fn document_memory(&self) -> Vec<u8> {
+        self.common.document.take()
+    }
+
+    /// Keeps it for the next document, if it is no more than allowed.
+    pub(super) fn keep_document_memory(&self, memory: Vec<u8>, bytes_max: usize) {
+        if memory.capacity() <= bytes_max {
+            self.common.document.set(memory);
+        }
     }
 
     /// A request ended in a success, or was refused because there are too many.

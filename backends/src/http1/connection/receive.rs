@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use hydrant_engine::{Buf, CopyReason, RecvMode};
+use hydrant_engine::{Buf, CopyReason, RecvMode, RegionOwner};
 
 use super::{Connection, broken_receive, no_answer};
 use crate::http1::HttpError;
@@ -135,13 +135,17 @@ impl Connection {
         if count < want { self.ended().await } else { Ok(()) }
     }
 
-    /// Receives the rest of the body as a document: a listing, an error. Not for payload.
-    pub(crate) async fn receive_document(&mut self) -> Result<Vec<u8>, HttpError> {
+    /// Receives the rest of the body as a document: a listing, an error. Not for payload. `document` is memory for it, and may
+    /// hold one before it.
+    pub(crate) async fn receive_document(
+        &mut self,
+        mut document: Vec<u8>,
+    ) -> Result<Vec<u8>, HttpError> {
         if let Some(document) = self.early.take() {
             return Ok(document);
         }
         let limit_bytes = self.limits.document_bytes_max as u64;
-        let mut document = Vec::new();
+        document.clear();
         loop {
             let pending = std::mem::replace(&mut self.residue, 0..0);
             let incoming = self.incoming.as_mut().ok_or_else(no_answer)?;
@@ -153,12 +157,34 @@ impl Connection {
             if body.is_done() {
                 return Ok(document);
             }
-            if self.receive_some().await? == 0 {
+            let (direct, room) = (body.direct_bytes(), incoming.capacity() as u64);
+            if direct > room && direct <= limit_bytes - document.len() as u64 {
+                document = self.receive_document_straight(document, direct as usize).await?;
+            } else if self.receive_some().await? == 0 {
                 let body = self.body.as_mut().ok_or_else(no_answer)?;
                 body.on_close()?;
                 return Ok(document);
             }
         }
+    }
+
+    /// Appends so many bytes of the body, past the small buffer for heads.
+    async fn receive_document_straight(
+        &mut self,
+        mut document: Vec<u8>,
+        bytes: usize,
+    ) -> Result<Vec<u8>, HttpError> {
+        let have = document.len();
+        document.resize(have + bytes, 0);
+        let (owner, mut region) = RegionOwner::new(document);
+        drop(region.split_to(have));
+        let (mut rest, mut at) = (Buf::from(region), 0);
+        let received = self.receive_straight(&mut rest, &mut at, bytes).await;
+        drop(rest);
+        let mut document = owner.returned().await;
+        received?;
+        document.truncate(have + at);
+        Ok(document)
     }
 
     /// Moves body bytes that came with the head to their place: the only copy of a part (DATA-1).

@@ -105,7 +105,8 @@ impl OnCore<'_> {
         });
         let exchanged = connection.exchange(write, body, |head, _| head.status()).await;
         let status = exchanged.result.map_err(|error| error.to_string())?;
-        let document = connection.receive_document().await.map_err(|error| error.to_string())?;
+        let document =
+            connection.receive_document(Vec::new()).await.map_err(|error| error.to_string())?;
         Ok(Answer { status, body: Secret::new(document) })
     }
 }

@@ -250,7 +250,7 @@ impl S3Reader {
         match exchanged.result {
             Ok(Ok(told)) => told,
             Ok(Err((refusal, size))) => {
-                let document = connection.receive_document().await.unwrap_or_default();
+                let document = connection.receive_document(Vec::new()).await.unwrap_or_default();
                 self.refused(*refusal, size, offset, &document)
             }
             Err(error) => Err(Failed::Http(error)),

@@ -4,7 +4,7 @@
 //! It is the short way of long listings. Whatever it does not know it refuses, mistakes among it, and [`super::walk`] reads the
 //! document from its beginning: so there is one place that says what is wrong with one.
 
-use memchr::memchr;
+use memchr::{memchr, memchr2};
 
 use super::walk::Leaf;
 use super::{XmlError, XmlLimits};
@@ -27,61 +27,79 @@ pub(super) fn walk_plain(
     let text = std::str::from_utf8(body).map_err(|_| NotPlain)?;
     let mut rest = after_opening(text, root).ok_or(NotPlain)?;
     let (mut path, mut decoded) = (String::new(), String::new());
-    // Elements below the root that are open.
-    let mut depth = 0;
+    // Elements below the root that are open: where the names of their parents end.
+    let mut open = Vec::new();
     loop {
-        let (between, tag) = split_at_byte(rest, b'<')?;
-        if between.len() > limits.text_bytes_max {
+        let (between, tag) = split_at_tag(rest)?;
+        if between.text.len() > limits.text_bytes_max {
             return Err(NotPlain);
         }
         if let Some(closing) = tag.strip_prefix('/') {
-            if depth == 0 {
+            let Some(parent) = open.pop() else {
                 let after = behind_end(closing, root).ok_or(NotPlain)?;
-                let ends = between.trim().is_empty() && after.trim().is_empty();
+                let ends = between.text.trim().is_empty() && after.trim().is_empty();
                 return if ends { Ok(()) } else { Err(NotPlain) };
-            }
-            rest = behind_end(closing, last_name(&path)).ok_or(NotPlain)?;
-            visit(Leaf { path: &path, text: resolved(between, &mut decoded)? })
-                .map_err(|_| NotPlain)?;
-            leave(&mut path);
-            depth -= 1;
+            };
+            rest = behind_end(closing, path[parent..].trim_start_matches('/')).ok_or(NotPlain)?;
+            let text = between.resolved(&mut decoded)?;
+            visit(Leaf { path: &path, text }).map_err(|_| NotPlain)?;
+            path.truncate(parent);
             continue;
         }
-        let (name, behind) = split_at_byte(tag, b'>')?;
-        let has_reference = memchr(b'&', between.as_bytes()).is_some();
-        if has_reference || !is_plain_name(name) || depth + 1 >= limits.depth_max {
+        let (name, behind) = split_name(tag)?;
+        if between.has_reference || open.len() + 1 >= limits.depth_max {
             return Err(NotPlain);
         }
-        if depth > 0 {
+        let parent = path.len();
+        if parent > 0 {
             path.push('/');
         }
         path.push_str(name);
         // Most hold a text and end.
-        let (text, next) = split_at_byte(behind, b'<')?;
+        let (text, next) = split_at_tag(behind)?;
         let Some(after) = next.strip_prefix('/').and_then(|it| behind_end(it, name)) else {
-            (rest, depth) = (behind, depth + 1);
+            open.push(parent);
+            rest = behind;
             continue;
         };
-        if text.len() > limits.text_bytes_max {
+        if text.text.len() > limits.text_bytes_max {
             return Err(NotPlain);
         }
-        visit(Leaf { path: &path, text: resolved(text, &mut decoded)? }).map_err(|_| NotPlain)?;
-        leave(&mut path);
+        let text = text.resolved(&mut decoded)?;
+        visit(Leaf { path: &path, text }).map_err(|_| NotPlain)?;
+        path.truncate(parent);
         rest = after;
+    }
+}
+
+/// The text ahead of a tag.
+struct Text<'a> {
+    text: &'a str,
+    has_reference: bool,
+}
+
+/// The text before the next tag, and what follows its `<`.
+fn split_at_tag(rest: &str) -> Result<(Text<'_>, &str), NotPlain> {
+    let bytes = rest.as_bytes();
+    let first = memchr2(b'<', b'&', bytes).ok_or(NotPlain)?;
+    let has_reference = bytes[first] == b'&';
+    let at = if has_reference { memchr(b'<', bytes).ok_or(NotPlain)? } else { first };
+    Ok((Text { text: &rest[..at], has_reference }, &rest[at + 1..]))
+}
+
+/// The name of an element without attributes, and what follows its start.
+fn split_name(tag: &str) -> Result<(&str, &str), NotPlain> {
+    let bytes = tag.as_bytes();
+    let at = bytes.iter().position(|byte| !byte.is_ascii_alphanumeric()).ok_or(NotPlain)?;
+    match bytes[at] == b'>' && bytes[0].is_ascii_alphabetic() {
+        true => Ok((&tag[..at], &tag[at + 1..])),
+        false => Err(NotPlain),
     }
 }
 
 /// What follows the end of the element of this name, behind its `</`.
 fn behind_end<'a>(closing: &'a str, name: &str) -> Option<&'a str> {
     closing.strip_prefix(name)?.strip_prefix('>')
-}
-
-fn last_name(path: &str) -> &str {
-    &path[path.rfind('/').map_or(0, |slash| slash + 1)..]
-}
-
-fn leave(path: &mut String) {
-    path.truncate(path.rfind('/').unwrap_or(0));
 }
 
 /// What follows the start of the root element.
@@ -98,42 +116,31 @@ fn after_opening<'a>(text: &'a str, root: &str) -> Option<&'a str> {
     rest.strip_prefix('>')
 }
 
-/// What is before and behind the first such byte, which is ASCII.
-fn split_at_byte(text: &str, byte: u8) -> Result<(&str, &str), NotPlain> {
-    let at = memchr(byte, text.as_bytes()).ok_or(NotPlain)?;
-    Ok((&text[..at], &text[at + 1..]))
-}
-
-fn is_plain_name(name: &str) -> bool {
-    let mut bytes = name.bytes();
-    bytes.next().is_some_and(|first| first.is_ascii_alphabetic())
-        && bytes.all(|byte| byte.is_ascii_alphanumeric())
-}
-
-/// The text with its entities resolved, in `decoded` where it has any.
-fn resolved<'a>(text: &'a str, decoded: &'a mut String) -> Result<&'a str, NotPlain> {
-    let Some(mut at) = memchr(b'&', text.as_bytes()) else { return Ok(text) };
-    decoded.clear();
-    let mut rest = text;
-    loop {
-        decoded.push_str(&rest[..at]);
-        let (entity, behind) = split_at_byte(&rest[at + 1..], b';')?;
-        decoded.push(match entity {
-            "quot" | "#34" => '"',
-            "amp" => '&',
-            "lt" => '<',
-            "gt" => '>',
-            "apos" | "#39" => '\'',
-            _ => return Err(NotPlain),
-        });
-        rest = behind;
-        match memchr(b'&', rest.as_bytes()) {
-            Some(next) => at = next,
-            None => break,
+impl<'a> Text<'a> {
+    /// The text with its entities resolved, in `decoded` where it has any.
+    fn resolved(&self, decoded: &'a mut String) -> Result<&'a str, NotPlain> {
+        if !self.has_reference {
+            return Ok(self.text);
         }
+        decoded.clear();
+        let mut rest = self.text;
+        while let Some(at) = memchr(b'&', rest.as_bytes()) {
+            decoded.push_str(&rest[..at]);
+            let behind = &rest[at + 1..];
+            let end = memchr(b';', behind.as_bytes()).ok_or(NotPlain)?;
+            decoded.push(match &behind[..end] {
+                "quot" | "#34" => '"',
+                "amp" => '&',
+                "lt" => '<',
+                "gt" => '>',
+                "apos" | "#39" => '\'',
+                _ => return Err(NotPlain),
+            });
+            rest = &behind[end + 1..];
+        }
+        decoded.push_str(rest);
+        Ok(decoded)
     }
-    decoded.push_str(rest);
-    Ok(decoded)
 }
 
 #[cfg(test)]
