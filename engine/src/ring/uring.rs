@@ -47,9 +47,12 @@ pub(crate) struct UringDriver {
     caller_first: u32,
     submit_batch: usize,
     submit_batch_files: usize,
+    submit_send_bytes: usize,
     /// Transfers of files among what is staged, and their bytes.
     staged_files: usize,
     staged_bytes: usize,
+    /// Bytes that are to be sent.
+    staged_send_bytes: usize,
     gathering: Gathering,
     harvests_max: u32,
     enter_flags: EnterFlags,
@@ -101,8 +104,10 @@ impl UringDriver {
             caller_first: arena_ring.slabs(),
             submit_batch: limits.submit_batch.max(1) as usize,
             submit_batch_files: limits.submit_batch_files.max(1) as usize,
+            submit_send_bytes: limits.submit_send_bytes as usize,
             staged_files: 0,
             staged_bytes: 0,
+            staged_send_bytes: 0,
             gathering,
             harvests_max: limits.harvests_max,
             enter_flags,
@@ -128,7 +133,7 @@ impl UringDriver {
             let pushed = unsafe { queue.push(entry) }.is_ok();
             let staged = queue.len();
             drop(queue);
-            if pushed && staged < self.submit_batch && !self.files_are_due() {
+            if pushed && staged < self.submit_batch && !self.is_due() {
                 return;
             }
             let submitted = self.enter_ring(0, None);
@@ -145,9 +150,11 @@ impl UringDriver {
         }
     }
 
-    /// Whether a disk should not wait for the end of the turn.
-    fn files_are_due(&self) -> bool {
-        self.staged_files >= self.submit_batch_files || self.staged_bytes >= STAGED_BYTES_MAX
+    /// Whether a disk or a peer should not wait for the end of the turn.
+    fn is_due(&self) -> bool {
+        self.staged_files >= self.submit_batch_files
+            || self.staged_bytes >= STAGED_BYTES_MAX
+            || self.staged_send_bytes >= self.submit_send_bytes.max(1)
     }
 
     /// Has each signal of the eventfd end a sleep. The eventfd is never read, which saves a system call
@@ -181,7 +188,7 @@ impl UringDriver {
             (want, extended) = (self.gathering.completions, true);
         }
         flags.set(EnterFlags::EXT_ARG, extended);
-        (self.staged_files, self.staged_bytes) = (0, 0);
+        (self.staged_files, self.staged_bytes, self.staged_send_bytes) = (0, 0, 0);
         self.counts.enters += 1;
         // SAFETY: `args` comes with its flag, and what it points to outlives the call; what the entries
         // point to is owned by their ops (OWN-1).
@@ -236,6 +243,10 @@ impl Driver for UringDriver {
                 self.staged_files += 1;
                 self.staged_bytes += span.len;
                 self.files.slot(&self.ring.submitter(), file)
+            }
+            Op::Send { .. } | Op::SendZc { .. } | Op::SendList { .. } => {
+                self.staged_send_bytes += span.len;
+                None
             }
             _ => None,
         };

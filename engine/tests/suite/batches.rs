@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use hydrant_engine::{Core, File, OpenOptions};
+use hydrant_engine::{Core, File, OpenOptions, RecvMode};
 
-use crate::host::{Place, check, config, filled, hosts, lease, memory};
+use crate::host::{LIMIT, Place, check, config, filled, hosts, join, lease, memory};
 
 const BLOCK: usize = 4096;
 const LOOPS: usize = 40;
@@ -15,6 +15,7 @@ fn every_batch_moves_the_same_bytes() {
         let mut config = config();
         config.ring.submit_batch = submit_batch;
         config.ring.submit_batch_files = submit_batch / 2;
+        config.ring.submit_send_bytes = 2048 * submit_batch;
         config.ring.min_wait = Duration::from_micros(min_wait);
         config.ring.min_wait_completions = 8;
         config.ring.harvests_max = submit_batch.min(4);
@@ -37,8 +38,9 @@ async fn side_by_side(core: Core, place: Place) {
     let options = OpenOptions::new().read().write().create().direct(true);
     let file = File::open(&core, &place.path("file"), &options).await.expect("made");
     let one = |at: usize| {
-        let (core, file) = (core.clone(), file.clone());
+        let (core, file, place) = (core.clone(), file.clone(), place.clone());
         async move {
+            let (near, far) = place.pair(&core).await;
             for round in 0..4 {
                 let (offset, seed) = ((at * BLOCK) as u64, (at * 4 + round) as u64);
                 let data = filled(&core, BLOCK, seed).await;
@@ -47,6 +49,12 @@ async fn side_by_side(core: Core, place: Place) {
                 let (read, mut room) = file.read_at(&core, room, 0..BLOCK, offset).await;
                 assert_eq!(read.expect("read"), BLOCK);
                 check(&memory(&mut room)[..BLOCK], seed);
+                let back = lease(&core, BLOCK).await;
+                let sending = near.send(room, 0..BLOCK, false, LIMIT);
+                let receiving = far.recv(back, 0..BLOCK, RecvMode::Fill, LIMIT);
+                let ((sent, _), (received, mut back)) = join(sending, receiving).await;
+                assert_eq!((sent.expect("sent"), received.expect("received")), (BLOCK, BLOCK));
+                check(&memory(&mut back)[..BLOCK], seed);
             }
         }
     };
