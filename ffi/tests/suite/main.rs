@@ -6,5 +6,6 @@ mod allocations;
 mod common;
 mod header;
 mod install;
+mod options;
 mod programs;
 mod service;

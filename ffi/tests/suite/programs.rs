@@ -30,6 +30,8 @@ fn the_headers_compile_alone_and_twice_in_every_standard() {
                 hyd_copy_options copying = HYD_COPY_OPTIONS_INIT;\n\
                 hyd_copy_report copied = HYD_COPY_REPORT_INIT;\n\
                 hyd_verify_options comparing = HYD_VERIFY_OPTIONS_INIT;\n\
+                hyd_presign_options signing = HYD_PRESIGN_OPTIONS_INIT;\n\
+                hyd_presigned_view signed_one = HYD_PRESIGNED_VIEW_INIT;\n\
                 hyd_verify_report same = HYD_VERIFY_REPORT_INIT;\n";
     let twice = |name: &str| format!("#include <{name}>\n#include <{name}>\n");
     for (index, text) in [twice("hydrant.h"), used.to_owned()].iter().enumerate() {
@@ -419,21 +421,35 @@ fn programs_provide_credentials_and_presign() {
         ("PUT", urls[1], "other", "HTTP/1.1 403"),
         ("DELETE", urls[3], "", "HTTP/1.1 204"),
     ] {
-        let answer = by_hand(method, url, body);
+        let answer = by_hand(method, url, &[], body);
         assert!(answer.contains(expected), "{method}: {answer}");
+    }
+    let requests: Vec<Vec<&str>> =
+        urls[4..].iter().map(|line| line.split('\t').collect()).collect();
+    let [put, get] = &requests[..] else { panic!("{printed}") };
+    assert_eq!((put[0], get[0], put.len(), get.len()), ("PUT", "GET", 4, 3), "{printed}");
+    for (request, headers, body, expected) in [
+        (put, &put[2..], "jello", "HTTP/1.1 400"),
+        (put, &[][..], "hello", "HTTP/1.1 403"),
+        (put, &put[2..], "hello", "HTTP/1.1 200"),
+        (get, &get[2..], "", "\r\n\r\nell"),
+    ] {
+        let answer = by_hand(request[0], request[1], headers, body);
+        assert!(answer.contains(expected), "{request:?} {headers:?}: {answer}");
     }
 }
 
 /// Makes a request with nothing but a socket.
-fn by_hand(method: &str, url: &str, body: &str) -> String {
+fn by_hand(method: &str, url: &str, headers: &[&str], body: &str) -> String {
     use std::io::{Read, Write};
     let rest = url.strip_prefix("http://").expect("plain HTTP");
     let (host, target) = rest.split_once('/').expect("a path");
     let mut stream = std::net::TcpStream::connect(host).expect("the server");
     let length = body.len();
+    let headers: String = headers.iter().map(|line| format!("{line}\r\n")).collect();
     write!(
         stream,
-        "{method} /{target} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\
+        "{method} /{target} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n{headers}\
          Content-Length: {length}\r\n\r\n{body}"
     )
     .expect("sent");
