@@ -326,6 +326,19 @@ fn requests_of_each_kind_are_done() {
 }
 
 #[test]
+fn memory_of_other_owners_is_read_into_and_sent_from() {
+    let library = Library::get();
+    let folder = Folder::new();
+    let source = common::crate_path("tests/c/pinned.c");
+    let program = library.link(&folder, &source, Linking::Static);
+    for uri in ["mem://pinned", Bucket::URI] {
+        let (bucket, files) = (Bucket::new(), Folder::new());
+        let output = run(library.command(&program, &bucket).arg(uri).arg(files.path("")));
+        assert_eq!(String::from_utf8_lossy(&output.stdout), "all memory was good\n");
+    }
+}
+
+#[test]
 fn queues_complete_what_they_accept() {
     let library = Library::get();
     let folder = Folder::new();
