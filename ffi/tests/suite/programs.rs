@@ -72,6 +72,22 @@ fn every_function_is_called_by_a_c_program() {
     assert!(uncalled.is_empty(), "{uncalled:?}");
 }
 
+/// A function that is new has to be handed what it refuses, too.
+#[test]
+fn every_function_refuses_what_is_no_handle_and_no_struct() {
+    let source = common::crate_path("tests/c/refusals.c");
+    let text = std::fs::read_to_string(&source).expect("the program");
+    let declared = common::functions_of_the_header();
+    let left_out: Vec<&String> =
+        declared.iter().filter(|name| !text.contains(&format!("{name}("))).collect();
+    assert!(left_out.is_empty(), "{left_out:?}");
+    let library = Library::get();
+    let (folder, bucket, peer) = (Folder::new(), Bucket::new(), Peer::start());
+    let program = library.link(&folder, &source, Linking::Static);
+    let output = run(library.command(&program, &bucket).arg(&peer.uri));
+    assert_eq!(String::from_utf8_lossy(&output.stdout), "all of it is refused\n");
+}
+
 /// What is wrong with the memory of the C side, or with what it is handed, shows there: buffers that
 /// are read past their end, used after they were given back, or never given back.
 #[test]
@@ -84,6 +100,8 @@ fn the_c_side_is_clean_under_the_address_sanitizer() {
         ("service", vec!["s3://a-new-one".to_owned(), peer.uri.clone()]),
         ("objects", vec!["mem://asan".to_owned(), folder.path("").display().to_string()]),
         ("misuse", vec!["mem://asan".to_owned()]),
+        ("refusals", vec![peer.uri.clone()]),
+        ("pinned", vec!["mem://asan".to_owned(), folder.path("").display().to_string()]),
         ("driven", vec!["mem://asan".to_owned()]),
         ("engine", vec!["mem://asan".to_owned()]),
         ("requests", vec!["mem://asan".to_owned(), folder.path("").display().to_string()]),
