@@ -4,6 +4,7 @@
 mod abi;
 mod allocations;
 mod common;
+mod cxx;
 mod header;
 mod install;
 mod options;

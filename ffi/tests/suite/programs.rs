@@ -49,14 +49,6 @@ fn the_headers_compile_alone_and_twice_in_every_standard() {
             }
         }
     }
-    let cxx = folder.write("twice.cpp", &twice("hydrant.hpp"));
-    let example = common::crate_path("examples/round_trip.cpp");
-    for compiler in ["g++", "clang++"] {
-        for standard in ["-std=c++17", "-std=c++20", "-std=c++2b"] {
-            compile(compiler, standard, &[&cxx], &folder.path("o"), &["-c"]);
-            compile(compiler, standard, &[&example], &folder.path("o"), &["-c"]);
-        }
-    }
 }
 
 #[test]
@@ -175,28 +167,6 @@ fn the_other_examples_run_in_memory_and_on_s3() {
             assert!(said.ends_with(last_words), "{name} {uri}: {said}");
         }
     }
-    let source = common::crate_path("examples/round_trip.cpp");
-    let program = folder.path("round_trip");
-    let inputs = [&*source, &*library.archive];
-    compile("g++", "-std=c++17", &inputs, &program, common::NATIVE_LIBRARIES);
-    for uri in ["mem://example", Bucket::URI] {
-        let output = run(library.command(&program, &bucket).arg(uri));
-        let said = String::from_utf8_lossy(&output.stdout);
-        assert!(said.starts_with("100 of 100 lines are as they were written\n"), "{uri}: {said}");
-    }
-}
-
-/// What was reaped and not handed on is let go.
-#[test]
-fn a_function_that_throws_out_of_a_wait_leaves_nothing() {
-    let library = Library::get();
-    let folder = Folder::new();
-    let source = common::crate_path("tests/c/throwing.cpp");
-    let program = folder.path("throwing");
-    let inputs = [&*source, &*library.archive];
-    compile("g++", "-std=c++17", &inputs, &program, common::NATIVE_LIBRARIES);
-    let output = run(&mut library.command(&program, &Bucket::new()));
-    assert_eq!(String::from_utf8_lossy(&output.stdout), "nothing is left\n");
 }
 
 #[test]
