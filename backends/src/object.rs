@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::SystemTime;
 
-use crate::checksum::Crc64;
+use crate::checksum::{Crc64, Sum};
 use crate::condition::WriteIf;
 use crate::s3::S3PutOptions;
 
@@ -24,6 +24,16 @@ pub struct ObjectMeta {
     pub attributes: Option<Box<Attributes>>,
     /// The checksum of all its bytes, where the store keeps one and told it.
     pub crc64nvme: Option<Crc64>,
+    /// What few objects have, so that the others, entries of listings above all, pay no more than this.
+    pub(crate) seldom: Option<Box<Seldom>>,
+}
+
+/// What is known of few objects.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Seldom {
+    version_id: Option<String>,
+    /// Of another kind than `crc64nvme`.
+    checksum: Option<Sum>,
 }
 
 impl ObjectMeta {
@@ -36,7 +46,29 @@ impl ObjectMeta {
             content_type: None,
             attributes: None,
             crc64nvme: None,
+            seldom: None,
         }
+    }
+
+    /// Which version it is, where a bucket of S3 keeps them.
+    pub fn version_id(&self) -> Option<&str> {
+        self.seldom.as_ref()?.version_id.as_deref()
+    }
+
+    /// The checksum of all its bytes, of whatever kind: after a write to S3 the one that went with it.
+    /// `None` where it came in parts whose checksums do not combine (SHA).
+    pub fn checksum(&self) -> Option<Sum> {
+        let of_another_kind = || self.seldom.as_ref()?.checksum;
+        self.crc64nvme.map(Sum::from).or_else(of_another_kind)
+    }
+
+    /// With the version and the checksum that were told of it, and no others.
+    pub fn kept_as(self, version_id: Option<String>, checksum: Option<Sum>) -> ObjectMeta {
+        let crc64nvme = checksum.and_then(|sum| sum.crc64nvme());
+        let checksum = checksum.filter(|_| crc64nvme.is_none());
+        let seldom = (version_id.is_some() || checksum.is_some())
+            .then(|| Box::new(Seldom { version_id, checksum }));
+        ObjectMeta { crc64nvme, seldom, ..self }
     }
 }
 
@@ -177,6 +209,10 @@ pub struct ListPage {
 
 /// One line of a listing.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "almost all are objects, and a box each would cost more"
+)]
 pub enum ListEntry {
     /// An object.
     Object {

@@ -64,7 +64,7 @@
 #define HYD_STATS_INIT \
     {sizeof(hyd_stats), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, \
      0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}
-#define HYD_OBJECT_META_INIT {sizeof(hyd_object_meta), 0, 0, 0, {0}, 0, {0}}
+#define HYD_OBJECT_META_INIT {sizeof(hyd_object_meta), 0, 0, 0, {0}, 0, {0}, {0}, 0, 0, {0}}
 #define HYD_PUT_OPTIONS_INIT \
     {sizeof(hyd_put_options), 0, NULL, NULL, NULL, NULL, NULL, 0, NULL, 0, NULL, 0, 0, 0, 0, NULL}
 #define HYD_GET_OPTIONS_INIT {sizeof(hyd_get_options), 0, NULL, NULL, NULL, NULL}
@@ -77,6 +77,10 @@
 #define HYD_REQUEST_INIT \
     {sizeof(hyd_request), 0, 0, NULL, 0, NULL, 0, 0, NULL, 0, NULL, NULL, NULL, NULL, 0, 0, NULL, \
      NULL, NULL, 0, NULL, NULL, NULL}
+#define HYD_PRESIGNED_VIEW_INIT {sizeof(hyd_presigned_view), 0, NULL, NULL, 0, NULL, 0}
+#define HYD_PRESIGN_OPTIONS_INIT \
+    {sizeof(hyd_presign_options), 0, NULL, 0, NULL, NULL, 0, 0, 0, 0, NULL, NULL, NULL, NULL, NULL, \
+     NULL, NULL}
 #define HYD_DELETE_REPORT_INIT {sizeof(hyd_delete_report), 0, 0, 0}
 #define HYD_COPY_OPTIONS_INIT {sizeof(hyd_copy_options), 0, 0, 0, 0, NULL, NULL, NULL, NULL, NULL}
 #define HYD_COPY_REPORT_INIT {sizeof(hyd_copy_report), 0, 0, 0, 0, 0, 0, 0, {0}, {0}}
@@ -168,6 +172,31 @@
  * hyd_object_meta.modified_unix_ns where the store does not tell.
  */
 #define HYD_TIME_UNKNOWN INT64_MIN
+
+/**
+ * A kind of checksum: CRC-32 as in zip.
+ */
+#define HYD_CHECKSUM_CRC32 1
+
+/**
+ * A kind of checksum: CRC-32C.
+ */
+#define HYD_CHECKSUM_CRC32C 2
+
+/**
+ * A kind of checksum: CRC-64/NVME, S3's own default.
+ */
+#define HYD_CHECKSUM_CRC64NVME 3
+
+/**
+ * A kind of checksum: SHA-1.
+ */
+#define HYD_CHECKSUM_SHA1 4
+
+/**
+ * A kind of checksum: SHA-256.
+ */
+#define HYD_CHECKSUM_SHA256 5
 
 /**
  * A bit of the flags of hyd_s3_get_options and hyd_s3_put_options: who asks agrees to pay.
@@ -313,6 +342,12 @@
 #define HYD_PRESIGN_DELETE 4
 
 /**
+ * A method of hyd_presign_request(): store one part of an upload that was begun. As with a PUT, the
+ * body is not covered.
+ */
+#define HYD_PRESIGN_PART 5
+
+/**
  * A bit of hyd_list_entry.flags: what several keys have in common up to the delimiter, and no object.
  */
 #define HYD_ENTRY_PREFIX 1
@@ -392,6 +427,11 @@ typedef struct hyd_options hyd_options;
  * A listing of the parts of an object.
  */
 typedef struct hyd_parts hyd_parts;
+
+/**
+ * A presigned request.
+ */
+typedef struct hyd_presigned hyd_presigned;
 
 /**
  * One place for objects.
@@ -938,6 +978,25 @@ typedef struct hyd_object_meta {
      * What it is said to contain, cut where it is longer; NUL-terminated.
      */
     char content_type[128];
+    /**
+     * Which version it is, where a bucket of S3 keeps them: after a write and of what was read.
+     * NUL-terminated; empty where there is none, and where it has more than 127 bytes.
+     */
+    char version_id[128];
+    /**
+     * HYD_CHECKSUM_*, of `checksum`; 0 where there is none.
+     */
+    uint32_t checksum_algorithm;
+    /**
+     * 0
+     */
+    uint32_t reserved;
+    /**
+     * After a write to S3 the checksum of all bytes that went with it, in base64 as S3 has it, and
+     * elsewhere `crc64nvme` where that is known; NUL-terminated. None of an object in parts whose
+     * checksums do not combine (SHA).
+     */
+    char checksum[48];
 } hyd_object_meta;
 
 /**
@@ -1370,6 +1429,95 @@ typedef struct hyd_part {
     const char *checksum;
     size_t checksum_len;
 } hyd_part;
+
+/**
+ * What a presigned request is made of. Texts end with a NUL, and are valid until it is freed.
+ */
+typedef struct hyd_presigned_view {
+    /**
+     * Set by the caller.
+     */
+    uint32_t struct_size;
+    /**
+     * 0
+     */
+    uint32_t reserved;
+    /**
+     * "GET", "PUT", ...
+     */
+    const char *method;
+    /**
+     * Signature included: a secret as long as it lives.
+     */
+    const char *url;
+    size_t url_len;
+    /**
+     * Headers that are signed too, and have to be sent with just these values; `Host`, which every
+     * request has, is not among them.
+     */
+    const struct hyd_pair *headers;
+    size_t headers_count;
+} hyd_presigned_view;
+
+/**
+ * What else a presigned request says; 0 is the default everywhere. Texts end with a NUL.
+ */
+typedef struct hyd_presign_options {
+    /**
+     * Set by the caller.
+     */
+    uint32_t struct_size;
+    /**
+     * Of a part: which one, from 1 to 10,000.
+     */
+    uint32_t part_number;
+    /**
+     * Of a part: the upload, as hyd_uploads_next() tells it.
+     */
+    const char *upload_id;
+    /**
+     * When its life begins, in seconds since 1970, UTC; 0 is now.
+     */
+    int64_t from_unix_s;
+    /**
+     * Of a GET or HEAD: condition, version, and what S3 alone can be asked for. Of a DELETE the version,
+     * `if_match` and in `s3` who asks; of a part `s3` alone.
+     */
+    const struct hyd_get_options *get;
+    /**
+     * Of a PUT: what is said of the object, and under which condition it is stored.
+     */
+    const struct hyd_put_options *put;
+    /**
+     * Of a GET or HEAD: only the bytes from here on,
+     */
+    uint64_t offset;
+    /**
+     * and only so many of them; 0 is all.
+     */
+    uint64_t len;
+    /**
+     * Of a PUT or a part: HYD_CHECKSUM_*, of `checksum`.
+     */
+    uint32_t checksum_algorithm;
+    /**
+     * 0
+     */
+    uint32_t reserved;
+    /**
+     * Of a PUT or a part: the checksum of the body in base64, so that no other can be stored.
+     */
+    const char *checksum;
+    /**
+     * Of a GET or HEAD: what the answer's `Cache-Control` is to be, and so on.
+     */
+    const char *response_cache_control;
+    const char *response_content_disposition;
+    const char *response_content_encoding;
+    const char *response_content_language;
+    const char *response_content_type;
+    const char *response_expires;
+} hyd_presign_options;
 
 /**
  * One line of a listing. Its size is fixed.
@@ -1952,6 +2100,15 @@ hyd_status hyd_buf_release(struct hyd_buf *buf);
  * memory (`ulimit -l`); the requests are the same. The memory stays the caller's and must stay mapped
  * until it is unregistered.
  *
+ * Memory that somebody else has pinned as well is registered as any other: what a device reads and
+ * writes (cudaHostAlloc(), cudaHostRegister(), hipHostMalloc()), what mlock() holds, what is registered
+ * with another engine. Of mappings of files, and those that a driver makes of memory of its own, the
+ * kernel pins some and refuses others: HYD_MEM_UNREGISTERED then. Bytes are received into them and sent
+ * from them as from all memory of the process; with direct:/// the kernel has to reach the pages at least
+ * for the time of a read, and where it cannot (EFAULT), file:/// reads the same. Memory that the CPU
+ * cannot address (cudaMalloc()) is none of the process: read into pinned memory, and have the device copy
+ * from there.
+ *
  * Errors: HYD_E_INVALID for NULL, for no bytes and for a length that no memory has.
  *
  * Threads: any.
@@ -1983,20 +2140,90 @@ struct hyd_options *hyd_options_new(void);
 /**
  * Sets one option; both texts end with a NUL. A later value replaces an earlier one.
  *
- *     endpoint              https://host:port         instead of AWS_ENDPOINT_URL; http:// is plain
- *     region                a name                    instead of AWS_REGION
- *     address_style         path or virtual_host
- *     access_key_id         with secret_access_key, and session_token where the keys are temporary;
- *     secret_access_key     instead of those in the environment
- *     session_token
- *     anonymous             true or false             no request is signed
- *     tries                 of one request, from 1
- *     stall_seconds         in which no byte moves before a connection is given up
- *     connections_per_core  open at once, from 1
- *     part_size             bytes of a part of a transfer
- *     connections           parts of one transfer under way at once
+ * Where the server of S3 is:
  *
- * All but the last two are of S3, and have no effect on other stores.
+ *     endpoint                        https://host:port instead of AWS_ENDPOINT_URL; http:// is plain;
+ *                                     several servers of one store with commas between them, or as
+ *                                     http://10.0.0.{1...8}:9000
+ *     region                          a name, instead of AWS_REGION
+ *     address_style                   path or virtual_host
+ *     dual_stack                      true or false: whether AWS is asked by the name with IPv6 addresses
+ *     endpoint_choice                 least_pending or round_robin: which of several is asked
+ *     endpoint_failures               in a row, after which one of several is left alone
+ *     endpoint_left_alone_seconds     the first time; twice as long each time it fails again
+ *     endpoint_left_alone_max_seconds and never for longer
+ *
+ * Who signs requests to S3:
+ *
+ *     access_key_id                   with secret_access_key, and session_token where the keys are
+ *     secret_access_key               temporary; instead of those in the environment
+ *     session_token                   of temporary keys
+ *     anonymous                       true or false: no request is signed
+ *     profile                         a name, instead of AWS_PROFILE, and ahead of keys in the environment
+ *     credentials_request_seconds     of one request to a service that gives credentials
+ *     credentials_metadata_seconds    the same for the metadata service of an instance
+ *     credentials_tries               of such a request
+ *     credentials_process_seconds     of a credential_process
+ *     credentials_refresh_seconds     of all it takes to get new credentials
+ *
+ * How TLS is spoken, with S3 and http(s):// stores; the files are PEM, and read when a store is opened:
+ *
+ *     ca_file                         certificates that are trusted, instead of AWS_CA_BUNDLE and of those
+ *                                     of the system
+ *     client_certificate_file         the chain that is shown to servers that ask for one, with its
+ *     client_key_file                 key
+ *     tls_min_version                 1.2 or 1.3
+ *     tls_handshake_seconds           of a whole handshake
+ *
+ * Connections of S3 and http(s):// stores:
+ *
+ *     connections_per_core            open at once
+ *     in_order_per_core               objects read at once from a server that ignores ranges
+ *     connect_seconds                 of connecting, all addresses together
+ *     connect_attempt_delay_ms        after which the next address is tried beside the last one
+ *     connect_attempts                addresses that are tried
+ *     addresses_seconds               after which a name is asked for again
+ *     addresses_kept_seconds          in which an address is used that the name no longer has
+ *     address_left_alone_seconds      after it refused or stalled
+ *     addresses                       of a name that are known at a time
+ *     stall_seconds                   in which no byte moves before a connection is given up
+ *     idle_seconds                    after which an idle connection is closed
+ *     requests_per_connection         after which a connection is closed
+ *     expect_continue_bytes           of a body that is announced first (Expect: 100-continue), or never
+ *     expect_continue_ms              in which the server is waited for then
+ *     early_answer_ms                 in which a server is heard that refuses a body
+ *     redirects                       followed for one object, of http(s):// alone
+ *     redirect_origins                whose connections are kept, of http(s):// alone
+ *     document_bytes                  of an answer that is no payload: a listing, an error
+ *
+ * What S3 and http(s):// stores try again:
+ *
+ *     tries                           of one request, the first among them
+ *     retry_wait_ms                   before the second try at most; twice as long each time
+ *     retry_throttled_wait_ms         the same where the server is overloaded
+ *     retry_wait_max_ms               and never longer
+ *     retry_after_max_seconds         that a server can ask for
+ *     pace_least                      requests under way from one core, however often it is overloaded
+ *     pace_lowered_to_percent         of the requests under way, when it is
+ *     pace_raised_by                  requests, when it is not any more
+ *
+ * What goes with the bytes of objects of S3:
+ *
+ *     request_checksum_calculation    when_supported, when_required or off, instead of the variable
+ *                                     AWS_REQUEST_CHECKSUM_CALCULATION
+ *     response_checksum_validation    the same for what is read
+ *     checksum_algorithm              crc64nvme, crc32c, crc32, sha1, sha256, or md5 (Content-MD5)
+ *     checksum_place                  head, trailer, or signed_trailer: every byte is signed
+ *     state_dir                       a folder, where it is noted how uploads are carried on
+ *     server_copy_whole_bytes         of an object that the server copies in one request
+ *     server_copy_part_size           bytes of a part where it does not
+ *
+ * How transfers of any store are cut:
+ *
+ *     part_size                       bytes of a part
+ *     connections                     parts of one transfer under way at once
+ *
+ * Numbers count from 1, but for redirects. What a store cannot use has no effect on it.
  *
  * Errors: HYD_E_INVALID for a key that is none, or a value that it cannot have; the message never
  * repeats the value.
@@ -2059,7 +2286,7 @@ hyd_status hyd_options_set_credentials(struct hyd_options *options,
  * call. Nothing is asked of a server yet, so a bucket that does not exist is told by the first call.
  *
  * Errors: HYD_E_INVALID for a URI that makes no sense or has a key; HYD_E_CONFIG for settings that
- * make none; HYD_E_UNSUPPORTED for https:// where the library was built without TLS.
+ * make none, and files of TLS that cannot be read; HYD_E_UNSUPPORTED for https:// where the library was built without TLS.
  *
  * Threads: any, also many at once; not while another thread changes the environment.
  */
@@ -2665,6 +2892,25 @@ hyd_status hyd_tags_set(const struct hyd_store *store,
                         struct hyd_error **error);
 
 /**
+ * Fills `view`, whose texts are valid until the request is freed.
+ *
+ * Errors: HYD_E_INVALID for NULL or a bad struct_size; HYD_E_HANDLE; HYD_E_FORKED.
+ *
+ * Threads: any.
+ */
+hyd_status hyd_presigned_info(const struct hyd_presigned *presigned,
+                              struct hyd_presigned_view *view);
+
+/**
+ * Frees a presigned request; NULL is fine. Its texts are gone.
+ *
+ * Errors: HYD_E_HANDLE when it was freed before; HYD_E_FORKED.
+ *
+ * Threads: any; not while another thread reads a view of it.
+ */
+hyd_status hyd_presigned_free(struct hyd_presigned *presigned);
+
+/**
  * Makes a URL with which anybody can make one request for an object of S3, from now on for
  * `life_seconds` (1 second to 7 days), or until the credentials end. It is a secret for that time.
  * Nothing is asked of the server; blocks where credentials have to be asked for first.
@@ -2687,6 +2933,25 @@ hyd_status hyd_presign(const struct hyd_store *store,
                        size_t capacity,
                        size_t *need,
                        struct hyd_error **error);
+
+/**
+ * Makes a request as hyd_presign() does, that says more: `options`, which may be NULL. What is said in
+ * headers is signed too, and has to be sent with just these values: hyd_presigned_info() tells them
+ * beside the URL. The caller frees the request.
+ *
+ * Errors: as hyd_presign(), but for HYD_E_AGAIN; HYD_E_INVALID also for options that are not of the
+ * method.
+ *
+ * Threads: any.
+ */
+hyd_status hyd_presign_request(const struct hyd_store *store,
+                               uint32_t method,
+                               const char *key,
+                               size_t key_len,
+                               uint64_t life_seconds,
+                               const struct hyd_presign_options *options,
+                               struct hyd_presigned **presigned,
+                               struct hyd_error **error);
 
 /**
  * Lists the keys that begin with `prefix`, in the order of their bytes; the caller closes the list.
@@ -2963,7 +3228,7 @@ typedef char hyd_assert_engine_left_size[sizeof(hyd_engine_left) == 16 ? 1 : -1]
 typedef char hyd_assert_caps_size[sizeof(hyd_caps) == 80 ? 1 : -1];
 typedef char hyd_assert_stats_size[sizeof(hyd_stats) == 280 ? 1 : -1];
 typedef char hyd_assert_credentials_size[sizeof(hyd_credentials) == 40 ? 1 : -1];
-typedef char hyd_assert_object_meta_size[sizeof(hyd_object_meta) == 288 ? 1 : -1];
+typedef char hyd_assert_object_meta_size[sizeof(hyd_object_meta) == 472 ? 1 : -1];
 typedef char hyd_assert_request_size[sizeof(hyd_request) == 168 ? 1 : -1];
 typedef char hyd_assert_put_options_size[sizeof(hyd_put_options) == 112 ? 1 : -1];
 typedef char hyd_assert_get_options_size[sizeof(hyd_get_options) == 40 ? 1 : -1];
@@ -2983,5 +3248,7 @@ typedef char hyd_assert_object_range_size[sizeof(hyd_object_range) == 56 ? 1 : -
 typedef char hyd_assert_ranges_options_size[sizeof(hyd_ranges_options) == 32 ? 1 : -1];
 typedef char hyd_assert_bucket_options_size[sizeof(hyd_bucket_options) == 32 ? 1 : -1];
 typedef char hyd_assert_bucket_info_size[sizeof(hyd_bucket_info) == 136 ? 1 : -1];
+typedef char hyd_assert_presigned_view_size[sizeof(hyd_presigned_view) == 48 ? 1 : -1];
+typedef char hyd_assert_presign_options_size[sizeof(hyd_presign_options) == 120 ? 1 : -1];
 typedef char hyd_assert_bucket_size[sizeof(hyd_bucket) == 40 ? 1 : -1];
 #endif

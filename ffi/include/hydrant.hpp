@@ -17,6 +17,7 @@
 #include <hydrant.h>
 
 #include <cstddef>
+#include <cstdint>
 #include <cstdlib>
 #include <memory>
 #include <optional>
@@ -95,6 +96,12 @@ class error {
         view.message = view.s3_code = view.request_id = "";
         hyd_error_info(owned_.get(), &view);
         return view;
+    }
+    // The same once more; the status alone where there are too many.
+    error copy() const noexcept {
+        hyd_error *copied = nullptr;
+        (void)hyd_error_dup(owned_.get(), &copied);
+        return error(status_, copied);
     }
 
   private:
@@ -207,7 +214,42 @@ template <class T, class Call, class Wrap> result<T> call(Call &&make, Wrap &&wr
     return unexpected(error(status, owned));
 }
 
+// The same for a call that writes a text of any length.
+template <class Call> result<std::string> text(Call &&make) {
+    std::string text(16 * 1024, '\0');
+    std::size_t need = 0;
+    for (;;) {
+        hyd_error *owned = nullptr;
+        const hyd_status status = make(text.data(), text.size(), &need, &owned);
+        error why(status, owned);
+        if (status == HYD_OK) {
+            text.resize(need);
+            return text;
+        }
+        if (status != HYD_E_AGAIN || need < text.size()) {
+            return unexpected(std::move(why));
+        }
+        text.resize(need + 1);
+    }
+}
+
 } // namespace detail
+
+// ---- The library ---------------------------------------------------------------------------------
+
+inline const char *version() noexcept { return hyd_version_string(); }
+
+// What the kernel and the limits of this process allow, asked without an engine.
+inline result<hyd_caps> probe() {
+    hyd_caps found = HYD_CAPS_INIT;
+    return detail::call<hyd_caps>([&](hyd_error **e) { return hyd_probe(&found, e); },
+                                  [&] { return found; });
+}
+
+// Has `log` told what nobody waits for; it does not throw. False for a level that is none.
+inline bool set_log(hyd_log_fn log, void *user = nullptr, std::uint32_t level = HYD_LOG_WARNING) noexcept {
+    return hyd_set_log(log, user, level) == HYD_OK;
+}
 
 // ---- Owners --------------------------------------------------------------------------------------
 
@@ -229,6 +271,8 @@ inline hyd_copy_options copy_options(std::uint32_t flags = 0) noexcept {
     made.flags = flags;
     return made;
 }
+inline hyd_verify_options verify_options() noexcept { return HYD_VERIFY_OPTIONS_INIT; }
+inline hyd_presign_options presign_options() noexcept { return HYD_PRESIGN_OPTIONS_INIT; }
 using copy_report = hyd_copy_report;
 inline copy_report empty_copy_report() noexcept { return HYD_COPY_REPORT_INIT; }
 
@@ -268,12 +312,81 @@ class buffer : public detail::owner<hyd_buf, hyd_buf_release> {
     }
 };
 
+// Memory of the caller that requests name in `mem`. They are reaped, and this goes, before the memory
+// does; one that goes while requests use it stays registered until the engine ends.
+class memory : public detail::owner<hyd_mem, hyd_mem_unregister> {
+  public:
+    memory(hyd_mem *handle, std::uint32_t state) noexcept : owner(handle), state_(state) {}
+    // Whether the kernel has pinned it; the requests are the same.
+    bool is_pinned() const noexcept { return state_ == HYD_MEM_REGISTERED; }
+
+  private:
+    std::uint32_t state_;
+};
+
+// A request that carries its own signature.
+class presigned : public detail::owner<hyd_presigned, hyd_presigned_free> {
+  public:
+    using owner::owner;
+    // Method, URL, and the headers that have to be sent; its texts live as long as this.
+    hyd_presigned_view view() const noexcept {
+        hyd_presigned_view view = HYD_PRESIGNED_VIEW_INIT;
+        view.method = view.url = "";
+        (void)hyd_presigned_info(get(), &view);
+        return view;
+    }
+};
+
+// What a provider gives; the token of keys that are not temporary is empty.
+struct credentials {
+    std::string access_key_id;
+    std::string secret_access_key;
+    std::string session_token;
+    // 0 where it is not known when they end.
+    std::int64_t expires_unix_s = 0;
+};
+
 class options : public detail::owner<hyd_options, hyd_options_free> {
   public:
     options() noexcept : owner(hyd_options_new()) {}
     result<void> set(const char *key, const char *value) {
         return detail::call([&](hyd_error **e) { return hyd_options_set(get(), key, value, e); });
     }
+    // Has `provide` asked for credentials, as std::optional<credentials>: nothing where it has none now.
+    // On a thread of the library; one that throws ends the program.
+    template <class Provide> result<void> set_credentials(Provide provide) {
+        using held_type = provider<Provide>;
+        auto held = std::make_unique<held_type>(held_type{std::move(provide), {}});
+        auto done = detail::call([&](hyd_error **e) {
+            return hyd_options_set_credentials(get(), held_type::ask, held.get(), held_type::release, e);
+        });
+        if (done) {
+            (void)held.release();
+        }
+        return done;
+    }
+
+  private:
+    template <class Provide> struct provider {
+        Provide provide;
+        // What it gave last, whose texts the library reads.
+        std::optional<credentials> given;
+
+        static hyd_status ask(void *user, hyd_credentials *to) noexcept {
+            auto &self = *static_cast<provider *>(user);
+            self.given = self.provide();
+            if (!self.given) {
+                return HYD_E_CONFIG;
+            }
+            to->access_key_id = self.given->access_key_id.c_str();
+            to->secret_access_key = self.given->secret_access_key.c_str();
+            const auto &token = self.given->session_token;
+            to->session_token = token.empty() ? nullptr : token.c_str();
+            to->expires_unix_s = self.given->expires_unix_s;
+            return HYD_OK;
+        }
+        static void release(void *user) noexcept { delete static_cast<provider *>(user); }
+    };
 };
 
 // An object written as a stream. One that is not finished is aborted, also while a request has it: that
@@ -346,6 +459,14 @@ class list : public detail::owner<hyd_list, hyd_list_close> {
                                   entry.modified_unix_ns,
                                   (entry.flags & HYD_ENTRY_PREFIX) != 0};
             });
+    }
+    // What the next page is asked for with; empty after the last. Valid until the next call with this.
+    result<std::string_view> token() const {
+        const char *text = nullptr;
+        std::size_t size = 0;
+        return detail::call<std::string_view>(
+            [&](hyd_error **e) { return hyd_list_token(get(), &text, &size, e); },
+            [&] { return std::string_view(text, size); });
     }
 };
 
@@ -559,6 +680,11 @@ class store : public detail::owner<hyd_store, hyd_store_close> {
         return detail::call(
             [&](hyd_error **e) { return hyd_delete(handle(), &text, 1, nullptr, e); });
     }
+    // Many of them; `results`, where it is not null, has the status of each.
+    result<void> remove(const hyd_text *keys, std::size_t count, hyd_status *results = nullptr) const {
+        return detail::call(
+            [&](hyd_error **e) { return hyd_delete(handle(), keys, count, results, e); });
+    }
     // Every object whose key begins so. `report` is written on failure too where objects could not be
     // deleted.
     result<void> remove_prefix(std::string_view prefix, hyd_delete_report *report = nullptr,
@@ -593,12 +719,13 @@ class store : public detail::owner<hyd_store, hyd_store_close> {
     }
     // Whether both are the same bytes; else HYD_E_INTEGRITY.
     result<hyd_verify_report> verify(std::string_view one, const store &other_store,
-                                     std::string_view other) const {
+                                     std::string_view other,
+                                     const hyd_verify_options &options = verify_options()) const {
         hyd_verify_report report = HYD_VERIFY_REPORT_INIT;
         return detail::call<hyd_verify_report>(
             [&](hyd_error **e) {
                 return hyd_verify(handle(), one.data(), one.size(), other_store.handle(), other.data(),
-                                  other.size(), nullptr, &report, e);
+                                  other.size(), &options, &report, e);
             },
             [&] { return report; });
     }
@@ -699,6 +826,17 @@ class store : public detail::owner<hyd_store, hyd_store_close> {
         return detail::call([&](hyd_error **e) {
             return hyd_tags_set(handle(), key.data(), key.size(), &options, tags, count, e);
         });
+    }
+    // A request that anybody can make for `life_seconds`; HYD_PRESIGN_*.
+    result<presigned> presign(std::uint32_t method, std::string_view key, std::uint64_t life_seconds,
+                              const hyd_presign_options &options = presign_options()) const {
+        hyd_presigned *made = nullptr;
+        return detail::call<presigned>(
+            [&](hyd_error **e) {
+                return hyd_presign_request(handle(), method, key.data(), key.size(), life_seconds,
+                                           &options, &made, e);
+            },
+            [&] { return presigned(made); });
     }
     result<hydrant::list> list(std::string_view prefix, char32_t delimiter = 0,
                                std::string_view start_after = {}) const {
@@ -906,18 +1044,39 @@ class engine : public detail::owner<hyd_engine, hyd_engine_destroy> {
             [&](hyd_error **e) { return hyd_core_stats(get(), core, &counted, e); },
             [&] { return counted; });
     }
+    // For a Prometheus collector.
     result<std::string> metrics() const {
-        std::string text(16 * 1024, '\0');
-        std::size_t need = 0;
-        return detail::call<std::string>(
-            [&](hyd_error **e) {
-                return hyd_engine_metrics(get(), text.data(), text.size(), &need, e);
-            },
-            [&] {
-                text.resize(need);
-                return std::move(text);
-            });
+        return detail::text([&](char *text, std::size_t capacity, std::size_t *need, hyd_error **e) {
+            return hyd_engine_metrics(get(), text, capacity, need, e);
+        });
     }
+    // For people: what the kernel grants, and why not the rest.
+    result<std::string> report() const {
+        return detail::text([&](char *text, std::size_t capacity, std::size_t *need, hyd_error **e) {
+            return hyd_engine_report(get(), text, capacity, need, e);
+        });
+    }
+    result<hyd_caps> caps() const {
+        hyd_caps found = HYD_CAPS_INIT;
+        return detail::call<hyd_caps>(
+            [&](hyd_error **e) { return hyd_engine_caps(get(), &found, e); }, [&] { return found; });
+    }
+    result<hydrant::memory> register_memory(mutable_bytes_view bytes) const {
+        hyd_mem *made = nullptr;
+        std::uint32_t state = HYD_MEM_UNREGISTERED;
+        return detail::call<hydrant::memory>(
+            [&](hyd_error **e) {
+                return hyd_mem_register(get(), bytes.data(), bytes.size(), &made, &state, e);
+            },
+            [&] { return hydrant::memory(made, state); });
+    }
+    // Takes no more work, cancels what runs and waits so long; HYD_E_AGAIN where threads still run then.
+    // `left`, where it is not null, is written in both cases.
+    result<void> stop(std::int32_t timeout_ms = -1, hyd_engine_left *left = nullptr) {
+        return detail::call(
+            [&](hyd_error **e) { return hyd_engine_stop(get(), timeout_ms, left, e); });
+    }
+    static hyd_engine_left nothing_left() noexcept { return HYD_ENGINE_LEFT_INIT; }
 
   private:
     result<store> open_with(const char *uri, const hyd_options *options) const {

@@ -36,6 +36,7 @@ mod options;
 mod pages;
 mod parts;
 mod presign;
+mod presigned;
 mod probe;
 mod queue;
 mod ranges;

@@ -55,6 +55,15 @@ impl Mem {
 /// memory (`ulimit -l`); the requests are the same. The memory stays the caller's and must stay mapped
 /// until it is unregistered.
 ///
+/// Memory that somebody else has pinned as well is registered as any other: what a device reads and
+/// writes (cudaHostAlloc(), cudaHostRegister(), hipHostMalloc()), what mlock() holds, what is registered
+/// with another engine. Of mappings of files, and those that a driver makes of memory of its own, the
+/// kernel pins some and refuses others: HYD_MEM_UNREGISTERED then. Bytes are received into them and sent
+/// from them as from all memory of the process; with direct:/// the kernel has to reach the pages at least
+/// for the time of a read, and where it cannot (EFAULT), file:/// reads the same. Memory that the CPU
+/// cannot address (cudaMalloc()) is none of the process: read into pinned memory, and have the device copy
+/// from there.
+///
 /// Errors: HYD_E_INVALID for NULL, for no bytes and for a length that no memory has.
 ///
 /// Threads: any.

@@ -4,7 +4,7 @@ use std::ffi::c_char;
 use std::sync::Arc;
 
 use hydrant::s3::S3Client;
-use hydrant::uri::parse_location;
+use hydrant::uri::{Scheme, parse_location};
 use hydrant::{Error, ErrorKind, Hydrant, Location};
 
 use crate::args::{Out, c_text};
@@ -75,7 +75,7 @@ pub fn use_store(entry: &mut Entry, handle: *const hyd_store) -> Result<Arc<Stor
 /// call. Nothing is asked of a server yet, so a bucket that does not exist is told by the first call.
 ///
 /// Errors: HYD_E_INVALID for a URI that makes no sense or has a key; HYD_E_CONFIG for settings that
-/// make none; HYD_E_UNSUPPORTED for https:// where the library was built without TLS.
+/// make none, and files of TLS that cannot be read; HYD_E_UNSUPPORTED for https:// where the library was built without TLS.
 ///
 /// Threads: any, also many at once; not while another thread changes the environment.
 #[unsafe(no_mangle)]
@@ -114,8 +114,10 @@ fn open(hydrant: &Hydrant, text: &str, settings: Option<&Settings>) -> Result<Lo
         ));
     }
     let Some(settings) = settings else { return Ok(hydrant.open(uri)?) };
+    let is_remote = !uri.scheme().is_path() && uri.scheme() != Scheme::Mem;
     let identity = settings.identity()?;
-    let mut location = hydrant.open_with(uri, |config| settings.apply(identity, config))?;
+    let tls = if is_remote { settings.tls()? } else { None };
+    let mut location = hydrant.open_with(uri, |config| settings.apply(identity, tls, config))?;
     let limits = settings.transfer(location.store.limits());
     location.store = location.store.with_transfer(limits);
     Ok(location)

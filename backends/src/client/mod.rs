@@ -119,18 +119,23 @@ impl Hydrant {
         store.ok_or_else(|| ErrorKind::Config(format!("{text} is no bucket")).into())
     }
 
-    /// Opens a place with settings of its own for S3; it shares no connections with others. Other
-    /// schemes have no such settings.
+    /// Opens a place with settings of its own; it shares no connections with others. Of a URL those of
+    /// connections, TLS, retries and the pace hold; stores of files and memory have no such settings.
     ///
     /// # Errors
     /// As [`Hydrant::store`].
     pub fn open_with(&self, uri: Uri, change: impl FnOnce(&mut S3Config)) -> Result<Location> {
-        if uri.scheme() != Scheme::S3 {
+        if matches!(uri.scheme(), Scheme::File | Scheme::Direct | Scheme::Mem) {
             return self.open(uri);
         }
-        let mut config = self.s3_config(&uri);
+        let shared = self.s3_config(&uri);
+        let mut config = shared.clone();
         change(&mut config);
-        let store = Arc::new(S3Store::open(uri.container(), config, &*self.inner.env)?);
+        config.settle_sources(&shared);
+        let store: Arc<dyn ObjectStore> = match uri.scheme() {
+            Scheme::S3 => Arc::new(S3Store::open(uri.container(), config, &*self.inner.env)?),
+            _ => Arc::new(HttpStore::open(&origin_of(&uri), &config, &*self.inner.env)?),
+        };
         Ok(Location { store: Store::new(self, store), key: uri.key().to_owned(), uri })
     }
 
@@ -168,7 +173,7 @@ impl Hydrant {
     }
 
     fn open_http(&self, uri: &Uri) -> Result<Arc<HttpStore>> {
-        let origin = format!("{}://{}", uri.scheme(), uri.container());
+        let origin = origin_of(uri);
         let mut origins = self.inner.origins.lock().unwrap_or_else(PoisonError::into_inner);
         origins.retain(|store| store.strong_count() > 0);
         let mut open = origins.iter().filter_map(Weak::upgrade);
@@ -192,6 +197,11 @@ impl Hydrant {
         }
         config
     }
+}
+
+/// Where the server of a URL is.
+fn origin_of(uri: &Uri) -> String {
+    format!("{}://{}", uri.scheme(), uri.container())
 }
 
 impl fmt::Debug for Hydrant {

@@ -74,6 +74,7 @@ pub(super) async fn copy_within(
     match send(core, shared, &operation).await {
         Ok(copied) => {
             let meta = ObjectMeta { etag: copied.etag, modified: copied.last_modified, ..source };
+            let meta = meta.kept_as(copied.version_id, None);
             Ok(CopiedWithin::Done { meta, way: CopyWay::OnServer })
         }
         Err(error) if is_unknown(&error) => Ok(CopiedWithin::No(Some(error.to_string()))),

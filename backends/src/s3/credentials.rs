@@ -58,7 +58,7 @@ pub enum Identity {
 }
 
 /// What asking for credentials may cost (LIMIT-1).
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct CredentialsLimits {
     /// One request to the token service or the service of a container, the look-up of its name and

@@ -1,7 +1,7 @@
 //! Writing a whole object from one buffer, as any store does.
 //!
 //! After the first few requests nothing of this asks the heap, if nothing is said of the object: the
-//! key is borrowed, and of the answer only the tag is kept. Pinned by `tests/allocations.rs`.
+//! key is borrowed, and of the answer only the tag is kept, and the version where there is one. Pinned by `tests/allocations.rs`.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -29,7 +29,7 @@ struct Put<'a> {
 }
 
 impl Operation for Put<'_> {
-    type Output = Option<Etag>;
+    type Output = (Option<Etag>, Option<String>);
     const NAME: &'static str = PutObject::NAME;
 
     fn encode(&self, request: &mut RequestParts) -> Result<(), InvalidRequest> {
@@ -44,8 +44,10 @@ impl Operation for Put<'_> {
         self.rest.body_check()
     }
 
-    fn decode(&self, head: &ResponseHead<'_>, _: &[u8]) -> Result<Option<Etag>, DecodeError> {
-        Ok(head.etag()?.and_then(Etag::new))
+    /// The tag, and which version it is.
+    fn decode(&self, head: &ResponseHead<'_>, _: &[u8]) -> Result<Self::Output, DecodeError> {
+        let version_id = head.text("x-amz-version-id")?.filter(|text| !text.is_empty());
+        Ok((head.etag()?.and_then(Etag::new), version_id.map(str::to_owned)))
     }
 
     fn key(&self) -> Option<&str> {
@@ -75,8 +77,9 @@ pub(super) async fn put(
     let bytes = bytes_of(&mut buf, span.clone());
     let sent = shared.checks.of_object(operation.body_check(), bytes);
     let (stored, buf, sum) = send_from(core, shared, &operation, buf, span, sent).await;
-    let crc64nvme = sum.and_then(|sum| sum.crc64nvme());
-    let meta = stored.map(|etag| ObjectMeta { etag, crc64nvme, ..options.meta_of(size_bytes) });
+    let meta = stored.map(|(etag, version_id)| {
+        ObjectMeta { etag, ..options.meta_of(size_bytes) }.kept_as(version_id, sum)
+    });
     let told = |error| shared.unless_absent(error, options.write_if, key);
     (meta.map_err(told), buf)
 }

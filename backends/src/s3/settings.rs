@@ -100,6 +100,15 @@ impl Settings {
     }
 }
 
+/// A variable where a profile was asked for: of the environment its name counts no more, nor do keys.
+pub(super) fn with_profile(profile: &str, name: &str, env: Lookup<'_>) -> Option<String> {
+    match name {
+        "AWS_PROFILE" => Some(profile.to_owned()),
+        "AWS_ACCESS_KEY_ID" | "AWS_SECRET_ACCESS_KEY" | "AWS_SESSION_TOKEN" => None,
+        other => env(other),
+    }
+}
+
 fn profiles(env: &Environment) -> Result<Profiles, CredentialsError> {
     let [config, credentials] = env.profile_files();
     let read = |path: &Option<String>| match path {

@@ -26,7 +26,7 @@ use super::pace::PaceLimits;
 use super::put::put;
 use super::reader::S3Reader;
 use super::retry::RetryPolicy;
-use super::settings::{Settings, Sources};
+use super::settings::{Settings, Sources, with_profile};
 use super::upload;
 use crate::condition::{ReadOptions, WriteIf};
 use crate::error::{Error, ErrorKind, Result};
@@ -47,6 +47,9 @@ pub struct S3Config {
     /// container or the instance, in this order. Where nothing of that is set up, requests to an
     /// endpoint of one's own go unsigned, and AWS is asked with the keys of the instance's role.
     pub identity: Option<Identity>,
+    /// The profile, instead of the one that `AWS_PROFILE` names. Keys in the environment are not looked
+    /// at where it is set.
+    pub profile: Option<String>,
     /// What asking for credentials may cost.
     pub credentials: CredentialsLimits,
     /// How TLS is spoken; `None` trusts what the file named by `AWS_CA_BUNDLE` holds, or else what the
@@ -70,6 +73,21 @@ pub struct S3Config {
     pub copy: CopyLimits,
     /// Sources of credentials that were opened with these settings, shared by all stores.
     pub(super) sources: Arc<Sources>,
+}
+
+impl S3Config {
+    /// Settings that were made of `others` share their sources of credentials, unless they ask them in
+    /// another way.
+    pub(crate) fn settle_sources(&mut self, others: &S3Config) {
+        let mut alike = self.profile == others.profile && self.credentials == others.credentials;
+        #[cfg(feature = "tls")]
+        {
+            alike &= self.tls.is_some() == others.tls.is_some();
+        }
+        if !alike {
+            self.sources = Arc::default();
+        }
+    }
 }
 
 /// One bucket of an S3 server.
@@ -112,6 +130,11 @@ impl S3Store {
         mut config: S3Config,
         env: &dyn Fn(&str) -> Option<String>,
     ) -> Result<S3Store> {
+        let profile = config.profile.clone();
+        let env = &|name: &str| match &profile {
+            Some(profile) => with_profile(profile, name, env),
+            None => env(name),
+        };
         let settings = Settings::read(&config, env)?;
         let options = settings.endpoint(&config.endpoint);
         let own_endpoint = options.url.is_some();

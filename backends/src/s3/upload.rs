@@ -201,11 +201,9 @@ impl S3Upload {
         match completed {
             Ok(completed) => {
                 self.check_completed(&completed, whole)?;
-                Ok(ObjectMeta {
-                    etag: completed.etag,
-                    crc64nvme: whole.and_then(|sum| sum.crc64nvme()),
-                    ..self.options.meta_of(tags.iter().map(|tag| tag.part.len).sum())
-                })
+                let meta = self.options.meta_of(tags.iter().map(|tag| tag.part.len).sum());
+                let meta = ObjectMeta { etag: completed.etag, ..meta };
+                Ok(meta.kept_as(completed.version_id, whole))
             }
             // An attempt before may have been carried out, and its answer was lost.
             Err(error) if in_doubt && is_no_such_upload(&error) => {

@@ -257,13 +257,16 @@ static void said_with_it(const hyd_engine *engine, const hyd_store *peer) {
     s3_put.expected_bucket_owner = s3_get.expected_bucket_owner = "111122223333";
     put.s3 = copy.s3 = &s3_put;
     get.s3 = &s3_get;
-    CHECK_STATUS(HYD_OK, hyd_put(peer, TEXT("said"), "hello", 5, &put, NULL, &error));
+    CHECK_STATUS(HYD_OK, hyd_put(peer, TEXT("said"), "hello", 5, &put, &meta, &error));
+    CHECK(strcmp(meta.version_id, "v2") == 0);
     CHECK_STATUS(HYD_OK, hyd_stat(peer, TEXT("said"), &get, &meta, NULL, &error));
+    CHECK(strcmp(meta.version_id, "v1") == 0);
     CHECK_STATUS(HYD_OK, hyd_get_range(peer, TEXT("said"), &get, 0, memory, 5, &got, &error));
     CHECK(got == 5 && memcmp(memory, "hello", 5) == 0);
     CHECK_STATUS(HYD_OK, hyd_writer_open(peer, TEXT("said"), &put, &writer, &error));
     CHECK_STATUS(HYD_OK, hyd_writer_write(writer, "hello", 5, HYD_WRITE_COPY, &error));
-    CHECK_STATUS(HYD_OK, hyd_writer_finish(writer, NULL, &error));
+    CHECK_STATUS(HYD_OK, hyd_writer_finish(writer, &meta, &error));
+    CHECK(strcmp(meta.version_id, "v2") == 0);
     request.data = memory;
     request.data_len = 5;
     request.put = &put;

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::OnceLock;
 
-use hydrant_server::{Config, Credentials, Server, ServerHandle};
+use hydrant_server::{Config, Credentials, Server, ServerHandle, TlsIdentity};
 
 /// The header, the example and the tests compile without a word under these.
 const STRICT: &[&str] = &["-Wall", "-Wextra", "-pedantic", "-Werror"];
@@ -103,12 +103,22 @@ impl Bucket {
     pub const MISSING_URI: &str = "s3://no-such-bucket";
 
     pub fn new() -> Bucket {
-        Bucket::serve(None)
+        Bucket::serve(|_| {})
+    }
+
+    /// A server that speaks TLS and shows this certificate.
+    pub fn over_tls(identity: TlsIdentity) -> Bucket {
+        Bucket::serve(|config| config.tls = Some(identity))
     }
 
     /// A server that sends and takes so many bytes a second.
     pub fn slow(bytes_per_second: u64) -> Bucket {
-        Bucket::serve(Some(bytes_per_second))
+        Bucket::serve(|config| config.throttle_bytes_per_second = Some(bytes_per_second))
+    }
+
+    /// Where the server is.
+    pub fn url(&self) -> String {
+        self.server.url()
     }
 
     /// The bucket, by the address of its server.
@@ -121,16 +131,16 @@ impl Bucket {
         self.folder.path("c-programs").join(key)
     }
 
-    fn serve(throttle_bytes_per_second: Option<u64>) -> Bucket {
+    fn serve(change: impl FnOnce(&mut Config)) -> Bucket {
         let folder = Folder::new();
         std::fs::create_dir(folder.path("c-programs")).expect("make the bucket");
-        let server = Server::start(Config {
+        let mut config = Config {
             credentials: Some(Credentials::new(ACCESS_KEY, SECRET)),
             durable: false,
-            throttle_bytes_per_second,
             ..Config::new(folder.path("."))
-        });
-        Bucket { server: server.expect("start the server"), folder }
+        };
+        change(&mut config);
+        Bucket { server: Server::start(config).expect("start the server"), folder }
     }
 }
 

@@ -4,7 +4,9 @@
 mod abi;
 mod allocations;
 mod common;
+mod cxx;
 mod header;
 mod install;
+mod options;
 mod programs;
 mod service;

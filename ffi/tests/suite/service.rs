@@ -141,7 +141,7 @@ fn what_s3_alone_can_do_is_asked_for() {
 pub struct Peer {
     pub uri: String,
     /// Heads and bodies.
-    seen: Arc<Mutex<Vec<String>>>,
+    pub seen: Arc<Mutex<Vec<String>>>,
 }
 
 impl Peer {
@@ -183,7 +183,9 @@ fn answer_all(stream: TcpStream, seen: &Mutex<Vec<String>>) -> std::io::Result<(
         let mut body = vec![0; length];
         input.read_exact(&mut body)?;
         let (status, fields, answer) = match request.split(' ').next() {
-            Some("HEAD") => ("200 OK", "ETag: \"e\"\r\nContent-Length: 5\r\n", ""),
+            Some("HEAD") => {
+                ("200 OK", "ETag: \"e\"\r\nx-amz-version-id: v1\r\nContent-Length: 5\r\n", "")
+            }
             Some("GET") if request.contains("tagging") => ("200 OK", "", TAGS),
             Some("GET") if request.contains("versioning=") => ("200 OK", "", VERSIONING),
             Some("GET") if request.contains("x-amz-part-number-marker") => {
@@ -198,7 +200,7 @@ fn answer_all(stream: TcpStream, seen: &Mutex<Vec<String>>) -> std::io::Result<(
                 ("206 Partial Content", "ETag: \"e\"\r\nContent-Range: bytes 0-4/5\r\n", "hello")
             }
             Some("DELETE") => ("204 No Content", "", ""),
-            _ => ("200 OK", "ETag: \"e\"\r\n", ""),
+            _ => ("200 OK", "ETag: \"e\"\r\nx-amz-version-id: v2\r\n", ""),
         };
         let length = match fields.contains("Content-Length") {
             true => String::new(),

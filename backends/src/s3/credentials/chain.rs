@@ -44,7 +44,7 @@ impl Chain {
             return self.carry_out(plan, name, &profiles, outside).await;
         }
         if self.env.get("AWS_PROFILE").is_some() && profiles.get(name).is_none() {
-            let problem = "AWS_PROFILE names it, and neither file has it".to_owned();
+            let problem = "it was asked for (AWS_PROFILE), and neither file has it".to_owned();
             return Err(CredentialsError::Profile { name: name.to_owned(), problem });
         }
         if let Some(token_file) = self.env.get("AWS_WEB_IDENTITY_TOKEN_FILE") {

@@ -326,7 +326,9 @@ impl From<ObjectInfo> for ObjectMeta {
             }
             .told(),
             crc64nvme: None,
+            seldom: None,
         }
+        .kept_as(info.version_id, None)
     }
 }
 
@@ -358,6 +360,7 @@ impl ObjectMeta {
             attributes: attributes.told(),
             ..self
         }
+        .kept_as(told(head, "x-amz-version-id"), None)
     }
 }
 

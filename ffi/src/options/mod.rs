@@ -1,0 +1,172 @@
+//! `hyd_options`: settings of a store as text.
+
+mod keys;
+mod settings;
+mod tls;
+
+use std::ffi::c_char;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use hydrant::s3::credentials::Provider;
+pub use settings::Settings;
+
+use crate::args::c_text;
+use crate::error::{ErrorOut, hyd_error};
+use crate::guard;
+use crate::handle::{self, kind};
+use crate::status::hyd_status;
+
+/// Settings of a store, by name.
+pub struct hyd_options(());
+
+/// What a handle of options holds.
+#[derive(Default)]
+pub struct Options(Mutex<Settings>);
+
+kind!(Options, hyd_options, 5, "options");
+
+impl Options {
+    /// What was set so far.
+    pub fn settings(&self) -> Settings {
+        self.lock().clone()
+    }
+
+    /// Sets who provides credentials.
+    pub fn set_provider(&self, provider: Provider) {
+        self.lock().provider = Some(provider);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Settings> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// No options yet; the caller frees them. NULL when there are too many.
+///
+/// Threads: any.
+#[unsafe(no_mangle)]
+pub extern "C" fn hyd_options_new() -> *mut hyd_options {
+    let mut options = std::ptr::null_mut();
+    guard::entry(ErrorOut::NONE, |_| {
+        options = handle::give(Arc::<Options>::default())?;
+        Ok(())
+    });
+    options
+}
+
+/// Sets one option; both texts end with a NUL. A later value replaces an earlier one.
+///
+/// Where the server of S3 is:
+///
+///     endpoint                        https://host:port instead of AWS_ENDPOINT_URL; http:// is plain;
+///                                     several servers of one store with commas between them, or as
+///                                     http://10.0.0.{1...8}:9000
+///     region                          a name, instead of AWS_REGION
+///     address_style                   path or virtual_host
+///     dual_stack                      true or false: whether AWS is asked by the name with IPv6 addresses
+///     endpoint_choice                 least_pending or round_robin: which of several is asked
+///     endpoint_failures               in a row, after which one of several is left alone
+///     endpoint_left_alone_seconds     the first time; twice as long each time it fails again
+///     endpoint_left_alone_max_seconds and never for longer
+///
+/// Who signs requests to S3:
+///
+///     access_key_id                   with secret_access_key, and session_token where the keys are
+///     secret_access_key               temporary; instead of those in the environment
+///     session_token                   of temporary keys
+///     anonymous                       true or false: no request is signed
+///     profile                         a name, instead of AWS_PROFILE, and ahead of keys in the environment
+///     credentials_request_seconds     of one request to a service that gives credentials
+///     credentials_metadata_seconds    the same for the metadata service of an instance
+///     credentials_tries               of such a request
+///     credentials_process_seconds     of a credential_process
+///     credentials_refresh_seconds     of all it takes to get new credentials
+///
+/// How TLS is spoken, with S3 and http(s):// stores; the files are PEM, and read when a store is opened:
+///
+///     ca_file                         certificates that are trusted, instead of AWS_CA_BUNDLE and of those
+///                                     of the system
+///     client_certificate_file         the chain that is shown to servers that ask for one, with its
+///     client_key_file                 key
+///     tls_min_version                 1.2 or 1.3
+///     tls_handshake_seconds           of a whole handshake
+///
+/// Connections of S3 and http(s):// stores:
+///
+///     connections_per_core            open at once
+///     in_order_per_core               objects read at once from a server that ignores ranges
+///     connect_seconds                 of connecting, all addresses together
+///     connect_attempt_delay_ms        after which the next address is tried beside the last one
+///     connect_attempts                addresses that are tried
+///     addresses_seconds               after which a name is asked for again
+///     addresses_kept_seconds          in which an address is used that the name no longer has
+///     address_left_alone_seconds      after it refused or stalled
+///     addresses                       of a name that are known at a time
+///     stall_seconds                   in which no byte moves before a connection is given up
+///     idle_seconds                    after which an idle connection is closed
+///     requests_per_connection         after which a connection is closed
+///     expect_continue_bytes           of a body that is announced first (Expect: 100-continue), or never
+///     expect_continue_ms              in which the server is waited for then
+///     early_answer_ms                 in which a server is heard that refuses a body
+///     redirects                       followed for one object, of http(s):// alone
+///     redirect_origins                whose connections are kept, of http(s):// alone
+///     document_bytes                  of an answer that is no payload: a listing, an error
+///
+/// What S3 and http(s):// stores try again:
+///
+///     tries                           of one request, the first among them
+///     retry_wait_ms                   before the second try at most; twice as long each time
+///     retry_throttled_wait_ms         the same where the server is overloaded
+///     retry_wait_max_ms               and never longer
+///     retry_after_max_seconds         that a server can ask for
+///     pace_least                      requests under way from one core, however often it is overloaded
+///     pace_lowered_to_percent         of the requests under way, when it is
+///     pace_raised_by                  requests, when it is not any more
+///
+/// What goes with the bytes of objects of S3:
+///
+///     request_checksum_calculation    when_supported, when_required or off, instead of the variable
+///                                     AWS_REQUEST_CHECKSUM_CALCULATION
+///     response_checksum_validation    the same for what is read
+///     checksum_algorithm              crc64nvme, crc32c, crc32, sha1, sha256, or md5 (Content-MD5)
+///     checksum_place                  head, trailer, or signed_trailer: every byte is signed
+///     state_dir                       a folder, where it is noted how uploads are carried on
+///     server_copy_whole_bytes         of an object that the server copies in one request
+///     server_copy_part_size           bytes of a part where it does not
+///
+/// How transfers of any store are cut:
+///
+///     part_size                       bytes of a part
+///     connections                     parts of one transfer under way at once
+///
+/// Numbers count from 1, but for redirects. What a store cannot use has no effect on it.
+///
+/// Errors: HYD_E_INVALID for a key that is none, or a value that it cannot have; the message never
+/// repeats the value.
+///
+/// Threads: any.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn hyd_options_set(
+    options: *mut hyd_options,
+    key: *const c_char,
+    value: *const c_char,
+    error: *mut *mut hyd_error,
+) -> hyd_status {
+    guard::entry(ErrorOut::new(error), |_| {
+        let options = handle::get::<Options>(options)?;
+        // SAFETY: OWN-3. The caller lends both texts for the time of the call.
+        let (key, value) = unsafe { (c_text(key, "key")?, c_text(value, "value")?) };
+        options.lock().set(key, value)
+    })
+}
+
+/// Frees options, and wipes the secrets among them; NULL is fine. Stores that were opened with them
+/// keep what they took.
+///
+/// Errors: HYD_E_HANDLE when they were freed before; HYD_E_FORKED.
+///
+/// Threads: any.
+#[unsafe(no_mangle)]
+pub extern "C" fn hyd_options_free(options: *mut hyd_options) -> hyd_status {
+    guard::entry(ErrorOut::NONE, |_| handle::retire::<Options>(options).map(drop))
+}

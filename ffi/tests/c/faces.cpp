@@ -1,0 +1,260 @@
+// What of hydrant.hpp the examples do not call: on a store in memory, on a bucket of S3, on one that is
+// made, and on a peer that takes anything and tells what it was told to.
+//
+//     faces MEMORY BUCKET NEW_BUCKET PEER ACCESS_KEY_ID SECRET_ACCESS_KEY FOLDER
+#include <hydrant.hpp>
+
+#include <cstdio>
+#include <cstdlib>
+#include <string>
+
+using namespace std::string_literals;
+
+#define CHECK(condition)                                                                           \
+    do {                                                                                           \
+        if (!(condition)) {                                                                        \
+            std::fprintf(stderr, "%s:%d: not so: %s\n", __FILE__, __LINE__, #condition);           \
+            std::exit(1);                                                                          \
+        }                                                                                          \
+    } while (0)
+
+namespace {
+
+// What came of a call that must be good.
+template <class T> T must(const char *what, hydrant::result<T> done) {
+    if (!done) {
+        std::fprintf(stderr, "%s: %s\n", what, done.error().message());
+        std::exit(1);
+    }
+    return std::move(done).value();
+}
+void must(const char *what, hydrant::result<void> done) {
+    if (!done) {
+        std::fprintf(stderr, "%s: %s\n", what, done.error().message());
+        std::exit(1);
+    }
+    std::move(done).value();
+}
+
+template <class T> hyd_status status_of(const hydrant::result<T> &done) {
+    return done ? HYD_OK : done.error().status();
+}
+
+bool is(const hydrant::store &store, const char *key, std::string_view expected) {
+    return hydrant::text_of(must(key, store.get(key)).bytes()) == expected;
+}
+
+void the_library(const hydrant::engine &engine) {
+    CHECK(std::string_view(hydrant::version()).substr(0, 8) == "hydrant ");
+    const auto asked = must("probe", hydrant::probe()), running = must("caps", engine.caps());
+    CHECK(asked.kernel == std::string_view(running.kernel) && asked.kernel[0] != '\0');
+    CHECK(must("report", engine.report()).find("kernel: ") != std::string::npos);
+    CHECK(must("metrics", engine.metrics()).find("hydrant_") != std::string::npos);
+    CHECK(hydrant::set_log(nullptr) && !hydrant::set_log(nullptr, nullptr, 99));
+}
+
+void errors(const hydrant::store &store) {
+    auto missing = store.get("missing");
+    CHECK(!missing);
+    const hydrant::error &error = missing.error();
+    const hydrant::error copied = error.copy();
+    CHECK(copied.status() == HYD_E_NOT_FOUND && !copied.is_retriable());
+    CHECK(std::string_view(copied.message()) == error.message());
+    CHECK(copied.view().message != error.view().message);
+    hydrant::result<void> nothing;
+    CHECK(nothing.has_value());
+}
+
+void buffers(const hydrant::engine &engine, const hydrant::store &store) {
+    auto lent = must("lend", engine.lend(5));
+    CHECK(lent && lent.memory().size() >= 5);
+    for (std::size_t i = 0; i < 5; i++) {
+        lent.memory()[i] = std::byte{'a'};
+    }
+    auto writer = must("writer", store.write("given", "text/plain"));
+    must("give", writer.write(std::move(lent), 5));
+    CHECK(!lent);
+    must("finish", writer.finish());
+    CHECK(is(store, "given", "aaaaa"));
+    hydrant::attributes said;
+    CHECK(must("stat", store.stat("given", hydrant::get_options(), &said)).size_bytes == 5);
+    CHECK(said.view().content_type == "text/plain"s);
+    auto one = must("get", store.get("given")), other = one.share();
+    CHECK(other.get() == one.get());
+    one = std::move(other);
+    CHECK(one && !other && one.bytes().size() == 5 && hydrant::buffer(one.release()));
+}
+
+void many_ranges(const hydrant::store &store) {
+    char memory[4] = {};
+    hyd_range ranges[2] = {};
+    ranges[0] = {0, memory, 2, 0, 0, 0};
+    ranges[1] = {3, memory + 2, 2, 0, 0, 0};
+    must("ranges", store.get_ranges("given", ranges, 2));
+    CHECK(std::string_view(memory, 4) == "aaaa");
+    hyd_object_range of_objects[1] = {};
+    of_objects[0].key = "given";
+    of_objects[0].key_len = 5;
+    of_objects[0].range = {1, memory, 3, 0, 0, 0};
+    must("ranges of objects", store.get_ranges(of_objects, 1, hydrant::ranges_options()));
+    CHECK(of_objects[0].range.read_len == 3);
+}
+
+void copies(const hydrant::store &store, const std::string &folder) {
+    const std::string file = folder + "/faces";
+    auto report = hydrant::empty_copy_report();
+    must("copy", store.copy("given", store, "copied", hydrant::copy_options(), &report));
+    CHECK(report.bytes == 5);
+    must("to a file", store.get_to_file("copied", file));
+    must("from a file", store.put_from_file("back", file));
+    CHECK(must("verify", store.verify("given", store, "back", hydrant::verify_options())).bytes == 5);
+    hyd_object_meta meta = HYD_OBJECT_META_INIT;
+    CHECK(hyd_stat(store.handle(), "back", 4, nullptr, &meta, nullptr, nullptr) == HYD_OK);
+    const hyd_text keys[] = {{"copied", 6}, {"back", 4}};
+    hyd_status results[2] = {1, 1};
+    must("remove", store.remove(keys, 2, results));
+    CHECK(results[0] == HYD_OK && results[1] == HYD_OK);
+    must("put", store.put("some/one", hydrant::bytes_of("x")));
+    hyd_delete_report gone = HYD_DELETE_REPORT_INIT;
+    must("remove all", store.remove_prefix("some/", &gone));
+    CHECK(gone.deleted == 1);
+}
+
+void listing(const hydrant::store &store) {
+    auto list = must("list", store.list("g"));
+    auto entry = must("next", list.next());
+    CHECK(entry && entry->key == "given");
+    CHECK(!must("next", list.next()) && must("token", list.token()).empty());
+}
+
+// A stream by requests, one that is cancelled, and one of memory that is known.
+void requests(const hydrant::engine &engine, const hydrant::store &store) {
+    auto queue = must("queue", engine.make_queue());
+    auto writer = must("writer", store.write("queued"));
+    const auto bytes = hydrant::bytes_of("bytes of a stream");
+    std::uint64_t id = 0;
+    must("write", queue.submit(store, hydrant::write_request(writer, bytes, 7), &id));
+    CHECK(must("wait", queue.wait([&](hydrant::completion &each) {
+              CHECK(each && each.user_data() == 7 && each.id() == id);
+          })) == 1);
+    must("finish", queue.submit(store, hydrant::finish_request(writer)));
+    (void)writer.release();
+    must("wait", queue.wait([](hydrant::completion &each) { CHECK(each.ok()); }));
+    CHECK(is(store, "queued", "bytes of a stream") && !queue.cancel(id));
+    queue.wake();
+    CHECK(must("woken", queue.wait([](hydrant::completion &) {})) == 0);
+
+    auto page = hydrant::request(HYD_OP_LIST_PAGE, "queued");
+    must("page", queue.submit(store, page));
+    must("wait", queue.wait([](hydrant::completion &each) {
+        auto entry = must("next", each.list().next());
+        CHECK(entry && entry->key == "queued");
+    }));
+    CHECK(must("descriptor", queue.descriptor()) >= 0);
+}
+
+void presigns(const hydrant::store &store) {
+    hyd_get_options get = hydrant::get_options();
+    get.version_id = "v7";
+    auto options = hydrant::presign_options();
+    options.get = &get;
+    const auto request = must("presign", store.presign(HYD_PRESIGN_GET, "given", 60, options));
+    CHECK(request.view().method == "GET"s);
+    CHECK(std::string_view(request.view().url).find("versionId=v7") != std::string_view::npos);
+}
+
+// Keys that the program provides open the bucket; none do not.
+hydrant::store opened_by(const hydrant::engine &engine, const char *uri, const char *id,
+                         const char *secret) {
+    hydrant::options none, given;
+    must("none", none.set_credentials([]() -> std::optional<hydrant::credentials> { return {}; }));
+    auto closed = must("open", engine.open(uri, none));
+    CHECK(status_of(closed.get("given")) == HYD_E_CONFIG);
+    must("region", given.set("region", "us-east-1"));
+    must("some", given.set_credentials([=]() -> std::optional<hydrant::credentials> {
+        return hydrant::credentials{id, secret, "", 0};
+    }));
+    return must("open", engine.open(uri, given));
+}
+
+void buckets(const hydrant::store &bucket, const hydrant::store &fresh) {
+    auto all = must("buckets", bucket.buckets());
+    const auto found = must("next", all.next());
+    CHECK(found && found->name == "c-programs");
+    CHECK(!must("next", all.next()));
+    CHECK(status_of(fresh.stat_bucket()) == HYD_E_NOT_FOUND);
+    must("create", fresh.create_bucket());
+    must("stat", fresh.stat_bucket());
+    must("remove", fresh.remove_bucket());
+    auto uploads = must("uploads", bucket.uploads());
+    CHECK(!must("next", uploads.next()));
+    CHECK(status_of(bucket.abort_upload({"given", "no-such-upload", 0})) == HYD_E_NOT_FOUND);
+}
+
+// What the peer tells.
+void told(const hydrant::store &peer) {
+    CHECK(std::string_view(must("locate", peer.locate_bucket()).region) == "eu-central-1");
+    CHECK(must("versioning", peer.versioning()) == HYD_VERSIONING_ENABLED);
+    must("suspend", peer.set_versioning(HYD_VERSIONING_SUSPENDED));
+    auto versions = must("versions", peer.versions());
+    const auto version = must("next", versions.next());
+    CHECK(version && version->key == "a" && version->version_id == "2" && version->is_latest);
+    must("remove", peer.remove_version("a", "2"));
+    auto parts = must("parts", peer.parts("parts"));
+    const auto part = must("next", parts.next());
+    CHECK(parts.total() == 3 && part && part->number == 1 && part->algorithm == "CRC64NVME");
+    const auto tags = must("tags", peer.tags("tagged"));
+    CHECK(tags.size() == 2 && tags.begin()->name == "team"s && tags.end()[-1].value == "1"s);
+    must("set", peer.set_tags("tagged", tags.begin(), tags.size()));
+    auto put = must("put", peer.put("versioned", hydrant::bytes_of("x")));
+    CHECK(put.version_id == "v2"s && put.checksum_algorithm == HYD_CHECKSUM_CRC64NVME);
+}
+
+// What only S3 has.
+void refused(const hydrant::store &memory) {
+    for (hyd_status status :
+         {status_of(memory.create_bucket(hydrant::bucket_options())),
+          status_of(memory.remove_bucket(hydrant::s3_get_options())), status_of(memory.stat_bucket()),
+          status_of(memory.locate_bucket()), status_of(memory.versioning()),
+          status_of(memory.set_versioning(HYD_VERSIONING_ENABLED)), status_of(memory.versions()),
+          status_of(memory.remove_version("given", "v1")), status_of(memory.parts("given")),
+          status_of(memory.tags("given")), status_of(memory.set_tags("given", nullptr, 0)),
+          status_of(memory.presign(HYD_PRESIGN_GET, "given", 60))}) {
+        CHECK(status == HYD_E_UNSUPPORTED);
+    }
+    auto s3 = hydrant::s3_put_options();
+    auto put = hydrant::put_options();
+    put.s3 = &s3;
+    CHECK(status_of(memory.put("given", hydrant::bytes_of("x"), put)) == HYD_E_UNSUPPORTED);
+}
+
+} // namespace
+
+int main(int argc, char **argv) {
+    CHECK(argc == 8);
+    auto config = hydrant::engine::default_config();
+    config.cores = 1;
+    config.pool_bytes = 64 << 20;
+    auto engine = must("engine", hydrant::engine::create(config));
+    auto memory = must("memory", engine.open(argv[1]));
+    auto bucket = opened_by(engine, argv[2], argv[5], argv[6]);
+    auto fresh = opened_by(engine, argv[3], argv[5], argv[6]);
+    auto peer = opened_by(engine, argv[4], argv[5], argv[6]);
+    the_library(engine);
+    for (const hydrant::store *store : {&memory, &bucket}) {
+        errors(*store);
+        buffers(engine, *store);
+        many_ranges(*store);
+        copies(*store, argv[7]);
+        listing(*store);
+        requests(engine, *store);
+    }
+    presigns(bucket);
+    buckets(bucket, fresh);
+    told(peer);
+    refused(memory);
+    auto left = hydrant::engine::nothing_left();
+    must("stop", engine.stop(-1, &left));
+    CHECK(left.struct_size == sizeof left && status_of(memory.get("given")) == HYD_E_CANCELLED);
+    std::puts("all faces are shown");
+}
