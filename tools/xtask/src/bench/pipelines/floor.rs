@@ -28,6 +28,7 @@ impl Floor {
             range_bytes: row.object_bytes().min(PART_BYTES),
             connections: bench.place.connections,
             cores: 1,
+            authority: None,
         };
         let variants = Variant::all(&load);
         let network = variants.iter().map(|variant| call(bench, row, variant.arguments(&load)));
