@@ -226,6 +226,10 @@ fn rclone(row: Row, place: &Place) -> Option<Vec<String>> {
 fn curl(row: Row, place: &Place) -> Option<Vec<String>> {
     let url = format!("{}/{BUCKET}/{}", place.endpoint(row), row.key());
     let mut command = words(&["curl", "-sS", "--fail"]);
+    if row.is_tls() {
+        // A variable of its own would win over the one that the others read.
+        command.extend(["--cacert".to_owned(), place.authority.display().to_string()]);
+    }
     let theirs = match row {
         Row::GetBuffer | Row::Put4k | Row::Put1m => return None,
         Row::GetStream | Row::GetStreamTls => words(&["-o", "/dev/null", &url]),
@@ -291,6 +295,7 @@ mod tests {
         let row = Row::GetStreamTls;
         let call = peer(Face::Curl).call(row, &place()).expect("curl has it");
         assert!(call.command.iter().any(|word| word.starts_with("https://127.0.0.1:2/")));
+        assert!(call.command.contains(&"--cacert".to_owned()));
         let trusted = ("SSL_CERT_FILE", "/memory/certificate.pem".to_owned());
         assert!(environment(row, &place(), Path::new("x")).contains(&trusted));
         assert!(!environment(Row::GetStream, &place(), Path::new("x")).contains(&trusted));
