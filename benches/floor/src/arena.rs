@@ -114,6 +114,16 @@ impl Buffer {
         // SAFETY: mapped and initialised by `Arena::new`; the caller vouches for the rest.
         unsafe { std::slice::from_raw_parts(self.start.as_ptr(), bytes) }
     }
+
+    /// The same to write to.
+    ///
+    /// # Safety
+    /// As [`Buffer::filled`], and no other slice of this buffer lives.
+    pub unsafe fn filled_mut<'a>(self, bytes: usize) -> &'a mut [u8] {
+        assert!(bytes <= self.bytes);
+        // SAFETY: as in `filled`; the caller vouches that the slice is the only one.
+        unsafe { std::slice::from_raw_parts_mut(self.start.as_ptr(), bytes) }
+    }
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@
 //!
 //! - [`transfer`]: ranged GETs and PUTs over kept-alive HTTP/1.1 connections, by blocking threads
 //!   or by `io_uring`;
+//! - [`tls`]: the records between, when such a GET comes over TLS;
 //! - [`copy`]: a file to a file with `O_DIRECT`, by blocking threads or by `io_uring`;
 //! - [`blocks`]: bytes over bare connections, and the peer that takes or sends them;
 //! - [`ask`]: the load on a server that answers with what it receives, for comparing such servers;
@@ -22,6 +23,7 @@ pub mod failure;
 pub mod measure;
 pub mod report;
 pub mod ring;
+pub mod tls;
 pub mod transfer;
 pub mod work;
 

@@ -13,6 +13,7 @@ use hydrant_floor::blocks::sink::Sink;
 use hydrant_floor::blocks::{Blocks, Way};
 use hydrant_floor::copy::{Copy, Half};
 use hydrant_floor::failure::{Failure, Result};
+use hydrant_floor::tls::{Interface, Tls};
 use hydrant_floor::transfer::{Direction, Transfer};
 use hydrant_floor::{Engine, measure};
 
@@ -93,6 +94,18 @@ struct TransferArgs {
     /// Receive with MSG_WAITALL.
     #[arg(long)]
     wait_all: bool,
+    /// Speak TLS and trust the certificates of this file (PEM). GET alone.
+    #[arg(long, value_name = "FILE")]
+    ca: Option<PathBuf>,
+    /// By which calls of rustls.
+    #[arg(long, value_enum, default_value_t = InterfaceArg::Unbuffered)]
+    interface: InterfaceArg,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum InterfaceArg {
+    Buffered,
+    Unbuffered,
 }
 
 #[derive(Args)]
@@ -203,6 +216,10 @@ fn run(command: Command) -> Result<()> {
 
 impl TransferArgs {
     fn transfer(self, direction: Direction) -> Transfer {
+        let interface = match self.interface {
+            InterfaceArg::Buffered => Interface::Buffered,
+            InterfaceArg::Unbuffered => Interface::Unbuffered,
+        };
         Transfer {
             direction,
             engine: self.engine.into(),
@@ -214,6 +231,7 @@ impl TransferArgs {
             connections: self.connections,
             threads: self.threads,
             wait_all: self.wait_all,
+            tls: self.ca.map(|authority| Tls { interface, authority }),
         }
     }
 }

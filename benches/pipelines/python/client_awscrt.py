@@ -7,10 +7,26 @@ from urllib.parse import urlsplit
 
 from awscrt.auth import AwsCredentialsProvider
 from awscrt.http import HttpHeaders, HttpRequest
-from awscrt.io import ClientBootstrap, DefaultHostResolver, EventLoopGroup
+from awscrt.io import (
+    ClientBootstrap,
+    ClientTlsContext,
+    DefaultHostResolver,
+    EventLoopGroup,
+    TlsContextOptions,
+)
 from awscrt.s3 import S3Client, S3RequestTlsMode, S3RequestType, create_default_s3_signing_config
 
 GET, PUT = S3RequestType.GET_OBJECT, S3RequestType.PUT_OBJECT
+
+
+def tls(job):
+    """It does not read the variable that names the certificates to trust."""
+    if not job.endpoint.startswith("https:"):
+        return {"tls_mode": S3RequestTlsMode.DISABLED}
+    options = TlsContextOptions()
+    options.override_default_trust_store_from_path(None, os.environ["SSL_CERT_FILE"])
+    connection = ClientTlsContext(options).new_connection_options()
+    return {"tls_mode": S3RequestTlsMode.ENABLED, "tls_connection_options": connection}
 
 
 class Client:
@@ -23,12 +39,12 @@ class Client:
         self.client = S3Client(
             bootstrap=bootstrap,
             region=region,
-            tls_mode=S3RequestTlsMode.DISABLED,
             signing_config=create_default_s3_signing_config(
                 region=region, credential_provider=keys
             ),
             part_size=job.part_bytes,
             max_active_connections_override=job.connections,
+            **tls(job),
         )
 
     def start(self, kind, key, length=None, body=None, **how):

@@ -30,11 +30,12 @@ pub const FOR_TESTS: &[Needed] = &[
     Needed { program: "mkfs.btrfs", package: "btrfs-progs" },
 ];
 
-/// The server of the benches, the peer that bounds the floor, and what ties the server to the
-/// bench.
+/// The server of the benches, the peer that bounds the floor, what makes the server's certificate,
+/// and what ties the server to the bench.
 pub const FOR_BENCHES: &[Needed] = &[
     Needed { program: "nginx", package: "nginx-light" },
     Needed { program: "curl", package: "curl" },
+    Needed { program: "openssl", package: "openssl" },
     Needed { program: "setpriv", package: "util-linux" },
 ];
 

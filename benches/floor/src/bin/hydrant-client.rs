@@ -4,9 +4,11 @@
 //! streaming writer. No checksum, no signature. It prints the line that `hydrant-floor` prints.
 
 use std::error::Error;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
+use hydrant::engine::TlsConfig;
 use hydrant::s3::ChecksumPolicy;
 use hydrant::{Bytes, GetOptions, Hydrant, PutOptions, Store, TransferLimits};
 use hydrant_floor::report::Stopwatch;
@@ -28,7 +30,7 @@ enum Direction {
 
 #[derive(Debug, Clone, Args)]
 struct Work {
-    /// The server, such as http://127.0.0.1:8080.
+    /// The server, such as http://127.0.0.1:8080, or https.
     #[arg(long)]
     endpoint: String,
     /// The bucket.
@@ -53,6 +55,9 @@ struct Work {
     /// least that parts of this size need for PUT, which gives memory away and stages nothing.
     #[arg(long)]
     pool_bytes: Option<usize>,
+    /// Trust the certificates of this file (PEM) and no others.
+    #[arg(long, value_name = "FILE")]
+    ca: Option<PathBuf>,
 }
 
 #[expect(clippy::print_stderr, reason = "a program tells its user there what went wrong")]
@@ -101,13 +106,14 @@ fn put(work: &Work) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-fn open(work: &Work, parts: usize) -> Result<(Hydrant, Store), hydrant::Error> {
+fn open(work: &Work, parts: usize) -> Result<(Hydrant, Store), Box<dyn Error>> {
     // One more for the share of heads, which is carved from the pool.
     let pool = work.pool_bytes.unwrap_or((parts + 1) * work.range_bytes as usize);
     let mut limits = TransferLimits::default();
     limits.part_size_bytes = work.range_bytes;
     limits.connections = work.connections;
     let endpoint = work.endpoint.clone();
+    let tls = work.ca.as_ref().map(trusting).transpose()?;
     let hydrant = Hydrant::builder()
         .cores(work.cores)
         .pool_bytes(pool)
@@ -115,10 +121,16 @@ fn open(work: &Work, parts: usize) -> Result<(Hydrant, Store), hydrant::Error> {
         .anonymous()
         .s3(move |s3| {
             s3.endpoint.url = Some(endpoint);
+            s3.tls = tls;
             s3.checksums.requests = Some(ChecksumPolicy::Off);
             s3.checksums.answers = Some(ChecksumPolicy::Off);
         })
         .build()?;
     let store = hydrant.store(&format!("s3://{}/", work.bucket))?;
     Ok((hydrant, store))
+}
+
+fn trusting(authority: &PathBuf) -> Result<TlsConfig, Box<dyn Error>> {
+    let pem = std::fs::read(authority)?;
+    Ok(TlsConfig::builder().roots_pem(pem).alpn(&["http/1.1"]).build()?)
 }

@@ -42,10 +42,9 @@ impl Answer {
         }
     }
 
-    /// Whether the next span is wanted to its last byte, so that the kernel may wait until it is
-    /// full.
-    pub fn is_exact(&self) -> bool {
-        self.body_left.is_some()
+    /// Body still to come, once the head is known: the next span is then wanted to its last byte.
+    pub fn body_left(&self) -> Option<u64> {
+        self.body_left
     }
 
     /// `count` bytes arrived in the span; `buffer` is the whole buffer. True when the answer is

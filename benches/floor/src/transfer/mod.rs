@@ -1,10 +1,12 @@
 //! Ranged GETs and PUTs over kept-alive HTTP/1.1 connections: one request outstanding a connection,
 //! one reused buffer each. A GET discards the body in place; a PUT sends the same buffer again and
-//! again.
+//! again. GETs may come over TLS: the buffer then takes the records.
 //!
 //! This room knows nothing of S3 and never retries.
 
 mod answer;
+mod line;
+mod sealed;
 mod threads;
 mod uring;
 
@@ -14,8 +16,10 @@ use std::ops::Range;
 use crate::Engine;
 use crate::failure::{Failure, Result};
 use crate::report::{Report, Stopwatch};
+use crate::tls::{Sessions, Tls};
 use crate::work::Ranges;
 use answer::Expected;
+use sealed::RECORDS_BYTES_MIN;
 
 /// Which way the bytes go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,6 +53,8 @@ pub struct Transfer {
     pub threads: usize,
     /// Let the kernel return from a receive only when the buffer is full (`MSG_WAITALL`).
     pub wait_all: bool,
+    /// Speak TLS, which GETs alone do.
+    pub tls: Option<Tls>,
 }
 
 impl Transfer {
@@ -60,13 +66,15 @@ impl Transfer {
         self.validate()?;
         let stopwatch = Stopwatch::new();
         let ranges = Ranges::new(self.bytes, self.range_bytes);
+        let sessions = self.tls.as_ref().map(Sessions::new).transpose()?;
         let moved_bytes = std::thread::scope(|scope| {
             let running: Vec<_> = (0..self.threads)
                 .map(|thread| {
                     let (mine, ranges) = (self.connections_of(thread), &ranges);
+                    let sessions = sessions.as_ref();
                     scope.spawn(move || match self.engine {
-                        Engine::Threads => threads::run(self, mine, ranges),
-                        Engine::Uring => uring::run(self, mine, ranges),
+                        Engine::Threads => threads::run(self, sessions, &mine, ranges),
+                        Engine::Uring => uring::run(self, sessions, &mine, ranges),
                     })
                 })
                 .collect();
@@ -85,7 +93,8 @@ impl Transfer {
             Direction::Get => "get",
             Direction::Put => "put",
         };
-        Ok(stopwatch.report(format!("{direction}-{}", self.engine), moved_bytes))
+        let tls = if self.tls.is_some() { "-tls" } else { "" };
+        Ok(stopwatch.report(format!("{direction}-{}{tls}", self.engine), moved_bytes))
     }
 
     fn validate(&self) -> Result<()> {
@@ -99,12 +108,18 @@ impl Transfer {
         if u32::try_from(self.buffer_bytes).is_err() {
             return wrong("a buffer is at most 4 GiB, the longest operation io_uring takes");
         }
+        if self.tls.is_some() && self.direction == Direction::Put {
+            return wrong("PUTs do not speak TLS here");
+        }
+        if self.tls.is_some() && self.buffer_bytes < RECORDS_BYTES_MIN {
+            return wrong("a buffer for TLS has 32 KiB at least");
+        }
         Ok(())
     }
 
     /// The numbers of the connections of one thread.
-    fn connections_of(&self, thread: usize) -> impl Iterator<Item = usize> + Send + use<> {
-        (thread..self.connections).step_by(self.threads)
+    fn connections_of(&self, thread: usize) -> Vec<usize> {
+        (thread..self.connections).step_by(self.threads).collect()
     }
 
     /// The head of the request for `range` on connection `number`.

@@ -8,10 +8,11 @@ use io_uring::{opcode, squeue, types};
 
 use super::Transfer;
 use super::answer::Answer;
+use super::line::Line;
 use crate::arena::Arena;
-use crate::connection::Connection;
 use crate::failure::{Failure, Result};
 use crate::ring::{POLL_FIRST, Ring};
+use crate::tls::Sessions;
 use crate::work::Ranges;
 
 /// The completion of a request head, which is posted only when it failed.
@@ -20,17 +21,13 @@ const HEAD_FAILED: u64 = 1 << 32;
 /// Runs the connections `mine` until no range is left; gives the bytes that were answered for.
 pub(super) fn run(
     transfer: &Transfer,
-    mine: impl Iterator<Item = usize>,
+    sessions: Option<&Sessions>,
+    mine: &[usize],
     ranges: &Ranges,
 ) -> Result<u64> {
-    let mine: Vec<usize> = mine.collect();
     let arena = Arena::new(mine.len(), transfer.buffer_bytes)?;
-    let exchanges = mine
-        .iter()
-        .enumerate()
-        .map(|(slot, &number)| Connection::open(transfer.address, number, arena.buffer(slot)))
-        .map(|connection| connection.map(Exchange::idle))
-        .collect::<Result<Vec<_>>>()?;
+    let lines = Line::open_all(transfer, sessions, mine, &arena)?;
+    let exchanges = lines.into_iter().map(Exchange::idle).collect::<Vec<_>>();
     // A run that fails midway leaves operations in flight. What they name is then leaked, never
     // freed (OWN-2).
     let mut lent = ManuallyDrop::new((arena, exchanges));
@@ -67,18 +64,18 @@ fn drive(transfer: &Transfer, exchanges: &mut [Exchange], ranges: &Ranges) -> Re
 
 /// One connection and where its request stands.
 struct Exchange {
-    connection: Connection,
+    line: Line,
     range: Range<u64>,
     /// The request head: owned here until the kernel has sent it.
-    head: String,
+    head: Vec<u8>,
     /// Body of a PUT that is not sent yet; 0 for a GET and once the answer is awaited.
     unsent_bytes: u64,
     answer: Option<Answer>,
 }
 
 impl Exchange {
-    fn idle(connection: Connection) -> Self {
-        Self { connection, range: 0..0, head: String::new(), unsent_bytes: 0, answer: None }
+    fn idle(line: Line) -> Self {
+        Self { line, range: 0..0, head: Vec::new(), unsent_bytes: 0, answer: None }
     }
 
     /// Sends the next request. False when no range is left.
@@ -90,7 +87,7 @@ impl Exchange {
         ring: &mut Ring,
     ) -> Result<bool> {
         let Some(range) = ranges.take() else { return Ok(false) };
-        self.head = transfer.request_head(self.connection.number, &range);
+        self.head = self.line.seal(transfer.request_head(self.line.connection.number, &range))?;
         self.unsent_bytes = transfer.body_bytes(&range);
         self.answer = Some(Answer::new(transfer.expected(&range)));
         self.range = range;
@@ -119,10 +116,9 @@ impl Exchange {
         if self.unsent_bytes > 0 {
             self.unsent_bytes -= count as u64;
         } else {
-            let buffer = self.connection.buffer;
             let answer = self.answer.as_mut().expect("an exchange in flight awaits an answer");
             // SAFETY: the connection's one receive has completed, and the next is pushed below.
-            if answer.received(unsafe { buffer.filled(buffer.len()) }, count)? {
+            if unsafe { self.line.received(answer, count) }? {
                 return Ok(true);
             }
         }
@@ -132,7 +128,7 @@ impl Exchange {
 
     /// The next send of the body, or the next receive of the answer.
     fn push_next(&self, transfer: &Transfer, slot: usize, ring: &mut Ring) -> Result<()> {
-        let buffer = self.connection.buffer;
+        let buffer = self.line.connection.buffer;
         let answer = self.answer.as_ref().expect("an exchange in flight awaits an answer");
         let entry = if self.unsent_bytes > 0 {
             let count = self.unsent_bytes.min(buffer.len() as u64);
@@ -140,9 +136,8 @@ impl Exchange {
                 .flags(libc::MSG_NOSIGNAL | libc::MSG_WAITALL)
                 .build()
         } else {
-            let span = answer.next_span(buffer.len());
-            let wait_all =
-                if transfer.wait_all && answer.is_exact() { libc::MSG_WAITALL } else { 0 };
+            let (span, is_sure) = self.line.next_span(answer);
+            let wait_all = if transfer.wait_all && is_sure { libc::MSG_WAITALL } else { 0 };
             opcode::Recv::new(self.descriptor(), buffer.at(span.start), length(span.len()))
                 .flags(wait_all)
                 .ioprio(POLL_FIRST)
@@ -154,7 +149,7 @@ impl Exchange {
     }
 
     fn descriptor(&self) -> types::Fd {
-        types::Fd(self.connection.descriptor())
+        types::Fd(self.line.connection.descriptor())
     }
 }
 

@@ -16,7 +16,7 @@ use pipelines_job::{Client, Failure, Job, Source};
 struct Store(AmazonS3);
 
 fn main() -> ExitCode {
-    // Its HTTP client wants one, though nothing here is encrypted.
+    // Its HTTP client wants one, also where nothing is encrypted.
     if rustls::crypto::ring::default_provider().install_default().is_err() {
         return ExitCode::FAILURE;
     }

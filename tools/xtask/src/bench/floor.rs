@@ -3,25 +3,34 @@
 //! The floor is the cheapest of its variants on this machine, found first. Then both run in turn,
 //! with curl and, if given, a reference beside them: a floor that does not clearly beat curl is no
 //! floor, and the run is void.
+//!
+//! `--tls` does the same by HTTPS: the floor is then a bare receive loop of `rustls`, and the server
+//! tells on what both agreed with it.
+
+mod agreed;
+mod sides;
 
 use std::fmt;
 use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
 
-use super::contestant::{Contestant, Proof, Sample, Shown, Yardstick, in_turn, middle, ratio};
+use self::agreed::Agreed;
+use super::contestant::{Contestant, Sample, Shown, Yardstick, in_turn, middle, ratio, rotated};
 use super::machine::Machine;
 use super::programs;
-use super::server::{BUCKET, OBJECT, Server};
+use super::server::Server;
 use super::stats::Verdict;
 use super::table;
-use super::variant::{Direction, Engine, Load, Variant};
+use super::tls::Tls;
+use super::variant::{Direction, Load, Variant};
 use crate::debian;
 use crate::failure::{Failure, Result};
 use crate::sizes;
 
 /// What Hydrant may cost, as a multiple of the floor.
 const BAR: f64 = 1.25;
+const BAR_WITH_TLS: f64 = 1.15;
 /// What the floor may cost, as a multiple of `curl -o /dev/null`.
 const MOST_OF_CURL: f64 = 0.90;
 /// What it may cost, as a multiple of the reference.
@@ -47,6 +56,9 @@ pub struct Args {
     bytes: u64,
     #[arg(long, value_enum, default_value_t = Directions::Both)]
     direction: Directions,
+    /// By HTTPS; GET alone.
+    #[arg(long, conflicts_with = "reference")]
+    tls: bool,
     #[arg(long, default_value_t = 8)]
     connections: usize,
     /// Cores of Hydrant, and rings of the floor.
@@ -77,29 +89,27 @@ enum Directions {
 /// # Errors
 /// When a bar is not met, a run is void, or something does not run at all.
 pub fn run(root: &Path, args: &Args) -> Result<()> {
+    let directions = args.directions()?;
     debian::need(debian::FOR_BENCHES)?;
     let programs = Programs::build(root)?;
     println!("{}", Machine::here());
     println!("an object of {} in memory, served by nginx on loopback", sizes::show(args.bytes));
     let server = Server::start(args.bytes, args.seed)?;
-    let directions: &[Direction] = match args.direction {
-        Directions::Get => &[Direction::Get],
-        Directions::Put => &[Direction::Put],
-        Directions::Both => &[Direction::Get, Direction::Put],
-    };
+    let tls = args.tls.then_some(&server.tls);
     let mut open = Vec::new();
     for &direction in directions {
         let load = Load {
             direction,
-            address: server.address,
+            address: tls.map_or(server.address, |tls| tls.address),
+            authority: tls.map(Tls::authority),
             bytes: args.bytes,
             range_bytes: args.range_bytes,
             connections: args.connections,
             cores: args.cores,
         };
-        let judgement = measure(args, &programs, &load)?;
+        let judgement = measure(args, &programs, &load, tls)?;
         println!("{}: {judgement}", direction.word().to_uppercase());
-        if judgement != Judgement::Decided(Verdict::Met) {
+        if !matches!(judgement, Judgement::Decided(_, Verdict::Met)) {
             open.push(format!("{} {judgement}", direction.word().to_uppercase()));
         }
     }
@@ -110,19 +120,30 @@ pub fn run(root: &Path, args: &Args) -> Result<()> {
     }
 }
 
+impl Args {
+    fn directions(&self) -> Result<&'static [Direction]> {
+        match (self.direction, self.tls) {
+            (Directions::Get, _) | (Directions::Both, true) => Ok(&[Direction::Get]),
+            (Directions::Put, true) => Err(Failure::new("there is no floor of a PUT by HTTPS")),
+            (Directions::Put, false) => Ok(&[Direction::Put]),
+            (Directions::Both, false) => Ok(&[Direction::Get, Direction::Put]),
+        }
+    }
+}
+
 /// What a direction came to.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, PartialEq)]
 enum Judgement {
     /// The bar against the interval.
-    Decided(Verdict),
-    /// Nothing is said, because the floor is none.
+    Decided(f64, Verdict),
+    /// Nothing is said, because the floor is none or did other work.
     Void(String),
 }
 
 impl fmt::Display for Judgement {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Decided(verdict) => write!(out, "the bar of {BAR} is {verdict}"),
+            Self::Decided(bar, verdict) => write!(out, "the bar of {bar} is {verdict}"),
             Self::Void(reason) => write!(out, "void: {reason}"),
         }
     }
@@ -142,20 +163,27 @@ impl Programs {
 }
 
 /// One direction: calibrates, runs the pairs, prints the table.
-fn measure(args: &Args, programs: &Programs, load: &Load) -> Result<Judgement> {
+fn measure(args: &Args, programs: &Programs, load: &Load, tls: Option<&Tls>) -> Result<Judgement> {
     let yardstick = Yardstick { program: programs.floor.clone(), bytes: load.bytes };
     let variant = cheapest(programs, load, &yardstick)?;
     let mut contestants = vec![
-        ours(args, programs, load),
+        sides::ours(&programs.client, args.pool_bytes, load),
         Contestant::reporting("floor", &programs.floor, variant.arguments(load), load.bytes),
     ];
     if load.direction == Direction::Get {
-        contestants.push(curl(load));
+        contestants.push(sides::curl(load));
     }
     if let Some(program) = &args.reference {
-        contestants.push(reference(program, load, &variant));
+        contestants.push(sides::reference(program, load, &variant));
     }
-    let samples = in_turn(&contestants, usize::from(args.pairs), &yardstick, CPU_S)?;
+    // What came before were floors.
+    let mut agreed = Agreed::new(tls, contestants.len());
+    agreed.note(1)?;
+    let names: Vec<&str> = contestants.iter().map(|contestant| contestant.name).collect();
+    let samples = rotated(&names, usize::from(args.pairs), CPU_S, |at| {
+        let sample = contestants[at].run(&yardstick)?;
+        agreed.note(at).map(|()| sample)
+    })?;
     println!(
         "\n{}: {} pairs of {}, {} connections, {} core(s), ranges of {}\nfloor: {variant}\n",
         load.direction.word().to_uppercase(),
@@ -166,7 +194,8 @@ fn measure(args: &Args, programs: &Programs, load: &Load) -> Result<Judgement> {
         sizes::show(load.range_bytes),
     );
     print!("{}", table::rows(&contestants, &samples, &yardstick));
-    let judgement = judge(&contestants, &samples, args.seed);
+    let judgement = judge(&contestants, &samples, load.authority.is_some(), args.seed);
+    let judgement = agreed.difference(&names).map_or(judgement, Judgement::Void);
     Ok(if is_large_enough(args.pairs, args.bytes) {
         judgement
     } else {
@@ -224,14 +253,27 @@ fn costs(
 }
 
 /// The contestants by their place: Hydrant, the floor, then those that bound the floor.
-fn judge(contestants: &[Contestant], samples: &[Vec<Sample>], seed: u64) -> Judgement {
+fn judge(
+    contestants: &[Contestant],
+    samples: &[Vec<Sample>],
+    is_tls: bool,
+    seed: u64,
+) -> Judgement {
     let ratio = |one: usize, other: usize, value: fn(&Sample) -> f64| {
         ratio(&samples[one], &samples[other], value, seed)
     };
     let cpu = |sample: &Sample| sample.cpu_s;
     for (at, contestant) in contestants.iter().enumerate().skip(2) {
-        let most = if contestant.name == "curl" { MOST_OF_CURL } else { MOST_OF_REFERENCE };
         let of_other = ratio(1, at, cpu);
+        let most = match contestant.name {
+            // Its cryptography is another's, and most of what either costs.
+            "curl" if is_tls => {
+                println!("floor / curl CPU: {of_other}");
+                continue;
+            }
+            "curl" => MOST_OF_CURL,
+            _ => MOST_OF_REFERENCE,
+        };
         println!("floor / {} CPU: {of_other}, at most {most}", contestant.name);
         if of_other.median > most {
             let reason =
@@ -248,66 +290,14 @@ fn judge(contestants: &[Contestant], samples: &[Vec<Sample>], seed: u64) -> Judg
         if wall.low > 1.0 { "behind" } else { "not behind" }
     );
     let of_floor = ratio(0, 1, cpu);
-    println!("hydrant / floor CPU: {of_floor}, bar {BAR}");
-    Judgement::Decided(of_floor.against(BAR))
-}
-
-fn ours(args: &Args, programs: &Programs, load: &Load) -> Contestant {
-    let mut arguments = vec![
-        load.direction.word().to_owned(),
-        format!("--endpoint=http://{}", load.address),
-        format!("--bucket={BUCKET}"),
-        format!("--key={}", load.direction.key()),
-        format!("--bytes={}", load.bytes),
-        format!("--connections={}", load.connections),
-        format!("--cores={}", load.cores),
-        format!("--range-bytes={}", load.range_bytes),
-    ];
-    arguments.extend(args.pool_bytes.map(|bytes| format!("--pool-bytes={bytes}")));
-    Contestant::reporting("hydrant", &programs.client, arguments, load.bytes)
-}
-
-fn curl(load: &Load) -> Contestant {
-    let url = format!("http://{}/{BUCKET}/{OBJECT}", load.address);
-    let words = ["curl", "-sS", "--fail", "-o", "/dev/null", "-w", "size %{size_download}\n", &url];
-    Contestant {
-        name: "curl",
-        command: words.map(str::to_owned).to_vec(),
-        proof: Proof::Says(format!("size {}", load.bytes)),
-    }
-}
-
-/// The reference, set up like the floor that won: it knows blocking threads of one connection each,
-/// and one ring.
-fn reference(program: &Path, load: &Load, variant: &Variant) -> Contestant {
-    let thread_each = variant.engine == Engine::Threads && variant.threads == load.connections;
-    let (mode, layout) = match load.direction {
-        Direction::Get if thread_each => ("recv", "-t"),
-        Direction::Get => ("uring", "-c"),
-        Direction::Put => ("putmem", "-t"),
-    };
-    let path = format!("/{BUCKET}/{}", load.direction.key());
-    let mut command = vec![program.display().to_string(), "-m".to_owned(), mode.to_owned()];
-    let options = [
-        ("-p", u64::from(load.address.port())),
-        (layout, load.connections as u64),
-        ("-b", variant.buffer_bytes),
-        ("-r", load.range_bytes),
-        ("-s", load.bytes),
-    ];
-    command.extend(
-        options.into_iter().flat_map(|(option, value)| [option.to_owned(), value.to_string()]),
-    );
-    command.extend(["-u".to_owned(), path]);
-    if variant.wait_all {
-        command.push("-W".to_owned());
-    }
-    let proof = Proof::Says(format!(" bytes {} ", load.bytes));
-    Contestant { name: "reference", command, proof }
+    let bar = if is_tls { BAR_WITH_TLS } else { BAR };
+    println!("hydrant / floor CPU: {of_floor}, bar {bar}");
+    Judgement::Decided(bar, of_floor.against(bar))
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::contestant::Proof;
     use super::*;
 
     fn side(name: &'static str, cpu_s: f64, wall_s: f64) -> (Contestant, Vec<Sample>) {
@@ -318,14 +308,23 @@ mod tests {
 
     fn judged(sides: Vec<(Contestant, Vec<Sample>)>) -> Judgement {
         let (contestants, samples): (Vec<_>, Vec<_>) = sides.into_iter().unzip();
-        judge(&contestants, &samples, 1)
+        judge(&contestants, &samples, false, 1)
     }
 
     #[test]
     fn the_bar_decides_by_cpu_alone() {
         let with = |cpu_s| judged(vec![side("hydrant", cpu_s, 9.0), side("floor", 1.0, 1.0)]);
-        assert_eq!(with(1.25), Judgement::Decided(Verdict::Met));
-        assert_eq!(with(1.26), Judgement::Decided(Verdict::Missed));
+        assert_eq!(with(1.25), Judgement::Decided(BAR, Verdict::Met));
+        assert_eq!(with(1.26), Judgement::Decided(BAR, Verdict::Missed));
+    }
+
+    #[test]
+    fn with_tls_curl_bounds_nobody() {
+        let sides =
+            vec![side("hydrant", 1.15, 1.0), side("floor", 1.0, 1.0), side("curl", 0.5, 1.0)];
+        let (contestants, samples): (Vec<_>, Vec<_>) = sides.into_iter().unzip();
+        let judgement = judge(&contestants, &samples, true, 1);
+        assert_eq!(judgement, Judgement::Decided(BAR_WITH_TLS, Verdict::Met));
     }
 
     #[test]

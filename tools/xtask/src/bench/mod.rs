@@ -20,6 +20,7 @@ mod scratch;
 mod server;
 mod stats;
 mod table;
+mod tls;
 mod variant;
 
 use std::path::Path;
@@ -30,7 +31,7 @@ use crate::failure::Result;
 
 #[derive(Subcommand)]
 pub enum Bench {
-    /// Hydrant against the least work the kernel needs, over plain HTTP on loopback.
+    /// Hydrant against the least work the kernel needs, over HTTP on loopback.
     Floor(floor::Args),
     /// The engine against fio on a file with O_DIRECT, and against raw sockets on loopback.
     Engine(engine::Args),

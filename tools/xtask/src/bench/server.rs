@@ -1,5 +1,5 @@
-//! The server of a bench: an nginx of its own on a free port, with its files in memory. It goes
-//! when the bench goes.
+//! The server of a bench: an nginx of its own on two free ports, one of them by TLS, with its files
+//! in memory. It goes when the bench goes.
 
 use std::fs::{self, File};
 use std::io::{BufWriter, Write};
@@ -11,6 +11,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use super::stats::SplitMix64;
+use super::tls::Tls;
 use crate::failure::{Failure, Result};
 use crate::sizes;
 
@@ -46,6 +47,8 @@ pub struct Server {
     child: Child,
     folder: Folder,
     pub address: SocketAddr,
+    /// The same objects by TLS.
+    pub tls: Tls,
 }
 
 impl Server {
@@ -67,9 +70,10 @@ impl Server {
         for set in sets {
             folder.fill(set, seed)?;
         }
-        let address = free_address()?;
+        let (address, of_tls) = free_addresses()?;
+        let tls = Tls::make(&folder.path, of_tls)?;
         let (config, log) = (folder.path.join("nginx.conf"), folder.path.join("error.log"));
-        fs::write(&config, configuration(&folder.path, sets, address))
+        fs::write(&config, configuration(&folder.path, sets, address, &tls))
             .map_err(|cause| Failure::io(config.display(), cause))?;
         // setpriv: the kernel ends nginx when this process dies, however it dies.
         let child = Command::new("setpriv")
@@ -82,7 +86,7 @@ impl Server {
             .stdin(Stdio::null())
             .spawn()
             .map_err(|cause| Failure::io("starting nginx by setpriv", cause))?;
-        let mut server = Self { child, folder, address };
+        let mut server = Self { child, folder, address, tls };
         server.wait_until_up()?;
         Ok(server)
     }
@@ -274,17 +278,19 @@ pub fn write_object(path: &Path, bytes: u64, seed: u64) -> Result<()> {
     file.flush().map_err(failed)
 }
 
-/// A port that was free a moment ago.
-fn free_address() -> Result<SocketAddr> {
-    TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
-        .and_then(|listener| listener.local_addr())
-        .map_err(|cause| Failure::io("looking for a free port", cause))
+/// Two ports that were free a moment ago.
+fn free_addresses() -> Result<(SocketAddr, SocketAddr)> {
+    let bind = || TcpListener::bind((Ipv4Addr::LOCALHOST, 0));
+    bind()
+        .and_then(|one| bind().and_then(|other| Ok((one.local_addr()?, other.local_addr()?))))
+        .map_err(|cause| Failure::io("looking for free ports", cause))
 }
 
-/// One process. GET is sendfile from memory. PUT writes the body to a file on the same file system
+/// One process. GET is sendfile from memory, but by TLS. PUT writes the body to a file on the same file system
 /// and renames it. A multipart upload gets the answers it needs: each part is a PUT to the name of
 /// the object. A listing is that of a set, written beforehand. Nobody's signature is looked at.
-fn configuration(folder: &Path, sets: &[Set], address: SocketAddr) -> String {
+fn configuration(folder: &Path, sets: &[Set], address: SocketAddr, tls: &Tls) -> String {
+    let (format, by_tls) = (Tls::log_format(), tls.configuration());
     let folder = folder.display();
     let listings: String = sets
         .iter()
@@ -297,6 +303,7 @@ pid {folder}/nginx.pid;
 error_log {folder}/error.log;
 events {{ worker_connections 1024; }}
 http {{
+    {format}
     access_log off;
     sendfile on;
     sendfile_max_chunk 0;
@@ -323,6 +330,7 @@ http {{
     }}
     server {{
         listen {address};
+        {by_tls}
         root {folder}/root;
         location / {{
             dav_methods PUT DELETE;

@@ -3,6 +3,7 @@
 
 use std::fmt;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 
 use super::server::{BUCKET, OBJECT, UPLOAD};
 use crate::sizes;
@@ -33,7 +34,7 @@ impl Direction {
 }
 
 /// What both sides of a pair have in common. Sizes are bytes.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Load {
     pub direction: Direction,
     pub address: SocketAddr,
@@ -41,12 +42,29 @@ pub struct Load {
     pub range_bytes: u64,
     pub connections: usize,
     pub cores: usize,
+    /// The certificates to trust, if TLS is spoken.
+    pub authority: Option<PathBuf>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Engine {
     Threads,
     Uring,
+}
+
+impl Load {
+    /// As http://127.0.0.1:9000.
+    pub fn endpoint(&self) -> String {
+        let scheme = if self.authority.is_some() { "https" } else { "http" };
+        format!("{scheme}://{}", self.address)
+    }
+}
+
+/// The two interfaces of `rustls`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Interface {
+    Buffered,
+    Unbuffered,
 }
 
 /// One way to build the floor.
@@ -56,11 +74,13 @@ pub struct Variant {
     pub threads: usize,
     pub buffer_bytes: u64,
     pub wait_all: bool,
+    /// How it speaks TLS, if it does.
+    pub tls: Option<Interface>,
 }
 
 impl Variant {
     /// All that are worth a try: blocking threads (one a connection, and one a core) and a ring a
-    /// core, with buffers of 256 KiB, 1 MiB and a part, each waiting for whole buffers or not.
+    /// core, with buffers of some sizes, each waiting for whole buffers or not.
     pub fn all(load: &Load) -> Vec<Self> {
         let mut layouts = vec![
             (Engine::Threads, load.connections),
@@ -68,24 +88,38 @@ impl Variant {
             (Engine::Uring, load.cores),
         ];
         layouts.dedup();
-        let mut buffers = vec![256 << 10, 1 << 20, load.range_bytes];
-        buffers.retain(|&bytes| bytes <= load.range_bytes);
-        buffers.dedup();
         // A send is whole in any case.
         let waits: &[bool] =
             if load.direction == Direction::Get { &[false, true] } else { &[false] };
         let mut variants = Vec::new();
         for (engine, threads) in layouts {
-            for &buffer_bytes in &buffers {
+            for (tls, buffer_bytes) in Self::buffers(load) {
                 variants.extend(waits.iter().map(|&wait_all| Self {
                     engine,
                     threads,
                     buffer_bytes,
                     wait_all,
+                    tls,
                 }));
             }
         }
         variants
+    }
+
+    /// 256 KiB, 1 MiB and a part. With TLS what is received is read once more, so smaller ones, which
+    /// stay in the cache, are tried instead of the part; but not where `rustls` takes all of it into
+    /// a buffer of its own first.
+    fn buffers(load: &Load) -> Vec<(Option<Interface>, u64)> {
+        if load.authority.is_some() {
+            let sizes = [64 << 10, 128 << 10, 256 << 10, 1 << 20];
+            let unbuffered = sizes.map(|bytes| (Some(Interface::Unbuffered), bytes));
+            let buffered = (Some(Interface::Buffered), 256 << 10);
+            return unbuffered.into_iter().chain([buffered]).collect();
+        }
+        let mut sizes = vec![256 << 10, 1 << 20, load.range_bytes];
+        sizes.retain(|&bytes| bytes <= load.range_bytes);
+        sizes.dedup();
+        sizes.into_iter().map(|bytes| (None, bytes)).collect()
     }
 
     /// The arguments of `hydrant-floor`.
@@ -108,6 +142,11 @@ impl Variant {
         if self.wait_all {
             arguments.push("--wait-all".to_owned());
         }
+        if let (Some(interface), Some(authority)) = (self.tls, &load.authority) {
+            let interface = interface.word();
+            arguments.push(format!("--interface={interface}"));
+            arguments.push(format!("--ca={}", authority.display()));
+        }
         arguments
     }
 }
@@ -124,7 +163,20 @@ impl fmt::Display for Variant {
             "{} {layout}, buffers of {}{wait}",
             self.threads,
             sizes::show(self.buffer_bytes)
-        )
+        )?;
+        match self.tls {
+            Some(interface) => write!(out, ", rustls {}", interface.word()),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Interface {
+    fn word(self) -> &'static str {
+        match self {
+            Self::Buffered => "buffered",
+            Self::Unbuffered => "unbuffered",
+        }
     }
 }
 
@@ -134,7 +186,20 @@ mod tests {
 
     fn load(direction: Direction, range_bytes: u64, connections: usize) -> Load {
         let address = SocketAddr::from(([127, 0, 0, 1], 1));
-        Load { direction, address, bytes: 1 << 30, range_bytes, connections, cores: 1 }
+        let bytes = 1 << 30;
+        Load { direction, address, bytes, range_bytes, connections, cores: 1, authority: None }
+    }
+
+    #[test]
+    fn with_tls_both_interfaces_are_tried_and_told_what_to_trust() {
+        let plain = load(Direction::Get, 8 << 20, 8);
+        let load = Load { authority: Some("/memory/certificate.pem".into()), ..plain };
+        let variants = Variant::all(&load);
+        assert_eq!(variants.len(), 3 * (4 + 1) * 2);
+        let trusting = |variant: &Variant| {
+            variant.arguments(&load).contains(&"--ca=/memory/certificate.pem".to_owned())
+        };
+        assert!(variants.iter().all(trusting));
     }
 
     #[test]

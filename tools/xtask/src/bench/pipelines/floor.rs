@@ -21,13 +21,15 @@ impl Floor {
     /// # Errors
     /// When one of them does not run.
     pub fn cheapest(bench: &Bench<'_>, row: Row) -> Result<Floor> {
+        let tls = &bench.server.tls;
         let load = Load {
             direction: row.direction(),
-            address: bench.server.address,
+            address: if row.is_tls() { tls.address } else { bench.server.address },
             bytes: row.total_bytes(),
             range_bytes: row.object_bytes().min(PART_BYTES),
             connections: bench.place.connections,
             cores: 1,
+            authority: row.is_tls().then(|| tls.authority()),
         };
         let variants = Variant::all(&load);
         let network = variants.iter().map(|variant| call(bench, row, variant.arguments(&load)));

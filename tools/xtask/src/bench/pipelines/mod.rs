@@ -146,7 +146,9 @@ impl Bench<'_> {
         let server = Server::start_with(LARGE_BYTES, &SETS, args.seed)?;
         let dir = args.dir.as_deref().unwrap_or(built);
         let place = Place {
-            endpoint: format!("http://{}", server.address),
+            address: server.address,
+            address_of_tls: server.tls.address,
+            authority: server.tls.authority(),
             bucket: server.bucket(),
             downloads: server.beside("downloads"),
             file: dir.join(format!("hydrant-bench-{}", std::process::id())),
@@ -163,6 +165,7 @@ impl Bench<'_> {
         println!("\n{}: {}", row.name(), row.about());
         self.make_ready(row)?;
         let floor = Floor::cheapest(self, row)?;
+        self.show_agreed(row, "floor");
         let mut sides = vec![Side::of(ours, row, &self.place).expect("ours has every row")];
         sides.extend(peers.iter().filter_map(|peer| Side::of(peer, row, &self.place)));
         let mut early = self.search(row, &mut sides)?;
@@ -187,7 +190,10 @@ impl Bench<'_> {
             let runs: Result<Vec<Run>> =
                 (0..SEARCH_ROUNDS).map(|_| self.run(row, &side.call, 1)).collect();
             match runs {
-                Ok(runs) => all.push(Runs::new(side.name, side.baseline, runs)),
+                Ok(runs) => {
+                    self.show_agreed(row, side.name);
+                    all.push(Runs::new(side.name, side.baseline, runs));
+                }
                 Err(why) if all.is_empty() => return Err(why),
                 Err(why) => {
                     println!("    {} fails here: {why}", side.name);
@@ -197,6 +203,14 @@ impl Bench<'_> {
         }
         sides.retain(|side| !failed.contains(&side.name));
         Ok(all)
+    }
+
+    /// What a side agreed on with the server, if it speaks TLS.
+    fn show_agreed(&self, row: Row, name: &str) {
+        if row.is_tls() {
+            let agreed = self.server.tls.agreed().unwrap_or_else(|why| why.to_string());
+            println!("    {name}: {agreed}");
+        }
     }
 
     /// The floor runs in every round too, the last of all.
@@ -242,8 +256,8 @@ impl Bench<'_> {
             .arg(&self.yardstick)
             .args(["measure", "--bytes", &bytes.to_string(), "--times", &times.to_string(), "--"])
             .args(&call.command)
-            .envs(peers::environment(&self.place, &self.aws_config))
-            // Nothing is encrypted, and rclone fails where it is set.
+            .envs(peers::environment(row, &self.place, &self.aws_config))
+            // What is to be trusted is said in another, and rclone fails where this one is set.
             .env_remove("AWS_CA_BUNDLE");
         let printed = shell::read(&mut command)?;
         let printed = printed.trim_end();

@@ -86,9 +86,10 @@ impl Peer {
 }
 
 /// What all of them find in their environment.
-pub fn environment(place: &Place, aws_config: &Path) -> Vec<(&'static str, String)> {
+pub fn environment(row: Row, place: &Place, aws_config: &Path) -> Vec<(&'static str, String)> {
+    let endpoint = place.endpoint(row);
     let said = [
-        ("AWS_ENDPOINT_URL", place.endpoint.as_str()),
+        ("AWS_ENDPOINT_URL", endpoint.as_str()),
         ("AWS_EC2_METADATA_DISABLED", "true"),
         ("AWS_REQUEST_CHECKSUM_CALCULATION", "when_required"),
         ("AWS_RESPONSE_CHECKSUM_VALIDATION", "when_required"),
@@ -97,11 +98,12 @@ pub fn environment(place: &Place, aws_config: &Path) -> Vec<(&'static str, Strin
         ("RCLONE_CONFIG_BENCH_TYPE", "s3"),
         ("RCLONE_CONFIG_BENCH_PROVIDER", "Other"),
         ("RCLONE_CONFIG_BENCH_ENV_AUTH", "true"),
-        ("RCLONE_CONFIG_BENCH_ENDPOINT", place.endpoint.as_str()),
+        ("RCLONE_CONFIG_BENCH_ENDPOINT", endpoint.as_str()),
     ];
     let own = |(name, value): (&'static str, &str)| (name, value.to_owned());
     let config = ("AWS_CONFIG_FILE", aws_config.display().to_string());
-    KEYS.into_iter().chain(said).map(own).chain([config]).collect()
+    let trusted = row.is_tls().then(|| ("SSL_CERT_FILE", place.authority.display().to_string()));
+    KEYS.into_iter().chain(said).map(own).chain([config]).chain(trusted).collect()
 }
 
 /// The settings that aws-cli takes from a file alone.
@@ -129,7 +131,7 @@ fn job(program: &[String], row: Row, place: &Place) -> Vec<String> {
     let mut command = program.to_vec();
     command.extend([
         row.work().to_owned(),
-        format!("--endpoint={}", place.endpoint),
+        format!("--endpoint={}", place.endpoint(row)),
         format!("--bucket={BUCKET}"),
         format!("--key={}", row.key()),
         format!("--objects={}", row.objects()),
@@ -144,14 +146,14 @@ fn job(program: &[String], row: Row, place: &Place) -> Vec<String> {
 fn s5cmd(program: &Path, row: Row, place: &Place) -> Option<Vec<String>> {
     let mut command = vec![program.display().to_string()];
     let (connections, part_mib) = (place.connections.to_string(), (PART_BYTES >> 20).to_string());
-    command.extend(words(&["--log=error", "--endpoint-url", &place.endpoint]));
+    command.extend(words(&["--log=error", "--endpoint-url", &place.endpoint(row)]));
     command.extend(words(&["--numworkers", &connections]));
     let parts = ["--concurrency", &connections, "--part-size", &part_mib];
     let (source, target) = (place.source(row), place.target(row));
     let (source, target) = (source.display(), target.display());
     let (own, theirs) = match row {
         Row::GetBuffer => return None,
-        Row::GetStream => ("cat", vec![place.uri(row.key())]),
+        Row::GetStream | Row::GetStreamTls => ("cat", vec![place.uri(row.key())]),
         Row::GetFile => ("cp", vec![place.uri(row.key()), target.to_string()]),
         Row::PutFile => ("cp", vec![target.to_string(), place.uri(row.key())]),
         Row::PutMemory => ("cp", vec![source.to_string(), place.uri(row.key())]),
@@ -173,7 +175,7 @@ fn aws(program: &Path, row: Row, place: &Place) -> Option<Vec<String>> {
     let (source, target) = (source.display().to_string(), target.display().to_string());
     let theirs = match row {
         Row::GetBuffer => return None,
-        Row::GetStream => vec![place.uri(row.key()), "-".to_owned()],
+        Row::GetStream | Row::GetStreamTls => vec![place.uri(row.key()), "-".to_owned()],
         Row::GetFile => vec![place.uri(row.key()), target],
         Row::PutFile => vec![target, place.uri(row.key())],
         Row::PutMemory => vec![source, place.uri(row.key())],
@@ -183,8 +185,12 @@ fn aws(program: &Path, row: Row, place: &Place) -> Option<Vec<String>> {
     let mut command = vec![program.display().to_string()];
     command.extend(words(&["s3", "cp", "--no-progress", "--quiet"]));
     command.extend(row.set().map(|_| "--recursive".to_owned()));
+    if row.is_tls() {
+        command.extend(["--ca-bundle".to_owned(), place.authority.display().to_string()]);
+    }
+    let is_stream = theirs.last().is_some_and(|last| last == "-");
     command.extend(theirs);
-    Some(if row == Row::GetStream { discarding(command) } else { command })
+    Some(if is_stream { discarding(command) } else { command })
 }
 
 fn rclone(row: Row, place: &Place) -> Option<Vec<String>> {
@@ -193,7 +199,7 @@ fn rclone(row: Row, place: &Place) -> Option<Vec<String>> {
     let (source, target) = (source.display().to_string(), target.display().to_string());
     let (own, theirs) = match row {
         Row::GetBuffer => return None,
-        Row::GetStream => ("cat", vec![remote]),
+        Row::GetStream | Row::GetStreamTls => ("cat", vec![remote]),
         Row::GetFile => ("copyto", vec![remote, target]),
         Row::PutFile => ("copyto", vec![target, remote]),
         Row::PutMemory => ("copyto", vec![source, remote]),
@@ -218,11 +224,15 @@ fn rclone(row: Row, place: &Place) -> Option<Vec<String>> {
 }
 
 fn curl(row: Row, place: &Place) -> Option<Vec<String>> {
-    let url = format!("{}/{BUCKET}/{}", place.endpoint, row.key());
+    let url = format!("{}/{BUCKET}/{}", place.endpoint(row), row.key());
     let mut command = words(&["curl", "-sS", "--fail"]);
+    if row.is_tls() {
+        // A variable of its own would win over the one that the others read.
+        command.extend(["--cacert".to_owned(), place.authority.display().to_string()]);
+    }
     let theirs = match row {
         Row::GetBuffer | Row::Put4k | Row::Put1m => return None,
-        Row::GetStream => words(&["-o", "/dev/null", &url]),
+        Row::GetStream | Row::GetStreamTls => words(&["-o", "/dev/null", &url]),
         Row::GetFile => words(&["-o", &place.file.display().to_string(), &url]),
         Row::PutFile => words(&["-T", &place.file.display().to_string(), &url]),
         Row::PutMemory => words(&["-T", &place.source(row).display().to_string(), &url]),
@@ -244,7 +254,9 @@ mod tests {
 
     fn place() -> Place {
         Place {
-            endpoint: "http://127.0.0.1:1".to_owned(),
+            address: ([127, 0, 0, 1], 1).into(),
+            address_of_tls: ([127, 0, 0, 1], 2).into(),
+            authority: "/memory/certificate.pem".into(),
             bucket: "/memory/bucket".into(),
             downloads: "/memory/downloads".into(),
             file: "/disk/file".into(),
@@ -276,6 +288,19 @@ mod tests {
                 assert_eq!(has_file, row.disk().is_some(), "{:?}", call.command);
             }
         }
+    }
+
+    #[test]
+    fn who_speaks_tls_is_told_what_to_trust() {
+        let row = Row::GetStreamTls;
+        let call = peer(Face::Curl).call(row, &place()).expect("curl has it");
+        assert!(call.command.iter().any(|word| word.starts_with("https://127.0.0.1:2/")));
+        assert!(call.command.contains(&"--cacert".to_owned()));
+        let trusted = ("SSL_CERT_FILE", "/memory/certificate.pem".to_owned());
+        assert!(environment(row, &place(), Path::new("x")).contains(&trusted));
+        assert!(!environment(Row::GetStream, &place(), Path::new("x")).contains(&trusted));
+        let call = peer(Face::AwsCli("aws".into())).call(row, &place()).expect("aws has it");
+        assert!(call.command.contains(&"--ca-bundle".to_owned()));
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! The rows: what is moved, in what pieces, and what the floor of it is.
 
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
@@ -10,6 +11,11 @@ use super::super::variant::Direction;
 /// What the client may cost as a multiple of the floor: over the network, and with a file.
 const MULTIPLE: f64 = 1.25;
 const MULTIPLE_WITH_FILE: f64 = 1.10;
+const MULTIPLE_WITH_TLS: f64 = 1.15;
+/// How many times better than the best peer it is to be, where the floor leaves so much. With TLS,
+/// most of the work is the same cipher.
+const FACTOR: f64 = 2.0;
+const FACTOR_WITH_TLS: f64 = 1.0;
 /// Payload of a request at most.
 pub const PART_BYTES: u64 = 8 << 20;
 /// The one object.
@@ -23,6 +29,7 @@ pub const SETS: [Set; 2] = [
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Row {
     GetStream,
+    GetStreamTls,
     GetBuffer,
     GetFile,
     PutMemory,
@@ -52,6 +59,7 @@ impl Row {
     pub fn about(self) -> &'static str {
         match self {
             Self::GetStream => "GET 1 GiB as a stream that is consumed and released",
+            Self::GetStreamTls => "GET 1 GiB the same way by HTTPS",
             Self::GetBuffer => "GET 1 GiB into one buffer of the caller, touched beforehand",
             Self::GetFile => "GET 1 GiB to a file, O_DIRECT where the client can",
             Self::PutMemory => "PUT 1 GiB from memory",
@@ -66,7 +74,7 @@ impl Row {
     /// For the programs that take a job.
     pub fn work(self) -> &'static str {
         match self {
-            Self::GetStream => "get-stream",
+            Self::GetStream | Self::GetStreamTls => "get-stream",
             Self::GetBuffer => "get-buffer",
             Self::GetFile => "get-file",
             Self::PutMemory => "put-memory",
@@ -78,9 +86,12 @@ impl Row {
 
     pub fn direction(self) -> Direction {
         match self {
-            Self::GetStream | Self::GetBuffer | Self::GetFile | Self::Get4k | Self::Get1m => {
-                Direction::Get
-            }
+            Self::GetStream
+            | Self::GetStreamTls
+            | Self::GetBuffer
+            | Self::GetFile
+            | Self::Get4k
+            | Self::Get1m => Direction::Get,
             Self::PutMemory | Self::PutFile | Self::Put4k | Self::Put1m => Direction::Put,
         }
     }
@@ -125,9 +136,22 @@ impl Row {
         }
     }
 
+    pub fn is_tls(self) -> bool {
+        self == Self::GetStreamTls
+    }
+
     /// What the client may cost, as a multiple of the floor.
     pub fn multiple(self) -> f64 {
-        if self.disk().is_some() { MULTIPLE_WITH_FILE } else { MULTIPLE }
+        match self.disk() {
+            Some(_) => MULTIPLE_WITH_FILE,
+            None if self.is_tls() => MULTIPLE_WITH_TLS,
+            None => MULTIPLE,
+        }
+    }
+
+    /// How many times better than the best peer it is to be.
+    pub fn factor(self) -> f64 {
+        if self.is_tls() { FACTOR_WITH_TLS } else { FACTOR }
     }
 
     /// How often a run repeats the row, so that it is 4 GiB or long enough.
@@ -146,8 +170,11 @@ impl Row {
 
 /// Where a row happens.
 pub struct Place {
-    /// As http://127.0.0.1:9000.
-    pub endpoint: String,
+    /// As 127.0.0.1:9000.
+    pub address: SocketAddr,
+    /// The same by TLS, and what to trust there.
+    pub address_of_tls: SocketAddr,
+    pub authority: PathBuf,
     /// What the server has, a folder in memory.
     pub bucket: PathBuf,
     /// A folder in memory, for programs that put what they get into files.
@@ -159,6 +186,14 @@ pub struct Place {
 }
 
 impl Place {
+    /// As http://127.0.0.1:9000.
+    pub fn endpoint(&self, row: Row) -> String {
+        match row.is_tls() {
+            true => format!("https://{}", self.address_of_tls),
+            false => format!("http://{}", self.address),
+        }
+    }
+
     /// As programs that speak of buckets name it.
     pub fn uri(&self, key: &str) -> String {
         format!("s3://{BUCKET}/{key}")
