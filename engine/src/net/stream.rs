@@ -72,8 +72,8 @@ enum ZeroCopy {
 /// quarter more CPU for the same bytes; 64 KiB and 256 KiB gained less (`docs/performance.md`).
 const LOW_WATER_BYTES: usize = 128 << 10;
 
-/// From here on the mark is set. Its tail costs another receive and two calls, which shorter spans do
-/// not earn back: blocks of 1 MiB took half as much CPU again (`docs/performance.md`).
+/// From here on the mark is set where the span has a tail: that costs another receive and two calls, which
+/// shorter spans do not earn back: blocks of 1 MiB took half as much CPU again (`docs/performance.md`).
 const BULK_BYTES_MIN: usize = 1 << 20;
 
 impl TcpStream {
@@ -152,7 +152,7 @@ impl TcpStream {
             // The tail is received apart: less than the mark behind it would wake nobody.
             let tail_bytes = LOW_WATER_BYTES.saturating_sub(following);
             let bulk_bytes = (span.len() - done).saturating_sub(tail_bytes);
-            in_bulk &= bulk_bytes >= BULK_BYTES_MIN;
+            in_bulk &= bulk_bytes >= if tail_bytes == 0 { LOW_WATER_BYTES } else { BULK_BYTES_MIN };
             let from = span.start + done;
             let rest = from..if in_bulk { from + bulk_bytes } else { span.end };
             self.set_low_water(if in_bulk { LOW_WATER_BYTES } else { 1 });
