@@ -771,7 +771,7 @@ typedef struct hyd_credentials {
 
 /**
  * Gives credentials that are good now, or a status that says why not. Threads: a thread of the
- * library, one call at a time for each engine; it may block, but names are looked up by the same
+ * library, one call at a time; it may block, but names are looked up by the same
  * thread. It calls nothing of the library.
  */
 typedef hyd_status (*hyd_credentials_fn)(void *user, struct hyd_credentials *credentials);
@@ -1288,7 +1288,7 @@ typedef struct hyd_upload {
     const char *key;
     size_t key_len;
     /**
-     * Which upload, as hyd_upload_abort() takes it; no NUL ends it.
+     * Which upload, as hyd_upload_abort() takes it; no NUL ends it, as hyd_presign_options wants it.
      */
     const char *upload_id;
     size_t upload_id_len;
@@ -1376,7 +1376,8 @@ typedef struct hyd_version_entry {
     const char *key;
     size_t key_len;
     /**
-     * Which version, as hyd_get_options takes it; "null" for one from before the bucket kept them.
+     * Which version; "null" for one from before the bucket kept them. hyd_get_options takes it with a NUL
+     * behind: copy it.
      */
     const char *version_id;
     size_t version_id_len;
@@ -1472,7 +1473,7 @@ typedef struct hyd_presign_options {
      */
     uint32_t part_number;
     /**
-     * Of a part: the upload, as hyd_uploads_next() tells it.
+     * Of a part: the upload. hyd_uploads_next() tells it without a NUL: copy it, and put one behind.
      */
     const char *upload_id;
     /**
@@ -2329,7 +2330,8 @@ hyd_status hyd_attributes_free(struct hyd_attributes *attributes);
 
 /**
  * Reads a whole object into a buffer of the pool, which the caller releases. One that fits a part
- * comes by one request. `options` and `meta` may be NULL.
+ * comes by one request, from S3 one that fits an eighth of what is free in the pool, too. `options` and
+ * `meta` may be NULL.
  *
  * Errors: HYD_E_NOT_FOUND, HYD_E_CONDITION, HYD_E_TEMPORARY, HYD_E_INTEGRITY, HYD_E_DISK, HYD_E_CANCELLED;
  * HYD_E_CONFIG also where the pool has no room for the object.

@@ -1,6 +1,7 @@
 //! `hyd_options_set_credentials`: credentials that the program provides when they are needed.
 
 use std::ffi::{c_char, c_void};
+use std::sync::{Mutex, PoisonError};
 
 use hydrant::s3::credentials::{Credentials, CredentialsError, CredentialsProvider, Provider};
 use hydrant::s3::time::Timestamp;
@@ -30,7 +31,7 @@ pub struct hyd_credentials {
 }
 
 /// Gives credentials that are good now, or a status that says why not. Threads: a thread of the
-/// library, one call at a time for each engine; it may block, but names are looked up by the same
+/// library, one call at a time; it may block, but names are looked up by the same
 /// thread. It calls nothing of the library.
 pub type hyd_credentials_fn = Option<
     unsafe extern "C" fn(user: *mut c_void, credentials: *mut hyd_credentials) -> hyd_status,
@@ -43,6 +44,8 @@ struct Callback {
     provide: unsafe extern "C" fn(*mut c_void, *mut hyd_credentials) -> hyd_status,
     release: hyd_release_fn,
     user: *mut c_void,
+    /// Held while the function runs and its texts are copied: several engines may ask.
+    one_at_a_time: Mutex<()>,
 }
 
 // SAFETY: OWN-3. `user` is only handed back to the caller's functions, which the header says run on
@@ -61,6 +64,7 @@ impl CredentialsProvider for Callback {
             session_token: std::ptr::null(),
             expires_unix_s: 0,
         };
+        let _alone = self.one_at_a_time.lock().unwrap_or_else(PoisonError::into_inner);
         // SAFETY: OWN-3. The caller said that the function may be called until `user` is released,
         // which the drop of this does; `given` is lent to it for the time of the call.
         let status = unsafe { (self.provide)(self.user, &mut given) };
@@ -121,7 +125,12 @@ pub unsafe extern "C" fn hyd_options_set_credentials(
     guard::entry(ErrorOut::new(error), |_| {
         let options = handle::get::<Options>(options)?;
         let provide = provide.ok_or_else(|| Failure::invalid("provide is NULL"))?;
-        options.set_provider(Provider::new(Callback { provide, release, user }));
+        options.set_provider(Provider::new(Callback {
+            provide,
+            release,
+            user,
+            one_at_a_time: Mutex::new(()),
+        }));
         Ok(())
     })
 }

@@ -27,7 +27,8 @@ pub struct hyd_text {
 }
 
 /// Reads a whole object into a buffer of the pool, which the caller releases. One that fits a part
-/// comes by one request. `options` and `meta` may be NULL.
+/// comes by one request, from S3 one that fits an eighth of what is free in the pool, too. `options` and
+/// `meta` may be NULL.
 ///
 /// Errors: HYD_E_NOT_FOUND, HYD_E_CONDITION, HYD_E_TEMPORARY, HYD_E_INTEGRITY, HYD_E_DISK, HYD_E_CANCELLED;
 /// HYD_E_CONFIG also where the pool has no room for the object.

@@ -170,7 +170,8 @@ pub unsafe fn get(from: *const hyd_get_options) -> Result<ReadOptions, Failure> 
     };
     // SAFETY: as above.
     unsafe {
-        options.version_id = text(raw.version_id, "version_id")?;
+        // Of an object without one it is told as an empty text.
+        options.version_id = text(raw.version_id, "version_id")?.filter(|id| !id.is_empty());
         options.s3 = s3_options::get(raw.s3)?;
     }
     Ok(options)

@@ -39,7 +39,7 @@ pub struct hyd_presign_options {
     pub struct_size: u32,
     /// Of a part: which one, from 1 to 10,000.
     pub part_number: u32,
-    /// Of a part: the upload, as hyd_uploads_next() tells it.
+    /// Of a part: the upload. hyd_uploads_next() tells it without a NUL: copy it, and put one behind.
     pub upload_id: *const c_char,
     /// When its life begins, in seconds since 1970, UTC; 0 is now.
     pub from_unix_s: i64,
@@ -214,7 +214,8 @@ impl Asked {
     }
 
     fn names_a_part(&self) -> bool {
-        self.upload_id.is_some() && (1..=10_000).contains(&self.part_number)
+        self.upload_id.as_ref().is_some_and(|id| !id.is_empty())
+            && (1..=10_000).contains(&self.part_number)
     }
 
     fn take_get(&mut self, key: &str) -> GetObject {
@@ -272,7 +273,10 @@ impl Asked {
 }
 
 fn begin(unix_s: i64) -> Result<Option<SystemTime>, Failure> {
-    let seconds = u64::try_from(unix_s).map(Duration::from_secs).ok();
+    // The end of the year 9999: a signature has four digits for it.
+    const LAST_S: u64 = 253_402_300_799;
+    let seconds = u64::try_from(unix_s).ok().filter(|seconds| *seconds <= LAST_S);
+    let seconds = seconds.map(Duration::from_secs);
     let at = seconds.and_then(|seconds| SystemTime::UNIX_EPOCH.checked_add(seconds));
     let at = at.ok_or_else(|| Failure::invalid("options->from_unix_s is no time"))?;
     Ok((unix_s != 0).then_some(at))

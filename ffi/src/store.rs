@@ -4,8 +4,8 @@ use std::ffi::c_char;
 use std::sync::Arc;
 
 use hydrant::s3::S3Client;
-use hydrant::uri::{Scheme, parse_location};
-use hydrant::{Error, ErrorKind, Hydrant, Location};
+use hydrant::uri::Scheme;
+use hydrant::{Hydrant, Location};
 
 use crate::args::{Out, c_text};
 use crate::engine::{Engine, hyd_engine, use_engine};
@@ -98,11 +98,7 @@ pub unsafe extern "C" fn hyd_store_open(
 }
 
 fn open(hydrant: &Hydrant, text: &str, settings: Option<&Settings>) -> Result<Location, Failure> {
-    let uri = parse_location(text).map_err(|source| {
-        // What stands before an '@' may be a password (SEC-1).
-        let text = text.rsplit('@').next().unwrap_or_default().to_owned();
-        Error::from(ErrorKind::Location { text, source })
-    })?;
+    let uri = Hydrant::uri(text)?;
     // A URI with a key would be a store and an object; a caller who means the key to be a prefix must
     // not get the whole bucket in silence.
     let root = if uri.scheme().is_path() { "/" } else { "" };
@@ -115,7 +111,7 @@ fn open(hydrant: &Hydrant, text: &str, settings: Option<&Settings>) -> Result<Lo
     }
     let Some(settings) = settings else { return Ok(hydrant.open(uri)?) };
     let is_remote = !uri.scheme().is_path() && uri.scheme() != Scheme::Mem;
-    let identity = settings.identity()?;
+    let identity = if uri.scheme() == Scheme::S3 { settings.identity()? } else { None };
     let tls = if is_remote { settings.tls()? } else { None };
     let mut location = hydrant.open_with(uri, |config| settings.apply(identity, tls, config))?;
     let limits = settings.transfer(location.store.limits());

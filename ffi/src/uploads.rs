@@ -24,7 +24,7 @@ pub struct hyd_upload {
     /// The whole key; no NUL ends it.
     pub key: *const c_char,
     pub key_len: usize,
-    /// Which upload, as hyd_upload_abort() takes it; no NUL ends it.
+    /// Which upload, as hyd_upload_abort() takes it; no NUL ends it, as hyd_presign_options wants it.
     pub upload_id: *const c_char,
     pub upload_id_len: usize,
     /// When it was begun, in nanoseconds since 1970, UTC; HYD_TIME_UNKNOWN.

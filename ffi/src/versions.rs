@@ -44,7 +44,8 @@ pub struct hyd_version_entry {
     /// The whole key.
     pub key: *const c_char,
     pub key_len: usize,
-    /// Which version, as hyd_get_options takes it; "null" for one from before the bucket kept them.
+    /// Which version; "null" for one from before the bucket kept them. hyd_get_options takes it with a NUL
+    /// behind: copy it.
     pub version_id: *const c_char,
     pub version_id_len: usize,
     /// The tag, with its quotes. Of length 0 where there is none.

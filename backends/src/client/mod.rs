@@ -81,16 +81,23 @@ impl Hydrant {
     /// # Errors
     /// As [`Hydrant::store`].
     pub fn locate(&self, text: &str) -> Result<Location> {
-        let uri = parse_location(text).map_err(|source| {
+        self.open(Hydrant::uri(text)?)
+    }
+
+    /// Reads a URI, or a plain path, and opens nothing.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Location`], which shows neither password nor signature.
+    pub fn uri(text: &str) -> Result<Uri> {
+        parse_location(text).map_err(|source| {
             // What stands before an '@' may be a password (SEC-1).
             let shown = text.rsplit('@').next().unwrap_or_default();
             // In a URL what stands behind a '?' may be a signature, elsewhere it is part of the key.
             let is_url = text.get(..4).is_some_and(|start| start.eq_ignore_ascii_case("http"));
             let end = shown.find('?').filter(|_| is_url).unwrap_or(shown.len());
             let text = shown[..end].to_owned();
-            Error::from(ErrorKind::Location { text, source })
-        })?;
-        self.open(uri)
+            ErrorKind::Location { text, source }.into()
+        })
     }
 
     /// The same for a URI that was read before.

@@ -146,8 +146,8 @@ impl Store {
         })
     }
 
-    /// Reads a whole object into one buffer of the pool. One that fits a part, and an eighth of what is free in the pool, comes
-    /// by one request.
+    /// Reads a whole object into one buffer of the pool. One that fits a part comes by one request; from S3 one that fits an
+    /// eighth of what is free in the pool, too.
     pub fn get_whole(&self, key: &str) -> Task<(Bytes, ObjectMeta)> {
         self.get_whole_with(key, &ReadOptions::default())
     }
@@ -156,8 +156,9 @@ impl Store {
     pub fn get_whole_with(&self, key: &str, options: &ReadOptions) -> Task<(Bytes, ObjectMeta)> {
         let limits = self.limits();
         let (reader, object) = (self.inner.reader_with(key, options), self.inner.uri_of(key));
+        let rules = self.inner.part_rules();
         Task::run(self.engine(), move |core| async move {
-            pipeline::read_whole(&core, reader?, object, limits).await
+            pipeline::read_whole(&core, reader?, object, limits, rules).await
         })
     }
 

@@ -205,12 +205,14 @@ pub(crate) fn frozen(mut lease: Lease, len_bytes: usize) -> Bytes {
     lease.freeze()
 }
 
+/// No part is made smaller than this to fit a pool.
+pub(super) const SMALLEST_PART_BYTES: u64 = 64 << 10;
+
 /// The part size asked for, or less where the pool could not hold two of them.
 pub(super) fn fitting_part(engine: &Engine, asked_bytes: u64) -> u64 {
-    const SMALLEST: u64 = 64 << 10;
     let mut bytes = asked_bytes;
     let asked = |bytes| usize::try_from(bytes).unwrap_or(usize::MAX);
-    while bytes > SMALLEST && engine.pool().capacity_for(asked(bytes)) < 2 {
+    while bytes > SMALLEST_PART_BYTES && engine.pool().capacity_for(asked(bytes)) < 2 {
         bytes /= 2;
     }
     bytes.next_multiple_of(PART_ALIGN_BYTES)

@@ -6,13 +6,13 @@ use bytes::Bytes;
 use hydrant_engine::{CopyReason, Core, Region, RegionOwner};
 
 use super::board::Board;
-use super::fetch::{fitting_part, frozen, whole};
+use super::fetch::{SMALLEST_PART_BYTES, fitting_part, frozen, whole};
 use super::limits::TransferLimits;
 use super::plan::{GetPlan, GetPlanConfig, PartRequest};
 use super::workers::{memory, readers_for, run_workers};
 use crate::error::Result;
 use crate::object::ObjectMeta;
-use crate::store::Reader;
+use crate::store::{PartRules, Reader};
 
 /// What is left to read, and the memory for it. The pieces are cut in the order of the parts.
 struct State {
@@ -79,8 +79,12 @@ pub(crate) async fn read_whole(
     reader: Arc<dyn Reader>,
     object: String,
     limits: TransferLimits,
+    rules: PartRules,
 ) -> Result<(Bytes, ObjectMeta)> {
-    let first_bytes = first_bytes(core, limits.part_size_bytes);
+    let mut first_bytes = fitting_part(&core.engine(), limits.part_size_bytes);
+    if rules.s3_limits {
+        first_bytes = first_bytes.min(share_of_free(core));
+    }
     let lease = memory(core, first_bytes).await?;
     let read = reader.read(core, 0, lease.into(), 0..first_bytes as usize).await;
     let info = read.result?;
@@ -114,13 +118,13 @@ pub(crate) async fn read_whole(
     Ok((frozen(owner.returned().await, total_bytes), meta))
 }
 
-/// What is asked for of an object whose size nobody knows: a part, and in a pool that is small or in use an eighth of what
-/// is free, so that many small objects are read at once.
-fn first_bytes(core: &Core, part_size_bytes: u64) -> u64 {
-    const SMALLEST: u64 = 64 << 10;
-    let share = (core.pool().stats().free_bytes as u64 / 8).max(SMALLEST);
+/// So much is asked for at first of an object whose size nobody knows, where that is less than a part: in a pool that is small or
+/// in use an eighth of what is free, so that many small objects are read at once. Only of servers that know ranges: from
+/// others the rest of a larger object could not be had.
+fn share_of_free(core: &Core) -> u64 {
+    let share = (core.pool().free_part_bytes() as u64 / 8).max(SMALLEST_PART_BYTES);
     // Leases lie in blocks of a power of two.
-    fitting_part(&core.engine(), part_size_bytes).min(1 << share.ilog2())
+    1 << share.ilog2()
 }
 
 impl Worker {

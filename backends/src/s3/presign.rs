@@ -7,6 +7,7 @@ use super::credentials::Credentials;
 use super::encode::{encode_query, write_query};
 use super::endpoint::Endpoint;
 use super::ops::{InvalidRequest, Operation, Payload, RequestParts, Target};
+use super::request::KEY_IN_THE_OPEN;
 use super::sign::{
     PayloadHash, Scope, SignError, SigningKeyCache, SigningRequest, sign_query,
     write_signed_header_names,
@@ -52,6 +53,9 @@ pub enum PresignError {
     /// A header that cannot be sent.
     #[error(transparent)]
     Header(#[from] RequestError),
+    /// A key of the customer (SSE-C) for a server that is neither asked by TLS nor on this machine.
+    #[error("the request cannot be signed: {KEY_IN_THE_OPEN}")]
+    InTheOpen,
     /// It cannot be signed.
     #[error(transparent)]
     Sign(#[from] SignError),
@@ -83,6 +87,9 @@ pub fn presign<O: Operation>(
     }
     let mut parts = RequestParts::new();
     operation.encode(&mut parts)?;
+    if parts.has_secret() && !endpoint.is_confidential() {
+        return Err(PresignError::InTheOpen);
+    }
     // Others send them, with whatever program: a line break would end the header there.
     parts.headers().try_for_each(|(name, value)| check_field(name, value.as_bytes()))?;
 
@@ -130,4 +137,28 @@ pub fn presign<O: Operation>(
         url: String::from_utf8_lossy(&url).into_owned(),
         headers: sent.collect(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::endpoint::EndpointOptions;
+    use super::super::ops::{CustomerKey, GetObject};
+    use super::*;
+
+    /// SEC-1
+    #[test]
+    fn a_key_of_the_customer_is_not_signed_for_a_server_in_the_open() {
+        let keys = Credentials::new("id", "secret", None, None).unwrap();
+        let sign = |get: &GetObject, url: &str| {
+            let options = EndpointOptions { url: Some(url.to_owned()), ..Default::default() };
+            let endpoint = Endpoint::resolve("bucket", &options).unwrap();
+            let now = Timestamp::from_unix_seconds(0);
+            presign(get, &endpoint, &keys, now, Duration::from_secs(60)).map(drop)
+        };
+        let mut get = GetObject::new("object");
+        assert_eq!(sign(&get, "http://10.0.0.1:9000"), Ok(()));
+        get.customer_key = Some(CustomerKey::new([7; 32]));
+        assert_eq!(sign(&get, "https://10.0.0.1:9000"), Ok(()));
+        assert_eq!(sign(&get, "http://10.0.0.1:9000"), Err(PresignError::InTheOpen));
+    }
 }

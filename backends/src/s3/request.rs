@@ -45,7 +45,7 @@ pub(super) struct Scratch {
     keys: SigningKeyCache,
 }
 
-const KEY_IN_THE_OPEN: &str = "it holds a key of the customer (SSE-C), which anybody on the way could read: \
+pub(super) const KEY_IN_THE_OPEN: &str = "it holds a key of the customer (SSE-C), which anybody on the way could read: \
     use an https:// endpoint";
 
 impl BodyInfo {

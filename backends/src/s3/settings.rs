@@ -36,7 +36,8 @@ impl Settings {
         let own = &config.endpoint;
         let is_said = (own.url.is_some() || from_env.url.is_some())
             && (own.region.is_some() || from_env.region.is_some())
-            && (config.identity.is_some() || Credentials::from_env(env) != Ok(None));
+            && (config.identity.is_some()
+                || config.profile.is_none() && Credentials::from_env(env) != Ok(None));
         let env = Environment::read(env);
         let profiles = if is_said { Ok(Profiles::default()) } else { profiles(&env) };
         Ok(Settings { env, from_env, profiles: profiles.map_err(ErrorKind::Credentials)? })
@@ -75,13 +76,17 @@ impl Settings {
         is_amazon: bool,
         env: Lookup<'_>,
     ) -> Result<Identity> {
-        if let Some(keys) = Credentials::from_env(env).map_err(ErrorKind::Credentials)? {
+        let profile_first = config.profile.is_some();
+        if !profile_first
+            && let Some(keys) = Credentials::from_env(env).map_err(ErrorKind::Credentials)?
+        {
             return Ok(Identity::Keys(keys));
         }
         let asks_instance = is_amazon
             || self.env.get("AWS_EC2_METADATA_SERVICE_ENDPOINT").is_some()
             || self.env.says("AWS_EC2_METADATA_DISABLED", "false");
-        let chain = Chain { env: self.env, limits: config.credentials.clone(), asks_instance };
+        let limits = config.credentials.clone();
+        let chain = Chain { env: self.env, limits, asks_instance, profile_first };
         if !asks_instance && !chain.is_set_up(&self.profiles) {
             return Ok(Identity::Anonymous);
         }
@@ -100,13 +105,9 @@ impl Settings {
     }
 }
 
-/// A variable where a profile was asked for: of the environment its name counts no more, nor do keys.
+/// A variable where a profile was asked for, whose name the environment does not say then.
 pub(super) fn with_profile(profile: &str, name: &str, env: Lookup<'_>) -> Option<String> {
-    match name {
-        "AWS_PROFILE" => Some(profile.to_owned()),
-        "AWS_ACCESS_KEY_ID" | "AWS_SECRET_ACCESS_KEY" | "AWS_SESSION_TOKEN" => None,
-        other => env(other),
-    }
+    if name == "AWS_PROFILE" { Some(profile.to_owned()) } else { env(name) }
 }
 
 fn profiles(env: &Environment) -> Result<Profiles, CredentialsError> {

@@ -79,14 +79,24 @@ impl S3Config {
     /// Settings that were made of `others` share their sources of credentials, unless they ask them in
     /// another way.
     pub(crate) fn settle_sources(&mut self, others: &S3Config) {
-        let mut alike = self.profile == others.profile && self.credentials == others.credentials;
-        #[cfg(feature = "tls")]
-        {
-            alike &= self.tls.is_some() == others.tls.is_some();
-        }
-        if !alike {
+        let ask_alike = self.profile == others.profile && self.credentials == others.credentials;
+        if !ask_alike || !self.trusts_as(others) {
             self.sources = Arc::default();
         }
+    }
+
+    #[cfg(feature = "tls")]
+    fn trusts_as(&self, others: &S3Config) -> bool {
+        match (&self.tls, &others.tls) {
+            (None, None) => true,
+            (Some(own), Some(other)) => own.is_same(other),
+            _ => false,
+        }
+    }
+
+    #[cfg(not(feature = "tls"))]
+    fn trusts_as(&self, _: &S3Config) -> bool {
+        true
     }
 }
 

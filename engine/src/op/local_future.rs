@@ -83,6 +83,31 @@ impl Kept {
     }
 }
 
+impl Kept {
+    /// Keeps the memory of a future that has ended, in place of memory of other sizes where there is too much: what was
+    /// asked for last is asked for again.
+    fn keep(&self, start: NonNull<u8>, size: usize) {
+        let mut bytes = self.bytes.get() + bytes_of(size);
+        let others = (0..SIZES).rev().filter(|other| *other != size);
+        for other in others {
+            while bytes > self.bytes_max
+                && let Some(start) = self.sizes[other].borrow_mut().pop()
+            {
+                // SAFETY: it was allocated with this layout, and a list holds what nobody uses.
+                unsafe { dealloc(start.as_ptr(), sized(other)) };
+                bytes -= bytes_of(other);
+            }
+        }
+        if bytes <= self.bytes_max {
+            self.bytes.set(bytes);
+            return self.sizes[size].borrow_mut().push(start);
+        }
+        self.bytes.set(bytes - bytes_of(size));
+        // SAFETY: it was allocated with this layout; its future is gone.
+        unsafe { dealloc(start.as_ptr(), sized(size)) };
+    }
+}
+
 impl Drop for Kept {
     fn drop(&mut self) {
         for (size, list) in self.sizes.iter_mut().enumerate() {
@@ -105,15 +130,11 @@ struct Room {
 
 impl Drop for Room {
     fn drop(&mut self) {
-        if let Some(size) = self.size {
-            let bytes = self.kept.bytes.get() + bytes_of(size);
-            if bytes <= self.kept.bytes_max {
-                self.kept.bytes.set(bytes);
-                return self.kept.sizes[size].borrow_mut().push(self.start);
-            }
+        match self.size {
+            Some(size) => self.kept.keep(self.start, size),
+            // SAFETY: it was allocated with this layout; its future is gone.
+            None => unsafe { dealloc(self.start.as_ptr(), block(None, self.layout)) },
         }
-        // SAFETY: it was allocated with this layout; its future is gone.
-        unsafe { dealloc(self.start.as_ptr(), block(self.size, self.layout)) };
     }
 }
 
@@ -131,13 +152,14 @@ fn sized(size: usize) -> Layout {
     Layout::from_size_align(bytes_of(size), ALIGN_BYTES).expect("powers of two")
 }
 
-/// What is allocated for a layout; never of no bytes.
+/// What is allocated for a layout; never of no bytes, which `alloc` does not take.
 fn block(size: Option<usize>, layout: Layout) -> Layout {
-    size.map_or(layout, sized)
+    let own = || Layout::from_size_align(layout.size().max(1), layout.align());
+    size.map_or_else(|| own().expect("one byte more than none"), sized)
 }
 
 fn from_the_heap(layout: Layout) -> NonNull<u8> {
-    // SAFETY: of no layout here is the size zero: a small one has a size of its own.
+    // SAFETY: `block` makes no layout of no bytes.
     let start = NonNull::new(unsafe { alloc(layout) });
     start.unwrap_or_else(|| handle_alloc_error(layout))
 }
@@ -222,8 +244,32 @@ mod tests {
         assert_eq!(kept.bytes.get(), 512);
     }
 
+    #[test]
+    fn what_is_asked_for_last_is_kept_in_place_of_other_sizes() {
+        let (kept, drops) = (kept(4096), Cell::new(0));
+        let small = [(); 4].map(|()| LocalFuture::new(&kept, pending::<()>()));
+        drop(small);
+        assert_eq!((kept.bytes.get(), kept.sizes[0].borrow().len()), (1024, 4));
+        drop(LocalFuture::new(&kept, holding::<3000>(Counted(&drops), 1)));
+        assert_eq!((kept.bytes.get(), kept.sizes[0].borrow().len()), (4096, 0));
+        drop(LocalFuture::new(&kept, pending::<()>()));
+        assert_eq!((kept.bytes.get(), kept.sizes[4].borrow().len()), (256, 0));
+    }
+
     #[repr(align(128))]
     struct Wide(u8);
+
+    /// Of no bytes, and not kept.
+    #[repr(align(128))]
+    struct Nothing;
+
+    impl Future for Nothing {
+        type Output = usize;
+
+        fn poll(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<usize> {
+            Poll::Ready(std::ptr::from_ref(&*self).addr() % 128)
+        }
+    }
 
     #[test]
     fn what_is_large_or_widely_aligned_is_not_kept() {
@@ -239,7 +285,9 @@ mod tests {
         });
         assert!(poll(&mut aligned).is_pending());
         assert_eq!(poll(&mut aligned), Poll::Ready((0, 9)));
-        drop((large, aligned));
+        let mut nothing = LocalFuture::new(&kept, Nothing);
+        assert_eq!(poll(&mut nothing), Poll::Ready(0));
+        drop((large, aligned, nothing));
         assert_eq!(kept.bytes.get(), 0);
     }
 

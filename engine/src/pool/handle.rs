@@ -148,6 +148,11 @@ impl Pool {
         }
     }
 
+    /// Bytes of the share for parts that nobody has; how much of it lies together is not said.
+    pub fn free_part_bytes(&self) -> usize {
+        if self.forked() { 0 } else { self.inner.parts.stats().free }
+    }
+
     /// The mapping, for whoever registers it and for the report of capabilities.
     pub fn arena(&self) -> &Arc<Arena> {
         &self.inner.arena

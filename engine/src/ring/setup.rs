@@ -40,8 +40,9 @@ pub(super) fn build_ring(
     capabilities: &mut Capabilities,
 ) -> Result<IoUring, Error> {
     let (ring, lacking) = strip(|lacking| build_without(limits, lacking)).map_err(refused)?;
-    if !ring.params().is_feature_skip_cqe_on_success() {
-        // Linux 5.17. A cancellation that asks for no completion would be refused, and nothing could be taken back (OWN-2).
+    let knows_sockets = |probe: Probe| probe.is_supported(opcode::Socket::CODE);
+    if !probe_opcodes(&ring).is_some_and(knows_sockets) {
+        // Linux 5.19. The youngest of what nothing is done in place of.
         return Err(refused(libc::ENOSYS));
     }
     for (place, flag) in FLAGS.iter().enumerate() {

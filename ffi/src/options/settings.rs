@@ -46,7 +46,11 @@ impl Settings {
             return Ok(());
         }
         let known: Vec<&str> = names().collect();
-        let message = format!("there is no option {key:?}; there are {}", known.join(", "));
+        // What is no name may be a value, and a secret, where the two were taken for each other (SEC-1).
+        let is_name =
+            key.len() <= 64 && key.bytes().all(|it| it == b'_' || it.is_ascii_lowercase());
+        let shown = if is_name { key } else { "of that name" };
+        let message = format!("there is no option {shown}; there are {}", known.join(", "));
         Err(Failure::invalid(message))
     }
 

@@ -186,6 +186,10 @@ static void parts(const hyd_store *store) {
     options.part_number = 10001;
     CHECK_STATUS(HYD_E_INVALID, hyd_presign_request(store, HYD_PRESIGN_PART, TEXT("k"), 60, &options,
                                                     &request, &error));
+    options.part_number = 7;
+    options.upload_id = "";
+    CHECK_STATUS(HYD_E_INVALID, hyd_presign_request(store, HYD_PRESIGN_PART, TEXT("k"), 60, &options,
+                                                    &request, &error));
     CHECK(request == NULL);
 }
 
@@ -212,6 +216,10 @@ static void what_no_request_says(const hyd_store *store) {
     options[0].offset = UINT64_MAX;
     options[0].len = 2;
     CHECK_STATUS(HYD_E_INVALID, hyd_presign_request(store, HYD_PRESIGN_GET, TEXT("k"), 60, &options[0],
+                                                    &request, &error));
+    /* Nanoseconds, where seconds are meant. */
+    options[3].from_unix_s = INT64_C(1800000000) * 1000000000;
+    CHECK_STATUS(HYD_E_INVALID, hyd_presign_request(store, HYD_PRESIGN_GET, TEXT("k"), 60, &options[3],
                                                     &request, &error));
     CHECK_STATUS(HYD_E_INVALID, hyd_presign_request(store, HYD_PRESIGN_PART, TEXT("k"), 60, NULL,
                                                     &request, &error));

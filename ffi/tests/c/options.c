@@ -94,6 +94,8 @@ static void trusts(const hyd_engine *engine, const char *uri, const char *endpoi
                            NULL};
     const char *trusted[] = {"tls_min_version", "1.3", "ca_file", NULL, NULL};
     hyd_object_meta meta = HYD_OBJECT_META_INIT;
+    hyd_error_view view = HYD_ERROR_VIEW_INIT;
+    hyd_error *error = NULL;
     hyd_store *store;
 
     pairs[1] = endpoint;
@@ -104,7 +106,9 @@ static void trusts(const hyd_engine *engine, const char *uri, const char *endpoi
     /* Nobody signs for a URL, and whoever may not read it has shaken hands. */
     trusted[3] = ca;
     store = open_with(engine, endpoint, trusted);
-    CHECK_STATUS(HYD_E_CONFIG, hyd_stat(store, TEXT("c-programs/over-tls"), NULL, &meta, NULL, &error));
+    CHECK(hyd_stat(store, TEXT("c-programs/over-tls"), NULL, &meta, NULL, &error) == HYD_E_CONFIG);
+    CHECK(hyd_error_info(error, &view) == HYD_OK && view.http_status == 403);
+    hyd_error_free(error);
     CHECK(hyd_store_close(store) == HYD_OK);
 }
 

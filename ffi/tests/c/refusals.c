@@ -490,7 +490,9 @@ static void queues(void) {
 }
 
 int main(int argc, char **argv) {
-    CHECK(argc == 2 && hyd_options_free(hyd_options_new()) == HYD_OK);
+    hyd_options *options = hyd_options_new();
+
+    CHECK(argc == 2 && options != NULL && hyd_options_free(options) == HYD_OK);
     ended = made(argv[1]);
     end(ended);
     live = made(argv[1]);

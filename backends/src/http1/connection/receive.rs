@@ -8,6 +8,9 @@ use super::{Connection, broken_receive, no_answer};
 use crate::http1::HttpError;
 use crate::http1::body::{BodyEvent, BodyState};
 
+/// So much of a document is received at a time to begin with: most pages of a listing in two.
+const DOCUMENT_STEP_BYTES: u64 = 256 << 10;
+
 impl Connection {
     /// Receives the rest of the body into `span` of `buf`, straight but for what came with the
     /// head. Tells how many bytes are in place, also when the body broke off.
@@ -159,7 +162,9 @@ impl Connection {
             }
             let (direct, room) = (body.direct_bytes(), incoming.capacity() as u64);
             if direct > room && direct <= limit_bytes - document.len() as u64 {
-                document = self.receive_document_straight(document, direct as usize).await?;
+                // Memory for what was only announced is no more than for what has come.
+                let bytes = direct.min(DOCUMENT_STEP_BYTES.max(document.len() as u64));
+                document = self.receive_document_straight(document, bytes as usize).await?;
             } else if self.receive_some().await? == 0 {
                 let body = self.body.as_mut().ok_or_else(no_answer)?;
                 body.on_close()?;

@@ -20,6 +20,8 @@ pub(in crate::s3) struct Chain {
     pub(in crate::s3) limits: CredentialsLimits,
     /// Whether the metadata service of instances may be asked where no other source is set up.
     pub(in crate::s3) asks_instance: bool,
+    /// A profile was asked for otherwise than by the environment, whose keys are only taken if it says so.
+    pub(in crate::s3) profile_first: bool,
 }
 
 /// Credentials, and which source gave them.
@@ -35,7 +37,9 @@ impl Chain {
     /// # Errors
     /// The failure of the source that is set up; [`CredentialsError::NoSource`] where none is.
     pub(super) async fn fetch(&self, outside: &impl Outside) -> Result<Fetched, CredentialsError> {
-        if let Some(found) = self.environment()? {
+        if !self.profile_first
+            && let Some(found) = self.environment()?
+        {
             return Ok(found);
         }
         let profiles = self.profiles(outside).await?;

@@ -123,5 +123,5 @@ pub(super) fn chain(env: &[(&str, &str)]) -> Chain {
         env.iter().find(|(name, _)| *name == wanted).map(|(_, value)| (*value).to_owned())
     };
     let (env, limits) = (Environment::read(&lookup), CredentialsLimits::default());
-    Chain { env, limits, asks_instance: true }
+    Chain { env, limits, asks_instance: true, profile_first: false }
 }

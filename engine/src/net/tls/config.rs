@@ -107,6 +107,11 @@ impl TlsConfig {
         &self.limits
     }
 
+    /// Whether both are clones of one.
+    pub fn is_same(&self, other: &TlsConfig) -> bool {
+        Arc::ptr_eq(&self.client, &other.client)
+    }
+
     /// The same trust for servers that are not to see the client's certificate, such as those that
     /// another one leads to. Their sessions are apart.
     pub fn without_client_certificate(&self) -> TlsConfig {

@@ -103,8 +103,9 @@ fn disk_only_reads_what_was_there() {
 fn disk_refuses_what_cannot_be_meant() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = text_of(&folder.path().join("made"));
-    let refused: [(&[&str], &str); 8] = [
+    let refused: [(&[&str], &str); 9] = [
         (&["--block", "1000"], "512"),
+        (&["--submission", "6000"], "4 KiB"),
         (&["--bytes", "5000"], "multiple"),
         (&["--overwrite"], "--rw"),
         (&["--size", "1KiB"], "--size"),

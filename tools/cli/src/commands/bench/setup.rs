@@ -1,7 +1,7 @@
 //! The engine of a bench, and the memory that a run works in: taken once, before the run.
 
 use hydrant::Hydrant;
-use hydrant::engine::{Engine, Lease, TicketRequest};
+use hydrant::engine::{Config, Engine, Lease, TicketRequest};
 
 use crate::exit::Failure;
 use crate::human;
@@ -39,7 +39,19 @@ impl Need {
 
     /// Starts an engine whose pool holds the blocks.
     pub fn start(&self, options: &Options) -> Result<Hydrant, Failure> {
-        let client = start(options, self.pool_bytes(), self.pin)?;
+        self.start_with(options, |_| {})
+    }
+
+    /// The same with changed settings.
+    pub fn start_with(
+        &self,
+        options: &Options,
+        change: impl FnOnce(&mut Config),
+    ) -> Result<Hydrant, Failure> {
+        let client = start(options, self.pool_bytes(), |config| {
+            config.pin_cores = self.pin;
+            change(config);
+        })?;
         self.check(&client)?;
         Ok(client)
     }
@@ -80,10 +92,14 @@ impl Need {
 }
 
 /// Starts an engine with one core and a pool of this size, unless the options say otherwise.
-pub fn start(options: &Options, pool_bytes: u64, pin: bool) -> Result<Hydrant, Failure> {
+pub fn start(
+    options: &Options,
+    pool_bytes: u64,
+    change: impl FnOnce(&mut Config),
+) -> Result<Hydrant, Failure> {
     let pool_bytes = usize::try_from(pool_bytes).unwrap_or(usize::MAX);
     let builder = options.engine(Hydrant::builder().cores(1).pool_bytes(pool_bytes));
-    Ok(builder.engine(|config| config.pin_cores = pin).build()?)
+    Ok(builder.engine(change).build()?)
 }
 
 /// Takes as many from the end as fall to one core.

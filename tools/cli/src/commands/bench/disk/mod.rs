@@ -32,6 +32,8 @@ pub const NAME: &str = "bench disk";
 const DEPTH_MAX: i64 = 1000;
 /// No device has smaller sectors; O_DIRECT takes nothing smaller.
 const SECTOR_BYTES: u64 = 512;
+/// What is cut at its multiples is aligned for any device.
+const PAGE_BYTES: u64 = 4096;
 
 /// Measure a disk: reads or writes of a file, in order or at random
 ///
@@ -55,9 +57,13 @@ pub struct Args {
     #[arg(long, value_enum, default_value_t)]
     rw: Pattern,
 
-    /// Bytes of one operation; more than 512KiB goes to the kernel in pieces of that size
+    /// Bytes of one operation
     #[arg(long, value_name = "SIZE", default_value = "4KiB", value_parser = sizes::parse)]
     block: u64,
+
+    /// A larger operation goes to the kernel in pieces of this size
+    #[arg(long, value_name = "SIZE", default_value = "512KiB", value_parser = sizes::parse)]
+    submission: u64,
 
     /// Operations in flight on each core
     #[arg(long, value_name = "N", default_value_t = 64,
@@ -100,7 +106,9 @@ pub async fn run(args: Args, options: &Options) -> Result<(), Failure> {
     let until = args.length.until(args.block, cores)?;
     let blocks = cores * u64::from(args.depth);
     let need = Need { blocks, block_bytes: args.block, pin: args.pin };
-    let client = need.start(options)?;
+    let client = need.start_with(options, |config| {
+        config.op.submission_bytes_max = args.submission as usize;
+    })?;
     let engine = client.engine();
 
     let (path, writes) = (args.path.as_path(), args.rw.writes());
@@ -135,6 +143,12 @@ fn check(args: &Args) -> Result<(), Failure> {
     let refuse = |text: String| Err(Failure::Usage(text));
     if args.block > BLOCK_BYTES_MAX {
         return refuse(format!("--block is at most {}", human::size(BLOCK_BYTES_MAX)));
+    }
+    if !(PAGE_BYTES..=BLOCK_BYTES_MAX).contains(&args.submission)
+        || !args.submission.is_multiple_of(PAGE_BYTES)
+    {
+        let most = human::size(BLOCK_BYTES_MAX);
+        return refuse(format!("--submission is a multiple of 4 KiB, at most {most}"));
     }
     if !args.buffered && !args.block.is_multiple_of(SECTOR_BYTES) {
         return refuse(format!(
@@ -339,6 +353,7 @@ impl Outcome<'_> {
             Figure::field("file_bytes", Value::Count(target.bytes)),
             Figure::field("rw", text(rw.get_name())),
             Figure::field("block_bytes", Value::Count(args.block)),
+            Figure::field("submission_bytes", Value::Count(args.submission)),
             Figure::field("depth_per_core", Value::Count(args.depth.into())),
             Figure::field("cores", Value::Count(self.engine.cores() as u64)),
             Figure::field("pinned", Value::Flag(args.pin)),

@@ -63,7 +63,7 @@ pub fn run(args: Args, options: &Options) -> Result<(), Failure> {
 }
 
 async fn serve(args: Args, options: &Options) -> Result<(), Failure> {
-    let client = setup::start(options, POOL_BYTES, args.pin)?;
+    let client = setup::start(options, POOL_BYTES, |config| config.pin_cores = args.pin)?;
     let engine = client.engine();
     let listener = TcpListener::bind(args.listen).map_err(|error| {
         Failure::Config(format!("{error}; choose another address with --listen"))
