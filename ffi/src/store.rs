@@ -111,7 +111,8 @@ fn open(hydrant: &Hydrant, text: &str, settings: Option<&Settings>) -> Result<Lo
     }
     let Some(settings) = settings else { return Ok(hydrant.open(uri)?) };
     let is_remote = !uri.scheme().is_path() && uri.scheme() != Scheme::Mem;
-    let identity = if uri.scheme() == Scheme::S3 { settings.identity()? } else { None };
+    // Half a pair of keys makes no sense for any store; only S3 signs.
+    let identity = settings.identity()?.filter(|_| uri.scheme() == Scheme::S3);
     let tls = if is_remote { settings.tls()? } else { None };
     let mut location = hydrant.open_with(uri, |config| settings.apply(identity, tls, config))?;
     let limits = settings.transfer(location.store.limits());
