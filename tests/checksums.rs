@@ -309,6 +309,21 @@ fn a_flipped_bit_in_one_of_many_ranges_is_an_error() {
             assert_eq!(error.class(), Class::Integrity, "{tells:?} {flipped}: {error}");
             assert!(!file.exists(), "nothing corrupt is visible (DATA-3)");
         }
+        // A copy has shown nothing yet, and reads all of it once more.
+        let peer = flipping(data.clone(), tells, 2 * PART, 1);
+        let (hydrant, at) = object(&peer);
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join("copy");
+        let to = hydrant.locate(&file.display().to_string()).expect("a path");
+        let report = hydrant::copy(&at, &to, Default::default()).wait().expect("read again");
+        match (tells, report.began_anew) {
+            (_, Some(why)) => assert!(why.contains("CRC64NVME"), "{why}"),
+            // The range that came last was read again, and was the wrong one.
+            (Tells::Always, None) => {}
+            (Tells::OfWholeAnswers, None) => panic!("nobody can tell which range is wrong"),
+        }
+        assert!(std::fs::read(&file).expect("a file") == data, "{tells:?}");
+
         let peer = flipping(data.clone(), tells, 0, 0);
         let (_hydrant, at) = object(&peer);
         assert!(read_all(&at).expect("whole") == data, "{tells:?}");

@@ -22,6 +22,10 @@ struct Source {
     object: Arc<Mutex<(Vec<u8>, &'static str)>>,
     /// Who holds it keeps back what lies behind the first part.
     rest: Arc<Mutex<()>>,
+    /// In so many answers that bring the third part a bit is flipped.
+    flips: Arc<AtomicUsize>,
+    /// Whether a HEAD tells the checksum.
+    tells: Arc<AtomicBool>,
 }
 
 impl Source {
@@ -31,10 +35,18 @@ impl Source {
         let rest = Arc::new(Mutex::new(()));
         let (limit, shared) = (Arc::clone(&refused_from), Arc::clone(&object));
         let kept_back = Arc::clone(&rest);
+        let (flips, tells) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicBool::new(false)));
+        let (flips_left, tell) = (Arc::clone(&flips), Arc::clone(&tells));
         let peer = Peer::start(move |seen, wire| {
             if seen.method == "HEAD" {
-                // Whoever has all ranges asks for a checksum; there is none.
-                return wire.send(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+                // Whoever has all ranges asks for a checksum.
+                let (data, etag) = shared.lock().expect("no panic").clone();
+                let (len, sum) = (data.len(), Sum::from(Crc64::of(&data)));
+                let told =
+                    tell.load(SeqCst).then(|| format!("x-amz-checksum-crc64nvme: {sum}\r\n"));
+                let told = told.unwrap_or_default();
+                let head = format!("ETag: {etag}\r\nContent-Length: {len}\r\n{told}");
+                return wire.send(format!("HTTP/1.1 200 OK\r\n{head}\r\n").as_bytes());
             }
             let (first, last) = seen.range().expect("a ranged GET");
             if first / PART >= limit.load(SeqCst) {
@@ -43,7 +55,11 @@ impl Source {
             if first > 0 {
                 drop(kept_back.lock().expect("no panic"));
             }
-            let (data, etag) = shared.lock().expect("no panic").clone();
+            let (mut data, etag) = shared.lock().expect("no panic").clone();
+            if first == 2 * PART && flips_left.load(SeqCst) > 0 {
+                flips_left.fetch_sub(1, SeqCst);
+                data[first + 5] ^= 0x10;
+            }
             let last = last.min(data.len() - 1);
             let head = format!(
                 "HTTP/1.1 206 Partial Content\r\nETag: {etag}\r\nContent-Length: {}\r\n\
@@ -54,7 +70,7 @@ impl Source {
             wire.send(head.as_bytes())?;
             wire.send(&data[first..=last])
         });
-        Source { peer, refused_from, object, rest }
+        Source { peer, refused_from, object, rest, flips, tells }
     }
 
     fn data(&self) -> Vec<u8> {
@@ -108,7 +124,10 @@ fn a_copy_is_carried_on_and_fetches_only_what_is_missing() {
         let report = source.copy(&hydrant, &to).expect("carried on");
         // The first part is read to learn what the object is.
         assert_eq!(report.resumed_bytes, 3 * PART as u64, "{scheme}");
-        assert_eq!(source.peer.seen().len() - before, PARTS - 3, "{scheme}");
+        let asked = source.peer.seen().split_off(before);
+        let (heads, gets): (Vec<_>, Vec<_>) = asked.iter().partition(|it| it.method == "HEAD");
+        assert_eq!(gets.len(), PARTS - 3, "{scheme}");
+        assert_eq!(heads.len(), 1, "what was kept is compared with the rest (DATA-2)");
         assert_eq!((report.began_anew, report.crc64nvme), (None, Some(Crc64::of(&source.data()))));
         expect_done(&world, &source);
     }
@@ -172,6 +191,40 @@ fn what_was_kept_and_is_broken_is_fetched_again() {
         let report = source.copy(&hydrant, &to).expect("copied");
         assert_eq!((report.resumed_bytes, report.began_anew.is_some()), (resumed, true), "{end}");
         expect_done(&world, &source);
+    }
+}
+
+/// DATA-2. The journal notes what had come, whether it was right or not: only all parts together tell.
+#[test]
+fn what_came_wrong_and_was_kept_is_not_believed() {
+    for scheme in ["file", "direct", "s3"] {
+        let (world, source) = (World::new(), Source::start());
+        let (hydrant, to) = (world.client(), world.uri(scheme, "target"));
+        source.tells.store(true, SeqCst);
+        source.flips.store(1, SeqCst);
+        source.refused_from.store(4, SeqCst);
+        let error = source.copy(&hydrant, &to).expect_err("a part is refused");
+        assert!(matches!(error.kind(), ErrorKind::Kept { .. }), "{error}");
+        source.refused_from.store(usize::MAX, SeqCst);
+        assert_eq!(source.flips.load(SeqCst), 0, "the third part has come, wrong");
+        let report = source.copy(&hydrant, &to).expect("read once more");
+        let why = report.began_anew.expect("told");
+        assert!(why.contains("CRC64NVME"), "{why}");
+        assert_eq!(report.resumed_bytes, 0);
+        assert_eq!(report.crc64nvme, Some(Crc64::of(&source.data())));
+        match scheme {
+            "s3" => expect_uploaded(&world, &source.data()),
+            _ => expect_done(&world, &source),
+        }
+
+        // What comes wrong every time is an error, and nothing of it is kept.
+        source.flips.store(usize::MAX, SeqCst);
+        let to = world.uri(scheme, "wrong");
+        let error = source.copy(&hydrant, &to).expect_err("never whole");
+        assert!(matches!(error.kind(), ErrorKind::IntegrityOfParts { .. }), "{error}");
+        source.flips.store(0, SeqCst);
+        let report = source.copy(&hydrant, &to).expect("whole");
+        assert_eq!((report.resumed_bytes, report.began_anew), (0, None));
     }
 }
 

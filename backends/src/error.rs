@@ -102,6 +102,16 @@ pub enum ErrorKind {
         detail: String,
     },
 
+    /// All parts of an object came, and together they are not the object (DATA-2). Which of them is wrong
+    /// nobody can tell, so none may be kept.
+    #[error("{object} did not come whole, in one of its parts: {detail}")]
+    IntegrityOfParts {
+        /// The object, as a URI.
+        object: String,
+        /// What differs.
+        detail: String,
+    },
+
     /// What arrived is not what was announced (DATA-2).
     #[error("{object} did not come whole: {detail}")]
     Integrity {
@@ -211,7 +221,9 @@ impl Error {
             }
             ErrorKind::Config(_) | ErrorKind::Credentials(_) => Class::Config,
             ErrorKind::NotFound { .. } => Class::NotFound,
-            ErrorKind::Changed { .. } | ErrorKind::Integrity { .. } => Class::Integrity,
+            ErrorKind::Changed { .. }
+            | ErrorKind::Integrity { .. }
+            | ErrorKind::IntegrityOfParts { .. } => Class::Integrity,
             ErrorKind::Http { source, .. } => match source.tls() {
                 Some(error) if error.is_permanent() => Class::Config,
                 _ => Class::Temporary,

@@ -13,7 +13,7 @@ use std::time::Instant;
 pub use hydrant_engine::LocalFuture;
 use hydrant_engine::{Buf, Core};
 
-use crate::checksum::{Crc64, Sum};
+use crate::checksum::{ChecksumAlgorithm, Crc64, Sum};
 use crate::condition::ReadOptions;
 use crate::error::{ErrorKind, Result};
 use crate::object::{Etag, ListPage, ListRequest, ObjectMeta, PutOptions};
@@ -171,6 +171,23 @@ pub trait Reader: Send + Sync + fmt::Debug + 'static {
         buf: Buf,
         span: Range<usize>,
     ) -> LocalFuture<'a, PartRead>;
+
+    /// Takes note of `len` bytes from `offset` that are not read, because they came in an earlier transfer:
+    /// with them the reader may have all that it needs to compare the whole object (DATA-2). `sum_in`
+    /// gives their checksum, where it can be had.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::IntegrityOfParts`]
+    fn skip<'a>(
+        &'a self,
+        core: &'a Core,
+        _object_bytes: u64,
+        _offset: u64,
+        _len: u64,
+        _sum_in: &'a dyn Fn(ChecksumAlgorithm) -> Option<Sum>,
+    ) -> LocalFuture<'a, Result<()>> {
+        core.boxed(async { Ok(()) })
+    }
 
     /// What the first read told.
     fn meta(&self) -> Option<ObjectMeta>;
@@ -367,6 +384,8 @@ pub struct KeptPart {
     pub tag: PartTag,
     /// The checksum of its bytes.
     pub crc64nvme: Crc64,
+    /// Whether the memory that was lent to look with holds its bytes now.
+    pub in_memory: bool,
 }
 
 /// What a store gave for one part.

@@ -183,7 +183,7 @@ impl FileUpload {
             let whole = memory.filter(|_| read as u64 == part.len);
             let is_there = whole.is_some_and(|bytes| Crc64::of(bytes) == sum);
             let tag = PartTag { part, etag: None, sum: None };
-            is_there.then_some(KeptPart { tag, crc64nvme: sum })
+            is_there.then_some(KeptPart { tag, crc64nvme: sum, in_memory: true })
         });
         (kept, buf)
     }

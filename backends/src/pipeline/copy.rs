@@ -22,7 +22,8 @@ use crate::error::{ErrorKind, Result};
 use crate::object::{Etag, ObjectMeta, PutOptions};
 use crate::s3::S3PutOptions;
 use crate::store::{
-    CopiedWithin, CopyWay, CopyWithin, ObjectAt, ObjectStore, PartTag, Reader, Upload, UploadSource,
+    CopiedWithin, CopyWay, CopyWithin, KeptPart, ObjectAt, ObjectStore, PartTag, Reader, Upload,
+    UploadSource,
 };
 
 /// Told after each part: bytes done, and the size of the object once it is known.
@@ -87,7 +88,8 @@ pub struct CopyReport {
     pub crc64nvme: Option<Crc64>,
     /// Bytes that had come in an earlier copy, and were checked instead of fetched.
     pub resumed_bytes: u64,
-    /// Why what an earlier copy had left was not carried on.
+    /// Why what had come was thrown away: what an earlier copy had left could not be carried on, or the
+    /// parts together were not the object and all were read once more.
     pub began_anew: Option<String>,
 }
 
@@ -105,7 +107,7 @@ pub fn copy(src: &Location, dst: &Location, options: CopyOptions) -> Task<CopyRe
         Ok(reader) => reader,
         Err(error) => return Task::failed(error),
     };
-    let job = Job {
+    let mut job = Job {
         reader,
         from: ObjectAt { store: Arc::clone(src.store.inner()), key: src.key.clone() },
         streamed: options.streamed,
@@ -166,7 +168,7 @@ struct Written {
 }
 
 impl Job {
-    async fn run(&self, core: &Core) -> Result<CopyReport> {
+    async fn run(&mut self, core: &Core) -> Result<CopyReport> {
         let fell_back = match self.streamed {
             true => None,
             false => match self.within(core).await? {
@@ -221,7 +223,20 @@ impl Job {
         }
     }
 
-    async fn stream(&self, core: &Core) -> Result<CopyReport> {
+    /// Moves the bytes, and if its parts are not the object, once more: nothing of them has been shown to
+    /// anybody.
+    async fn stream(&mut self, core: &Core) -> Result<CopyReport> {
+        let error = match self.stream_once(core).await {
+            Err(error) if matches!(error.kind(), ErrorKind::IntegrityOfParts { .. }) => error,
+            result => return result,
+        };
+        core.report(format_args!("{error}; all of it is read once more"));
+        self.reader = self.from.store.reader_with(&self.from.key, &self.read)?;
+        let report = self.stream_once(core).await?;
+        Ok(CopyReport { began_anew: Some(error.to_string()), ..report })
+    }
+
+    async fn stream_once(&self, core: &Core) -> Result<CopyReport> {
         let rules = self.destination.part_rules();
         let least_bytes = if rules.s3_limits { PART_BYTES_MIN } else { 0 };
         let part_bytes = fitting_part(&core.engine(), self.limits.part_size_bytes).max(least_bytes);
@@ -271,7 +286,10 @@ impl Job {
         let connections = self.limits.connections;
         let moved = each_part(core, reader, source, first, connections, writing.clone()).await;
         if let Err(error) = moved {
-            return Err(guard.abort(error).await);
+            return Err(match error.kind() {
+                ErrorKind::IntegrityOfParts { .. } => guard.discard(error).await,
+                _ => guard.abort(error).await,
+            });
         }
         let Written { mut parts, resumed_bytes, .. } = std::mem::take(&mut *writing.written());
         parts.sort_by_key(|(tag, _)| tag.part.index);
@@ -352,17 +370,19 @@ impl CopyReport {
 }
 
 impl Sink for Writing {
-    async fn has(&self, core: &Core, part: PartRequest, lease: Lease) -> (Result<bool>, Lease) {
+    async fn has(
+        &self,
+        core: &Core,
+        part: PartRequest,
+        lease: Lease,
+    ) -> (Result<Option<KeptPart>>, Lease) {
         let (kept, buf) = self.upload.kept_part(core, part, lease.into()).await;
         let lease = buf.into_lease().expect("a lease was lent and comes back");
-        let has = kept.map(|kept| {
-            kept.map(|kept| {
-                self.written().resumed_bytes += part.len;
-                self.note(kept.tag, Some(kept.crc64nvme));
-            })
-            .is_some()
-        });
-        (has, lease)
+        if let Ok(Some(kept)) = &kept {
+            self.written().resumed_bytes += part.len;
+            self.note(kept.tag, Some(kept.crc64nvme));
+        }
+        (kept, lease)
     }
 
     async fn take(

@@ -13,7 +13,7 @@ use super::plan::{GetPlan, GetPlanConfig, PartRequest};
 use super::workers::{memory, part_memory, readers_for, run_workers};
 use crate::checksum::Sum;
 use crate::error::Result;
-use crate::store::{ReadInfo, Reader};
+use crate::store::{KeptPart, ReadInfo, Reader};
 
 /// What becomes of the parts. Clones of it run on several cores.
 pub(super) trait Sink: Clone + Send + 'static {
@@ -24,7 +24,7 @@ pub(super) trait Sink: Clone + Send + 'static {
         core: &Core,
         part: PartRequest,
         lease: Lease,
-    ) -> impl Future<Output = (Result<bool>, Lease)>;
+    ) -> impl Future<Output = (Result<Option<KeptPart>>, Lease)>;
 
     /// Takes a part that lies at the start of `lease`, all of it; `sum` where its reader took one.
     fn take(
@@ -58,6 +58,7 @@ struct Worker<S> {
     board: Arc<Board<State>>,
     reader: Arc<dyn Reader>,
     object: String,
+    object_bytes: u64,
     sink: S,
 }
 
@@ -98,7 +99,8 @@ pub(super) async fn each_part<S: Sink>(
     let parts = plan.parts().unwrap_or(0);
     let first = (part.len > 0).then_some((part, lease, info.sum));
     let board = Arc::new(Board::new(State { plan, first, under_way: 0 }));
-    let worker = Worker { board: Arc::clone(&board), reader, object, sink };
+    let object_bytes = info.object_bytes;
+    let worker = Worker { board: Arc::clone(&board), reader, object, object_bytes, sink };
     let workers = readers_for(&*worker.reader, parts, connections);
     run_workers(core, &board, workers, move |core| worker.clone().work(core)).await
 }
@@ -127,8 +129,10 @@ impl<S: Sink> Worker<S> {
             let comes_back = |state: &State| state.under_way > 0;
             let lease = part_memory(&core, &self.board, part_bytes, comes_back).await?;
             let Some(part) = self.board.wait(State::take).await? else { break };
-            let (has, lease) = self.sink.has(&core, part, lease).await;
-            if !has? {
+            let (kept, lease) = self.sink.has(&core, part, lease).await;
+            if let Some(kept) = kept? {
+                self.skip(&core, part, kept, lease).await?;
+            } else {
                 let span = 0..part.len as usize;
                 let read = self.reader.read(&core, part.offset, lease.into(), span).await;
                 let info = read.result?;
@@ -139,6 +143,24 @@ impl<S: Sink> Worker<S> {
             self.done(part)?;
         }
         Ok(())
+    }
+
+    /// Tells the reader of a part that is there; its bytes may lie in `lease`.
+    async fn skip(
+        &self,
+        core: &Core,
+        part: PartRequest,
+        kept: KeptPart,
+        lease: Lease,
+    ) -> Result<()> {
+        let lease = filled(lease.into(), if kept.in_memory { part.len as usize } else { 0 });
+        let sum_in = |algorithm| {
+            let known = [Some(kept.crc64nvme.into()), kept.tag.sum].into_iter().flatten();
+            let mut known = known.filter(|sum| sum.algorithm() == algorithm);
+            let bytes = kept.in_memory.then(|| lease.as_slice());
+            known.next().or_else(|| Some(Sum::of(algorithm, bytes?)))
+        };
+        self.reader.skip(core, self.object_bytes, part.offset, part.len, &sum_in).await
     }
 
     fn done(&self, part: PartRequest) -> Result<()> {

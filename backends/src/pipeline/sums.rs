@@ -10,7 +10,7 @@ use super::plan::PartRequest;
 use super::workers::memory;
 use crate::checksum::{Crc64, Sum, compose};
 use crate::error::{ErrorKind, Result};
-use crate::store::Reader;
+use crate::store::{KeptPart, Reader};
 
 /// Sums of all parts of an object, which are of one size but for the last.
 #[derive(Debug, PartialEq, Eq)]
@@ -101,8 +101,13 @@ struct Collected {
 }
 
 impl Sink for Summing {
-    async fn has(&self, _: &Core, _: PartRequest, lease: Lease) -> (Result<bool>, Lease) {
-        (Ok(false), lease)
+    async fn has(
+        &self,
+        _: &Core,
+        _: PartRequest,
+        lease: Lease,
+    ) -> (Result<Option<KeptPart>>, Lease) {
+        (Ok(None), lease)
     }
 
     async fn take(

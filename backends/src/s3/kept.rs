@@ -227,7 +227,7 @@ impl KeptUpload {
         let listed = &self.listed[&(part.number() as u32)];
         let Ok(sum) = sum_of(listed, self.upload.checksum(), noted) else { return Ok(None) };
         let tag = PartTag { part, etag: Some(etag), sum };
-        Ok(Some(KeptPart { tag, crc64nvme: noted }))
+        Ok(Some(KeptPart { tag, crc64nvme: noted, in_memory: false }))
     }
 
     async fn copy(

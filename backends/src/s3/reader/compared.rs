@@ -1,12 +1,13 @@
 //! What has come, compared with the checksum that the server keeps of the whole object (DATA-2).
 
+use std::ops::Range;
 use std::sync::{MutexGuard, PoisonError};
 
 use hydrant_engine::Core;
 
 use super::{S3Reader, Told};
 use crate::checksum::{ChecksumAlgorithm, Sum};
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::object::Etag;
 use crate::s3::attempts::Failed;
 use crate::s3::call::send;
@@ -40,6 +41,29 @@ impl S3Reader {
         }
     }
 
+    /// Takes note of a range that is there from before, and compares the whole if it has come with that.
+    pub(super) async fn skipped(
+        &self,
+        core: &Core,
+        size_bytes: u64,
+        range: Range<u64>,
+        sum_in: &dyn Fn(ChecksumAlgorithm) -> Option<Sum>,
+    ) -> Result<()> {
+        let Some(algorithm) = self.coverage().to_sum(false, None) else { return Ok(()) };
+        let Some(sum) = sum_in(algorithm) else {
+            self.coverage().settle(None);
+            let name = algorithm.name();
+            self.not_compared(core, format_args!("what came before has no {name}"));
+            return Ok(());
+        };
+        let (offset, len) = (range.start, range.end - range.start);
+        let taken = self.coverage().take(size_bytes, offset, len, sum, None);
+        match taken.map_err(|mismatch| self.mismatched(mismatch))? {
+            Taken::Fits => Ok(()),
+            Taken::Ask => self.settle(core, size_bytes, offset, len, sum).await,
+        }
+    }
+
     /// Every byte has come, and no answer told a checksum of all: asks for it, and compares. Which of
     /// the ranges is wrong nobody can tell then, so none is read again.
     pub(super) async fn settle(
@@ -58,7 +82,11 @@ impl S3Reader {
     }
 
     fn mismatched(&self, mismatch: Mismatch) -> Error {
-        self.shared.unexpected(&self.object.key, mismatch)
+        if !mismatch.of_ranges {
+            return self.shared.unexpected(&self.object.key, mismatch);
+        }
+        let (object, detail) = (self.shared.uri_of(&self.object.key), mismatch.to_string());
+        ErrorKind::IntegrityOfParts { object, detail }.into()
     }
 
     /// The checksum that the server keeps of the whole object. An answer without one, or none at all,

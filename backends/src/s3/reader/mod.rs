@@ -23,6 +23,7 @@ use super::refusal::Refusal;
 use super::request::BodyInfo;
 use super::store::Shared;
 use super::time::{HttpDate, Timestamp};
+use crate::checksum::{ChecksumAlgorithm, Sum};
 use crate::condition::{ReadIf, ReadOptions};
 use crate::error::{ErrorKind, Result};
 use crate::http1::response::ResponseHead;
@@ -285,6 +286,17 @@ impl Reader for S3Reader {
         span: Range<usize>,
     ) -> LocalFuture<'a, PartRead> {
         core.boxed(self.read_range(core, offset, buf, span))
+    }
+
+    fn skip<'a>(
+        &'a self,
+        core: &'a Core,
+        object_bytes: u64,
+        offset: u64,
+        len: u64,
+        sum_in: &'a dyn Fn(ChecksumAlgorithm) -> Option<Sum>,
+    ) -> LocalFuture<'a, Result<()>> {
+        core.boxed(self.skipped(core, object_bytes, offset..offset + len, sum_in))
     }
 
     fn meta(&self) -> Option<ObjectMeta> {
