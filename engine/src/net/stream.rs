@@ -14,7 +14,7 @@ use crate::op::{Handle, Op, Outcome, SendList};
 use crate::pool::Buf;
 use crate::ring::{
     LateOpcode, acknowledged_bytes, received_bytes, reset_connection, set_receive_low_water,
-    set_tcp_nodelay, was_reset,
+    set_tcp_nodelay, stays_here, was_reset,
 };
 use crate::trace::event;
 
@@ -48,6 +48,7 @@ pub enum RecvMode {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum ZeroCopyChoice {
     /// From [`OpLimits::zero_copy_bytes_min`](crate::OpLimits) on, until the kernel has said once that it copied after all.
+    /// To a peer on this machine never: loopback copies.
     #[default]
     Auto,
     /// Always, however small, and even where the kernel says that it copies after all. Where it
@@ -62,7 +63,8 @@ pub enum ZeroCopyChoice {
 enum ZeroCopy {
     /// Not tried yet, or worked.
     Worthwhile,
-    /// The kernel copied after all, as it always does on loopback.
+    /// The kernel copied after all, or will, as it always does on loopback. To try costs more there than a copy:
+    /// the receiver prunes its queue, and what it drops is sent again after 200 ms (`docs/performance.md`).
     Pointless,
     /// The kernel lacks the opcode, or would not carry one out.
     Refused,
@@ -79,10 +81,12 @@ const BULK_BYTES_MIN: usize = 1 << 20;
 impl TcpStream {
     pub(super) fn new(core: &Core, handle: Handle, peer: SocketAddr) -> TcpStream {
         set_tcp_nodelay(&handle);
-        let zero_copy = if core.supports(LateOpcode::SendZeroCopy) {
-            ZeroCopy::Worthwhile
-        } else {
+        let zero_copy = if !core.supports(LateOpcode::SendZeroCopy) {
             ZeroCopy::Refused
+        } else if stays_here(&handle, peer) {
+            ZeroCopy::Pointless
+        } else {
+            ZeroCopy::Worthwhile
         };
         TcpStream {
             core: core.clone(),

@@ -181,12 +181,26 @@ pub(crate) fn socket_address(plain: SocketAddr) -> SocketAddress {
 
 /// The other end of a connected socket; `None` where there is none any more.
 pub(crate) fn peer_address(handle: &Handle) -> Option<SocketAddr> {
+    address(handle, libc::getpeername)
+}
+
+/// Whether what is sent to `peer` stays on this machine, by way of its loopback interface.
+pub(crate) fn stays_here(handle: &Handle, peer: SocketAddr) -> bool {
+    let is_loopback = handle.raw_fd().is_some() && peer.ip().to_canonical().is_loopback();
+    is_loopback || address(handle, libc::getsockname).is_some_and(|own| own.ip() == peer.ip())
+}
+
+/// `getpeername(2)` or `getsockname(2)`.
+type AskAddress =
+    unsafe extern "C" fn(libc::c_int, *mut libc::sockaddr, *mut libc::socklen_t) -> libc::c_int;
+
+fn address(handle: &Handle, ask: AskAddress) -> Option<SocketAddr> {
     // SAFETY: a zeroed sockaddr_storage is a valid value of it.
     let mut storage: libc::sockaddr_storage = unsafe { std::mem::zeroed() };
     let mut len = size_of_val(&storage) as libc::socklen_t;
     let place = &raw mut storage;
     // SAFETY: the kernel writes at most `len` bytes, which is what the local value has.
-    let got = unsafe { libc::getpeername(handle.raw_fd()?, place.cast(), &raw mut len) };
+    let got = unsafe { ask(handle.raw_fd()?, place.cast(), &raw mut len) };
     if got != 0 {
         return None;
     }
