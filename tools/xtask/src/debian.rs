@@ -42,6 +42,13 @@ pub const FOR_BENCHES: &[Needed] = &[
 /// The peer of the engine on disks.
 pub const FOR_DISK_BENCHES: &[Needed] = &[Needed { program: "fio", package: "fio" }];
 
+/// What compiles AWS's Common Runtime in C beneath a peer, and reads its headers (libclang).
+pub const FOR_COMMON_RUNTIME: &[Needed] = &[
+    Needed { program: "cc", package: "gcc" },
+    Needed { program: "cmake", package: "cmake" },
+    Needed { program: "clang", package: "clang" },
+];
+
 /// Installs what is missing.
 ///
 /// # Errors

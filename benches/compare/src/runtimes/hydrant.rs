@@ -4,7 +4,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use hydrant_engine::{
-    Buf, Core, Engine, Error, File, Lease, OpenOptions, RecvMode, TcpListener, TcpStream,
+    Buf, Core, Engine, Error, File, Lease, OpenOptions, RecvMode, Service, TcpListener, TcpStream,
 };
 
 use super::Runtime;
@@ -86,9 +86,10 @@ async fn answer(stream: TcpStream, lease: Lease, message_bytes: usize) -> Result
 
 fn hand_over(work: HandOver) -> Result<(), Failure> {
     let engine = engine()?;
+    let service = Service::start(&engine, 0, 1, |_core, ()| async {})?;
     work.begin()?;
     while work.next() {
-        engine.on_core(0, |_| async {})?.wait()?;
+        service.ask(()).map_err(|(error, ())| error)?.wait()?;
     }
     Ok(())
 }

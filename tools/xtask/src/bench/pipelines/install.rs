@@ -15,6 +15,9 @@ use crate::shell::{self, cargo};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Name {
     ObjectStore,
+    Opendal,
+    AwsSdkS3,
+    Mountpoint,
     Awscrt,
     Obstore,
     S3dlio,
@@ -58,9 +61,12 @@ impl Home {
     /// Why it is absent.
     pub fn peer(&self, name: Name) -> Result<Peer> {
         match name {
-            Name::ObjectStore => {
-                let face = Face::Job(vec![self.rust("pipelines-object-store")?]);
-                Ok(Peer { name: "object_store", version: self.locked("object_store")?, face })
+            Name::ObjectStore => self.of_rust("object_store", "pipelines-object-store"),
+            Name::Opendal => self.of_rust("opendal", "pipelines-opendal"),
+            Name::AwsSdkS3 => self.of_rust("aws-sdk-s3", "pipelines-aws-sdk-s3"),
+            Name::Mountpoint => {
+                debian::need(debian::FOR_COMMON_RUNTIME)?;
+                self.of_rust("mountpoint-s3-client", "pipelines-mountpoint")
             }
             Name::Awscrt => self.python("awscrt", "awscrt", "awscrt"),
             Name::Obstore => self.python("obstore", "obstore", "obstore"),
@@ -97,6 +103,12 @@ impl Home {
         let mut command = cargo(&self.workspace, &words);
         shell::run(command.env("CARGO_TARGET_DIR", &self.built))?;
         Ok(self.built.join("release").join(package).display().to_string())
+    }
+
+    /// A crate of the workspace's lock file, by the program that uses it.
+    fn of_rust(&self, name: &'static str, program: &str) -> Result<Peer> {
+        let face = Face::Job(vec![self.rust(program)?]);
+        Ok(Peer { name, version: self.locked(name)?, face })
     }
 
     /// The version of a package in the lock file.
