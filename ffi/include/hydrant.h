@@ -534,7 +534,8 @@ typedef struct hyd_engine_config {
      */
     uint32_t cores;
     /**
-     * Parts of one transfer under way at once, each with a connection of its own; 0: 8.
+     * Parts of one transfer under way at once, each with a connection of its own; 0: 8. More than 1,024
+     * count as so many.
      */
     uint32_t connections;
     /**
@@ -1151,7 +1152,8 @@ typedef struct hyd_copy_options {
      */
     uint64_t part_size_bytes;
     /**
-     * Parts under way at once, instead of as many as the store that is read has.
+     * Parts under way at once, instead of as many as the store that is read has; more than 1,024 count as
+     * so many.
      */
     uint32_t connections;
     /**
@@ -1234,7 +1236,8 @@ typedef struct hyd_verify_options {
      */
     uint32_t struct_size;
     /**
-     * Parts of each object under way at once, instead of as many as the first store has.
+     * Parts of each object under way at once, instead of as many as the first store has; more than 1,024
+     * count as so many.
      */
     uint32_t connections;
     /**
@@ -2141,38 +2144,49 @@ struct hyd_options *hyd_options_new(void);
 /**
  * Sets one option; both texts end with a NUL. A later value replaces an earlier one.
  *
- * Where the server of S3 is:
+ * Where the server of S3 is; an s3:// URI that names its server takes no endpoint beside it:
  *
  *     endpoint                        https://host:port instead of AWS_ENDPOINT_URL; http:// is plain;
  *                                     several servers of one store with commas between them, or as
  *                                     http://10.0.0.{1...8}:9000
  *     region                          a name, instead of AWS_REGION
  *     address_style                   path or virtual_host
- *     dual_stack                      true or false: whether AWS is asked by the name with IPv6 addresses
+ *     dual_stack                      true or false: whether AWS is asked by the name with IPv6 addresses;
+ *                                     not with an endpoint
  *     endpoint_choice                 least_pending or round_robin: which of several is asked
  *     endpoint_failures               in a row, after which one of several is left alone
  *     endpoint_left_alone_seconds     the first time; twice as long each time it fails again
  *     endpoint_left_alone_max_seconds and never for longer
  *
- * Who signs requests to S3:
+ * Who signs requests to S3. Keys come before a function of hyd_options_set_credentials(), both before
+ * profile and environment, and anonymous goes with neither:
  *
  *     access_key_id                   with secret_access_key, and session_token where the keys are
  *     secret_access_key               temporary; instead of those in the environment
  *     session_token                   of temporary keys
  *     anonymous                       true or false: no request is signed
- *     profile                         a name, instead of AWS_PROFILE, and ahead of keys in the environment
- *     credentials_request_seconds     of one request to a service that gives credentials
- *     credentials_metadata_seconds    the same for the metadata service of an instance
- *     credentials_tries               of such a request
- *     credentials_process_seconds     of a credential_process
- *     credentials_refresh_seconds     of all it takes to get new credentials
+ *     profile                         a name, instead of AWS_PROFILE, and ahead of keys in the environment;
+ *                                     beside keys or a function it gives endpoint and region alone
+ *     credentials_refresh_seconds     of all it takes to get new credentials, also of a function
  *
- * How TLS is spoken, with S3 and http(s):// stores; the files are PEM, and read when a store is opened:
+ * How the sources that AWS has are asked, where they are:
+ *
+ *     credentials_request_seconds     of one request to a service that gives credentials
+ *     credentials_metadata_seconds    the same for the metadata service of an instance; the variable
+ *                                     AWS_METADATA_SERVICE_TIMEOUT comes before it
+ *     credentials_tries               of such a request; for the metadata service the variable
+ *                                     AWS_METADATA_SERVICE_NUM_ATTEMPTS comes before it
+ *     credentials_process_seconds     of a credential_process
+ *
+ * How TLS is spoken, with S3 and http(s):// stores. Files are PEM, and read when a store is opened; the
+ * same may be given as the text itself, and of the two the one that was set last counts:
  *
  *     ca_file                         certificates that are trusted, instead of AWS_CA_BUNDLE and of those
- *                                     of the system
+ *     ca_pem                          of the system
  *     client_certificate_file         the chain that is shown to servers that ask for one, with its
  *     client_key_file                 key
+ *     client_certificate_pem          the chain as text, up to 1 MiB, as all values
+ *     client_key_pem                  its key
  *     tls_min_version                 1.2 or 1.3
  *     tls_handshake_seconds           of a whole handshake
  *
@@ -2202,9 +2216,10 @@ struct hyd_options *hyd_options_new(void);
  *     tries                           of one request, the first among them
  *     retry_wait_ms                   before the second try at most; twice as long each time
  *     retry_throttled_wait_ms         the same where the server is overloaded
- *     retry_wait_max_ms               and never longer
+ *     retry_wait_max_ms               and never longer; neither of the two may be
  *     retry_after_max_seconds         that a server can ask for
- *     pace_least                      requests under way from one core, however often it is overloaded
+ *     pace_least                      requests under way from one core, however often it is overloaded;
+ *                                     no more than connections_per_core, which counts where it is less
  *     pace_lowered_to_percent         of the requests under way, when it is
  *     pace_raised_by                  requests, when it is not any more
  *
@@ -2217,14 +2232,18 @@ struct hyd_options *hyd_options_new(void);
  *     checksum_place                  head, trailer, or signed_trailer: every byte is signed
  *     state_dir                       a folder, where it is noted how uploads are carried on
  *     server_copy_whole_bytes         of an object that the server copies in one request
- *     server_copy_part_size           bytes of a part where it does not
+ *     server_copy_part_size           bytes of a part where it does not, 5 MiB to 5 GiB; larger where there
+ *                                     would be more than 10,000
  *
  * How transfers of any store are cut:
  *
- *     part_size                       bytes of a part
- *     connections                     parts of one transfer under way at once
+ *     part_size                       bytes of a part; larger where there would be more than 10,000, smaller
+ *                                     where the pool has no room for two
+ *     connections                     parts of one transfer under way at once, up to 1024
  *
- * Numbers count from 1, but for redirects. What a store cannot use has no effect on it.
+ * Numbers count from 1, but for redirects. What a store cannot use has no effect on it: options of S3 on
+ * files, those of TLS on a server that is asked by http://. Options that contradict each other are told
+ * by hyd_store_open() as HYD_E_CONFIG.
  *
  * Errors: HYD_E_INVALID for a key that is none, or a value that it cannot have; the message never
  * repeats the value.
@@ -2287,7 +2306,7 @@ hyd_status hyd_options_set_credentials(struct hyd_options *options,
  * call. Nothing is asked of a server yet, so a bucket that does not exist is told by the first call.
  *
  * Errors: HYD_E_INVALID for a URI that makes no sense or has a key; HYD_E_CONFIG for settings that
- * make none, and files of TLS that cannot be read; HYD_E_UNSUPPORTED for https:// where the library was built without TLS.
+ * make none or contradict each other, and files of TLS that cannot be read; HYD_E_UNSUPPORTED for https:// where the library was built without TLS.
  *
  * Threads: any, also many at once; not while another thread changes the environment.
  */
@@ -2904,7 +2923,7 @@ hyd_status hyd_presigned_info(const struct hyd_presigned *presigned,
                               struct hyd_presigned_view *view);
 
 /**
- * Frees a presigned request; NULL is fine. Its texts are gone.
+ * Frees a presigned request, and wipes it; NULL is fine. Its texts are gone.
  *
  * Errors: HYD_E_HANDLE when it was freed before; HYD_E_FORKED.
  *
@@ -3090,8 +3109,9 @@ hyd_status hyd_writer_commit(struct hyd_writer *writer, size_t len, struct hyd_e
  * Completes the object, and ends the writer, also when it fails: what was uploaded is thrown away
  * then. `meta` may be NULL.
  *
- * Errors: the first failure of the upload; HYD_E_CONDITION; HYD_E_BUSY while another thread is in a call
- * with the writer, which stays then, as it does with HYD_E_INVALID.
+ * Errors: the first failure of the upload; HYD_E_CONDITION; HYD_E_PANIC of an engine that a panic has left
+ * unusable, at once; HYD_E_BUSY while another thread is in a call with the writer, which stays then, as it
+ * does with HYD_E_INVALID.
  *
  * Threads: any, one at a time.
  */

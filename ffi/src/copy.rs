@@ -60,7 +60,8 @@ pub struct hyd_copy_options {
     pub flags: u32,
     /// Bytes of a part, instead of those of the store that is read.
     pub part_size_bytes: u64,
-    /// Parts under way at once, instead of as many as the store that is read has.
+    /// Parts under way at once, instead of as many as the store that is read has; more than 1,024 count as
+    /// so many.
     pub connections: u32,
     /// 0
     pub reserved: u32,

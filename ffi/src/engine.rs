@@ -43,7 +43,8 @@ pub struct hyd_engine_config {
     pub flags: u32,
     /// Threads with a ring each; 0: one for each CPU the process may use.
     pub cores: u32,
-    /// Parts of one transfer under way at once, each with a connection of its own; 0: 8.
+    /// Parts of one transfer under way at once, each with a connection of its own; 0: 8. More than 1,024
+    /// count as so many.
     pub connections: u32,
     /// Hard limit of payload memory in bytes; 0: 256 MiB.
     pub pool_bytes: u64,

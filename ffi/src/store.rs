@@ -13,7 +13,7 @@ use crate::error::{ErrorOut, Failure, hyd_error};
 use crate::guard::{self, Entry};
 use crate::handle::{self, kind};
 use crate::options::{Options, Settings, hyd_options};
-use crate::status::{HYD_E_UNSUPPORTED, hyd_status};
+use crate::status::{HYD_E_CONFIG, HYD_E_UNSUPPORTED, hyd_status};
 
 /// One place for objects.
 pub struct hyd_store(());
@@ -75,7 +75,7 @@ pub fn use_store(entry: &mut Entry, handle: *const hyd_store) -> Result<Arc<Stor
 /// call. Nothing is asked of a server yet, so a bucket that does not exist is told by the first call.
 ///
 /// Errors: HYD_E_INVALID for a URI that makes no sense or has a key; HYD_E_CONFIG for settings that
-/// make none, and files of TLS that cannot be read; HYD_E_UNSUPPORTED for https:// where the library was built without TLS.
+/// make none or contradict each other, and files of TLS that cannot be read; HYD_E_UNSUPPORTED for https:// where the library was built without TLS.
 ///
 /// Threads: any, also many at once; not while another thread changes the environment.
 #[unsafe(no_mangle)]
@@ -111,6 +111,11 @@ fn open(hydrant: &Hydrant, text: &str, settings: Option<&Settings>) -> Result<Lo
     }
     let Some(settings) = settings else { return Ok(hydrant.open(uri)?) };
     let is_remote = !uri.scheme().is_path() && uri.scheme() != Scheme::Mem;
+    settings.check()?;
+    if uri.scheme() == Scheme::S3 && uri.authority().is_some() && settings.names_endpoint() {
+        let text = "the URI names its server, and the option endpoint names one";
+        return Err(Failure::new(HYD_E_CONFIG, text));
+    }
     // Half a pair of keys makes no sense for any store; only S3 signs.
     let identity = settings.identity()?.filter(|_| uri.scheme() == Scheme::S3);
     let tls = if is_remote { settings.tls()? } else { None };

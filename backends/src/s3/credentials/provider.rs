@@ -135,6 +135,16 @@ impl Provider {
         Provider::of(source, CredentialsLimits::default())
     }
 
+    /// The same source of one's own, with other limits: of them it is held to
+    /// [`CredentialsLimits::refresh`]. What it gave so far is not taken along. A source of the
+    /// environment stays as it is.
+    pub fn with_limits(&self, limits: CredentialsLimits) -> Provider {
+        match &self.0.source {
+            Source::Own(own) => Provider::of(Source::Own(Arc::clone(own)), limits),
+            Source::Chain { .. } => self.clone(),
+        }
+    }
+
     #[cfg(feature = "tls")]
     pub(in crate::s3) fn of_chain(chain: Chain, tls: crate::s3::tls::TlsSource) -> Provider {
         let limits = chain.limits.clone();
