@@ -1,6 +1,7 @@
 // Hydrant for C++17 and later: hydrant.h with owners, views and results. Header only.
 //
-// - Every handle has an owner that can be moved and not copied, and ends with it.
+// - Every handle has an owner that can be moved and not copied, and ends with it. An error alone can be
+//   copied, and then is another handle.
 // - What can fail gives a result<T>: std::expected where the library has it (C++23), else a small type
 //   with the same names. Nothing here throws; value() of a result without one aborts.
 // - Bytes are views: std::span where the library has it (C++20), else a pointer and a length.
@@ -79,10 +80,18 @@ inline std::string_view text_of(bytes_view bytes) noexcept {
 
 // ---- Errors and results --------------------------------------------------------------------------
 
-// Why a call failed.
+// Why a call failed. A copy lives by itself; it is the status alone where there are too many.
 class error {
   public:
     error(hyd_status status, hyd_error *owned) noexcept : status_(status), owned_(owned) {}
+    error(const error &other) noexcept : status_(other.status_), owned_(dup(other.owned_.get())) {}
+    error(error &&other) noexcept = default;
+    error &operator=(const error &other) noexcept {
+        error copied(other);
+        return *this = std::move(copied);
+    }
+    error &operator=(error &&other) noexcept = default;
+    ~error() = default;
     hyd_status status() const noexcept { return status_; }
     // Operation, object, cause and way out; lives as long as this.
     const char *message() const noexcept {
@@ -97,14 +106,15 @@ class error {
         hyd_error_info(owned_.get(), &view);
         return view;
     }
-    // The same once more; the status alone where there are too many.
-    error copy() const noexcept {
-        hyd_error *copied = nullptr;
-        (void)hyd_error_dup(owned_.get(), &copied);
-        return error(status_, copied);
-    }
 
   private:
+    static hyd_error *dup(const hyd_error *owned) noexcept {
+        hyd_error *copied = nullptr;
+        if (owned != nullptr) {
+            (void)hyd_error_dup(owned, &copied);
+        }
+        return copied;
+    }
     struct free_error {
         void operator()(hyd_error *error) const noexcept { hyd_error_free(error); }
     };
@@ -127,15 +137,25 @@ template <class T> class [[nodiscard]] result {
     result(unexpected failed) : error_(std::move(failed.why)) {}
     bool has_value() const noexcept { return value_.has_value(); }
     explicit operator bool() const noexcept { return has_value(); }
-    T &value() & { return has_value() ? *value_ : no_value(); }
-    T &&value() && { return std::move(has_value() ? *value_ : no_value()); }
+    T &value() & { return must(*this); }
+    const T &value() const & { return must(*this); }
+    T &&value() && { return std::move(must(*this)); }
     T &operator*() & { return *value_; }
+    const T &operator*() const & { return *value_; }
     T &&operator*() && { return std::move(*value_); }
     T *operator->() { return &*value_; }
-    const hydrant::error &error() const { return *error_; }
+    const T *operator->() const { return &*value_; }
+    hydrant::error &error() & { return *error_; }
+    const hydrant::error &error() const & { return *error_; }
+    hydrant::error &&error() && { return std::move(*error_); }
 
   private:
-    [[noreturn]] static T &no_value() { std::abort(); }
+    template <class Self> static auto &must(Self &self) {
+        if (!self.has_value()) {
+            std::abort();
+        }
+        return *self.value_;
+    }
     std::optional<T> value_;
     std::optional<hydrant::error> error_;
 };
@@ -151,7 +171,9 @@ template <> class [[nodiscard]] result<void> {
             std::abort();
         }
     }
-    const hydrant::error &error() const { return *error_; }
+    hydrant::error &error() & { return *error_; }
+    const hydrant::error &error() const & { return *error_; }
+    hydrant::error &&error() && { return std::move(*error_); }
 
   private:
     std::optional<hydrant::error> error_;
@@ -346,6 +368,7 @@ struct credentials {
     std::int64_t expires_unix_s = 0;
 };
 
+// Empty, because there are too many or it was moved from, it opens no store: HYD_E_INVALID.
 class options : public detail::owner<hyd_options, hyd_options_free> {
   public:
     options() noexcept : owner(hyd_options_new()) {}
@@ -424,7 +447,9 @@ class writer : public detail::owner<hyd_writer, hyd_writer_abort> {
             [&](hyd_error **e) {
                 const hyd_status status = hyd_writer_finish(get(), &meta, e);
                 // While a request has the stream, it stays.
-                if (status != HYD_E_BUSY) (void)release();
+                if (status != HYD_E_BUSY) {
+                    (void)release();
+                }
                 return status;
             },
             [&] { return meta; });
@@ -1005,6 +1030,10 @@ class engine : public detail::owner<hyd_engine, hyd_engine_destroy> {
     }
     result<store> open(const char *uri) const { return open_with(uri, nullptr); }
     result<store> open(const char *uri, const options &options) const {
+        // Without its handle it would be opened as if nothing had been asked for.
+        if (!options) {
+            return unexpected(error(HYD_E_INVALID, nullptr));
+        }
         return open_with(uri, options.get());
     }
     result<queue> make_queue(std::uint32_t depth = 0) const {

@@ -57,12 +57,34 @@ void errors(const hydrant::store &store) {
     auto missing = store.get("missing");
     CHECK(!missing);
     const hydrant::error &error = missing.error();
-    const hydrant::error copied = error.copy();
+    hydrant::error copied = error;
     CHECK(copied.status() == HYD_E_NOT_FOUND && !copied.is_retriable());
     CHECK(std::string_view(copied.message()) == error.message());
     CHECK(copied.view().message != error.view().message);
+    const hydrant::error bare(HYD_E_AGAIN, nullptr), again = bare;
+    CHECK(again.status() == HYD_E_AGAIN && again.message() == bare.message());
+    copied = bare;
+    CHECK(copied.status() == HYD_E_AGAIN);
+    copied = error;
+    const hydrant::error taken = std::move(missing).error();
+    CHECK(std::string_view(copied.message()) == taken.message());
     hydrant::result<void> nothing;
     CHECK(nothing.has_value());
+    const hydrant::result<int> seven = 7, also = seven;
+    CHECK(seven.value() == 7 && *also == 7 && *seven.operator->() == 7);
+    const hydrant::result<int> failed = hydrant::unexpected(bare);
+    const auto copy = failed;
+    CHECK(!copy && copy.error().status() == HYD_E_AGAIN);
+}
+
+// Options that are none open nothing, least of all with other settings.
+void empty_options(const hydrant::engine &engine) {
+    hydrant::options anonymous;
+    must("anonymous", anonymous.set("anonymous", "true"));
+    hydrant::options moved = std::move(anonymous);
+    CHECK(!anonymous && moved);
+    CHECK(status_of(engine.open("s3://bucket", anonymous)) == HYD_E_INVALID);
+    CHECK(status_of(engine.open("mem://moved", moved)) == HYD_OK);
 }
 
 void buffers(const hydrant::engine &engine, const hydrant::store &store) {
@@ -241,6 +263,7 @@ int main(int argc, char **argv) {
     auto fresh = opened_by(engine, argv[3], argv[5], argv[6]);
     auto peer = opened_by(engine, argv[4], argv[5], argv[6]);
     the_library(engine);
+    empty_options(engine);
     for (const hydrant::store *store : {&memory, &bucket}) {
         errors(*store);
         buffers(engine, *store);
