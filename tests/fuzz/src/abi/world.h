@@ -10,7 +10,7 @@
 
 enum kind {
     ERROR, ENGINE, BUF, MEM, OPTIONS, STORE, QUEUE, LIST, WRITER, ATTRIBUTES, UPLOADS, BUCKETS, VERSIONS,
-    PARTS, TAGS, KINDS
+    PARTS, TAGS, PRESIGNED, KINDS
 };
 
 /* Says what does not hold, and ends the process: libFuzzer keeps the input. */
