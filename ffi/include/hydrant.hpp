@@ -295,6 +295,8 @@ inline hyd_copy_options copy_options(std::uint32_t flags = 0) noexcept {
 }
 inline hyd_verify_options verify_options() noexcept { return HYD_VERIFY_OPTIONS_INIT; }
 inline hyd_presign_options presign_options() noexcept { return HYD_PRESIGN_OPTIONS_INIT; }
+inline hyd_delete_options delete_options() noexcept { return HYD_DELETE_OPTIONS_INIT; }
+inline hyd_part_source part_source() noexcept { return HYD_PART_SOURCE_INIT; }
 using copy_report = hyd_copy_report;
 inline copy_report empty_copy_report() noexcept { return HYD_COPY_REPORT_INIT; }
 
@@ -593,6 +595,78 @@ class parts : public detail::owner<hyd_parts, hyd_parts_close> {
     std::uint64_t total_;
 };
 
+// The parts that a server has of an upload that is not complete.
+class uploaded_parts : public detail::owner<hyd_uploaded_parts, hyd_uploaded_parts_close> {
+  public:
+    using owner::owner;
+    // Nothing at the end.
+    result<std::optional<hyd_uploaded_part>> next() {
+        hyd_uploaded_part entry = {};
+        std::size_t count = 0;
+        return detail::call<std::optional<hyd_uploaded_part>>(
+            [&](hyd_error **e) { return hyd_uploaded_parts_next(get(), &entry, 1, &count, e); },
+            [&]() -> std::optional<hyd_uploaded_part> {
+                if (count == 0) {
+                    return std::nullopt;
+                }
+                return entry;
+            });
+    }
+};
+
+class store;
+
+// An upload that is made by hand. Where this goes, the upload stays: complete it, or abort it.
+class multipart : public detail::owner<hyd_multipart, hyd_multipart_close> {
+  public:
+    using owner::owner;
+    // With a NUL behind; lives as long as this.
+    std::string_view id() const noexcept {
+        const char *text = "";
+        std::size_t size = 0;
+        (void)hyd_multipart_id(get(), &text, &size);
+        return {text, size};
+    }
+    result<hyd_uploaded_part> put(std::uint32_t number, bytes_view bytes) const {
+        hyd_uploaded_part part = {};
+        return detail::call<hyd_uploaded_part>(
+            [&](hyd_error **e) {
+                return hyd_multipart_put(get(), number, bytes.data(), bytes.size(), &part, e);
+            },
+            [&] { return part; });
+    }
+    // Of an object that the server copies, or of some bytes of it.
+    inline result<hyd_uploaded_part> copy(std::uint32_t number, const store &from_store, std::string_view from,
+                                          const hyd_part_source &source = part_source()) const;
+    result<uploaded_parts> parts() const {
+        hyd_uploaded_parts *opened = nullptr;
+        return detail::call<uploaded_parts>(
+            [&](hyd_error **e) { return hyd_uploaded_parts_open(get(), &opened, e); },
+            [&] { return uploaded_parts(opened); });
+    }
+    result<object_meta> complete(const hyd_uploaded_part *parts, std::size_t count) const {
+        object_meta meta = HYD_OBJECT_META_INIT;
+        return detail::call<object_meta>(
+            [&](hyd_error **e) { return hyd_multipart_complete(get(), parts, count, &meta, e); },
+            [&] { return meta; });
+    }
+    result<void> abort() const {
+        return detail::call([&](hyd_error **e) { return hyd_multipart_abort(get(), e); });
+    }
+};
+
+// What S3 says of an object.
+class s3_object : public detail::owner<hyd_s3_object, hyd_s3_object_free> {
+  public:
+    using owner::owner;
+    // Its texts live as long as this; null where nothing was said.
+    hyd_s3_object_view view() const noexcept {
+        hyd_s3_object_view view = HYD_S3_OBJECT_VIEW_INIT;
+        (void)hyd_s3_object_info(get(), &view);
+        return view;
+    }
+};
+
 // A bucket of the account; the views are valid until the next call with the listing.
 struct bucket {
     std::string_view name;
@@ -709,6 +783,13 @@ class store : public detail::owner<hyd_store, hyd_store_close> {
     result<void> remove(const hyd_text *keys, std::size_t count, hyd_status *results = nullptr) const {
         return detail::call(
             [&](hyd_error **e) { return hyd_delete(handle(), keys, count, results, e); });
+    }
+    // Objects of S3, versions or markers, each with its own outcome.
+    result<void> remove_objects(hyd_delete_object *objects, std::size_t count,
+                                const hyd_delete_options &options = delete_options()) const {
+        return detail::call([&](hyd_error **e) {
+            return hyd_delete_objects(handle(), objects, count, &options, e);
+        });
     }
     // Every object whose key begins so. `report` is written on failure too where objects could not be
     // deleted.
@@ -828,6 +909,49 @@ class store : public detail::owner<hyd_store, hyd_store_close> {
             },
             [&] { return hydrant::parts(opened, total); });
     }
+    // An upload by hand; `algorithm` is HYD_CHECKSUM_*, of its parts.
+    result<multipart> begin_multipart(std::string_view key, const hyd_put_options &options = put_options(),
+                                      std::uint32_t algorithm = 0) const {
+        hyd_multipart *begun = nullptr;
+        return detail::call<multipart>(
+            [&](hyd_error **e) {
+                return hyd_multipart_create(handle(), key.data(), key.size(), &options, algorithm, &begun, e);
+            },
+            [&] { return multipart(begun); });
+    }
+    // One that was begun before.
+    result<multipart> open_multipart(std::string_view key, std::string_view upload_id,
+                                     const hyd_put_options &options = put_options(),
+                                     std::uint32_t algorithm = 0) const {
+        hyd_multipart *opened = nullptr;
+        return detail::call<multipart>(
+            [&](hyd_error **e) {
+                return hyd_multipart_open(handle(), key.data(), key.size(), upload_id.data(),
+                                          upload_id.size(), &options, algorithm, &opened, e);
+            },
+            [&] { return multipart(opened); });
+    }
+    // All that S3 says of an object, or of a part of it.
+    result<s3_object> stat_s3(std::string_view key, const hyd_get_options &options = get_options(),
+                              std::uint32_t part_number = 0, object_meta *meta = nullptr) const {
+        hyd_s3_object *told = nullptr;
+        return detail::call<s3_object>(
+            [&](hyd_error **e) {
+                return hyd_s3_stat(handle(), key.data(), key.size(), &options, part_number, meta, &told, e);
+            },
+            [&] { return s3_object(told); });
+    }
+    // A part of an object, as it was uploaded.
+    result<buffer> get_part(std::string_view key, std::uint32_t part_number, std::size_t bytes_max,
+                            const hyd_get_options &options = get_options(), object_meta *meta = nullptr) const {
+        hyd_buf *buf = nullptr;
+        return detail::call<buffer>(
+            [&](hyd_error **e) {
+                return hyd_s3_get_part(handle(), key.data(), key.size(), &options, part_number, bytes_max,
+                                       &buf, meta, e);
+            },
+            [&] { return buffer(buf); });
+    }
     // Those of the account.
     result<hydrant::buckets> buckets(std::string_view prefix = {}, const char *region = nullptr) const {
         hyd_buckets *opened = nullptr;
@@ -901,6 +1025,17 @@ class store : public detail::owner<hyd_store, hyd_store_close> {
                                          });
     }
 };
+
+result<hyd_uploaded_part> multipart::copy(std::uint32_t number, const store &from_store, std::string_view from,
+                                          const hyd_part_source &source) const {
+    hyd_uploaded_part part = {};
+    return detail::call<hyd_uploaded_part>(
+        [&](hyd_error **e) {
+            return hyd_multipart_copy(get(), number, from_store.handle(), from.data(), from.size(), &source,
+                                      &part, e);
+        },
+        [&] { return part; });
+}
 
 // One completion, with what it carries.
 class completion {

@@ -199,7 +199,7 @@ pub unsafe extern "C" fn hyd_copy(
         let names = [(from, from_len, "from"), (to, to_len, "to")];
         // SAFETY: OWN-3. The caller lends what the pointers name for the time of the call.
         let ([from, to], asked) = unsafe { asked(names, options, meta, report)? };
-        asked.copy(&source.root.with_key(from)?, &target.root.with_key(to)?)
+        asked.copy(&source.locate(from)?, &target.locate(to)?)
     })
 }
 
@@ -226,7 +226,7 @@ pub unsafe extern "C" fn hyd_get_to_file(
         let names = [(key, key_len, "key"), (path, path_len, "path")];
         // SAFETY: OWN-3. The caller lends what the pointers name for the time of the call.
         let ([key, path], asked) = unsafe { asked(names, options, meta, report)? };
-        asked.copy(&store.root.with_key(key)?, &store.file(path)?)
+        asked.copy(&store.locate(key)?, &store.file(path)?)
     })
 }
 
@@ -253,7 +253,7 @@ pub unsafe extern "C" fn hyd_put_from_file(
         let names = [(key, key_len, "key"), (path, path_len, "path")];
         // SAFETY: OWN-3. The caller lends what the pointers name for the time of the call.
         let ([key, path], asked) = unsafe { asked(names, options, meta, report)? };
-        asked.copy(&store.file(path)?, &store.root.with_key(key)?)
+        asked.copy(&store.file(path)?, &store.locate(key)?)
     })
 }
 

@@ -102,8 +102,7 @@ pub unsafe extern "C" fn hyd_verify(
                 .progress
                 .map(|function| progress((function, User(raw.user)), move |call| leave.call(call))),
         });
-        let same =
-            verify(&first.root.with_key(one)?, &second.root.with_key(other)?, options).wait();
+        let same = verify(&first.locate(one)?, &second.locate(other)?, options).wait();
         drop(lent);
         let same = same?;
         if let Some(report) = report {

@@ -235,8 +235,9 @@ const OBJECTS: &[OfS3] = &[
     }),
 ];
 
-/// How transfers are cut, of any store.
+/// How transfers are cut, of any store, and where files are.
 const TRANSFERS: &[Own] = &[
+    ("root", "the path of a folder", |all, value| text(value).map(|it| all.root = Some(it))),
     ("part_size", BYTES, |all, value| bytes(value).map(|it| all.part_size_bytes = Some(it))),
     ("connections", "a number from 1 to 1024", |all, value| {
         let number = count(value).filter(|number| *number <= CONNECTIONS_MAX);

@@ -156,6 +156,12 @@ pub extern "C" fn hyd_options_new() -> *mut hyd_options {
 ///                                     where the pool has no room for two
 ///     connections                     parts of one transfer under way at once, up to 1024
 ///
+/// Where the files of file:/// and direct:/// are:
+///
+///     root                            a folder, made by the first write: keys lead beneath it and nowhere
+///                                     else, through no link, and are a/b, never /a, a//b or a/../b. For keys
+///                                     that come from elsewhere
+///
 /// Numbers count from 1, but for redirects. What a store cannot use has no effect on it: options of S3 on
 /// files, those of TLS on a server that is asked by http://. Options that contradict each other are told
 /// by hyd_store_open() as HYD_E_CONFIG.

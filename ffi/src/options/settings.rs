@@ -31,6 +31,8 @@ pub struct Settings {
     pub(super) tls: Tls,
     pub(super) part_size_bytes: Option<u64>,
     pub(super) connections: Option<usize>,
+    /// The folder beneath which all keys of a store of files lead.
+    pub root: Option<String>,
     /// The others, by name.
     changes: BTreeMap<&'static str, Change>,
 }

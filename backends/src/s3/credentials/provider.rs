@@ -116,7 +116,7 @@ enum Source {
     Chain {
         chain: Chain,
         #[cfg(feature = "tls")]
-        tls: crate::s3::tls::TlsSource,
+        tls: Box<crate::s3::tls::TlsSource>,
     },
     Own(Arc<dyn CredentialsProvider>),
 }
@@ -148,7 +148,7 @@ impl Provider {
     #[cfg(feature = "tls")]
     pub(in crate::s3) fn of_chain(chain: Chain, tls: crate::s3::tls::TlsSource) -> Provider {
         let limits = chain.limits.clone();
-        Provider::of(Source::Chain { chain, tls }, limits)
+        Provider::of(Source::Chain { chain, tls: Box::new(tls) }, limits)
     }
 
     #[cfg(not(feature = "tls"))]
