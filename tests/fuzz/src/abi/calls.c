@@ -615,6 +615,7 @@ static void (*const CALLS[])(void) = {
     stat_or_delete, copy, through_file, presign, open_list, use_list, open_writer, use_writer,
     use_writer, call_queue, call_queue, call_queue, verify, delete_prefix, use_attributes, uploads,
     get_object_ranges, ask_service, open_faulty_store, presign_request, use_presigned,
+    by_hand,
 };
 
 void call_anything(void) {
