@@ -58,7 +58,7 @@ fn signed_urls_are_read_and_never_shown() {
         at.store.put(&at.key, data.clone()).wait().expect("put");
         let s3 = at.store.s3().expect("a bucket");
         let signed = s3.presign(&GetObject::new(&at.key), Duration::from_secs(600));
-        let url = signed.expect("signed").url;
+        let url = signed.expect("signed").url.clone();
         assert!(url.contains("X-Amz-Signature="));
         // The server refuses a HEAD: it was signed for a GET.
         expect_reads(&hydrant, &url, &data);
@@ -391,7 +391,7 @@ fn redirects_lead_into_tls_and_not_out_of_it() {
     at.store.put(&at.key, data.clone()).wait().expect("put");
     let s3 = at.store.s3().expect("a bucket");
     let signed = s3.presign(&GetObject::new("key"), Duration::from_secs(600)).expect("signed");
-    let url = signed.url;
+    let url = signed.url.clone();
     assert!(url.starts_with("https://"));
     expect_reads(&hydrant, &url, &data);
     let peer = Peer::start(move |_, wire| redirect(wire, 307, &url));

@@ -58,7 +58,8 @@
 #define HYD_VERSION ((uint32_t)0x00010000u)
 
 #define HYD_ERROR_VIEW_INIT {sizeof(hyd_error_view), 0, 0, 0, 0, 0, NULL, 0, NULL, 0, NULL, 0}
-#define HYD_ENGINE_CONFIG_INIT {sizeof(hyd_engine_config), 0, 0, 0, 0, 0, 0}
+#define HYD_ENGINE_CONFIG_INIT \
+    {sizeof(hyd_engine_config), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}
 #define HYD_ENGINE_LEFT_INIT {sizeof(hyd_engine_left), 0, 0}
 #define HYD_CAPS_INIT {sizeof(hyd_caps), 0, 0, {0}}
 #define HYD_STATS_INIT \
@@ -69,7 +70,8 @@
     {sizeof(hyd_put_options), 0, NULL, NULL, NULL, NULL, NULL, 0, NULL, 0, NULL, 0, 0, 0, 0, NULL}
 #define HYD_GET_OPTIONS_INIT {sizeof(hyd_get_options), 0, NULL, NULL, NULL, NULL}
 #define HYD_S3_PUT_OPTIONS_INIT \
-    {sizeof(hyd_s3_put_options), 0, NULL, NULL, NULL, 0, 0, 0, NULL, NULL, NULL, NULL}
+    {sizeof(hyd_s3_put_options), 0, NULL, NULL, NULL, 0, 0, 0, NULL, NULL, NULL, NULL, NULL, NULL, \
+     NULL, NULL, NULL, NULL, 0}
 #define HYD_S3_GET_OPTIONS_INIT {sizeof(hyd_s3_get_options), 0, NULL, NULL}
 #define HYD_RANGES_OPTIONS_INIT {sizeof(hyd_ranges_options), 0, 0, 0, 0, NULL}
 #define HYD_BUCKET_OPTIONS_INIT {sizeof(hyd_bucket_options), 0, NULL, NULL, NULL}
@@ -82,6 +84,11 @@
     {sizeof(hyd_presign_options), 0, NULL, 0, NULL, NULL, 0, 0, 0, 0, NULL, NULL, NULL, NULL, NULL, \
      NULL, NULL}
 #define HYD_DELETE_REPORT_INIT {sizeof(hyd_delete_report), 0, 0, 0}
+#define HYD_DELETE_OPTIONS_INIT {sizeof(hyd_delete_options), 0, NULL, NULL}
+#define HYD_PART_SOURCE_INIT {sizeof(hyd_part_source), 0, 0, 0, NULL}
+#define HYD_S3_OBJECT_VIEW_INIT \
+    {sizeof(hyd_s3_object_view), 0, 0, 0, 0, 0, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, \
+     NULL, NULL, NULL, NULL, NULL, NULL, 0}
 #define HYD_COPY_OPTIONS_INIT {sizeof(hyd_copy_options), 0, 0, 0, 0, NULL, NULL, NULL, NULL, NULL}
 #define HYD_COPY_REPORT_INIT {sizeof(hyd_copy_report), 0, 0, 0, 0, 0, 0, 0, {0}, {0}}
 #define HYD_VERIFY_OPTIONS_INIT {sizeof(hyd_verify_options), 0, 0, NULL, NULL}
@@ -130,6 +137,16 @@
  * A bit of hyd_engine_config.flags: epoll and threads, even where io_uring is allowed.
  */
 #define HYD_ENGINE_POLL 8
+
+/**
+ * A bit of hyd_engine_config.flags: io_uring, or hyd_engine_create() fails and says why.
+ */
+#define HYD_ENGINE_URING 16
+
+/**
+ * A bit of hyd_engine_config.flags: a core sleeps as soon as it has nothing to do.
+ */
+#define HYD_ENGINE_NO_SPIN 32
 
 /**
  * A bit of hyd_caps.flags: io_uring carries the I/O out; else epoll and threads do.
@@ -212,6 +229,16 @@
  * A bit of hyd_s3_put_options.flags: with KMS, no key of the bucket, even where that is its default.
  */
 #define HYD_S3_NO_BUCKET_KEY 4
+
+/**
+ * A bit of hyd_s3_put_options.flags: a legal hold lies on the object.
+ */
+#define HYD_S3_LEGAL_HOLD 8
+
+/**
+ * A bit of hyd_s3_put_options.flags: no legal hold lies on it, even where that is the bucket's default.
+ */
+#define HYD_S3_NO_LEGAL_HOLD 16
 
 /**
  * hyd_s3_put_options.encryption: with a key of S3's own (SSE-S3).
@@ -322,6 +349,41 @@
 #define HYD_DELETE_BYPASS_GOVERNANCE 1
 
 /**
+ * A bit of hyd_delete_object.flags: a delete marker was made, or was what was deleted.
+ */
+#define HYD_DELETED_MARKER 1
+
+/**
+ * Parts of an object at most; their numbers go from 1 to this.
+ */
+#define HYD_PARTS_MAX 10000
+
+/**
+ * A bit of hyd_s3_object_view.flags: a key of the bucket saves requests to KMS.
+ */
+#define HYD_S3_OBJECT_BUCKET_KEY 1
+
+/**
+ * A bit of hyd_s3_object_view.flags: it is a delete marker.
+ */
+#define HYD_S3_OBJECT_DELETE_MARKER 2
+
+/**
+ * A bit of hyd_s3_object_view.flags: who asked pays.
+ */
+#define HYD_S3_OBJECT_CHARGED 4
+
+/**
+ * hyd_s3_checksum.covers: all bytes of the object.
+ */
+#define HYD_COVERS_OBJECT 1
+
+/**
+ * hyd_s3_checksum.covers: the checksums of its parts.
+ */
+#define HYD_COVERS_PARTS 2
+
+/**
  * A method of hyd_presign(): read the object.
  */
 #define HYD_PRESIGN_GET 1
@@ -419,6 +481,11 @@ typedef struct hyd_list hyd_list;
 typedef struct hyd_mem hyd_mem;
 
 /**
+ * An upload in parts.
+ */
+typedef struct hyd_multipart hyd_multipart;
+
+/**
  * Settings of a store, by name.
  */
 typedef struct hyd_options hyd_options;
@@ -434,6 +501,11 @@ typedef struct hyd_parts hyd_parts;
 typedef struct hyd_presigned hyd_presigned;
 
 /**
+ * What S3 says of an object.
+ */
+typedef struct hyd_s3_object hyd_s3_object;
+
+/**
  * One place for objects.
  */
 typedef struct hyd_store hyd_store;
@@ -442,6 +514,11 @@ typedef struct hyd_store hyd_store;
  * The tags of an object.
  */
 typedef struct hyd_tags hyd_tags;
+
+/**
+ * A listing of the parts of an upload.
+ */
+typedef struct hyd_uploaded_parts hyd_uploaded_parts;
 
 /**
  * A listing of uploads.
@@ -534,7 +611,8 @@ typedef struct hyd_engine_config {
      */
     uint32_t cores;
     /**
-     * Parts of one transfer under way at once, each with a connection of its own; 0: 8.
+     * Parts of one transfer under way at once, each with a connection of its own; 0: 8. More than 1,024
+     * count as so many.
      */
     uint32_t connections;
     /**
@@ -551,6 +629,50 @@ typedef struct hyd_engine_config {
      * 0: 30,000.
      */
     uint64_t pool_wait_ms;
+    /**
+     * Bytes of the pool for heads and small objects, which never wait behind parts; 0: a sixteenth of it,
+     * 256 KiB to 8 MiB.
+     */
+    uint64_t head_share_bytes;
+    /**
+     * Bytes of all objects in mem:// stores; 0: 4 GiB.
+     */
+    uint64_t mem_bytes;
+    /**
+     * Milliseconds that hyd_engine_destroy() gives clean-up, such as aborting uploads; 0: 5,000.
+     */
+    uint64_t cleanup_ms;
+    /**
+     * Milliseconds in which the kernel has to give back the last buffers then; what it still has is leaked.
+     * 0: 10,000.
+     */
+    uint64_t drain_ms;
+    /**
+     * Milliseconds for the look-up of a name; 0: 15,000.
+     */
+    uint64_t resolve_ms;
+    /**
+     * Sends from so many bytes on go without a copy; 0: 16 KiB.
+     */
+    uint64_t zero_copy_bytes_min;
+    /**
+     * mem:// stores at most; 0: 1,024.
+     */
+    uint32_t mem_stores;
+    /**
+     * Threads that make file calls where io_uring is refused; 0: 16. At most 1,024.
+     */
+    uint32_t file_threads;
+    /**
+     * Microseconds that a core looks out for messages before it sleeps, where that has paid; 0: 20. Not
+     * with HYD_ENGINE_NO_SPIN.
+     */
+    uint32_t spin_us;
+    /**
+     * Microseconds that a core that sleeps lets completions gather before one alone wakes it (Linux 6.12);
+     * 0: none.
+     */
+    uint32_t min_wait_us;
 } hyd_engine_config;
 
 /**
@@ -840,6 +962,34 @@ typedef struct hyd_s3_put_options {
      * As hyd_s3_get_options has it.
      */
     const char *expected_bucket_owner;
+    /**
+     * Who has all rights to the object: "id=\"...\"", "uri=\"...\"", several with commas between.
+     */
+    const char *grant_full_control;
+    /**
+     * Who may read it.
+     */
+    const char *grant_read;
+    /**
+     * Who may read its ACL.
+     */
+    const char *grant_read_acp;
+    /**
+     * Who may write its ACL.
+     */
+    const char *grant_write_acp;
+    /**
+     * Where a bucket that is a website leads who asks for it.
+     */
+    const char *website_redirect_location;
+    /**
+     * "GOVERNANCE" or "COMPLIANCE": nobody may delete the object before `lock_until_unix_s`; or NULL.
+     */
+    const char *lock_mode;
+    /**
+     * Seconds since 1970, UTC; with `lock_mode`.
+     */
+    int64_t lock_until_unix_s;
 } hyd_s3_put_options;
 
 /**
@@ -1151,7 +1301,8 @@ typedef struct hyd_copy_options {
      */
     uint64_t part_size_bytes;
     /**
-     * Parts under way at once, instead of as many as the store that is read has.
+     * Parts under way at once, instead of as many as the store that is read has; more than 1,024 count as
+     * so many.
      */
     uint32_t connections;
     /**
@@ -1234,7 +1385,8 @@ typedef struct hyd_verify_options {
      */
     uint32_t struct_size;
     /**
-     * Parts of each object under way at once, instead of as many as the first store has.
+     * Parts of each object under way at once, instead of as many as the first store has; more than 1,024
+     * count as so many.
      */
     uint32_t connections;
     /**
@@ -1407,6 +1559,63 @@ typedef struct hyd_version_entry {
 } hyd_version_entry;
 
 /**
+ * An object that is to be deleted, and what came of it. Its size is fixed.
+ */
+typedef struct hyd_delete_object {
+    /**
+     * The whole key; no NUL ends it.
+     */
+    const char *key;
+    size_t key_len;
+    /**
+     * One version of it, for good, as hyd_versions_next() tells it; a length of 0 for the object: where the
+     * bucket keeps versions, a marker is put before them.
+     */
+    const char *version_id;
+    size_t version_id_len;
+    /**
+     * Only if it has this tag, as hyd_object_meta has it, with a NUL at the end; or NULL. Such objects are
+     * deleted one by one.
+     */
+    const char *if_match;
+    /**
+     * What came of it; written by the call.
+     */
+    hyd_status status;
+    /**
+     * HYD_DELETED_MARKER; written by the call.
+     */
+    uint32_t flags;
+    /**
+     * The version that was deleted, or that of the marker that was made; NUL-terminated, empty where none is
+     * told, and where it has more than 127 bytes. Written by the call.
+     */
+    char deleted_version_id[128];
+} hyd_delete_object;
+
+/**
+ * How objects are deleted; 0 is the default everywhere. Texts end with a NUL.
+ */
+typedef struct hyd_delete_options {
+    /**
+     * Set by the caller.
+     */
+    uint32_t struct_size;
+    /**
+     * HYD_DELETE_*
+     */
+    uint32_t flags;
+    /**
+     * Serial number and code of a device, where the bucket demands them for versions, or NULL.
+     */
+    const char *mfa;
+    /**
+     * Who asks and who pays, or NULL.
+     */
+    const struct hyd_s3_get_options *s3;
+} hyd_delete_options;
+
+/**
  * A part of an object. Its size is fixed. No NUL ends its texts.
  */
 typedef struct hyd_part {
@@ -1430,6 +1639,157 @@ typedef struct hyd_part {
     const char *checksum;
     size_t checksum_len;
 } hyd_part;
+
+/**
+ * A part that the server has. Its size is fixed.
+ */
+typedef struct hyd_uploaded_part {
+    /**
+     * From 1 to HYD_PARTS_MAX.
+     */
+    uint32_t number;
+    /**
+     * HYD_CHECKSUM_*, of `checksum`; 0 where there is none.
+     */
+    uint32_t checksum_algorithm;
+    /**
+     * 0 where it is not known: of a copy of a whole object.
+     */
+    uint64_t size_bytes;
+    /**
+     * Its tag, with the quotes; NUL-terminated.
+     */
+    char etag[128];
+    /**
+     * In base64, as S3 has it; NUL-terminated.
+     */
+    char checksum[48];
+} hyd_uploaded_part;
+
+/**
+ * Which bytes are copied into a part; 0 is the default everywhere.
+ */
+typedef struct hyd_part_source {
+    /**
+     * Set by the caller.
+     */
+    uint32_t struct_size;
+    /**
+     * 0
+     */
+    uint32_t reserved;
+    /**
+     * The first byte,
+     */
+    uint64_t offset;
+    /**
+     * and how many; 0 is the whole object, and `offset` 0 too.
+     */
+    uint64_t len;
+    /**
+     * Which version is copied and under which condition, and in `s3` its key of SSE-C and whose the bucket
+     * is; or NULL.
+     */
+    const struct hyd_get_options *get;
+} hyd_part_source;
+
+/**
+ * A checksum that S3 keeps of an object. Its size is fixed.
+ */
+typedef struct hyd_s3_checksum {
+    /**
+     * HYD_CHECKSUM_*
+     */
+    uint32_t algorithm;
+    /**
+     * HYD_COVERS_*; 0 where that is not told.
+     */
+    uint32_t covers;
+    /**
+     * In base64, with a NUL at the end; of parts it may end in "-" and their number.
+     */
+    const char *value;
+} hyd_s3_checksum;
+
+/**
+ * What S3 says of an object. Texts end with a NUL, are NULL where nothing was said, and are valid until the
+ * handle is freed.
+ */
+typedef struct hyd_s3_object_view {
+    /**
+     * Set by the caller.
+     */
+    uint32_t struct_size;
+    /**
+     * HYD_S3_OBJECT_*
+     */
+    uint32_t flags;
+    /**
+     * Of what was asked for: the part, or the object.
+     */
+    uint64_t size_bytes;
+    /**
+     * In how many parts it was uploaded, where a part was asked for; 0: not told.
+     */
+    uint64_t parts;
+    /**
+     * How many tags it has.
+     */
+    uint64_t tags;
+    /**
+     * How many of the user's names no header can carry, and are left out.
+     */
+    uint64_t missing_metadata;
+    /**
+     * NULL is "STANDARD".
+     */
+    const char *storage_class;
+    /**
+     * When a rule of the bucket will delete it: `x-amz-expiration`.
+     */
+    const char *expiration;
+    /**
+     * Whether it is being brought back from an archive, and until when it is: `x-amz-restore`.
+     */
+    const char *restore;
+    const char *archive_status;
+    const char *replication_status;
+    /**
+     * "GOVERNANCE" or "COMPLIANCE".
+     */
+    const char *lock_mode;
+    /**
+     * Until when nobody may delete it, as sent.
+     */
+    const char *lock_until;
+    /**
+     * "ON" or "OFF".
+     */
+    const char *legal_hold;
+    const char *website_redirect_location;
+    /**
+     * "AES256", "aws:kms", "aws:kms:dsse".
+     */
+    const char *encryption;
+    const char *kms_key_id;
+    /**
+     * In base64.
+     */
+    const char *kms_context;
+    /**
+     * Of SSE-C.
+     */
+    const char *customer_algorithm;
+    /**
+     * The MD5 of the key of SSE-C, in base64.
+     */
+    const char *customer_key_md5;
+    /**
+     * Those that the server keeps.
+     */
+    const struct hyd_s3_checksum *checksums;
+    size_t checksums_count;
+} hyd_s3_object_view;
 
 /**
  * What a presigned request is made of. Texts end with a NUL, and are valid until it is freed.
@@ -2141,38 +2501,49 @@ struct hyd_options *hyd_options_new(void);
 /**
  * Sets one option; both texts end with a NUL. A later value replaces an earlier one.
  *
- * Where the server of S3 is:
+ * Where the server of S3 is; an s3:// URI that names its server takes no endpoint beside it:
  *
  *     endpoint                        https://host:port instead of AWS_ENDPOINT_URL; http:// is plain;
  *                                     several servers of one store with commas between them, or as
  *                                     http://10.0.0.{1...8}:9000
  *     region                          a name, instead of AWS_REGION
  *     address_style                   path or virtual_host
- *     dual_stack                      true or false: whether AWS is asked by the name with IPv6 addresses
+ *     dual_stack                      true or false: whether AWS is asked by the name with IPv6 addresses;
+ *                                     not with an endpoint
  *     endpoint_choice                 least_pending or round_robin: which of several is asked
  *     endpoint_failures               in a row, after which one of several is left alone
  *     endpoint_left_alone_seconds     the first time; twice as long each time it fails again
  *     endpoint_left_alone_max_seconds and never for longer
  *
- * Who signs requests to S3:
+ * Who signs requests to S3. Keys come before a function of hyd_options_set_credentials(), both before
+ * profile and environment, and anonymous goes with neither:
  *
  *     access_key_id                   with secret_access_key, and session_token where the keys are
  *     secret_access_key               temporary; instead of those in the environment
  *     session_token                   of temporary keys
  *     anonymous                       true or false: no request is signed
- *     profile                         a name, instead of AWS_PROFILE, and ahead of keys in the environment
- *     credentials_request_seconds     of one request to a service that gives credentials
- *     credentials_metadata_seconds    the same for the metadata service of an instance
- *     credentials_tries               of such a request
- *     credentials_process_seconds     of a credential_process
- *     credentials_refresh_seconds     of all it takes to get new credentials
+ *     profile                         a name, instead of AWS_PROFILE, and ahead of keys in the environment;
+ *                                     beside keys or a function it gives endpoint and region alone
+ *     credentials_refresh_seconds     of all it takes to get new credentials, also of a function
  *
- * How TLS is spoken, with S3 and http(s):// stores; the files are PEM, and read when a store is opened:
+ * How the sources that AWS has are asked, where they are:
+ *
+ *     credentials_request_seconds     of one request to a service that gives credentials
+ *     credentials_metadata_seconds    the same for the metadata service of an instance; the variable
+ *                                     AWS_METADATA_SERVICE_TIMEOUT comes before it
+ *     credentials_tries               of such a request; for the metadata service the variable
+ *                                     AWS_METADATA_SERVICE_NUM_ATTEMPTS comes before it
+ *     credentials_process_seconds     of a credential_process
+ *
+ * How TLS is spoken, with S3 and http(s):// stores. Files are PEM, and read when a store is opened; the
+ * same may be given as the text itself, and of the two the one that was set last counts:
  *
  *     ca_file                         certificates that are trusted, instead of AWS_CA_BUNDLE and of those
- *                                     of the system
+ *     ca_pem                          of the system
  *     client_certificate_file         the chain that is shown to servers that ask for one, with its
  *     client_key_file                 key
+ *     client_certificate_pem          the chain as text, up to 1 MiB, as all values
+ *     client_key_pem                  its key
  *     tls_min_version                 1.2 or 1.3
  *     tls_handshake_seconds           of a whole handshake
  *
@@ -2202,9 +2573,10 @@ struct hyd_options *hyd_options_new(void);
  *     tries                           of one request, the first among them
  *     retry_wait_ms                   before the second try at most; twice as long each time
  *     retry_throttled_wait_ms         the same where the server is overloaded
- *     retry_wait_max_ms               and never longer
+ *     retry_wait_max_ms               and never longer; neither of the two may be
  *     retry_after_max_seconds         that a server can ask for
- *     pace_least                      requests under way from one core, however often it is overloaded
+ *     pace_least                      requests under way from one core, however often it is overloaded;
+ *                                     no more than connections_per_core, which counts where it is less
  *     pace_lowered_to_percent         of the requests under way, when it is
  *     pace_raised_by                  requests, when it is not any more
  *
@@ -2217,14 +2589,24 @@ struct hyd_options *hyd_options_new(void);
  *     checksum_place                  head, trailer, or signed_trailer: every byte is signed
  *     state_dir                       a folder, where it is noted how uploads are carried on
  *     server_copy_whole_bytes         of an object that the server copies in one request
- *     server_copy_part_size           bytes of a part where it does not
+ *     server_copy_part_size           bytes of a part where it does not, 5 MiB to 5 GiB; larger where there
+ *                                     would be more than 10,000
  *
  * How transfers of any store are cut:
  *
- *     part_size                       bytes of a part
- *     connections                     parts of one transfer under way at once
+ *     part_size                       bytes of a part; larger where there would be more than 10,000, smaller
+ *                                     where the pool has no room for two
+ *     connections                     parts of one transfer under way at once, up to 1024
  *
- * Numbers count from 1, but for redirects. What a store cannot use has no effect on it.
+ * Where the files of file:/// and direct:/// are:
+ *
+ *     root                            a folder, made by the first write: keys lead beneath it and nowhere
+ *                                     else, through no link, and are a/b, never /a, a//b or a/../b. For keys
+ *                                     that come from elsewhere
+ *
+ * Numbers count from 1, but for redirects. What a store cannot use has no effect on it: options of S3 on
+ * files, those of TLS on a server that is asked by http://. Options that contradict each other are told
+ * by hyd_store_open() as HYD_E_CONFIG.
  *
  * Errors: HYD_E_INVALID for a key that is none, or a value that it cannot have; the message never
  * repeats the value.
@@ -2275,7 +2657,8 @@ hyd_status hyd_options_set_credentials(struct hyd_options *options,
  *     http://host:port       objects of any server, to be read; a key is a path and its query
  *     https://host           the same over TLS
  *     mem://name             memory of this engine, gone with it
- *     file:///               files; a key is a path, absolute or from the working directory
+ *     file:///               files; a key is a path, absolute or from the working directory, or with the
+ *                            option root beneath that
  *     direct:///             the same past the page cache (O_DIRECT)
  *
  * What `options` do not set, S3 reads from the environment now: AWS_ENDPOINT_URL_S3 or
@@ -2287,7 +2670,7 @@ hyd_status hyd_options_set_credentials(struct hyd_options *options,
  * call. Nothing is asked of a server yet, so a bucket that does not exist is told by the first call.
  *
  * Errors: HYD_E_INVALID for a URI that makes no sense or has a key; HYD_E_CONFIG for settings that
- * make none, and files of TLS that cannot be read; HYD_E_UNSUPPORTED for https:// where the library was built without TLS.
+ * make none or contradict each other, and files of TLS that cannot be read; HYD_E_UNSUPPORTED for https:// where the library was built without TLS.
  *
  * Threads: any, also many at once; not while another thread changes the environment.
  */
@@ -2799,6 +3182,25 @@ hyd_status hyd_versions_next(struct hyd_versions *versions,
 hyd_status hyd_versions_close(struct hyd_versions *versions);
 
 /**
+ * Deletes objects of S3, versions of them or delete markers, up to 1,000 with one request, and waits for
+ * all. One that cannot be deleted stops none of the others: `status` of each tells what came of it, on
+ * failure too, but not where the arguments make no sense (HYD_E_INVALID, HYD_E_HANDLE, HYD_E_FORKED,
+ * HYD_E_UNSUPPORTED) and nothing was asked of the server. `options` may be NULL.
+ *
+ * Errors: that of the first object that failed, also as an error object: HYD_E_CONDITION where one has
+ * another tag than `if_match`, or is not there; HYD_E_CONFIG, HYD_E_TEMPORARY, HYD_E_OTHER, HYD_E_CANCELLED.
+ * HYD_E_UNSUPPORTED for a store that is not S3; HYD_E_INVALID for a key that is empty or no UTF-8, and then
+ * nothing is deleted.
+ *
+ * Threads: any, also many at once with one store; the objects are the library's until the call returns.
+ */
+hyd_status hyd_delete_objects(const struct hyd_store *store,
+                              struct hyd_delete_object *objects,
+                              size_t count,
+                              const struct hyd_delete_options *options,
+                              struct hyd_error **error);
+
+/**
  * Asks in which parts an object of S3 was uploaded. `total`, which may be NULL, is how many they are, and
  * 0 for one that was uploaded whole. The listing, which the caller closes, has those of which the
  * server keeps checksums: AWS has none of the others. `options`, which may be NULL, name a version, and in
@@ -2841,6 +3243,226 @@ hyd_status hyd_parts_next(struct hyd_parts *parts,
  * Threads: any; not while another thread uses entries of it.
  */
 hyd_status hyd_parts_close(struct hyd_parts *parts);
+
+/**
+ * Begins an upload, and waits until the server has; the caller closes the handle, and before that
+ * completes the upload or aborts it: its parts are paid for until then. `options`, which may be NULL, say
+ * what hyd_put() would be told; a condition in them is looked at when the upload is completed.
+ * `checksum_algorithm` is HYD_CHECKSUM_*, which then goes with each part, or 0 for none.
+ *
+ * Errors: HYD_E_UNSUPPORTED for a store that is not S3; HYD_E_NOT_FOUND (no such bucket); HYD_E_INVALID,
+ * HYD_E_TEMPORARY, HYD_E_CONFIG, HYD_E_CANCELLED.
+ *
+ * Threads: any, also many at once with one store.
+ */
+hyd_status hyd_multipart_create(const struct hyd_store *store,
+                                const char *key,
+                                size_t key_len,
+                                const struct hyd_put_options *options,
+                                uint32_t checksum_algorithm,
+                                struct hyd_multipart **multipart,
+                                struct hyd_error **error);
+
+/**
+ * A handle for an upload that was begun before, here or elsewhere: hyd_uploads_next() and
+ * hyd_multipart_id() tell its id. The rest is as at hyd_multipart_create(), of which what describes the
+ * object has no effect any more. Nothing is asked of the server yet.
+ *
+ * Errors: HYD_E_UNSUPPORTED for a store that is not S3; HYD_E_INVALID, also without a key or an id.
+ *
+ * Threads: any.
+ */
+hyd_status hyd_multipart_open(const struct hyd_store *store,
+                              const char *key,
+                              size_t key_len,
+                              const char *upload_id,
+                              size_t upload_id_len,
+                              const struct hyd_put_options *options,
+                              uint32_t checksum_algorithm,
+                              struct hyd_multipart **multipart,
+                              struct hyd_error **error);
+
+/**
+ * Tells the id of an upload, with a NUL behind; it is valid until the handle is closed. `id_len`, which
+ * may be NULL, is its length without the NUL.
+ *
+ * Errors: HYD_E_INVALID, HYD_E_HANDLE, HYD_E_FORKED.
+ *
+ * Threads: any.
+ */
+hyd_status hyd_multipart_id(const struct hyd_multipart *multipart,
+                            const char **id,
+                            size_t *id_len);
+
+/**
+ * Uploads a part, and waits until the server has it. The bytes are sent from where they are, which the
+ * library reads during the call only. All parts but the last have 5 MiB at least. A part of the same number
+ * is replaced. `part`, which may be NULL, is what hyd_multipart_complete() wants of it.
+ *
+ * Errors: HYD_E_INVALID for a number that is none; HYD_E_NOT_FOUND where the upload was completed or
+ * aborted; HYD_E_TEMPORARY, HYD_E_CONFIG, HYD_E_CANCELLED.
+ *
+ * Threads: any, also many at once with one upload.
+ */
+hyd_status hyd_multipart_put(const struct hyd_multipart *multipart,
+                             uint32_t number,
+                             const void *data,
+                             size_t data_len,
+                             struct hyd_uploaded_part *part,
+                             struct hyd_error **error);
+
+/**
+ * Has the server copy an object, or some bytes of it, into a part, and waits until it has. `from_store` is
+ * a bucket of S3 in the same engine; the server of the upload looks for a bucket of that name. `source` and
+ * `part` may be NULL.
+ *
+ * Errors: as hyd_multipart_put(); HYD_E_NOT_FOUND also for the object; HYD_E_CONDITION; HYD_E_INVALID also
+ * for stores of different engines and for bytes that are none.
+ *
+ * Threads: any, also many at once with one upload.
+ */
+hyd_status hyd_multipart_copy(const struct hyd_multipart *multipart,
+                              uint32_t number,
+                              const struct hyd_store *from_store,
+                              const char *from,
+                              size_t from_len,
+                              const struct hyd_part_source *source,
+                              struct hyd_uploaded_part *part,
+                              struct hyd_error **error);
+
+/**
+ * Makes the object of the parts, which lie end to end by their numbers, each of them once, and waits until
+ * it is there: whole, or not at all. `meta` may be NULL; its size is the sum of the sizes in `parts`, or 0
+ * where one of them is 0. The handle stays until it is closed.
+ *
+ * Errors: HYD_E_INVALID for parts that are none or not in order; HYD_E_CONDITION; HYD_E_NOT_FOUND where the
+ * upload was completed or aborted before, also by a try of this call whose answer was lost, so that
+ * hyd_stat() has to tell; HYD_E_OTHER where the server refuses the parts, which stay;
+ * HYD_E_TEMPORARY, HYD_E_CONFIG, HYD_E_CANCELLED.
+ *
+ * Threads: any; of two at once with one upload, one fails.
+ */
+hyd_status hyd_multipart_complete(const struct hyd_multipart *multipart,
+                                  const struct hyd_uploaded_part *parts,
+                                  size_t count,
+                                  struct hyd_object_meta *meta,
+                                  struct hyd_error **error);
+
+/**
+ * Throws away an upload with all its parts, and waits until the server has. The handle stays until it is
+ * closed.
+ *
+ * Errors: HYD_E_NOT_FOUND where it was completed or aborted before; HYD_E_TEMPORARY, HYD_E_CONFIG,
+ * HYD_E_CANCELLED.
+ *
+ * Threads: any; a part that another thread uploads at the time may come behind it and stay: abort once more
+ * when all have ended.
+ */
+hyd_status hyd_multipart_abort(const struct hyd_multipart *multipart,
+                               struct hyd_error **error);
+
+/**
+ * Closes a handle of an upload; NULL is fine. The upload stays as it is: hyd_multipart_open() goes on with
+ * it.
+ *
+ * Errors: HYD_E_HANDLE when it was closed before; HYD_E_FORKED.
+ *
+ * Threads: any; not while another thread reads the id.
+ */
+hyd_status hyd_multipart_close(struct hyd_multipart *multipart);
+
+/**
+ * Lists the parts that the server has of an upload, by their numbers: what is told of them is what
+ * hyd_multipart_complete() takes. The caller closes the listing. Nothing is asked of the server yet.
+ *
+ * Errors: HYD_E_INVALID, HYD_E_HANDLE, HYD_E_FORKED.
+ *
+ * Threads: any.
+ */
+hyd_status hyd_uploaded_parts_open(const struct hyd_multipart *multipart,
+                                   struct hyd_uploaded_parts **parts,
+                                   struct hyd_error **error);
+
+/**
+ * The next parts, `max` at most; `count` of 0 is the end. They are the caller's, as they name nothing.
+ * Waits for a page of the server where that is needed.
+ *
+ * Errors: HYD_E_BUSY while another thread is in a call with the listing; those of the server, after
+ * which the listing is at its end: HYD_E_NOT_FOUND where the upload was completed or aborted.
+ *
+ * Threads: any, one at a time.
+ */
+hyd_status hyd_uploaded_parts_next(struct hyd_uploaded_parts *parts,
+                                   struct hyd_uploaded_part *entries,
+                                   size_t max,
+                                   size_t *count,
+                                   struct hyd_error **error);
+
+/**
+ * Closes a listing of uploaded parts; NULL is fine.
+ *
+ * Errors: HYD_E_HANDLE when it was closed before; HYD_E_FORKED.
+ *
+ * Threads: any.
+ */
+hyd_status hyd_uploaded_parts_close(struct hyd_uploaded_parts *parts);
+
+/**
+ * Asks for all that S3 says of an object, or with a `part_number` from 1 to HYD_PARTS_MAX of a part of it, as
+ * it was uploaded; 0 is the object. The caller frees what is told. `options` and `meta` may be NULL; `meta`
+ * is as hyd_stat() has it, and of a part its `size_bytes` is that of the part.
+ *
+ * Errors: HYD_E_UNSUPPORTED for a store that is not S3; HYD_E_NOT_FOUND, HYD_E_CONDITION, HYD_E_INVALID,
+ * HYD_E_TEMPORARY, HYD_E_CONFIG, HYD_E_CANCELLED; of a part that is not there what the server answers.
+ *
+ * Threads: any, also many at once with one store.
+ */
+hyd_status hyd_s3_stat(const struct hyd_store *store,
+                       const char *key,
+                       size_t key_len,
+                       const struct hyd_get_options *options,
+                       uint32_t part_number,
+                       struct hyd_object_meta *meta,
+                       struct hyd_s3_object **object,
+                       struct hyd_error **error);
+
+/**
+ * Reads one part of an object, as it was uploaded, into a buffer of the pool, which the caller releases. A
+ * part with more than `bytes_max` bytes is refused: so much of the pool is taken before it is asked for.
+ * `options` and `meta` may be NULL; `size_bytes` of `meta` is that of the part.
+ *
+ * Errors: as hyd_s3_stat(); HYD_E_INVALID also for a `part_number` of 0 and for a part that is larger, or
+ * larger than the pool; HYD_E_INTEGRITY.
+ *
+ * Threads: any, also many at once with one store.
+ */
+hyd_status hyd_s3_get_part(const struct hyd_store *store,
+                           const char *key,
+                           size_t key_len,
+                           const struct hyd_get_options *options,
+                           uint32_t part_number,
+                           size_t bytes_max,
+                           struct hyd_buf **buf,
+                           struct hyd_object_meta *meta,
+                           struct hyd_error **error);
+
+/**
+ * Fills `view`, whose texts are valid until the handle is freed.
+ *
+ * Errors: HYD_E_INVALID for NULL or a bad struct_size; HYD_E_HANDLE; HYD_E_FORKED.
+ *
+ * Threads: any.
+ */
+hyd_status hyd_s3_object_info(const struct hyd_s3_object *object, struct hyd_s3_object_view *view);
+
+/**
+ * Frees what was told of an object; NULL is fine. The texts of its views are gone.
+ *
+ * Errors: HYD_E_HANDLE when it was freed before; HYD_E_FORKED.
+ *
+ * Threads: any; not while another thread reads a view of it.
+ */
+hyd_status hyd_s3_object_free(struct hyd_s3_object *object);
 
 /**
  * Asks for the tags of an object of S3, which the caller frees. `options`, which may be NULL, name a
@@ -2904,7 +3526,7 @@ hyd_status hyd_presigned_info(const struct hyd_presigned *presigned,
                               struct hyd_presigned_view *view);
 
 /**
- * Frees a presigned request; NULL is fine. Its texts are gone.
+ * Frees a presigned request, and wipes it; NULL is fine. Its texts are gone.
  *
  * Errors: HYD_E_HANDLE when it was freed before; HYD_E_FORKED.
  *
@@ -3090,8 +3712,9 @@ hyd_status hyd_writer_commit(struct hyd_writer *writer, size_t len, struct hyd_e
  * Completes the object, and ends the writer, also when it fails: what was uploaded is thrown away
  * then. `meta` may be NULL.
  *
- * Errors: the first failure of the upload; HYD_E_CONDITION; HYD_E_BUSY while another thread is in a call
- * with the writer, which stays then, as it does with HYD_E_INVALID.
+ * Errors: the first failure of the upload; HYD_E_CONDITION; HYD_E_PANIC of an engine that a panic has left
+ * unusable, at once; HYD_E_BUSY while another thread is in a call with the writer, which stays then, as it
+ * does with HYD_E_INVALID.
  *
  * Threads: any, one at a time.
  */
@@ -3225,7 +3848,7 @@ hyd_status hyd_cancel(const struct hyd_cq *cq, uint64_t id);
 #define HYDRANT_H_SIZES
 typedef char hyd_assert_pointer_size[sizeof(void *) == 8 && sizeof(size_t) == 8 ? 1 : -1];
 typedef char hyd_assert_error_view_size[sizeof(hyd_error_view) == 72 ? 1 : -1];
-typedef char hyd_assert_engine_config_size[sizeof(hyd_engine_config) == 40 ? 1 : -1];
+typedef char hyd_assert_engine_config_size[sizeof(hyd_engine_config) == 104 ? 1 : -1];
 typedef char hyd_assert_engine_left_size[sizeof(hyd_engine_left) == 16 ? 1 : -1];
 typedef char hyd_assert_caps_size[sizeof(hyd_caps) == 80 ? 1 : -1];
 typedef char hyd_assert_stats_size[sizeof(hyd_stats) == 280 ? 1 : -1];
@@ -3234,7 +3857,7 @@ typedef char hyd_assert_object_meta_size[sizeof(hyd_object_meta) == 472 ? 1 : -1
 typedef char hyd_assert_request_size[sizeof(hyd_request) == 168 ? 1 : -1];
 typedef char hyd_assert_put_options_size[sizeof(hyd_put_options) == 112 ? 1 : -1];
 typedef char hyd_assert_get_options_size[sizeof(hyd_get_options) == 40 ? 1 : -1];
-typedef char hyd_assert_s3_put_options_size[sizeof(hyd_s3_put_options) == 80 ? 1 : -1];
+typedef char hyd_assert_s3_put_options_size[sizeof(hyd_s3_put_options) == 136 ? 1 : -1];
 typedef char hyd_assert_s3_get_options_size[sizeof(hyd_s3_get_options) == 24 ? 1 : -1];
 typedef char hyd_assert_copy_options_size[sizeof(hyd_copy_options) == 64 ? 1 : -1];
 typedef char hyd_assert_copy_report_size[sizeof(hyd_copy_report) == 560 ? 1 : -1];
@@ -3252,5 +3875,11 @@ typedef char hyd_assert_bucket_options_size[sizeof(hyd_bucket_options) == 32 ? 1
 typedef char hyd_assert_bucket_info_size[sizeof(hyd_bucket_info) == 136 ? 1 : -1];
 typedef char hyd_assert_presigned_view_size[sizeof(hyd_presigned_view) == 48 ? 1 : -1];
 typedef char hyd_assert_presign_options_size[sizeof(hyd_presign_options) == 120 ? 1 : -1];
+typedef char hyd_assert_delete_options_size[sizeof(hyd_delete_options) == 24 ? 1 : -1];
+typedef char hyd_assert_delete_object_size[sizeof(hyd_delete_object) == 176 ? 1 : -1];
+typedef char hyd_assert_part_source_size[sizeof(hyd_part_source) == 32 ? 1 : -1];
+typedef char hyd_assert_uploaded_part_size[sizeof(hyd_uploaded_part) == 192 ? 1 : -1];
+typedef char hyd_assert_s3_object_view_size[sizeof(hyd_s3_object_view) == 168 ? 1 : -1];
+typedef char hyd_assert_s3_checksum_size[sizeof(hyd_s3_checksum) == 16 ? 1 : -1];
 typedef char hyd_assert_bucket_size[sizeof(hyd_bucket) == 40 ? 1 : -1];
 #endif

@@ -1,6 +1,7 @@
 // Hydrant for C++17 and later: hydrant.h with owners, views and results. Header only.
 //
-// - Every handle has an owner that can be moved and not copied, and ends with it.
+// - Every handle has an owner that can be moved and not copied, and ends with it. An error alone can be
+//   copied, and then is another handle.
 // - What can fail gives a result<T>: std::expected where the library has it (C++23), else a small type
 //   with the same names. Nothing here throws; value() of a result without one aborts.
 // - Bytes are views: std::span where the library has it (C++20), else a pointer and a length.
@@ -79,10 +80,18 @@ inline std::string_view text_of(bytes_view bytes) noexcept {
 
 // ---- Errors and results --------------------------------------------------------------------------
 
-// Why a call failed.
+// Why a call failed. A copy lives by itself; it is the status alone where there are too many.
 class error {
   public:
     error(hyd_status status, hyd_error *owned) noexcept : status_(status), owned_(owned) {}
+    error(const error &other) noexcept : status_(other.status_), owned_(dup(other.owned_.get())) {}
+    error(error &&other) noexcept = default;
+    error &operator=(const error &other) noexcept {
+        error copied(other);
+        return *this = std::move(copied);
+    }
+    error &operator=(error &&other) noexcept = default;
+    ~error() = default;
     hyd_status status() const noexcept { return status_; }
     // Operation, object, cause and way out; lives as long as this.
     const char *message() const noexcept {
@@ -97,14 +106,15 @@ class error {
         hyd_error_info(owned_.get(), &view);
         return view;
     }
-    // The same once more; the status alone where there are too many.
-    error copy() const noexcept {
-        hyd_error *copied = nullptr;
-        (void)hyd_error_dup(owned_.get(), &copied);
-        return error(status_, copied);
-    }
 
   private:
+    static hyd_error *dup(const hyd_error *owned) noexcept {
+        hyd_error *copied = nullptr;
+        if (owned != nullptr) {
+            (void)hyd_error_dup(owned, &copied);
+        }
+        return copied;
+    }
     struct free_error {
         void operator()(hyd_error *error) const noexcept { hyd_error_free(error); }
     };
@@ -127,15 +137,25 @@ template <class T> class [[nodiscard]] result {
     result(unexpected failed) : error_(std::move(failed.why)) {}
     bool has_value() const noexcept { return value_.has_value(); }
     explicit operator bool() const noexcept { return has_value(); }
-    T &value() & { return has_value() ? *value_ : no_value(); }
-    T &&value() && { return std::move(has_value() ? *value_ : no_value()); }
+    T &value() & { return must(*this); }
+    const T &value() const & { return must(*this); }
+    T &&value() && { return std::move(must(*this)); }
     T &operator*() & { return *value_; }
+    const T &operator*() const & { return *value_; }
     T &&operator*() && { return std::move(*value_); }
     T *operator->() { return &*value_; }
-    const hydrant::error &error() const { return *error_; }
+    const T *operator->() const { return &*value_; }
+    hydrant::error &error() & { return *error_; }
+    const hydrant::error &error() const & { return *error_; }
+    hydrant::error &&error() && { return std::move(*error_); }
 
   private:
-    [[noreturn]] static T &no_value() { std::abort(); }
+    template <class Self> static auto &must(Self &self) {
+        if (!self.has_value()) {
+            std::abort();
+        }
+        return *self.value_;
+    }
     std::optional<T> value_;
     std::optional<hydrant::error> error_;
 };
@@ -151,7 +171,9 @@ template <> class [[nodiscard]] result<void> {
             std::abort();
         }
     }
-    const hydrant::error &error() const { return *error_; }
+    hydrant::error &error() & { return *error_; }
+    const hydrant::error &error() const & { return *error_; }
+    hydrant::error &&error() && { return std::move(*error_); }
 
   private:
     std::optional<hydrant::error> error_;
@@ -273,6 +295,8 @@ inline hyd_copy_options copy_options(std::uint32_t flags = 0) noexcept {
 }
 inline hyd_verify_options verify_options() noexcept { return HYD_VERIFY_OPTIONS_INIT; }
 inline hyd_presign_options presign_options() noexcept { return HYD_PRESIGN_OPTIONS_INIT; }
+inline hyd_delete_options delete_options() noexcept { return HYD_DELETE_OPTIONS_INIT; }
+inline hyd_part_source part_source() noexcept { return HYD_PART_SOURCE_INIT; }
 using copy_report = hyd_copy_report;
 inline copy_report empty_copy_report() noexcept { return HYD_COPY_REPORT_INIT; }
 
@@ -346,6 +370,7 @@ struct credentials {
     std::int64_t expires_unix_s = 0;
 };
 
+// Empty, because there are too many or it was moved from, it opens no store: HYD_E_INVALID.
 class options : public detail::owner<hyd_options, hyd_options_free> {
   public:
     options() noexcept : owner(hyd_options_new()) {}
@@ -424,7 +449,9 @@ class writer : public detail::owner<hyd_writer, hyd_writer_abort> {
             [&](hyd_error **e) {
                 const hyd_status status = hyd_writer_finish(get(), &meta, e);
                 // While a request has the stream, it stays.
-                if (status != HYD_E_BUSY) (void)release();
+                if (status != HYD_E_BUSY) {
+                    (void)release();
+                }
                 return status;
             },
             [&] { return meta; });
@@ -568,6 +595,78 @@ class parts : public detail::owner<hyd_parts, hyd_parts_close> {
     std::uint64_t total_;
 };
 
+// The parts that a server has of an upload that is not complete.
+class uploaded_parts : public detail::owner<hyd_uploaded_parts, hyd_uploaded_parts_close> {
+  public:
+    using owner::owner;
+    // Nothing at the end.
+    result<std::optional<hyd_uploaded_part>> next() {
+        hyd_uploaded_part entry = {};
+        std::size_t count = 0;
+        return detail::call<std::optional<hyd_uploaded_part>>(
+            [&](hyd_error **e) { return hyd_uploaded_parts_next(get(), &entry, 1, &count, e); },
+            [&]() -> std::optional<hyd_uploaded_part> {
+                if (count == 0) {
+                    return std::nullopt;
+                }
+                return entry;
+            });
+    }
+};
+
+class store;
+
+// An upload that is made by hand. Where this goes, the upload stays: complete it, or abort it.
+class multipart : public detail::owner<hyd_multipart, hyd_multipart_close> {
+  public:
+    using owner::owner;
+    // With a NUL behind; lives as long as this.
+    std::string_view id() const noexcept {
+        const char *text = "";
+        std::size_t size = 0;
+        (void)hyd_multipart_id(get(), &text, &size);
+        return {text, size};
+    }
+    result<hyd_uploaded_part> put(std::uint32_t number, bytes_view bytes) const {
+        hyd_uploaded_part part = {};
+        return detail::call<hyd_uploaded_part>(
+            [&](hyd_error **e) {
+                return hyd_multipart_put(get(), number, bytes.data(), bytes.size(), &part, e);
+            },
+            [&] { return part; });
+    }
+    // Of an object that the server copies, or of some bytes of it.
+    inline result<hyd_uploaded_part> copy(std::uint32_t number, const store &from_store, std::string_view from,
+                                          const hyd_part_source &source = part_source()) const;
+    result<uploaded_parts> parts() const {
+        hyd_uploaded_parts *opened = nullptr;
+        return detail::call<uploaded_parts>(
+            [&](hyd_error **e) { return hyd_uploaded_parts_open(get(), &opened, e); },
+            [&] { return uploaded_parts(opened); });
+    }
+    result<object_meta> complete(const hyd_uploaded_part *parts, std::size_t count) const {
+        object_meta meta = HYD_OBJECT_META_INIT;
+        return detail::call<object_meta>(
+            [&](hyd_error **e) { return hyd_multipart_complete(get(), parts, count, &meta, e); },
+            [&] { return meta; });
+    }
+    result<void> abort() const {
+        return detail::call([&](hyd_error **e) { return hyd_multipart_abort(get(), e); });
+    }
+};
+
+// What S3 says of an object.
+class s3_object : public detail::owner<hyd_s3_object, hyd_s3_object_free> {
+  public:
+    using owner::owner;
+    // Its texts live as long as this; null where nothing was said.
+    hyd_s3_object_view view() const noexcept {
+        hyd_s3_object_view view = HYD_S3_OBJECT_VIEW_INIT;
+        (void)hyd_s3_object_info(get(), &view);
+        return view;
+    }
+};
+
 // A bucket of the account; the views are valid until the next call with the listing.
 struct bucket {
     std::string_view name;
@@ -684,6 +783,13 @@ class store : public detail::owner<hyd_store, hyd_store_close> {
     result<void> remove(const hyd_text *keys, std::size_t count, hyd_status *results = nullptr) const {
         return detail::call(
             [&](hyd_error **e) { return hyd_delete(handle(), keys, count, results, e); });
+    }
+    // Objects of S3, versions or markers, each with its own outcome.
+    result<void> remove_objects(hyd_delete_object *objects, std::size_t count,
+                                const hyd_delete_options &options = delete_options()) const {
+        return detail::call([&](hyd_error **e) {
+            return hyd_delete_objects(handle(), objects, count, &options, e);
+        });
     }
     // Every object whose key begins so. `report` is written on failure too where objects could not be
     // deleted.
@@ -803,6 +909,49 @@ class store : public detail::owner<hyd_store, hyd_store_close> {
             },
             [&] { return hydrant::parts(opened, total); });
     }
+    // An upload by hand; `algorithm` is HYD_CHECKSUM_*, of its parts.
+    result<multipart> begin_multipart(std::string_view key, const hyd_put_options &options = put_options(),
+                                      std::uint32_t algorithm = 0) const {
+        hyd_multipart *begun = nullptr;
+        return detail::call<multipart>(
+            [&](hyd_error **e) {
+                return hyd_multipart_create(handle(), key.data(), key.size(), &options, algorithm, &begun, e);
+            },
+            [&] { return multipart(begun); });
+    }
+    // One that was begun before.
+    result<multipart> open_multipart(std::string_view key, std::string_view upload_id,
+                                     const hyd_put_options &options = put_options(),
+                                     std::uint32_t algorithm = 0) const {
+        hyd_multipart *opened = nullptr;
+        return detail::call<multipart>(
+            [&](hyd_error **e) {
+                return hyd_multipart_open(handle(), key.data(), key.size(), upload_id.data(),
+                                          upload_id.size(), &options, algorithm, &opened, e);
+            },
+            [&] { return multipart(opened); });
+    }
+    // All that S3 says of an object, or of a part of it.
+    result<s3_object> stat_s3(std::string_view key, const hyd_get_options &options = get_options(),
+                              std::uint32_t part_number = 0, object_meta *meta = nullptr) const {
+        hyd_s3_object *told = nullptr;
+        return detail::call<s3_object>(
+            [&](hyd_error **e) {
+                return hyd_s3_stat(handle(), key.data(), key.size(), &options, part_number, meta, &told, e);
+            },
+            [&] { return s3_object(told); });
+    }
+    // A part of an object, as it was uploaded.
+    result<buffer> get_part(std::string_view key, std::uint32_t part_number, std::size_t bytes_max,
+                            const hyd_get_options &options = get_options(), object_meta *meta = nullptr) const {
+        hyd_buf *buf = nullptr;
+        return detail::call<buffer>(
+            [&](hyd_error **e) {
+                return hyd_s3_get_part(handle(), key.data(), key.size(), &options, part_number, bytes_max,
+                                       &buf, meta, e);
+            },
+            [&] { return buffer(buf); });
+    }
     // Those of the account.
     result<hydrant::buckets> buckets(std::string_view prefix = {}, const char *region = nullptr) const {
         hyd_buckets *opened = nullptr;
@@ -876,6 +1025,17 @@ class store : public detail::owner<hyd_store, hyd_store_close> {
                                          });
     }
 };
+
+result<hyd_uploaded_part> multipart::copy(std::uint32_t number, const store &from_store, std::string_view from,
+                                          const hyd_part_source &source) const {
+    hyd_uploaded_part part = {};
+    return detail::call<hyd_uploaded_part>(
+        [&](hyd_error **e) {
+            return hyd_multipart_copy(get(), number, from_store.handle(), from.data(), from.size(), &source,
+                                      &part, e);
+        },
+        [&] { return part; });
+}
 
 // One completion, with what it carries.
 class completion {
@@ -1005,6 +1165,10 @@ class engine : public detail::owner<hyd_engine, hyd_engine_destroy> {
     }
     result<store> open(const char *uri) const { return open_with(uri, nullptr); }
     result<store> open(const char *uri, const options &options) const {
+        // Without its handle it would be opened as if nothing had been asked for.
+        if (!options) {
+            return unexpected(error(HYD_E_INVALID, nullptr));
+        }
         return open_with(uri, options.get());
     }
     result<queue> make_queue(std::uint32_t depth = 0) const {

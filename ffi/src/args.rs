@@ -123,11 +123,24 @@ pub fn fixed_text<const BYTES: usize>(text: &str) -> [c_char; BYTES] {
 /// # Safety
 /// `text` is NULL, or readable to its NUL and unchanged during the call.
 pub unsafe fn c_text<'a>(text: *const c_char, argument: &str) -> Result<&'a str, Failure> {
+    // SAFETY: OWN-3, by the contract of this function.
+    unsafe { c_text_up_to(text, URI_BYTES_MAX, argument) }
+}
+
+/// The same of a text that may have so many bytes.
+///
+/// # Safety
+/// As for [`c_text`].
+pub unsafe fn c_text_up_to<'a>(
+    text: *const c_char,
+    bytes_max: usize,
+    argument: &str,
+) -> Result<&'a str, Failure> {
     usable(text, argument)?;
     // SAFETY: OWN-3, by the contract of this function.
     let bytes = unsafe { CStr::from_ptr(text) }.to_bytes();
-    if bytes.len() > URI_BYTES_MAX {
-        return Err(Failure::invalid(format!("{argument} has more than {URI_BYTES_MAX} bytes")));
+    if bytes.len() > bytes_max {
+        return Err(Failure::invalid(format!("{argument} has more than {bytes_max} bytes")));
     }
     utf8(bytes, argument)
 }

@@ -7,7 +7,7 @@ use std::time::UNIX_EPOCH;
 
 use hydrant::{Attributes, ObjectMeta};
 
-use crate::error::{ErrorOut, Failure, c_text};
+use crate::error::{ErrorOut, Failure, c_text, secret_c_text, wipe};
 use crate::guard;
 use crate::handle::{self, kind};
 use crate::object_options::{hyd_pair, hyd_put_options};
@@ -33,7 +33,7 @@ pub struct Said {
 pub struct Pairs {
     /// Of the texts below.
     views: Vec<hyd_pair>,
-    _texts: Vec<(CString, CString)>,
+    texts: Vec<(CString, CString)>,
 }
 
 // SAFETY: OWN-3. The pointers are to texts that this owns and nobody changes.
@@ -46,13 +46,30 @@ impl Pairs {
     pub fn of(pairs: &[(String, String)]) -> Pairs {
         let with_nuls =
             |(name, value): &(String, String)| (c_text(name.clone()), c_text(value.clone()));
-        let texts: Vec<_> = pairs.iter().map(with_nuls).collect();
+        Pairs::with(pairs.iter().map(with_nuls).collect())
+    }
+
+    /// Copies of pairs whose values are secrets: whoever has them wipes them.
+    pub fn of_secrets(pairs: &[(String, String)]) -> Pairs {
+        let with_nuls =
+            |(name, value): &(String, String)| (c_text(name.clone()), secret_c_text(value));
+        Pairs::with(pairs.iter().map(with_nuls).collect())
+    }
+
+    /// Wipes the values; none are left.
+    pub fn wipe(&mut self) {
+        self.views.clear();
+        self.texts.iter_mut().for_each(|(_, value)| wipe(value));
+        self.texts.clear();
+    }
+
+    fn with(texts: Vec<(CString, CString)>) -> Pairs {
         let view = |(name, value): &(CString, CString)| hyd_pair {
             name: name.as_ptr(),
             value: value.as_ptr(),
         };
         // A text stays where it is when its owner moves.
-        Pairs { views: texts.iter().map(view).collect(), _texts: texts }
+        Pairs { views: texts.iter().map(view).collect(), texts }
     }
 
     /// Where they lie end to end, NULL where there are none, and how many.

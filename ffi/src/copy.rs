@@ -60,7 +60,8 @@ pub struct hyd_copy_options {
     pub flags: u32,
     /// Bytes of a part, instead of those of the store that is read.
     pub part_size_bytes: u64,
-    /// Parts under way at once, instead of as many as the store that is read has.
+    /// Parts under way at once, instead of as many as the store that is read has; more than 1,024 count as
+    /// so many.
     pub connections: u32,
     /// 0
     pub reserved: u32,
@@ -198,7 +199,7 @@ pub unsafe extern "C" fn hyd_copy(
         let names = [(from, from_len, "from"), (to, to_len, "to")];
         // SAFETY: OWN-3. The caller lends what the pointers name for the time of the call.
         let ([from, to], asked) = unsafe { asked(names, options, meta, report)? };
-        asked.copy(&source.root.with_key(from)?, &target.root.with_key(to)?)
+        asked.copy(&source.locate(from)?, &target.locate(to)?)
     })
 }
 
@@ -225,7 +226,7 @@ pub unsafe extern "C" fn hyd_get_to_file(
         let names = [(key, key_len, "key"), (path, path_len, "path")];
         // SAFETY: OWN-3. The caller lends what the pointers name for the time of the call.
         let ([key, path], asked) = unsafe { asked(names, options, meta, report)? };
-        asked.copy(&store.root.with_key(key)?, &store.file(path)?)
+        asked.copy(&store.locate(key)?, &store.file(path)?)
     })
 }
 
@@ -252,7 +253,7 @@ pub unsafe extern "C" fn hyd_put_from_file(
         let names = [(key, key_len, "key"), (path, path_len, "path")];
         // SAFETY: OWN-3. The caller lends what the pointers name for the time of the call.
         let ([key, path], asked) = unsafe { asked(names, options, meta, report)? };
-        asked.copy(&store.file(path)?, &store.root.with_key(key)?)
+        asked.copy(&store.file(path)?, &store.locate(key)?)
     })
 }
 

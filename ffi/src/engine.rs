@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use hydrant::engine::DriverChoice;
-use hydrant::{Hydrant, HydrantBuilder, TransferLimits};
+use hydrant::engine::{Config, DriverChoice};
+use hydrant::{Hydrant, HydrantBuilder, MemConfig, TransferLimits};
 
 use crate::args::Out;
 use crate::driven::{Driving, drive_here, wait_limit};
@@ -30,8 +30,20 @@ pub const HYD_ENGINE_DRIVEN: u32 = 4;
 /// A bit of hyd_engine_config.flags: epoll and threads, even where io_uring is allowed.
 pub const HYD_ENGINE_POLL: u32 = 8;
 
-const FLAGS: u32 =
-    HYD_ENGINE_PIN_CORES | HYD_ENGINE_ANONYMOUS | HYD_ENGINE_DRIVEN | HYD_ENGINE_POLL;
+/// A bit of hyd_engine_config.flags: io_uring, or hyd_engine_create() fails and says why.
+pub const HYD_ENGINE_URING: u32 = 16;
+/// A bit of hyd_engine_config.flags: a core sleeps as soon as it has nothing to do.
+pub const HYD_ENGINE_NO_SPIN: u32 = 32;
+
+const FLAGS: u32 = HYD_ENGINE_PIN_CORES
+    | HYD_ENGINE_ANONYMOUS
+    | HYD_ENGINE_DRIVEN
+    | HYD_ENGINE_POLL
+    | HYD_ENGINE_URING
+    | HYD_ENGINE_NO_SPIN;
+
+/// Threads for file calls at most (LIMIT-1).
+const FILE_THREADS_MAX: u32 = 1024;
 
 /// What an engine is started with; 0 is the default everywhere.
 #[repr(C)]
@@ -43,7 +55,8 @@ pub struct hyd_engine_config {
     pub flags: u32,
     /// Threads with a ring each; 0: one for each CPU the process may use.
     pub cores: u32,
-    /// Parts of one transfer under way at once, each with a connection of its own; 0: 8.
+    /// Parts of one transfer under way at once, each with a connection of its own; 0: 8. More than 1,024
+    /// count as so many.
     pub connections: u32,
     /// Hard limit of payload memory in bytes; 0: 256 MiB.
     pub pool_bytes: u64,
@@ -53,6 +66,30 @@ pub struct hyd_engine_config {
     /// HYD_E_CONFIG: what the caller itself holds, in buffers and writers, would never come;
     /// 0: 30,000.
     pub pool_wait_ms: u64,
+    /// Bytes of the pool for heads and small objects, which never wait behind parts; 0: a sixteenth of it,
+    /// 256 KiB to 8 MiB.
+    pub head_share_bytes: u64,
+    /// Bytes of all objects in mem:// stores; 0: 4 GiB.
+    pub mem_bytes: u64,
+    /// Milliseconds that hyd_engine_destroy() gives clean-up, such as aborting uploads; 0: 5,000.
+    pub cleanup_ms: u64,
+    /// Milliseconds in which the kernel has to give back the last buffers then; what it still has is leaked.
+    /// 0: 10,000.
+    pub drain_ms: u64,
+    /// Milliseconds for the look-up of a name; 0: 15,000.
+    pub resolve_ms: u64,
+    /// Sends from so many bytes on go without a copy; 0: 16 KiB.
+    pub zero_copy_bytes_min: u64,
+    /// mem:// stores at most; 0: 1,024.
+    pub mem_stores: u32,
+    /// Threads that make file calls where io_uring is refused; 0: 16. At most 1,024.
+    pub file_threads: u32,
+    /// Microseconds that a core looks out for messages before it sleeps, where that has paid; 0: 20. Not
+    /// with HYD_ENGINE_NO_SPIN.
+    pub spin_us: u32,
+    /// Microseconds that a core that sleeps lets completions gather before one alone wakes it (Linux 6.12);
+    /// 0: none.
+    pub min_wait_us: u32,
 }
 
 /// What an engine handle holds.
@@ -79,6 +116,16 @@ impl hyd_engine_config {
         pool_bytes: 0,
         part_size_bytes: 0,
         pool_wait_ms: 0,
+        head_share_bytes: 0,
+        mem_bytes: 0,
+        cleanup_ms: 0,
+        drain_ms: 0,
+        resolve_ms: 0,
+        zero_copy_bytes_min: 0,
+        mem_stores: 0,
+        file_threads: 0,
+        spin_us: 0,
+        min_wait_us: 0,
     };
 
     fn check(&self) -> Result<(), Failure> {
@@ -89,6 +136,16 @@ impl hyd_engine_config {
         }
         if self.has(HYD_ENGINE_DRIVEN) && self.cores > 1 {
             return Err(Failure::invalid("a driven engine has one core: config->cores is more"));
+        }
+        if self.has(HYD_ENGINE_POLL) && self.has(HYD_ENGINE_URING) {
+            return Err(Failure::invalid("config->flags: io_uring, and no io_uring"));
+        }
+        if self.has(HYD_ENGINE_NO_SPIN) && self.spin_us != 0 {
+            return Err(Failure::invalid("config->spin_us is set, and HYD_ENGINE_NO_SPIN"));
+        }
+        if self.file_threads > FILE_THREADS_MAX {
+            let text = format!("config->file_threads is more than {FILE_THREADS_MAX}");
+            return Err(Failure::invalid(text));
         }
         Ok(())
     }
@@ -126,9 +183,53 @@ impl hyd_engine_config {
             let limit = Duration::from_millis(self.pool_wait_ms);
             builder = builder.engine(|config| config.pool.wait_limit = limit);
         }
+        if self.has(HYD_ENGINE_URING) {
+            builder = builder.driver(DriverChoice::Uring);
+        }
+        let (config, mem) = (*self, self.mem());
+        builder = builder.engine(move |engine| config.apply(engine)).mem(mem);
         let part_size = (self.part_size_bytes != 0).then_some(self.part_size_bytes);
         let connections = (self.connections != 0).then_some(self.connections as usize);
         builder.transfer(TransferLimits::default().with(part_size, connections))
+    }
+
+    /// Limits of the engine; 0 leaves a default alone.
+    fn apply(&self, engine: &mut Config) {
+        let bytes = |asked: u64| usize::try_from(asked).unwrap_or(usize::MAX);
+        let set = |limit: &mut Duration, asked: Duration| {
+            if !asked.is_zero() {
+                *limit = asked;
+            }
+        };
+        if self.head_share_bytes != 0 {
+            engine.pool.head_share_bytes = Some(bytes(self.head_share_bytes));
+        }
+        if self.zero_copy_bytes_min != 0 {
+            engine.op.zero_copy_bytes_min = bytes(self.zero_copy_bytes_min);
+        }
+        if self.file_threads != 0 {
+            engine.poll.file_threads = self.file_threads as usize;
+        }
+        set(&mut engine.stop.cleanup, Duration::from_millis(self.cleanup_ms));
+        set(&mut engine.stop.drain, Duration::from_millis(self.drain_ms));
+        set(&mut engine.control.resolve, Duration::from_millis(self.resolve_ms));
+        set(&mut engine.ring.min_wait, Duration::from_micros(self.min_wait_us.into()));
+        set(&mut engine.core.spin_max, Duration::from_micros(self.spin_us.into()));
+        if self.has(HYD_ENGINE_NO_SPIN) {
+            engine.core.spin_max = Duration::ZERO;
+        }
+    }
+
+    /// Limits of stores in memory.
+    fn mem(&self) -> MemConfig {
+        let mut mem = MemConfig::default();
+        if self.mem_bytes != 0 {
+            mem.mem_bytes_max = self.mem_bytes;
+        }
+        if self.mem_stores != 0 {
+            mem.mem_stores_max = self.mem_stores as usize;
+        }
+        mem
     }
 
     fn has(&self, flag: u32) -> bool {

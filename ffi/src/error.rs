@@ -5,6 +5,7 @@ use std::ffi::{CString, c_char};
 use std::sync::Arc;
 
 use hydrant::{Class, Error, ErrorKind};
+use zeroize::Zeroize;
 
 use crate::args::{self, Out};
 use crate::guard;
@@ -237,6 +238,19 @@ impl ErrorOut {
 pub fn c_text(text: String) -> CString {
     let bytes = if text.contains('\0') { text.replace('\0', "\\0") } else { text };
     CString::new(bytes).unwrap_or_default()
+}
+
+/// The same of a secret: its room is made once, as a buffer that grew would leave a copy behind (SEC-1).
+pub fn secret_c_text(text: &str) -> CString {
+    let mut bytes = Vec::with_capacity(text.len() + 1);
+    bytes.extend(text.bytes().filter(|&byte| byte != 0));
+    bytes.push(0);
+    CString::from_vec_with_nul(bytes).unwrap_or_default()
+}
+
+/// Wipes a text that was one.
+pub fn wipe(text: &mut CString) {
+    std::mem::take(text).into_bytes_with_nul().zeroize();
 }
 
 #[cfg(test)]

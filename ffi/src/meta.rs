@@ -98,7 +98,8 @@ fn version(meta: &ObjectMeta) -> &str {
     meta.version_id().filter(|id| id.len() < VERSION_BYTES).unwrap_or_default()
 }
 
-fn number_of(algorithm: ChecksumAlgorithm) -> u32 {
+/// The number of a kind of checksum.
+pub fn number_of(algorithm: ChecksumAlgorithm) -> u32 {
     ALGORITHMS.iter().find(|(known, _)| *known == algorithm).map_or(0, |(_, number)| *number)
 }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use hydrant::s3::Presigned;
 
 use crate::attributes::Pairs;
-use crate::error::{ErrorOut, Failure, c_text};
+use crate::error::{ErrorOut, Failure, c_text, secret_c_text, wipe};
 use crate::guard;
 use crate::handle::{self, kind};
 use crate::object_options::hyd_pair;
@@ -41,11 +41,18 @@ unsafe impl SizedStruct for hyd_presigned_view {
     const BYTES_MIN: usize = 48;
 }
 
-/// What a handle of a presigned request holds.
+/// What a handle of a presigned request holds; wiped when it goes (SEC-1).
 pub struct Request {
     method: CString,
     url: CString,
     headers: Pairs,
+}
+
+impl Drop for Request {
+    fn drop(&mut self) {
+        wipe(&mut self.url);
+        self.headers.wipe();
+    }
 }
 
 kind!(Request, hyd_presigned, 16, "presigned request");
@@ -78,7 +85,7 @@ pub unsafe extern "C" fn hyd_presigned_info(
     })
 }
 
-/// Frees a presigned request; NULL is fine. Its texts are gone.
+/// Frees a presigned request, and wipes it; NULL is fine. Its texts are gone.
 ///
 /// Errors: HYD_E_HANDLE when it was freed before; HYD_E_FORKED.
 ///
@@ -92,7 +99,7 @@ pub extern "C" fn hyd_presigned_free(presigned: *mut hyd_presigned) -> hyd_statu
 pub fn give(signed: Presigned) -> Result<*mut hyd_presigned, Failure> {
     handle::give(Arc::new(Request {
         method: c_text(signed.method.as_str().to_owned()),
-        url: c_text(signed.url),
-        headers: Pairs::of(&signed.headers),
+        url: secret_c_text(&signed.url),
+        headers: Pairs::of_secrets(&signed.headers),
     }))
 }

@@ -2,7 +2,9 @@
 
 use std::ffi::c_char;
 
-use hydrant::s3::{Access, CustomerKey, S3PutOptions, S3ReadOptions, ServerSide};
+use std::time::{Duration, SystemTime};
+
+use hydrant::s3::{Access, CustomerKey, Retention, S3PutOptions, S3ReadOptions, ServerSide};
 use zeroize::Zeroizing;
 
 use crate::error::Failure;
@@ -15,6 +17,10 @@ pub const HYD_S3_REQUESTER_PAYS: u32 = 1;
 pub const HYD_S3_BUCKET_KEY: u32 = 2;
 /// A bit of hyd_s3_put_options.flags: with KMS, no key of the bucket, even where that is its default.
 pub const HYD_S3_NO_BUCKET_KEY: u32 = 4;
+/// A bit of hyd_s3_put_options.flags: a legal hold lies on the object.
+pub const HYD_S3_LEGAL_HOLD: u32 = 8;
+/// A bit of hyd_s3_put_options.flags: no legal hold lies on it, even where that is the bucket's default.
+pub const HYD_S3_NO_LEGAL_HOLD: u32 = 16;
 
 /// hyd_s3_put_options.encryption: with a key of S3's own (SSE-S3).
 pub const HYD_SSE_S3: u32 = 1;
@@ -25,6 +31,9 @@ pub const HYD_SSE_KMS_DUAL: u32 = 3;
 
 /// Tags of an object at most (LIMIT-1); S3 takes 10.
 pub const TAGS_MAX: usize = 64;
+
+/// The end of the year 9999: a date has four digits for it.
+const LAST_S: u64 = 253_402_300_799;
 
 /// Bytes of a key of SSE-C.
 const KEY_BYTES: usize = 32;
@@ -73,6 +82,20 @@ pub struct hyd_s3_put_options {
     pub customer_key: *const u8,
     /// As hyd_s3_get_options has it.
     pub expected_bucket_owner: *const c_char,
+    /// Who has all rights to the object: "id=\"...\"", "uri=\"...\"", several with commas between.
+    pub grant_full_control: *const c_char,
+    /// Who may read it.
+    pub grant_read: *const c_char,
+    /// Who may read its ACL.
+    pub grant_read_acp: *const c_char,
+    /// Who may write its ACL.
+    pub grant_write_acp: *const c_char,
+    /// Where a bucket that is a website leads who asks for it.
+    pub website_redirect_location: *const c_char,
+    /// "GOVERNANCE" or "COMPLIANCE": nobody may delete the object before `lock_until_unix_s`; or NULL.
+    pub lock_mode: *const c_char,
+    /// Seconds since 1970, UTC; with `lock_mode`.
+    pub lock_until_unix_s: i64,
 }
 
 // SAFETY: `repr(C)`, integers and raw pointers alone, no padding, the size first.
@@ -131,16 +154,55 @@ pub unsafe fn put(from: *const hyd_s3_put_options) -> Result<Option<Box<S3PutOpt
     // SAFETY: OWN-3, by the contract of this function.
     unsafe {
         let raw = sized::read(from, "options->s3")?;
-        let known = HYD_S3_REQUESTER_PAYS | HYD_S3_BUCKET_KEY | HYD_S3_NO_BUCKET_KEY;
+        options.legal_hold = legal_hold(raw.flags)?;
+        let known = HYD_S3_REQUESTER_PAYS
+            | HYD_S3_BUCKET_KEY
+            | HYD_S3_NO_BUCKET_KEY
+            | HYD_S3_LEGAL_HOLD
+            | HYD_S3_NO_LEGAL_HOLD;
         check_flags("options->s3", raw.flags, known, raw.reserved)?;
         options.storage_class = text(raw.storage_class, "s3->storage_class")?;
         options.acl = text(raw.acl, "s3->acl")?;
         options.tags = pairs(raw.tags, raw.tags_count, TAGS_MAX, "options->s3->tags")?;
+        options.grant_full_control = text(raw.grant_full_control, "s3->grant_full_control")?;
+        options.grant_read = text(raw.grant_read, "s3->grant_read")?;
+        options.grant_read_acp = text(raw.grant_read_acp, "s3->grant_read_acp")?;
+        options.grant_write_acp = text(raw.grant_write_acp, "s3->grant_write_acp")?;
+        options.website_redirect_location =
+            text(raw.website_redirect_location, "s3->website_redirect_location")?;
+        options.retention = retention(&raw)?;
         options.server_side = server_side(&raw)?;
         options.customer_key = customer_key(raw.customer_key);
         options.access = access(raw.flags, raw.expected_bucket_owner)?;
     }
     Ok(Some(Box::new(options)))
+}
+
+fn legal_hold(flags: u32) -> Result<Option<bool>, Failure> {
+    match flags & (HYD_S3_LEGAL_HOLD | HYD_S3_NO_LEGAL_HOLD) {
+        0 => Ok(None),
+        HYD_S3_LEGAL_HOLD => Ok(Some(true)),
+        HYD_S3_NO_LEGAL_HOLD => Ok(Some(false)),
+        _ => Err(Failure::invalid("options->s3: a legal hold and none")),
+    }
+}
+
+/// # Safety
+/// What `raw` names is readable.
+unsafe fn retention(raw: &hyd_s3_put_options) -> Result<Option<Retention>, Failure> {
+    // SAFETY: OWN-3, by the contract of this function.
+    let mode = unsafe { text(raw.lock_mode, "s3->lock_mode")? };
+    let seconds = u64::try_from(raw.lock_until_unix_s).ok().filter(|at| *at <= LAST_S);
+    match (mode, seconds) {
+        (None, Some(0)) => Ok(None),
+        (Some(mode), Some(at @ 1..)) if ["GOVERNANCE", "COMPLIANCE"].contains(&&*mode) => {
+            let until = SystemTime::UNIX_EPOCH + Duration::from_secs(at);
+            Ok(Some(Retention { mode, until }))
+        }
+        _ => Err(Failure::invalid(
+            "options->s3: a lock has a lock_mode, GOVERNANCE or COMPLIANCE, and a lock_until_unix_s",
+        )),
+    }
 }
 
 /// # Safety

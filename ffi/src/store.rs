@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use hydrant::s3::S3Client;
 use hydrant::uri::Scheme;
-use hydrant::{Hydrant, Location};
+use hydrant::{FileMode, FileStore, Hydrant, Location};
 
 use crate::args::{Out, c_text};
 use crate::engine::{Engine, hyd_engine, use_engine};
@@ -13,7 +13,7 @@ use crate::error::{ErrorOut, Failure, hyd_error};
 use crate::guard::{self, Entry};
 use crate::handle::{self, kind};
 use crate::options::{Options, Settings, hyd_options};
-use crate::status::{HYD_E_UNSUPPORTED, hyd_status};
+use crate::status::{HYD_E_CONFIG, HYD_E_UNSUPPORTED, hyd_status};
 
 /// One place for objects.
 pub struct hyd_store(());
@@ -21,7 +21,9 @@ pub struct hyd_store(());
 /// What a store handle holds.
 pub struct Store {
     /// The place itself, with the key of no object.
-    pub root: Location,
+    root: Location,
+    /// The folder of a store of files that has one, as its locations name it.
+    folder: Option<String>,
     /// The engine beneath. Destroying it stops the work; what is left of it goes with the last store.
     pub engine: Arc<Engine>,
 }
@@ -32,6 +34,18 @@ impl Store {
     /// The calls of the store.
     pub fn calls(&self) -> &hydrant::Store {
         &self.root.store
+    }
+
+    /// An object of the store.
+    ///
+    /// # Errors
+    /// A key that cannot be one.
+    pub fn locate(&self, key: &str) -> Result<Location, Failure> {
+        let Some(folder) = &self.folder else { return Ok(self.root.with_key(key)?) };
+        // What tells two objects apart is the whole path; the store is asked for what is beneath.
+        let mut location = self.root.with_key(&format!("{folder}/{key}"))?;
+        location.key = key.to_owned();
+        Ok(location)
     }
 
     /// The operations of S3 on the bucket.
@@ -63,7 +77,8 @@ pub fn use_store(entry: &mut Entry, handle: *const hyd_store) -> Result<Arc<Stor
 ///     http://host:port       objects of any server, to be read; a key is a path and its query
 ///     https://host           the same over TLS
 ///     mem://name             memory of this engine, gone with it
-///     file:///               files; a key is a path, absolute or from the working directory
+///     file:///               files; a key is a path, absolute or from the working directory, or with the
+///                            option root beneath that
 ///     direct:///             the same past the page cache (O_DIRECT)
 ///
 /// What `options` do not set, S3 reads from the environment now: AWS_ENDPOINT_URL_S3 or
@@ -75,7 +90,7 @@ pub fn use_store(entry: &mut Entry, handle: *const hyd_store) -> Result<Arc<Stor
 /// call. Nothing is asked of a server yet, so a bucket that does not exist is told by the first call.
 ///
 /// Errors: HYD_E_INVALID for a URI that makes no sense or has a key; HYD_E_CONFIG for settings that
-/// make none, and files of TLS that cannot be read; HYD_E_UNSUPPORTED for https:// where the library was built without TLS.
+/// make none or contradict each other, and files of TLS that cannot be read; HYD_E_UNSUPPORTED for https:// where the library was built without TLS.
 ///
 /// Threads: any, also many at once; not while another thread changes the environment.
 #[unsafe(no_mangle)]
@@ -91,13 +106,18 @@ pub unsafe extern "C" fn hyd_store_open(
         let settings = handle::get_optional::<Options>(options)?.map(|it| it.settings());
         // SAFETY: OWN-3. The caller lends what the pointers name for the time of the call.
         let (uri, out) = unsafe { (c_text(uri, "uri")?, Out::new(store, "store")?) };
-        let root = open(&engine.hydrant, uri, settings.as_ref())?;
-        out.write(handle::give(Arc::new(Store { root, engine }))?);
+        let (root, folder) = open(&engine.hydrant, uri, settings.as_ref())?;
+        out.write(handle::give(Arc::new(Store { root, folder, engine }))?);
         Ok(())
     })
 }
 
-fn open(hydrant: &Hydrant, text: &str, settings: Option<&Settings>) -> Result<Location, Failure> {
+/// The place, and the folder that its keys lead beneath.
+fn open(
+    hydrant: &Hydrant,
+    text: &str,
+    settings: Option<&Settings>,
+) -> Result<(Location, Option<String>), Failure> {
     let uri = Hydrant::uri(text)?;
     // A URI with a key would be a store and an object; a caller who means the key to be a prefix must
     // not get the whole bucket in silence.
@@ -109,15 +129,31 @@ fn open(hydrant: &Hydrant, text: &str, settings: Option<&Settings>) -> Result<Lo
              files the path",
         ));
     }
-    let Some(settings) = settings else { return Ok(hydrant.open(uri)?) };
+    let Some(settings) = settings else { return Ok((hydrant.open(uri)?, None)) };
     let is_remote = !uri.scheme().is_path() && uri.scheme() != Scheme::Mem;
+    settings.check()?;
+    if uri.scheme() == Scheme::S3 && uri.authority().is_some() && settings.names_endpoint() {
+        let text = "the URI names its server, and the option endpoint names one";
+        return Err(Failure::new(HYD_E_CONFIG, text));
+    }
     // Half a pair of keys makes no sense for any store; only S3 signs.
     let identity = settings.identity()?.filter(|_| uri.scheme() == Scheme::S3);
     let tls = if is_remote { settings.tls()? } else { None };
+    let mode = match uri.scheme() {
+        Scheme::File => Some(FileMode::Buffered),
+        Scheme::Direct => Some(FileMode::Direct),
+        _ => None,
+    };
     let mut location = hydrant.open_with(uri, |config| settings.apply(identity, tls, config))?;
+    let rooted = settings.root.as_ref().zip(mode);
+    if let Some((root, mode)) = rooted {
+        let files = Arc::new(FileStore::at_root(root, mode));
+        location.store = hydrant::Store::custom(hydrant, files);
+    }
     let limits = settings.transfer(location.store.limits());
     location.store = location.store.with_transfer(limits);
-    Ok(location)
+    let folder = rooted.map(|(root, _)| root.trim_end_matches('/').to_owned());
+    Ok((location, folder))
 }
 
 /// Closes a store; NULL is fine. Calls that run in other threads, requests, writers and listings end

@@ -20,7 +20,8 @@ use crate::store::{hyd_store, use_store};
 pub struct hyd_verify_options {
     /// Set by the caller.
     pub struct_size: u32,
-    /// Parts of each object under way at once, instead of as many as the first store has.
+    /// Parts of each object under way at once, instead of as many as the first store has; more than 1,024
+    /// count as so many.
     pub connections: u32,
     /// Bytes of a part, instead of those of the first store.
     pub part_size_bytes: u64,
@@ -101,8 +102,7 @@ pub unsafe extern "C" fn hyd_verify(
                 .progress
                 .map(|function| progress((function, User(raw.user)), move |call| leave.call(call))),
         });
-        let same =
-            verify(&first.root.with_key(one)?, &second.root.with_key(other)?, options).wait();
+        let same = verify(&first.locate(one)?, &second.locate(other)?, options).wait();
         drop(lent);
         let same = same?;
         if let Some(report) = report {

@@ -345,8 +345,9 @@ pub unsafe extern "C" fn hyd_writer_commit(
 /// Completes the object, and ends the writer, also when it fails: what was uploaded is thrown away
 /// then. `meta` may be NULL.
 ///
-/// Errors: the first failure of the upload; HYD_E_CONDITION; HYD_E_BUSY while another thread is in a call
-/// with the writer, which stays then, as it does with HYD_E_INVALID.
+/// Errors: the first failure of the upload; HYD_E_CONDITION; HYD_E_PANIC of an engine that a panic has left
+/// unusable, at once; HYD_E_BUSY while another thread is in a call with the writer, which stays then, as it
+/// does with HYD_E_INVALID.
 ///
 /// Threads: any, one at a time.
 #[unsafe(no_mangle)]
@@ -356,12 +357,19 @@ pub unsafe extern "C" fn hyd_writer_finish(
     error: *mut *mut hyd_error,
 ) -> hyd_status {
     guard::entry(ErrorOut::new(error), |entry| {
-        let stream = use_writer(entry, writer)?;
+        let stream = handle::get::<Stream>(writer)?;
         // SAFETY: OWN-3. The caller lends what the pointer names for the time of the call.
         let meta = unsafe { SizedOut::optional(meta, "meta")? };
         let state = take(&stream)?;
         handle::retire::<Stream>(writer)?;
-        tell(meta, &state.ok_or_else(torn)?.writer.finish_wait()?);
+        let state = state.ok_or_else(torn)?;
+        // Behind the end of the handle, so that nothing is left of it: no core may be there any more that
+        // would complete the object.
+        if let Err(failure) = entry.uses(&stream.engine().poison) {
+            state.writer.cancel();
+            return Err(failure);
+        }
+        tell(meta, &state.writer.finish_wait()?);
         Ok(())
     })
 }
@@ -403,5 +411,44 @@ fn take(stream: &Stream) -> Result<Option<Box<State>>, Failure> {
     match std::mem::replace(&mut *place, Place::Ended) {
         Place::Here(state) => Ok(Some(state)),
         _ => Ok(None),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::ptr::{null, null_mut};
+    use std::time::{Duration, Instant};
+
+    use super::*;
+    use crate::engine::{
+        hyd_engine, hyd_engine_config, hyd_engine_create, hyd_engine_destroy, use_engine,
+    };
+    use crate::status::{HYD_E_PANIC, HYD_OK};
+    use crate::store::{hyd_store_close, hyd_store_open};
+
+    #[test]
+    fn of_an_engine_that_a_panic_has_left_a_stream_ends_at_once() {
+        let (mut engine, mut store) = (null_mut::<hyd_engine>(), null_mut::<hyd_store>());
+        let (mut writer, mut error) = (null_mut(), null_mut());
+        // SAFETY: everything that the pointers name is here, and lives to the end.
+        unsafe {
+            let mut config = std::mem::zeroed::<hyd_engine_config>();
+            (config.struct_size, config.cores, config.pool_bytes) = (40, 1, 32 << 20);
+            assert_eq!(hyd_engine_create(&config, &mut engine, &mut error), HYD_OK);
+            let uri = c"mem://poisoned".as_ptr();
+            assert_eq!(hyd_store_open(engine, uri, null(), &mut store, &mut error), HYD_OK);
+            let key = c"key".as_ptr();
+            let opened = hyd_writer_open(store, key, 3, null(), &mut writer, &mut error);
+            assert_eq!(opened, HYD_OK);
+            use_engine(&mut Entry::default(), engine).expect("it lives").poison.set();
+
+            let began = Instant::now();
+            assert_eq!(hyd_writer_finish(writer, null_mut(), null_mut()), HYD_E_PANIC);
+            assert!(began.elapsed() < Duration::from_secs(5), "nobody is waited for");
+            assert_eq!(hyd_writer_finish(writer, null_mut(), null_mut()), HYD_E_HANDLE);
+        }
+        assert_eq!(hyd_writer_abort(writer), HYD_E_HANDLE, "it has ended");
+        assert_eq!(hyd_store_close(store), HYD_OK);
+        assert_eq!(hyd_engine_destroy(engine), HYD_OK);
     }
 }

@@ -10,10 +10,11 @@ use hydrant_engine::{Core, Engine};
 
 use super::call::send;
 use super::credentials::{Credentials, Held, Identity};
+use super::delete::delete_each;
 use super::get::get;
 use super::ops::{
-    DELETE_KEYS_MAX, DeleteObject, DeleteObjects, DeleteOutcome, DeleteRefusal, GetObject,
-    ObjectId, ObjectInfo, Operation, RequestParts, Target,
+    DELETE_KEYS_MAX, DeleteObjects, DeleteOutcome, DeleteRefusal, Deleted, GetObject, ObjectId,
+    ObjectInfo, Operation, RequestParts, Target,
 };
 use super::presign::{Presigned, presign};
 use super::store::{S3Store, Shared};
@@ -107,6 +108,17 @@ impl S3Client {
         Task::run(
             &self.engine,
             move |core| async move { delete_all(&core, &shared, objects).await },
+        )
+    }
+
+    /// Deletes any number of objects as `how` says, [`DELETE_KEYS_MAX`] a request, and tells of each
+    /// what came of it, in the order given: a request that failed as a whole is the error of each of
+    /// its objects. Those that XML cannot carry, and those with a condition, are deleted one by one.
+    pub fn delete_each(&self, how: DeleteObjects) -> Task<Vec<Result<Deleted>>> {
+        let shared = Arc::clone(&self.shared);
+        Task::run(
+            &self.engine,
+            move |core| async move { Ok(delete_each(&core, &shared, how).await) },
         )
     }
 
@@ -213,7 +225,11 @@ async fn delete_all(
 ) -> Result<Vec<DeleteOutcome>> {
     let (mut many, mut alone) = (Vec::new(), Vec::new());
     for (place, object) in objects.into_iter().enumerate() {
-        if object.fits_xml() { many.push((place, object)) } else { alone.push((place, object)) }
+        if object.goes_with_others() {
+            many.push((place, object))
+        } else {
+            alone.push((place, object))
+        }
     }
     let mut outcomes = Vec::with_capacity(many.len() + alone.len());
     while !many.is_empty() {
@@ -224,8 +240,7 @@ async fn delete_all(
         outcomes.extend(places.into_iter().zip(told));
     }
     for (place, object) in alone {
-        let mut operation = DeleteObject::new(&object.key);
-        operation.version_id.clone_from(&object.version_id);
+        let operation = DeleteObjects::default().alone(&object);
         let result = match send(core, shared, &operation).await {
             Ok(deleted) => Ok(deleted),
             Err(error) => match error.kind() {

@@ -7,7 +7,9 @@ use hydrant_engine::Core;
 use super::call::send;
 use super::copy::is_unknown;
 use super::error::S3Error;
-use super::ops::{DeleteObject, DeleteObjects, DeleteRefusal, ObjectId, Operation};
+use super::ops::{
+    DELETE_KEYS_MAX, DeleteObject, DeleteObjects, DeleteRefusal, Deleted, ObjectId, Operation,
+};
 use super::store::Shared;
 use crate::error::{Error, ErrorKind, Result};
 
@@ -44,6 +46,36 @@ pub(super) async fn delete_batch(
         outcomes[place] = outcome.result.map(drop).map_err(refused);
     }
     Ok(outcomes)
+}
+
+/// Deletes any number of objects as `how` says; tells what came of each, in their order. A request that
+/// failed as a whole is the error of each of its objects.
+pub(super) async fn delete_each(
+    core: &Core,
+    shared: &Arc<Shared>,
+    how: DeleteObjects,
+) -> Vec<Result<Deleted>> {
+    let mut outcomes: Vec<Result<Deleted>> = Vec::new();
+    outcomes.resize_with(how.objects.len(), || Ok(Deleted::default()));
+    let goes = |place: &usize| how.objects[*place].goes_with_others();
+    let (many, alone): (Vec<usize>, Vec<usize>) = (0..how.objects.len()).partition(goes);
+    for places in many.chunks(DELETE_KEYS_MAX) {
+        let objects = places.iter().map(|place| how.objects[*place].clone()).collect();
+        let request = DeleteObjects { objects, ..how.without_objects() };
+        match send(core, shared, &request).await {
+            Err(error) => places.iter().for_each(|place| outcomes[*place] = Err(error.clone())),
+            Ok(told) => {
+                for (place, told) in places.iter().zip(told) {
+                    let refused = |refusal| refused(shared, &told.object.key, refusal);
+                    outcomes[*place] = told.result.map_err(refused);
+                }
+            }
+        }
+    }
+    for place in alone {
+        outcomes[place] = send(core, shared, &how.alone(&how.objects[place])).await;
+    }
+    outcomes
 }
 
 fn unsupported(shared: &Shared) -> Error {

@@ -5,7 +5,7 @@
 
 use md5::{Digest, Md5};
 
-use super::ops::{Access, CustomerKey, GetObject, NewObject, ServerSide};
+use super::ops::{Access, CustomerKey, GetObject, NewObject, Retention, ServerSide};
 use crate::error::{ErrorKind, Result};
 
 /// What S3 is asked for when an object is written. It goes with every request of the write that it
@@ -19,6 +19,20 @@ pub struct S3PutOptions {
     pub tags: Vec<(String, String)>,
     /// A canned ACL: `private`, `public-read`, `bucket-owner-full-control`, ...
     pub acl: Option<String>,
+    /// Who has all rights to it: `id="…"`, `uri="…"`, as `x-amz-grant-full-control` has it.
+    pub grant_full_control: Option<String>,
+    /// Who may read it.
+    pub grant_read: Option<String>,
+    /// Who may read its ACL.
+    pub grant_read_acp: Option<String>,
+    /// Who may write its ACL.
+    pub grant_write_acp: Option<String>,
+    /// Where a bucket that is a website leads who asks for it.
+    pub website_redirect_location: Option<String>,
+    /// How long nobody may delete it (object lock).
+    pub retention: Option<Retention>,
+    /// Whether a legal hold lies on it.
+    pub legal_hold: Option<bool>,
     /// How the server is to encrypt it, with keys that it has (SSE-S3, SSE-KMS).
     pub server_side: Option<ServerSide>,
     /// The key that the server encrypts it with, and forgets (SSE-C); S3 takes it over TLS alone.
@@ -43,15 +57,23 @@ impl S3PutOptions {
         object.storage_class.clone_from(&self.storage_class);
         object.tags.clone_from(&self.tags);
         object.acl.clone_from(&self.acl);
+        object.grant_full_control.clone_from(&self.grant_full_control);
+        object.grant_read.clone_from(&self.grant_read);
+        object.grant_read_acp.clone_from(&self.grant_read_acp);
+        object.grant_write_acp.clone_from(&self.grant_write_acp);
+        object.website_redirect_location.clone_from(&self.website_redirect_location);
+        object.retention.clone_from(&self.retention);
+        object.legal_hold = self.legal_hold;
         object.server_side.clone_from(&self.server_side);
         object.customer_key.clone_from(&self.customer_key);
     }
 
     /// Differs with all that an object is made with; tells nothing of the key (SEC-1).
     pub(super) fn digest(&self) -> String {
-        let S3PutOptions { storage_class, tags, acl, server_side, customer_key, access: _ } = self;
-        let key = customer_key.as_ref().map(CustomerKey::fingerprint);
-        let all = format!("{storage_class:?} {tags:?} {acl:?} {server_side:?} {key:?}");
+        let key = self.customer_key.as_ref().map(CustomerKey::fingerprint);
+        // Who asks and who pays makes no other object, and the key is not shown.
+        let made = S3PutOptions { access: Access::default(), customer_key: None, ..self.clone() };
+        let all = format!("{made:?} {key:?}");
         Md5::digest(all).iter().map(|byte| format!("{byte:02x}")).collect()
     }
 }
@@ -95,6 +117,16 @@ mod tests {
             with(|_| {}),
             with(|it| it.storage_class = Some("GLACIER".into())),
             with(|it| it.acl = Some("GLACIER".into())),
+            with(|it| it.grant_full_control = Some("GLACIER".into())),
+            with(|it| it.grant_read = Some("GLACIER".into())),
+            with(|it| it.grant_read_acp = Some("GLACIER".into())),
+            with(|it| it.grant_write_acp = Some("GLACIER".into())),
+            with(|it| it.website_redirect_location = Some("GLACIER".into())),
+            with(|it| {
+                let until = std::time::SystemTime::UNIX_EPOCH;
+                it.retention = Some(Retention { mode: "GOVERNANCE".into(), until });
+            }),
+            with(|it| it.legal_hold = Some(false)),
             with(|it| it.tags = vec![("a".into(), "b".into())]),
             with(|it| it.server_side = Some(ServerSide::S3)),
             with(|it| it.customer_key = Some(CustomerKey::new([1; 32]))),

@@ -83,7 +83,11 @@ impl Site {
         // Only S3 has words for them.
         (checks.requests, checks.answers) = (Some(ChecksumPolicy::Off), Some(ChecksumPolicy::Off));
         #[cfg(feature = "tls")]
-        let tls = TlsSource { given: config.tls.clone(), ca_bundle: env(CA_BUNDLE) };
+        let tls = TlsSource {
+            given: config.tls.clone(),
+            settings: config.tls_settings.clone(),
+            ca_bundle: env(CA_BUNDLE),
+        };
         let shared = Shared::open(Endpoint::plain(url), Identity::Anonymous, config, env)?;
         Ok(Site {
             shared: Arc::new(shared),

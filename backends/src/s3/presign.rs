@@ -3,6 +3,8 @@
 use std::fmt;
 use std::time::Duration;
 
+use zeroize::{Zeroize, Zeroizing};
+
 use super::credentials::Credentials;
 use super::encode::{encode_query, write_query};
 use super::endpoint::Endpoint;
@@ -20,7 +22,7 @@ use crate::http1::request::{Method, RequestError, check_field};
 pub const EXPIRES_MAX: Duration = Duration::from_secs(7 * 24 * 3600);
 
 /// A request that needs no credentials to be made. It is a secret as long as it lives, so its
-/// `Debug` shows neither query nor header values (SEC-1).
+/// `Debug` shows neither query nor header values, and it is wiped when dropped (SEC-1).
 #[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Presigned {
@@ -30,6 +32,13 @@ pub struct Presigned {
     pub url: String,
     /// Headers that are signed too: they have to be sent with just these values.
     pub headers: Vec<(String, String)>,
+}
+
+impl Drop for Presigned {
+    fn drop(&mut self) {
+        self.url.zeroize();
+        self.headers.iter_mut().for_each(|(_, value)| value.zeroize());
+    }
 }
 
 impl fmt::Debug for Presigned {
@@ -126,11 +135,16 @@ pub fn presign<O: Operation>(
     };
     let signature = sign_query(&request, scope, credentials, &mut SigningKeyCache::new())?;
 
-    let mut url = format!("{}://{host}", endpoint.scheme().name()).into_bytes();
+    // A buffer that grew would leave what it had behind.
+    let said_bytes: usize =
+        query.iter().map(|(name, value)| name.len() + 3 * value.len() + 2).sum();
+    let room = 2 * host.len() + path.len() + said_bytes + 128;
+    let mut url = Zeroizing::new(Vec::with_capacity(room));
+    url.extend_from_slice(format!("{}://{host}", endpoint.scheme().name()).as_bytes());
     url.extend_from_slice(&path);
-    write_query(&query, &mut url);
+    write_query(&query, &mut *url);
     url.extend_from_slice(b"&X-Amz-Signature=");
-    encode_query(signature.as_bytes(), &mut url);
+    encode_query(signature.as_bytes(), &mut *url);
     let sent = parts.headers().map(|(name, value)| (name.to_owned(), value.to_owned()));
     Ok(Presigned {
         method: parts.method(),

@@ -95,7 +95,8 @@ impl Settings {
             #[cfg(feature = "tls")]
             {
                 let ca_bundle = env(super::tls::CA_BUNDLE);
-                let tls = super::tls::TlsSource { given: config.tls.clone(), ca_bundle };
+                let (given, settings) = (config.tls.clone(), config.tls_settings.clone());
+                let tls = super::tls::TlsSource { given, settings, ca_bundle };
                 Provider::of_chain(chain, tls)
             }
             #[cfg(not(feature = "tls"))]

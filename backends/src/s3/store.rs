@@ -56,6 +56,10 @@ pub struct S3Config {
     /// system does.
     #[cfg(feature = "tls")]
     pub tls: Option<hydrant_engine::TlsConfig>,
+    /// What `tls` is made of where that is `None`: when it is needed, so that nothing of the system is
+    /// read for a server that is asked in the open.
+    #[cfg(feature = "tls")]
+    pub tls_settings: Option<hydrant_engine::TlsConfigBuilder>,
     /// How several endpoints of one store share its requests, and which are left alone.
     pub endpoints: EndpointLimits,
     /// Limits of connections.
@@ -88,7 +92,7 @@ impl S3Config {
     #[cfg(feature = "tls")]
     fn trusts_as(&self, others: &S3Config) -> bool {
         match (&self.tls, &others.tls) {
-            (None, None) => true,
+            (None, None) => self.tls_settings.is_none() && others.tls_settings.is_none(),
             (Some(own), Some(other)) => own.is_same(other),
             _ => false,
         }
@@ -191,7 +195,9 @@ impl Shared {
         #[cfg(feature = "tls")]
         let tls = match endpoint.scheme() {
             Scheme::Http => None,
-            Scheme::Https => Some(super::tls::config(config.tls.take(), env)?),
+            Scheme::Https => {
+                Some(super::tls::config(config.tls.take(), config.tls_settings.take(), env)?)
+            }
         };
         #[cfg(not(feature = "tls"))]
         if endpoint.scheme() == Scheme::Https {

@@ -1,6 +1,6 @@
 //! Which certificates are trusted.
 
-use hydrant_engine::{Core, TlsConfig};
+use hydrant_engine::{Core, TlsConfig, TlsConfigBuilder};
 
 use crate::error::{Error, ErrorKind, Result};
 
@@ -10,17 +10,21 @@ pub(super) const CA_BUNDLE: &str = "AWS_CA_BUNDLE";
 /// The one version of HTTP that is spoken (RFC 7301 calls it so).
 const ALPN: &[&str] = &["http/1.1"];
 
-/// What was given, or what the environment names: `AWS_CA_BUNDLE` is a file of PEM certificates that
+/// What was given, what the settings say, or what the environment names: `AWS_CA_BUNDLE` is a file of PEM certificates that
 /// are trusted instead of the system's. An empty variable counts as unset.
 ///
 /// # Errors
 /// A file that cannot be read, or that holds no certificate; a system without any.
 pub(super) fn config(
     given: Option<TlsConfig>,
+    settings: Option<TlsConfigBuilder>,
     env: &dyn Fn(&str) -> Option<String>,
 ) -> Result<TlsConfig> {
     if let Some(given) = given {
         return Ok(given);
+    }
+    if let Some(settings) = settings {
+        return settings.build().map_err(|error| ErrorKind::Config(error.to_string()).into());
     }
     let builder = TlsConfig::builder().alpn(ALPN);
     let Some(path) = env(CA_BUNDLE).filter(|path| !path.is_empty()) else {
@@ -35,6 +39,7 @@ pub(super) fn config(
 #[derive(Debug, Clone)]
 pub(super) struct TlsSource {
     pub(super) given: Option<TlsConfig>,
+    pub(super) settings: Option<TlsConfigBuilder>,
     pub(super) ca_bundle: Option<String>,
 }
 
@@ -42,8 +47,9 @@ impl TlsSource {
     /// # Errors
     /// As [`config`].
     pub(super) async fn load(&self, core: &Core) -> Result<TlsConfig> {
-        let (given, bundle) = (self.given.clone(), self.ca_bundle.clone());
-        let load = move || config(given, &|name| bundle.clone().filter(|_| name == CA_BUNDLE));
+        let TlsSource { given, settings, ca_bundle } = self.clone();
+        let bundle = move |name: &str| ca_bundle.clone().filter(|_| name == CA_BUNDLE);
+        let load = move || config(given, settings, &bundle);
         core.blocking(load).await?
     }
 }

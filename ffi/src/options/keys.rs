@@ -6,11 +6,13 @@ use std::time::Duration;
 
 use hydrant::ChecksumAlgorithm;
 use hydrant::engine::TlsVersion;
-use hydrant::s3::endpoint::AddressStyle;
+use hydrant::pipeline::CONNECTIONS_MAX;
+use hydrant::s3::endpoint::{AddressStyle, Endpoint, EndpointOptions};
 use hydrant::s3::{ChecksumPlace, ChecksumPolicy, EndpointChoice, S3Config, SentChecksum};
 use zeroize::Zeroizing;
 
 use super::settings::{Change, Settings};
+use super::tls::Pem;
 
 /// An option that stands in the settings of S3 as it is: its name, what its value has to be, and what
 /// reads that.
@@ -25,6 +27,7 @@ const FILE: &str = "the path of a file";
 const MS: &str = "milliseconds, a number from 1";
 const NAME: &str = "a name";
 const NUMBER: &str = "a number from 1";
+const PEM: &str = "PEM, with its lines of BEGIN and END";
 const POLICY: &str = "when_supported, when_required or off";
 const SECONDS: &str = "seconds, a number from 1";
 
@@ -40,11 +43,16 @@ pub fn own() -> impl Iterator<Item = &'static Own> {
 
 /// Where the server is.
 const SERVER: &[OfS3] = &[
-    ("endpoint", "https://host:port or http://host:port", |value| {
-        let good = value.starts_with("http://") || value.starts_with("https://");
-        on(good.then(|| value.to_owned()), |s3, it| s3.endpoint.url = Some(it))
+    ("endpoint", "https://host:port or http://host:port, one or several of one store", |value| {
+        let url = Some(value.to_owned());
+        let it = resolves(EndpointOptions { url, ..EndpointOptions::default() });
+        on(it, |s3, it| s3.endpoint.url = it.url)
     }),
-    ("region", NAME, |value| on(text(value), |s3, it| s3.endpoint.region = Some(it))),
+    ("region", "a name, such as eu-central-1", |value| {
+        let region = Some(value.to_owned());
+        let it = resolves(EndpointOptions { region, ..EndpointOptions::default() });
+        on(it, |s3, it| s3.endpoint.region = it.region)
+    }),
     ("address_style", "path or virtual_host", |value| {
         let known = [("path", AddressStyle::Path), ("virtual_host", AddressStyle::VirtualHost)];
         on(word(value, known), |s3, it| s3.endpoint.style = Some(it))
@@ -80,6 +88,9 @@ const KEYS: &[Own] = &[
         text(value).map(|it| all.session_token = Some(Zeroizing::new(it)))
     }),
     ("anonymous", BOOL, |all, value| value.parse().ok().map(|it| all.anonymous = it)),
+    ("credentials_refresh_seconds", SECONDS, |all, value| {
+        seconds(value).map(|it| all.set_refresh(it))
+    }),
 ];
 
 /// Who is asked who signs.
@@ -97,18 +108,20 @@ const CREDENTIALS: &[OfS3] = &[
     ("credentials_process_seconds", SECONDS, |value| {
         on(seconds(value), |s3, it| s3.credentials.process = it)
     }),
-    ("credentials_refresh_seconds", SECONDS, |value| {
-        on(seconds(value), |s3, it| s3.credentials.refresh = it)
-    }),
 ];
 
 /// How TLS is spoken.
 const TLS: &[Own] = &[
-    ("ca_file", FILE, |all, value| text(value).map(|it| all.tls.roots = Some(it))),
+    ("ca_file", FILE, |all, value| Pem::file(value).map(|it| all.tls.roots = Some(it))),
+    ("ca_pem", PEM, |all, value| Pem::text(value).map(|it| all.tls.roots = Some(it))),
     ("client_certificate_file", FILE, |all, value| {
-        text(value).map(|it| all.tls.certificate = Some(it))
+        Pem::file(value).map(|it| all.tls.certificate = Some(it))
     }),
-    ("client_key_file", FILE, |all, value| text(value).map(|it| all.tls.key = Some(it))),
+    ("client_certificate_pem", PEM, |all, value| {
+        Pem::text(value).map(|it| all.tls.certificate = Some(it))
+    }),
+    ("client_key_file", FILE, |all, value| Pem::file(value).map(|it| all.tls.key = Some(it))),
+    ("client_key_pem", PEM, |all, value| Pem::text(value).map(|it| all.tls.key = Some(it))),
     ("tls_min_version", "1.2 or 1.3", |all, value| {
         let known = [("1.2", TlsVersion::V1_2), ("1.3", TlsVersion::V1_3)];
         word(value, known).map(|it| all.tls.min_version = Some(it))
@@ -216,15 +229,20 @@ const OBJECTS: &[OfS3] = &[
     ("server_copy_whole_bytes", BYTES, |value| {
         on(bytes(value), |s3, it| s3.copy.whole_bytes_max = it)
     }),
-    ("server_copy_part_size", BYTES, |value| {
-        on(bytes(value), |s3, it| s3.copy.part_size_bytes = it)
+    ("server_copy_part_size", "bytes, from 5 MiB (5242880) to 5 GiB (5368709120)", |value| {
+        let size = bytes(value).filter(|size| (5 << 20..=5 << 30).contains(size));
+        on(size, |s3, it| s3.copy.part_size_bytes = it)
     }),
 ];
 
-/// How transfers are cut, of any store.
+/// How transfers are cut, of any store, and where files are.
 const TRANSFERS: &[Own] = &[
+    ("root", "the path of a folder", |all, value| text(value).map(|it| all.root = Some(it))),
     ("part_size", BYTES, |all, value| bytes(value).map(|it| all.part_size_bytes = Some(it))),
-    ("connections", NUMBER, |all, value| count(value).map(|it| all.connections = Some(it))),
+    ("connections", "a number from 1 to 1024", |all, value| {
+        let number = count(value).filter(|number| *number <= CONNECTIONS_MAX);
+        number.map(|it| all.connections = Some(it))
+    }),
 ];
 
 /// A change by a value that could be read.
@@ -234,6 +252,11 @@ where
 {
     let value = value?;
     Some(Arc::new(move |s3| set(s3, value.clone())))
+}
+
+/// What some bucket could be found at.
+fn resolves(options: EndpointOptions) -> Option<EndpointOptions> {
+    Endpoint::resolve_all("some-bucket", &options).is_ok().then_some(options)
 }
 
 fn text(value: &str) -> Option<String> {

@@ -10,11 +10,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use hydrant::s3::credentials::Provider;
 pub use settings::Settings;
 
-use crate::args::c_text;
+use crate::args::{c_text, c_text_up_to};
 use crate::error::{ErrorOut, hyd_error};
 use crate::guard;
 use crate::handle::{self, kind};
 use crate::status::hyd_status;
+
+/// Bytes of a value at most: a bundle of all certificates of a system has a quarter of that (LIMIT-1).
+const VALUE_BYTES_MAX: usize = 1 << 20;
 
 /// Settings of a store, by name.
 pub struct hyd_options(());
@@ -33,7 +36,7 @@ impl Options {
 
     /// Sets who provides credentials.
     pub fn set_provider(&self, provider: Provider) {
-        self.lock().provider = Some(provider);
+        self.lock().set_provider(provider);
     }
 
     fn lock(&self) -> MutexGuard<'_, Settings> {
@@ -56,38 +59,49 @@ pub extern "C" fn hyd_options_new() -> *mut hyd_options {
 
 /// Sets one option; both texts end with a NUL. A later value replaces an earlier one.
 ///
-/// Where the server of S3 is:
+/// Where the server of S3 is; an s3:// URI that names its server takes no endpoint beside it:
 ///
 ///     endpoint                        https://host:port instead of AWS_ENDPOINT_URL; http:// is plain;
 ///                                     several servers of one store with commas between them, or as
 ///                                     http://10.0.0.{1...8}:9000
 ///     region                          a name, instead of AWS_REGION
 ///     address_style                   path or virtual_host
-///     dual_stack                      true or false: whether AWS is asked by the name with IPv6 addresses
+///     dual_stack                      true or false: whether AWS is asked by the name with IPv6 addresses;
+///                                     not with an endpoint
 ///     endpoint_choice                 least_pending or round_robin: which of several is asked
 ///     endpoint_failures               in a row, after which one of several is left alone
 ///     endpoint_left_alone_seconds     the first time; twice as long each time it fails again
 ///     endpoint_left_alone_max_seconds and never for longer
 ///
-/// Who signs requests to S3:
+/// Who signs requests to S3. Keys come before a function of hyd_options_set_credentials(), both before
+/// profile and environment, and anonymous goes with neither:
 ///
 ///     access_key_id                   with secret_access_key, and session_token where the keys are
 ///     secret_access_key               temporary; instead of those in the environment
 ///     session_token                   of temporary keys
 ///     anonymous                       true or false: no request is signed
-///     profile                         a name, instead of AWS_PROFILE, and ahead of keys in the environment
-///     credentials_request_seconds     of one request to a service that gives credentials
-///     credentials_metadata_seconds    the same for the metadata service of an instance
-///     credentials_tries               of such a request
-///     credentials_process_seconds     of a credential_process
-///     credentials_refresh_seconds     of all it takes to get new credentials
+///     profile                         a name, instead of AWS_PROFILE, and ahead of keys in the environment;
+///                                     beside keys or a function it gives endpoint and region alone
+///     credentials_refresh_seconds     of all it takes to get new credentials, also of a function
 ///
-/// How TLS is spoken, with S3 and http(s):// stores; the files are PEM, and read when a store is opened:
+/// How the sources that AWS has are asked, where they are:
+///
+///     credentials_request_seconds     of one request to a service that gives credentials
+///     credentials_metadata_seconds    the same for the metadata service of an instance; the variable
+///                                     AWS_METADATA_SERVICE_TIMEOUT comes before it
+///     credentials_tries               of such a request; for the metadata service the variable
+///                                     AWS_METADATA_SERVICE_NUM_ATTEMPTS comes before it
+///     credentials_process_seconds     of a credential_process
+///
+/// How TLS is spoken, with S3 and http(s):// stores. Files are PEM, and read when a store is opened; the
+/// same may be given as the text itself, and of the two the one that was set last counts:
 ///
 ///     ca_file                         certificates that are trusted, instead of AWS_CA_BUNDLE and of those
-///                                     of the system
+///     ca_pem                          of the system
 ///     client_certificate_file         the chain that is shown to servers that ask for one, with its
 ///     client_key_file                 key
+///     client_certificate_pem          the chain as text, up to 1 MiB, as all values
+///     client_key_pem                  its key
 ///     tls_min_version                 1.2 or 1.3
 ///     tls_handshake_seconds           of a whole handshake
 ///
@@ -117,9 +131,10 @@ pub extern "C" fn hyd_options_new() -> *mut hyd_options {
 ///     tries                           of one request, the first among them
 ///     retry_wait_ms                   before the second try at most; twice as long each time
 ///     retry_throttled_wait_ms         the same where the server is overloaded
-///     retry_wait_max_ms               and never longer
+///     retry_wait_max_ms               and never longer; neither of the two may be
 ///     retry_after_max_seconds         that a server can ask for
-///     pace_least                      requests under way from one core, however often it is overloaded
+///     pace_least                      requests under way from one core, however often it is overloaded;
+///                                     no more than connections_per_core, which counts where it is less
 ///     pace_lowered_to_percent         of the requests under way, when it is
 ///     pace_raised_by                  requests, when it is not any more
 ///
@@ -132,14 +147,24 @@ pub extern "C" fn hyd_options_new() -> *mut hyd_options {
 ///     checksum_place                  head, trailer, or signed_trailer: every byte is signed
 ///     state_dir                       a folder, where it is noted how uploads are carried on
 ///     server_copy_whole_bytes         of an object that the server copies in one request
-///     server_copy_part_size           bytes of a part where it does not
+///     server_copy_part_size           bytes of a part where it does not, 5 MiB to 5 GiB; larger where there
+///                                     would be more than 10,000
 ///
 /// How transfers of any store are cut:
 ///
-///     part_size                       bytes of a part
-///     connections                     parts of one transfer under way at once
+///     part_size                       bytes of a part; larger where there would be more than 10,000, smaller
+///                                     where the pool has no room for two
+///     connections                     parts of one transfer under way at once, up to 1024
 ///
-/// Numbers count from 1, but for redirects. What a store cannot use has no effect on it.
+/// Where the files of file:/// and direct:/// are:
+///
+///     root                            a folder, made by the first write: keys lead beneath it and nowhere
+///                                     else, through no link, and are a/b, never /a, a//b or a/../b. For keys
+///                                     that come from elsewhere
+///
+/// Numbers count from 1, but for redirects. What a store cannot use has no effect on it: options of S3 on
+/// files, those of TLS on a server that is asked by http://. Options that contradict each other are told
+/// by hyd_store_open() as HYD_E_CONFIG.
 ///
 /// Errors: HYD_E_INVALID for a key that is none, or a value that it cannot have; the message never
 /// repeats the value.
@@ -155,7 +180,8 @@ pub unsafe extern "C" fn hyd_options_set(
     guard::entry(ErrorOut::new(error), |_| {
         let options = handle::get::<Options>(options)?;
         // SAFETY: OWN-3. The caller lends both texts for the time of the call.
-        let (key, value) = unsafe { (c_text(key, "key")?, c_text(value, "value")?) };
+        let (key, value) =
+            unsafe { (c_text(key, "key")?, c_text_up_to(value, VALUE_BYTES_MAX, "value")?) };
         options.lock().set(key, value)
     })
 }

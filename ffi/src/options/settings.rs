@@ -2,15 +2,16 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use hydrant::TransferLimits;
-use hydrant::engine::TlsConfig;
-use hydrant::s3::S3Config;
-use hydrant::s3::credentials::{Credentials, Identity, Provider};
+use hydrant::engine::TlsConfigBuilder;
+use hydrant::s3::credentials::{Credentials, CredentialsLimits, Identity, Provider};
+use hydrant::s3::{ChecksumPlace, ChecksumPolicy, S3Config, SentChecksum};
 use zeroize::Zeroizing;
 
 use super::keys;
-use super::tls::TlsFiles;
+use super::tls::Tls;
 use crate::error::Failure;
 use crate::status::HYD_E_CONFIG;
 
@@ -23,11 +24,15 @@ pub struct Settings {
     pub(super) access_key_id: Option<String>,
     pub(super) secret_access_key: Option<Zeroizing<String>>,
     pub(super) session_token: Option<Zeroizing<String>>,
-    pub(super) provider: Option<Provider>,
+    provider: Option<Provider>,
     pub(super) anonymous: bool,
-    pub(super) tls: TlsFiles,
+    /// How long all takes that gives new credentials.
+    refresh: Option<Duration>,
+    pub(super) tls: Tls,
     pub(super) part_size_bytes: Option<u64>,
     pub(super) connections: Option<usize>,
+    /// The folder beneath which all keys of a store of files lead.
+    pub root: Option<String>,
     /// The others, by name.
     changes: BTreeMap<&'static str, Change>,
 }
@@ -54,6 +59,79 @@ impl Settings {
         Err(Failure::invalid(message))
     }
 
+    /// Sets who provides credentials, in the time that was set or will be.
+    pub(super) fn set_provider(&mut self, provider: Provider) {
+        self.provider = Some(provider);
+        self.refresh.into_iter().for_each(|limit| self.set_refresh(limit));
+    }
+
+    pub(super) fn set_refresh(&mut self, limit: Duration) {
+        self.refresh = Some(limit);
+        let mut limits = CredentialsLimits::default();
+        limits.refresh = limit;
+        self.provider = self.provider.as_ref().map(|provider| provider.with_limits(limits));
+    }
+
+    /// Refuses what was set where one of it would have no effect beside the other.
+    ///
+    /// # Errors
+    /// `CONFIG`
+    pub fn check(&self) -> Result<(), Failure> {
+        let mut config = S3Config::default();
+        self.changes.values().for_each(|change| change(&mut config));
+        let has = |name| self.changes.contains_key(name);
+        let is_off = config.checksums.requests == Some(ChecksumPolicy::Off);
+        let is_md5 = config.checksums.sent == SentChecksum::ContentMd5;
+        let longer = |name: &'static str, most: &'static str, is_longer| {
+            let text = format!("{name} is more than {most}, which would end it");
+            (is_longer && (has(name) || has(most)), text)
+        };
+        let (retry, left_alone) = (&config.retry, &config.endpoints);
+        let contradictions = [
+            (
+                self.anonymous && (self.names_keys() || self.provider.is_some()),
+                "anonymous, and keys or a function that provides them".to_owned(),
+            ),
+            (
+                config.endpoint.url.is_some() && config.endpoint.dual_stack == Some(true),
+                "dual_stack is of AWS's own names, and an endpoint is set".to_owned(),
+            ),
+            (
+                is_off && (has("checksum_algorithm") || has("checksum_place")),
+                "request_checksum_calculation is off, and says how it is done".to_owned(),
+            ),
+            (
+                is_md5 && config.checksums.place != ChecksumPlace::Head,
+                "checksum_algorithm md5 stands in the head, and in no trailer".to_owned(),
+            ),
+            longer("retry_wait_ms", "retry_wait_max_ms", retry.base > retry.wait_max),
+            longer(
+                "retry_throttled_wait_ms",
+                "retry_wait_max_ms",
+                retry.base_throttled > retry.wait_max,
+            ),
+            longer(
+                "endpoint_left_alone_seconds",
+                "endpoint_left_alone_max_seconds",
+                left_alone.left_alone > left_alone.left_alone_max,
+            ),
+        ];
+        match contradictions.into_iter().find(|(is_one, _)| *is_one) {
+            Some((_, text)) => Err(Failure::new(HYD_E_CONFIG, format!("options: {text}"))),
+            None => Ok(()),
+        }
+    }
+
+    /// Whether a server of S3 was named.
+    pub fn names_endpoint(&self) -> bool {
+        self.changes.contains_key("endpoint")
+    }
+
+    fn names_keys(&self) -> bool {
+        let (id, secret) = (&self.access_key_id, &self.secret_access_key);
+        id.is_some() || secret.is_some() || self.session_token.is_some()
+    }
+
     /// Who signs, where that was set.
     pub fn identity(&self) -> Result<Option<Identity>, Failure> {
         let config = |message: &str| Failure::new(HYD_E_CONFIG, message);
@@ -76,14 +154,22 @@ impl Settings {
     }
 
     /// How TLS is spoken, where that was set.
-    pub fn tls(&self) -> Result<Option<TlsConfig>, Failure> {
+    pub fn tls(&self) -> Result<Option<TlsConfigBuilder>, Failure> {
         self.tls.load()
     }
 
     /// Changes how a store that speaks HTTP is opened.
-    pub fn apply(&self, identity: Option<Identity>, tls: Option<TlsConfig>, config: &mut S3Config) {
+    pub fn apply(
+        &self,
+        identity: Option<Identity>,
+        tls: Option<TlsConfigBuilder>,
+        config: &mut S3Config,
+    ) {
         config.identity = identity.or(config.identity.take());
-        config.tls = tls.or(config.tls.take());
+        if tls.is_some() {
+            (config.tls, config.tls_settings) = (None, tls);
+        }
+        config.credentials.refresh = self.refresh.unwrap_or(config.credentials.refresh);
         self.changes.values().for_each(|change| change(config));
     }
 
@@ -112,6 +198,8 @@ mod tests {
             "request_checksum_calculation" | "response_checksum_validation" => "when_required",
             "checksum_algorithm" => "crc32c",
             "checksum_place" => "trailer",
+            "server_copy_part_size" => "5242880",
+            "ca_pem" | "client_certificate_pem" | "client_key_pem" => "-----BEGIN IT-----",
             _ => "7",
         }
     }
@@ -132,6 +220,14 @@ mod tests {
             ("tls_min_version", "1.1"),
             ("expect_continue_bytes", "always"),
             ("idle_seconds", "-1"),
+            ("endpoint", "ftp://host"),
+            ("endpoint", "http://"),
+            ("endpoint", "http://a:70000"),
+            ("endpoint", "https://a,http://b"),
+            ("region", "eu central"),
+            ("connections", "1025"),
+            ("server_copy_part_size", "1"),
+            ("client_key_pem", "/path/of/a/key"),
         ] {
             assert!(settings.set(key, bad).is_err(), "{key}");
         }
@@ -165,6 +261,50 @@ mod tests {
         let mut config = S3Config::default();
         settings.apply(None, None, &mut config);
         assert_eq!(config.retry.tries_max, 9);
+    }
+
+    /// Each pair is refused, and each half of it is not.
+    #[test]
+    fn what_would_have_no_effect_beside_another_is_refused() {
+        for (one, other) in [
+            (("anonymous", "true"), ("access_key_id", "id")),
+            (("endpoint", "http://a"), ("dual_stack", "true")),
+            (("request_checksum_calculation", "off"), ("checksum_algorithm", "crc32")),
+            (("request_checksum_calculation", "off"), ("checksum_place", "trailer")),
+            (("checksum_algorithm", "md5"), ("checksum_place", "trailer")),
+            (("retry_wait_ms", "30"), ("retry_wait_max_ms", "20")),
+            (("retry_throttled_wait_ms", "30"), ("retry_wait_max_ms", "20")),
+            (("endpoint_left_alone_seconds", "99"), ("endpoint_left_alone_max_seconds", "98")),
+        ] {
+            let set = |pairs: &[(&str, &str)]| {
+                let mut settings = Settings::default();
+                pairs.iter().for_each(|(key, value)| settings.set(key, value).expect(key));
+                settings.check()
+            };
+            assert!(set(&[one]).is_ok() || one.0.ends_with("seconds"), "{one:?}");
+            let failure = set(&[one, other]).expect_err(one.0);
+            assert_eq!(failure.status(), HYD_E_CONFIG);
+        }
+    }
+
+    #[test]
+    fn the_time_for_new_credentials_is_set_before_and_behind_a_provider() {
+        let provider = || Provider::new(|| Credentials::new("id", "secret", None, None));
+        let limit = |settings: &Settings| {
+            let mut config = S3Config::default();
+            settings.apply(None, None, &mut config);
+            config.credentials.refresh
+        };
+        let mut settings = Settings::default();
+        let first = provider();
+        settings.set_provider(first.clone());
+        assert_eq!(settings.provider.as_ref(), Some(&first), "nothing to change of it");
+        settings.set("credentials_refresh_seconds", "7").expect("seconds");
+        assert_ne!(settings.provider.as_ref(), Some(&first));
+        let second = provider();
+        settings.set_provider(second.clone());
+        assert_ne!(settings.provider.as_ref(), Some(&second));
+        assert_eq!(limit(&settings), Duration::from_secs(7));
     }
 
     #[test]

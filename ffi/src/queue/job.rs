@@ -105,7 +105,7 @@ impl Job {
         if !Arc::ptr_eq(&target.engine, &self.store.engine) {
             return Err(Failure::invalid("the target belongs to another engine"));
         }
-        Ok(target.root.with_key(&self.aux)?)
+        target.locate(&self.aux)
     }
 
     /// How the object is read, for calls that make a reader of their own.
@@ -264,7 +264,7 @@ async fn other(core: &Core, job: &Job) -> Result<Outcome, Failure> {
 
 async fn copied(job: &mut Job, finish: &Finish) -> Result<Outcome, Failure> {
     let options = job.copy_options(finish);
-    let here = job.store.root.with_key(&job.key)?;
+    let here = job.store.locate(&job.key)?;
     let (from, to) = match job.op {
         Op::GetToFile => (here, job.store.file(&job.aux)?),
         Op::PutFromFile => (job.store.file(&job.aux)?, here),

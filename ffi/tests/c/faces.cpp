@@ -57,12 +57,34 @@ void errors(const hydrant::store &store) {
     auto missing = store.get("missing");
     CHECK(!missing);
     const hydrant::error &error = missing.error();
-    const hydrant::error copied = error.copy();
+    hydrant::error copied = error;
     CHECK(copied.status() == HYD_E_NOT_FOUND && !copied.is_retriable());
     CHECK(std::string_view(copied.message()) == error.message());
     CHECK(copied.view().message != error.view().message);
+    const hydrant::error bare(HYD_E_AGAIN, nullptr), again = bare;
+    CHECK(again.status() == HYD_E_AGAIN && again.message() == bare.message());
+    copied = bare;
+    CHECK(copied.status() == HYD_E_AGAIN);
+    copied = error;
+    const hydrant::error taken = std::move(missing).error();
+    CHECK(std::string_view(copied.message()) == taken.message());
     hydrant::result<void> nothing;
     CHECK(nothing.has_value());
+    const hydrant::result<int> seven = 7, also = seven;
+    CHECK(seven.value() == 7 && *also == 7 && *seven.operator->() == 7);
+    const hydrant::result<int> failed = hydrant::unexpected(bare);
+    const auto copy = failed;
+    CHECK(!copy && copy.error().status() == HYD_E_AGAIN);
+}
+
+// Options that are none open nothing, least of all with other settings.
+void empty_options(const hydrant::engine &engine) {
+    hydrant::options anonymous;
+    must("anonymous", anonymous.set("anonymous", "true"));
+    hydrant::options moved = std::move(anonymous);
+    CHECK(!anonymous && moved);
+    CHECK(status_of(engine.open("s3://bucket", anonymous)) == HYD_E_INVALID);
+    CHECK(status_of(engine.open("mem://moved", moved)) == HYD_OK);
 }
 
 void buffers(const hydrant::engine &engine, const hydrant::store &store) {
@@ -191,6 +213,29 @@ void buckets(const hydrant::store &bucket, const hydrant::store &fresh) {
     CHECK(status_of(bucket.abort_upload({"given", "no-such-upload", 0})) == HYD_E_NOT_FOUND);
 }
 
+// An upload in parts, of which the server copies one.
+void by_hand(const hydrant::store &bucket) {
+    auto upload = must("begin", bucket.begin_multipart("by hand", hydrant::put_options(), HYD_CHECKSUM_CRC32C));
+    auto again = must("open", bucket.open_multipart("by hand", upload.id()));
+    const std::string large(5 << 20, 'l');
+    hyd_uploaded_part parts[2] = {must("put", upload.put(1, hydrant::bytes_of(large))),
+                                  must("copy", again.copy(2, bucket, "given", hydrant::part_source()))};
+    auto listed = must("parts", upload.parts());
+    const auto first = must("next", listed.next());
+    CHECK(first && first->number == 1 && first->size_bytes == large.size());
+    CHECK(must("next", listed.next()) && !must("next", listed.next()));
+    must("complete", upload.complete(parts, 2));
+    CHECK(is(bucket, "by hand", large + "aaaaa"));
+    auto told = must("stat", bucket.stat_s3("by hand"));
+    CHECK(told.view().size_bytes == large.size() + 5);
+    CHECK(status_of(again.abort()) == HYD_E_NOT_FOUND);
+    hyd_delete_object object = {};
+    object.key = "by hand";
+    object.key_len = 7;
+    must("remove", bucket.remove_objects(&object, 1, hydrant::delete_options()));
+    CHECK(object.status == HYD_OK && status_of(bucket.get("by hand")) == HYD_E_NOT_FOUND);
+}
+
 // What the peer tells.
 void told(const hydrant::store &peer) {
     CHECK(std::string_view(must("locate", peer.locate_bucket()).region) == "eu-central-1");
@@ -206,6 +251,7 @@ void told(const hydrant::store &peer) {
     const auto tags = must("tags", peer.tags("tagged"));
     CHECK(tags.size() == 2 && tags.begin()->name == "team"s && tags.end()[-1].value == "1"s);
     must("set", peer.set_tags("tagged", tags.begin(), tags.size()));
+    CHECK(hydrant::text_of(must("part", peer.get_part("described", 2, 100)).bytes()) == "hello");
     auto put = must("put", peer.put("versioned", hydrant::bytes_of("x")));
     CHECK(put.version_id == "v2"s && put.checksum_algorithm == HYD_CHECKSUM_CRC64NVME);
 }
@@ -241,6 +287,7 @@ int main(int argc, char **argv) {
     auto fresh = opened_by(engine, argv[3], argv[5], argv[6]);
     auto peer = opened_by(engine, argv[4], argv[5], argv[6]);
     the_library(engine);
+    empty_options(engine);
     for (const hydrant::store *store : {&memory, &bucket}) {
         errors(*store);
         buffers(engine, *store);
@@ -251,6 +298,7 @@ int main(int argc, char **argv) {
     }
     presigns(bucket);
     buckets(bucket, fresh);
+    by_hand(bucket);
     told(peer);
     refused(memory);
     auto left = hydrant::engine::nothing_left();

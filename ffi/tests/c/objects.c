@@ -191,6 +191,37 @@ static void copies_and_files(const hyd_engine *engine, const hyd_store *store, c
     CHECK(hyd_engine_destroy(foreign) == HYD_OK);
 }
 
+/* A caller that was compiled with a struct which has grown since gets nothing behind what it knows. */
+static void a_smaller_meta(const hyd_store *store) {
+    enum { KNOWN = 288, CANARY = 0xA5 };
+    union {
+        hyd_object_meta meta;
+        unsigned char bytes[sizeof(hyd_object_meta) + 64];
+    } place;
+    hyd_buf *buf = NULL;
+    size_t i;
+    int way;
+
+    for (way = 0; way < 3; way++) {
+        memset(&place, CANARY, sizeof place);
+        place.meta.struct_size = KNOWN;
+        if (way == 0) {
+            CHECK_STATUS(HYD_OK, hyd_stat(store, TEXT("large"), NULL, &place.meta, NULL, &error));
+        } else if (way == 1) {
+            CHECK_STATUS(HYD_OK, hyd_get(store, TEXT("large"), NULL, &buf, &place.meta, &error));
+            CHECK(hyd_buf_release(buf) == HYD_OK);
+        } else {
+            CHECK_STATUS(HYD_OK, hyd_put(store, TEXT("known"), "x", 1, NULL, &place.meta, &error));
+        }
+        CHECK(place.meta.struct_size == KNOWN);
+        CHECK(place.meta.size_bytes == (way == 2 ? 1 : LARGE_BYTES));
+        for (i = KNOWN; i < sizeof place; i++) {
+            CHECK(place.bytes[i] == CANARY);
+        }
+    }
+    CHECK_STATUS(HYD_OK, delete_one(store, "known", &error));
+}
+
 static void deletes(const hyd_store *store, int tells_missing) {
     const char *names[] = {"copied", "missing", "again"};
     const hyd_status of_missing = tells_missing ? HYD_E_NOT_FOUND : HYD_OK;
@@ -530,6 +561,7 @@ int main(int argc, char **argv) {
     many_ranges(store);
     ranges_of_many_objects(store);
     copies_and_files(engine, store, argv[2]);
+    a_smaller_meta(store);
     deletes(store, strncmp(argv[1], "s3:", 3) != 0);
     listings(store);
     conditions(store);

@@ -1,13 +1,16 @@
 /*
  * Options of stores act, and those that make no sense say so.
  *
- *     options URI PEER TLS_ENDPOINT CA_FILE
+ *     options URI PEER TLS_ENDPOINT CA_FILE GREETED
  *
  * URI is an empty bucket, whose server the environment names, with keys that open it; PEER one that takes
  * anything and is looked at afterwards. TLS_ENDPOINT has the same bucket, with a certificate by CA_FILE.
- * The files of profiles have `stranger`, whose keys open nothing.
+ * GREETED is an endpoint with TLS that takes greetings and never answers. The files of profiles have
+ * `stranger`, whose keys open nothing, and the system trusts nobody.
  */
 #include "check.h"
+
+#include <time.h>
 
 /* Options in pairs of key and value, up to a NULL. */
 static hyd_options *options_of(const char *const *pairs) {
@@ -43,7 +46,10 @@ static void values_that_cannot_be(void) {
         {"checksum_algorithm", "hush"}, {"tls_min_version", "hush"},  {"idle_seconds", "hush"},
         {"endpoint", "hush"},           {"checksum_place", "hush"},   {"expect_continue_bytes", "hush"},
         {"anonymous", "hush"},          {"endpoint_choice", "hush"},  {"address_style", "hush"},
-        {"redirects", "hush"},          {"part_size", "hush"},        {"request_checksum_calculation", "hush"}};
+        {"redirects", "hush"},          {"part_size", "hush"},        {"request_checksum_calculation", "hush"},
+        {"region", "hush hush"},        {"connections", "1025hush"},  {"server_copy_part_size", "hush"},
+        {"endpoint", "http://hush:port"}, {"endpoint", "http://a,https://hush"}, {"ca_pem", "hush"},
+        {"client_certificate_pem", "hush"}, {"client_key_pem", "hush"}};
     hyd_options *options = hyd_options_new();
     hyd_error *error = NULL;
     size_t i;
@@ -86,6 +92,82 @@ static void files_that_cannot_be_read(const hyd_engine *engine, const char *uri)
         CHECK(hyd_store_close(store) == HYD_OK);
         CHECK(hyd_options_free(options) == HYD_OK);
     }
+}
+
+/* Of options that contradict each other one would have no effect. */
+static void contradictions(const hyd_engine *engine, const char *uri, const char *peer) {
+    static const char *const nobody[] = {"anonymous", "true", "access_key_id", "id", "secret_access_key",
+                                         "hush", NULL};
+    static const char *const off[] = {"request_checksum_calculation", "off", "checksum_algorithm",
+                                      "crc32", NULL};
+    static const char *const wait[] = {"retry_wait_ms", "100", "retry_wait_max_ms", "99", NULL};
+    static const char *const two[] = {"endpoint", "http://127.0.0.1:1", NULL};
+    struct { const char *const *pairs, *says; } all[] = {
+        {nobody, "anonymous"}, {off, "request_checksum_calculation"}, {wait, "retry_wait_max_ms"},
+        {two, "the URI"}};
+    size_t i;
+
+    for (i = 0; i < sizeof all / sizeof *all; i++) {
+        hyd_options *options = options_of(all[i].pairs);
+        hyd_store *store = NULL;
+        hyd_error *error = NULL;
+        /* The peer's URI names its server. */
+        const char *opened = all[i].pairs == two ? peer : uri;
+        CHECK(hyd_store_open(engine, opened, options, &store, &error) == HYD_E_CONFIG);
+        check_said(error, all[i].says, "hush");
+        CHECK(hyd_options_free(options) == HYD_OK);
+    }
+}
+
+/* A server that is asked in the open needs nobody's certificates; one with TLS does. */
+static void roots_of_the_system(const hyd_engine *engine, const char *uri, const char *endpoint) {
+    static const char *const plain[] = {"tls_min_version", "1.3", "tls_handshake_seconds", "5", NULL};
+    const char *secure[] = {"endpoint", NULL, "tls_min_version", "1.3", NULL};
+    hyd_store *store = open_with(engine, uri, plain);
+    hyd_options *options;
+    hyd_error *error = NULL;
+
+    put(store, "in-the-open", "hello", 5);
+    CHECK(hyd_store_close(store) == HYD_OK);
+    secure[1] = endpoint;
+    options = options_of(secure);
+    CHECK(hyd_store_open(engine, uri, options, &store, &error) == HYD_E_CONFIG);
+    check_said(error, "certificates", "hush");
+    CHECK(hyd_options_free(options) == HYD_OK);
+}
+
+/* The program that ran this looks at what was offered: everything, and then TLS 1.3 alone. */
+static void greets(const hyd_engine *engine, const char *uri, const char *greeted, const char *ca) {
+    const char *pairs[] = {"endpoint", NULL, "tries", "1", "tls_handshake_seconds", "1", "ca_file", NULL,
+                           NULL, "1.3", NULL};
+    time_t began = time(NULL);
+    int i;
+
+    pairs[1] = greeted;
+    pairs[7] = ca;
+    for (i = 0; i < 2; i++) {
+        hyd_object_meta meta = HYD_OBJECT_META_INIT;
+        hyd_store *store = open_with(engine, uri, pairs);
+        CHECK_STATUS(HYD_E_TEMPORARY, hyd_stat(store, "key", 3, NULL, &meta, NULL, &error));
+        CHECK(hyd_store_close(store) == HYD_OK);
+        pairs[8] = "tls_min_version";
+    }
+    /* By default each would have taken ten seconds. */
+    CHECK(time(NULL) - began < 9);
+}
+
+/* The same as by a file. */
+static void trusts_a_text(const hyd_engine *engine, const char *uri, const char *endpoint, const char *ca) {
+    static char pem[65536];
+    const char *pairs[] = {"endpoint", NULL, "ca_pem", pem, NULL};
+    FILE *file = fopen(ca, "r");
+    hyd_store *store;
+
+    CHECK(file != NULL && fread(pem, 1, sizeof pem - 1, file) > 0 && fclose(file) == 0);
+    pairs[1] = endpoint;
+    store = open_with(engine, uri, pairs);
+    check_object(store, "over-tls", (const unsigned char *)"hello", 5);
+    CHECK(hyd_store_close(store) == HYD_OK);
 }
 
 /* Who is trusted is said by an option, of S3 and of URLs. */
@@ -207,10 +289,14 @@ static void checksums(const hyd_engine *engine, const char *uri, const char *pee
 int main(int argc, char **argv) {
     hyd_engine *engine = small_engine(0);
 
-    CHECK(argc == 5);
+    CHECK(argc == 6);
     values_that_cannot_be();
     files_that_cannot_be_read(engine, argv[1]);
+    contradictions(engine, argv[1], argv[2]);
+    roots_of_the_system(engine, argv[1], argv[3]);
     trusts(engine, argv[1], argv[3], argv[4]);
+    trusts_a_text(engine, argv[1], argv[3], argv[4]);
+    greets(engine, argv[1], argv[5], argv[4]);
     tries(engine, argv[1]);
     several_servers(engine, argv[1]);
     profiles(engine, argv[1]);

@@ -18,6 +18,9 @@ static struct handles {
     hyd_buckets *buckets;
     hyd_versions *versions;
     hyd_parts *parts;
+    hyd_multipart *multipart;
+    hyd_uploaded_parts *uploaded;
+    hyd_s3_object *object;
     hyd_tags *tags;
     hyd_presigned *presigned;
     hyd_list *list;
@@ -61,6 +64,9 @@ static struct handles made(const char *uri) {
     CHECK_STATUS(HYD_OK, hyd_buckets_open(all.store, NULL, 0, NULL, &all.buckets, &error));
     CHECK_STATUS(HYD_OK, hyd_versions_open(all.store, NULL, 0, NULL, &all.versions, &error));
     CHECK_STATUS(HYD_OK, hyd_parts_open(all.store, TEXT("k"), NULL, &all.parts, NULL, &error));
+    CHECK_STATUS(HYD_OK, hyd_multipart_open(all.store, TEXT("k"), TEXT("u"), NULL, 0, &all.multipart, &error));
+    CHECK_STATUS(HYD_OK, hyd_uploaded_parts_open(all.multipart, &all.uploaded, &error));
+    CHECK_STATUS(HYD_OK, hyd_s3_stat(all.store, TEXT("k"), NULL, 0, NULL, &all.object, &error));
     CHECK_STATUS(HYD_OK, hyd_tags_get(all.store, TEXT("tagged"), NULL, &all.tags, &error));
     CHECK_STATUS(HYD_OK, hyd_presign_request(all.store, HYD_PRESIGN_GET, TEXT("k"), 60, NULL,
                                              &all.presigned, &error));
@@ -75,6 +81,9 @@ static void end(struct handles all) {
     CHECK(hyd_cq_destroy(all.cq) == HYD_OK && hyd_writer_abort(all.writer) == HYD_OK);
     CHECK(hyd_list_close(all.list) == HYD_OK && hyd_presigned_free(all.presigned) == HYD_OK);
     CHECK(hyd_tags_free(all.tags) == HYD_OK && hyd_parts_close(all.parts) == HYD_OK);
+    CHECK(hyd_uploaded_parts_close(all.uploaded) == HYD_OK);
+    CHECK(hyd_s3_object_free(all.object) == HYD_OK);
+    CHECK(hyd_multipart_close(all.multipart) == HYD_OK);
     CHECK(hyd_versions_close(all.versions) == HYD_OK && hyd_buckets_close(all.buckets) == HYD_OK);
     CHECK(hyd_uploads_close(all.uploads) == HYD_OK && hyd_options_free(all.options) == HYD_OK);
     CHECK(hyd_attributes_free(all.attributes) == HYD_OK && hyd_mem_unregister(all.mem) == HYD_OK);
@@ -91,6 +100,9 @@ static void what_ends(void) {
     ENDS(hyd_presigned, presigned, hyd_presigned_free(presigned));
     ENDS(hyd_tags, tags, hyd_tags_free(tags));
     ENDS(hyd_parts, parts, hyd_parts_close(parts));
+    ENDS(hyd_uploaded_parts, uploaded, hyd_uploaded_parts_close(uploaded));
+    ENDS(hyd_multipart, multipart, hyd_multipart_close(multipart));
+    ENDS(hyd_s3_object, object, hyd_s3_object_free(object));
     ENDS(hyd_versions, versions, hyd_versions_close(versions));
     ENDS(hyd_buckets, buckets, hyd_buckets_close(buckets));
     ENDS(hyd_uploads, uploads, hyd_uploads_close(uploads));
@@ -341,6 +353,71 @@ static void listings(void) {
     CHECK(opened == NULL && token == NULL && count == 0);
 }
 
+static void by_hand(void) {
+    hyd_delete_options deleting = HYD_DELETE_OPTIONS_INIT;
+    hyd_part_source source = HYD_PART_SOURCE_INIT;
+    hyd_put_options put = HYD_PUT_OPTIONS_INIT;
+    hyd_object_meta meta = HYD_OBJECT_META_INIT;
+    hyd_get_options get = HYD_GET_OPTIONS_INIT;
+    hyd_s3_object_view view = HYD_S3_OBJECT_VIEW_INIT;
+    hyd_s3_object *told = NULL;
+    hyd_buf *buf = NULL;
+    hyd_multipart *begun = NULL;
+    hyd_uploaded_parts *listed = NULL;
+    hyd_uploaded_part part;
+    hyd_delete_object object;
+    const char *id = NULL;
+    size_t count = 0;
+
+    memset(&part, 0, sizeof part);
+    memset(&object, 0, sizeof object);
+    CHECKS(hyd_store, store, hyd_multipart_create(store, "k", 1, NULL, 0, &begun, &error));
+    CHECKS(hyd_store, store, hyd_multipart_open(store, "k", 1, "u", 1, NULL, 0, &begun, &error));
+    CHECKS(hyd_multipart, multipart, hyd_multipart_id(multipart, &id, NULL));
+    CHECKS(hyd_multipart, multipart, hyd_multipart_put(multipart, 1, "x", 1, NULL, &error));
+    CHECKS(hyd_multipart, multipart,
+           hyd_multipart_copy(multipart, 1, live.store, "k", 1, NULL, NULL, &error));
+    CHECKS(hyd_store, store, hyd_multipart_copy(live.multipart, 1, store, "k", 1, NULL, NULL, &error));
+    CHECKS(hyd_multipart, multipart, hyd_multipart_complete(multipart, &part, 1, NULL, &error));
+    CHECKS(hyd_multipart, multipart, hyd_multipart_abort(multipart, &error));
+    CHECKS(hyd_multipart, multipart, hyd_uploaded_parts_open(multipart, &listed, &error));
+    CHECKS(hyd_uploaded_parts, uploaded, hyd_uploaded_parts_next(uploaded, &part, 1, &count, &error));
+    CHECKS(hyd_store, store, hyd_delete_objects(store, &object, 1, NULL, &error));
+    CHECKS(hyd_store, store, hyd_s3_stat(store, "k", 1, NULL, 0, NULL, &told, &error));
+    CHECKS(hyd_store, store, hyd_s3_get_part(store, "k", 1, NULL, 1, 9, &buf, NULL, &error));
+    CHECKS(hyd_s3_object, object, hyd_s3_object_info(object, &view));
+    REFUSES(hyd_s3_stat(live.store, NULL, 1, NULL, 0, NULL, &told, &error));
+    REFUSES(hyd_s3_stat(live.store, "k", 1, NULL, 0, NULL, NULL, &error));
+    REFUSES(hyd_s3_get_part(live.store, NULL, 1, NULL, 1, 9, &buf, NULL, &error));
+    REFUSES(hyd_s3_get_part(live.store, "k", 1, NULL, 1, 9, NULL, NULL, &error));
+    REFUSES(hyd_s3_object_info(live.object, NULL));
+    REFUSES(hyd_multipart_create(live.store, NULL, 1, NULL, 0, &begun, &error));
+    REFUSES(hyd_multipart_create(live.store, "k", 1, NULL, 0, NULL, &error));
+    REFUSES(hyd_multipart_open(live.store, NULL, 1, "u", 1, NULL, 0, &begun, &error));
+    REFUSES(hyd_multipart_open(live.store, "k", 1, NULL, 1, NULL, 0, &begun, &error));
+    REFUSES(hyd_multipart_open(live.store, "k", 1, "u", 1, NULL, 0, NULL, &error));
+    REFUSES(hyd_multipart_id(live.multipart, NULL, NULL));
+    REFUSES(hyd_multipart_put(live.multipart, 1, NULL, 1, NULL, &error));
+    REFUSES(hyd_multipart_copy(live.multipart, 1, live.store, NULL, 1, NULL, NULL, &error));
+    REFUSES(hyd_multipart_complete(live.multipart, NULL, 1, NULL, &error));
+    REFUSES(hyd_uploaded_parts_open(live.multipart, NULL, &error));
+    REFUSES(hyd_uploaded_parts_next(live.uploaded, NULL, 1, &count, &error));
+    REFUSES(hyd_uploaded_parts_next(live.uploaded, &part, 1, NULL, &error));
+    REFUSES(hyd_delete_objects(live.store, NULL, 1, NULL, &error));
+    put.struct_size = source.struct_size = deleting.struct_size = meta.struct_size = 1;
+    view.struct_size = get.struct_size = 1;
+    REFUSES(hyd_s3_object_info(live.object, &view));
+    REFUSES(hyd_s3_stat(live.store, "k", 1, &get, 0, NULL, &told, &error));
+    REFUSES(hyd_s3_stat(live.store, "k", 1, NULL, 0, &meta, &told, &error));
+    REFUSES(hyd_s3_get_part(live.store, "k", 1, NULL, 1, 9, &buf, &meta, &error));
+    REFUSES(hyd_multipart_create(live.store, "k", 1, &put, 0, &begun, &error));
+    REFUSES(hyd_multipart_open(live.store, "k", 1, "u", 1, &put, 0, &begun, &error));
+    REFUSES(hyd_multipart_copy(live.multipart, 1, live.store, "k", 1, &source, NULL, &error));
+    REFUSES(hyd_multipart_complete(live.multipart, &part, 1, &meta, &error));
+    REFUSES(hyd_delete_objects(live.store, &object, 1, &deleting, &error));
+    CHECK(begun == NULL && listed == NULL && id == NULL && count == 0 && told == NULL && buf == NULL);
+}
+
 static void uploads_and_parts(void) {
     hyd_get_options get = HYD_GET_OPTIONS_INIT;
     hyd_uploads *begun = NULL;
@@ -507,6 +584,7 @@ int main(int argc, char **argv) {
     streams();
     listings();
     uploads_and_parts();
+    by_hand();
     the_service();
     versions_and_tags();
     presigns();

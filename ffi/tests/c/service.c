@@ -299,7 +299,7 @@ static void kept_by_the_server(const hyd_store *peer) {
     /* What makes no sense. */
     s3.flags = HYD_S3_BUCKET_KEY | HYD_S3_NO_BUCKET_KEY;
     CHECK_STATUS(HYD_E_INVALID, hyd_put(peer, TEXT("x"), "x", 1, &put, NULL, &error));
-    s3.flags = 8;
+    s3.flags = 32;
     CHECK_STATUS(HYD_E_INVALID, hyd_put(peer, TEXT("x"), "x", 1, &put, NULL, &error));
     s3.flags = 0;
     s3.encryption = HYD_SSE_S3;

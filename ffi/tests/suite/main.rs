@@ -3,6 +3,7 @@
 
 mod abi;
 mod allocations;
+mod byhand;
 mod common;
 mod cxx;
 mod header;

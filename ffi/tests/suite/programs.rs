@@ -32,6 +32,9 @@ fn the_headers_compile_alone_and_twice_in_every_standard() {
                 hyd_verify_options comparing = HYD_VERIFY_OPTIONS_INIT;\n\
                 hyd_presign_options signing = HYD_PRESIGN_OPTIONS_INIT;\n\
                 hyd_presigned_view signed_one = HYD_PRESIGNED_VIEW_INIT;\n\
+                hyd_delete_options deleting = HYD_DELETE_OPTIONS_INIT;\n\
+                hyd_s3_object_view told = HYD_S3_OBJECT_VIEW_INIT;\n\
+                hyd_part_source copied_from = HYD_PART_SOURCE_INIT;\n\
                 hyd_verify_report same = HYD_VERIFY_REPORT_INIT;\n";
     let twice = |name: &str| format!("#include <{name}>\n#include <{name}>\n");
     for (index, text) in [twice("hydrant.h"), used.to_owned()].iter().enumerate() {
@@ -90,6 +93,14 @@ fn the_c_side_is_clean_under_the_address_sanitizer() {
     let (slow, peer) = (slow_bucket(), Peer::start());
     for (name, arguments) in [
         ("service", vec!["s3://a-new-one".to_owned(), peer.uri.clone()]),
+        (
+            "byhand",
+            vec![
+                Bucket::URI.to_owned(),
+                peer.uri.clone(),
+                folder.path("root").display().to_string(),
+            ],
+        ),
         ("objects", vec!["mem://asan".to_owned(), folder.path("").display().to_string()]),
         ("misuse", vec!["mem://asan".to_owned()]),
         ("refusals", vec![peer.uri.clone()]),

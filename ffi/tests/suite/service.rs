@@ -39,6 +39,28 @@ const PARTS: &str = "<GetObjectAttributesResponse><ObjectParts><TotalPartsCount>
 const LAST_PARTS: &str = "<GetObjectAttributesResponse><ObjectParts><TotalPartsCount>3</TotalPartsCount>\
     <IsTruncated>true</IsTruncated><NextPartNumberMarker>2</NextPartNumberMarker>\
     <Part><PartNumber>3</PartNumber><Size>5</Size></Part></ObjectParts></GetObjectAttributesResponse>";
+/// All that the head of an object can say.
+const DESCRIBED: &str = "ETag: \"e\"\r\nx-amz-version-id: v1\r\nContent-Length: 5\r\n\
+    x-amz-storage-class: GLACIER\r\nx-amz-expiration: soon\r\nx-amz-restore: ongoing\r\n\
+    x-amz-archive-status: ARCHIVE_ACCESS\r\nx-amz-replication-status: COMPLETED\r\n\
+    x-amz-object-lock-mode: GOVERNANCE\r\nx-amz-object-lock-legal-hold: ON\r\n\
+    x-amz-object-lock-retain-until-date: 2100-01-01T00:00:00Z\r\n\
+    x-amz-website-redirect-location: /there\r\nx-amz-server-side-encryption: aws:kms\r\n\
+    x-amz-server-side-encryption-aws-kms-key-id: a-key\r\n\
+    x-amz-server-side-encryption-context: e30=\r\n\
+    x-amz-server-side-encryption-bucket-key-enabled: true\r\n\
+    x-amz-server-side-encryption-customer-algorithm: AES256\r\n\
+    x-amz-server-side-encryption-customer-key-md5: bWQ1\r\n\
+    x-amz-mp-parts-count: 3\r\nx-amz-tagging-count: 2\r\nx-amz-missing-meta: 1\r\n\
+    x-amz-request-charged: requester\r\nx-amz-checksum-crc32: NhCmhg==\r\n\
+    x-amz-checksum-type: FULL_OBJECT\r\nContent-Type: text/told\r\n";
+const COPIED: &str = "<CopyPartResult><ETag>&quot;copied&quot;</ETag>\
+    <ChecksumCRC32>NhCmhg==</ChecksumCRC32></CopyPartResult>";
+const DELETED: &str = "<DeleteResult><Deleted><Key>versioned</Key><VersionId>v1</VersionId></Deleted>\
+    <Deleted><Key>marked</Key><DeleteMarker>true</DeleteMarker>\
+    <DeleteMarkerVersionId>m2</DeleteMarkerVersionId></Deleted>\
+    <Error><Key>guarded</Key><Code>AccessDenied</Code><Message>no</Message></Error></DeleteResult>";
+const CHANGED: &str = "<Error><Code>PreconditionFailed</Code><Message>no</Message></Error>";
 const WHOLE: &str =
     "<GetObjectAttributesResponse><ObjectSize>5</ObjectSize></GetObjectAttributesResponse>";
 
@@ -183,6 +205,7 @@ fn answer_all(stream: TcpStream, seen: &Mutex<Vec<String>>) -> std::io::Result<(
         let mut body = vec![0; length];
         input.read_exact(&mut body)?;
         let (status, fields, answer) = match request.split(' ').next() {
+            Some("HEAD") if request.contains("/bucket/described") => ("200 OK", DESCRIBED, ""),
             Some("HEAD") => {
                 ("200 OK", "ETag: \"e\"\r\nx-amz-version-id: v1\r\nContent-Length: 5\r\n", "")
             }
@@ -199,7 +222,12 @@ fn answer_all(stream: TcpStream, seen: &Mutex<Vec<String>>) -> std::io::Result<(
             Some("GET") => {
                 ("206 Partial Content", "ETag: \"e\"\r\nContent-Range: bytes 0-4/5\r\n", "hello")
             }
+            Some("DELETE") if request.contains("/bucket/changed") => {
+                ("412 Precondition Failed", "", CHANGED)
+            }
             Some("DELETE") => ("204 No Content", "", ""),
+            Some("POST") if request.contains("?delete=") => ("200 OK", "", DELETED),
+            Some("PUT") if request.contains("x-amz-copy-source") => ("200 OK", "", COPIED),
             _ => ("200 OK", "ETag: \"e\"\r\nx-amz-version-id: v2\r\n", ""),
         };
         let length = match fields.contains("Content-Length") {

@@ -116,7 +116,7 @@ enum Source {
     Chain {
         chain: Chain,
         #[cfg(feature = "tls")]
-        tls: crate::s3::tls::TlsSource,
+        tls: Box<crate::s3::tls::TlsSource>,
     },
     Own(Arc<dyn CredentialsProvider>),
 }
@@ -135,10 +135,20 @@ impl Provider {
         Provider::of(source, CredentialsLimits::default())
     }
 
+    /// The same source of one's own, with other limits: of them it is held to
+    /// [`CredentialsLimits::refresh`]. What it gave so far is not taken along. A source of the
+    /// environment stays as it is.
+    pub fn with_limits(&self, limits: CredentialsLimits) -> Provider {
+        match &self.0.source {
+            Source::Own(own) => Provider::of(Source::Own(Arc::clone(own)), limits),
+            Source::Chain { .. } => self.clone(),
+        }
+    }
+
     #[cfg(feature = "tls")]
     pub(in crate::s3) fn of_chain(chain: Chain, tls: crate::s3::tls::TlsSource) -> Provider {
         let limits = chain.limits.clone();
-        Provider::of(Source::Chain { chain, tls }, limits)
+        Provider::of(Source::Chain { chain, tls: Box::new(tls) }, limits)
     }
 
     #[cfg(not(feature = "tls"))]

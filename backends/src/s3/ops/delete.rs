@@ -99,17 +99,24 @@ pub struct ObjectId {
     pub key: String,
     /// The version.
     pub version_id: Option<String>,
+    /// Only if it has this tag. Such objects are deleted one by one.
+    pub if_match: Option<String>,
 }
 
 impl ObjectId {
     /// What stands under a key.
     pub fn new(key: impl Into<String>) -> ObjectId {
-        ObjectId { key: key.into(), version_id: None }
+        ObjectId { key: key.into(), ..ObjectId::default() }
     }
 
     /// One version.
     pub fn version(key: impl Into<String>, version_id: impl Into<String>) -> ObjectId {
-        ObjectId { key: key.into(), version_id: Some(version_id.into()) }
+        ObjectId { version_id: Some(version_id.into()), ..ObjectId::new(key) }
+    }
+
+    /// Whether it can be deleted with others by one request.
+    pub(in crate::s3) fn goes_with_others(&self) -> bool {
+        self.fits_xml() && self.if_match.is_none()
     }
 
     /// Whether XML can carry the key there and back: control characters cannot be written in it, not
@@ -141,6 +148,29 @@ pub struct DeleteObjects {
 }
 
 impl DeleteObjects {
+    /// What is said of all, and none of them.
+    pub(in crate::s3) fn without_objects(&self) -> DeleteObjects {
+        let (mfa, access) = (self.mfa.clone(), self.access.clone());
+        DeleteObjects {
+            objects: Vec::new(),
+            bypass_governance: self.bypass_governance,
+            mfa,
+            access,
+        }
+    }
+
+    /// Deletes one of them in the same way.
+    pub(in crate::s3) fn alone(&self, object: &ObjectId) -> DeleteObject {
+        DeleteObject {
+            key: object.key.clone(),
+            version_id: object.version_id.clone(),
+            if_match: object.if_match.clone(),
+            bypass_governance: self.bypass_governance,
+            mfa: self.mfa.clone(),
+            access: self.access.clone(),
+        }
+    }
+
     /// Deletes these.
     pub fn new(objects: impl IntoIterator<Item = ObjectId>) -> DeleteObjects {
         DeleteObjects { objects: objects.into_iter().collect(), ..DeleteObjects::default() }
@@ -184,6 +214,9 @@ impl Operation for DeleteObjects {
         }
         if !self.objects.iter().all(ObjectId::fits_xml) {
             return wrong("a key has a control character, which XML cannot carry; delete it alone");
+        }
+        if !self.objects.iter().all(ObjectId::goes_with_others) {
+            return wrong("an object with a condition is deleted alone");
         }
         request.start(Method::Post, Target::Bucket)?;
         request.query("delete", "");

@@ -9,6 +9,7 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::sign::CertifiedKey;
 use rustls::{ClientConfig, RootCertStore, SignatureScheme, SupportedProtocolVersion};
+use zeroize::Zeroizing;
 
 use crate::error::{Error, Result};
 
@@ -46,7 +47,7 @@ pub enum TlsVersion {
 }
 
 /// Collects settings of a [`TlsConfig`].
-#[derive(Debug)]
+#[derive(Clone)]
 pub struct TlsConfigBuilder {
     roots_pem: Option<Vec<u8>>,
     client_pem: Option<ClientPem>,
@@ -55,10 +56,11 @@ pub struct TlsConfigBuilder {
     limits: TlsLimits,
 }
 
-/// Not shown: the key is a secret (SEC-1).
+/// The key is a secret: it is wiped when dropped, and nothing of this is shown (SEC-1).
+#[derive(Clone)]
 struct ClientPem {
     chain: Vec<u8>,
-    key: Vec<u8>,
+    key: Zeroizing<Vec<u8>>,
 }
 
 impl TlsLimits {
@@ -156,7 +158,7 @@ impl TlsConfigBuilder {
         chain: impl Into<Vec<u8>>,
         key: impl Into<Vec<u8>>,
     ) -> Self {
-        self.client_pem = Some(ClientPem { chain: chain.into(), key: key.into() });
+        self.client_pem = Some(ClientPem { chain: chain.into(), key: Zeroizing::new(key.into()) });
         self
     }
 
@@ -178,32 +180,53 @@ impl TlsConfigBuilder {
         self
     }
 
+    /// Looks at what was given, and reads nothing of the system: for whoever is to be told of a mistake
+    /// before the first connection needs the rest.
+    ///
+    /// # Errors
+    /// As [`TlsConfigBuilder::build`], but for a system that trusts nobody.
+    pub fn check(&self) -> Result<()> {
+        let roots = self.roots_pem.as_deref().map(given_roots).transpose()?;
+        self.client(roots.unwrap_or_else(RootCertStore::empty)).map(drop)
+    }
+
     /// Reads the certificates; those of the system from its files, which blocks.
     ///
     /// # Errors
     /// [`Error::InvalidInput`] when there is no root to trust, a PEM cannot be read, a key does not
     /// fit its certificate, or a limit is too small.
     pub fn build(self) -> Result<TlsConfig> {
-        self.limits.check()?;
         let roots = match &self.roots_pem {
             Some(pem) => given_roots(pem)?,
             None => system_roots()?,
         };
+        let mut client = self.client(roots)?;
+        client.alpn_protocols = self.alpn;
+        client.resumption = Resumption::in_memory_sessions(self.limits.sessions_max);
+        Ok(TlsConfig { client: Arc::new(client), limits: self.limits })
+    }
+
+    /// Who is trusted, and what is shown.
+    fn client(&self, roots: RootCertStore) -> Result<ClientConfig> {
+        self.limits.check()?;
         let builder = ClientConfig::builder_with_provider(provider())
             .with_protocol_versions(versions(self.min_version))
             .map_err(|error| Error::InvalidInput(format!("TLS versions: {error}")))?
             .with_root_certificates(roots);
-        let mut client = match &self.client_pem {
-            None => builder.with_no_client_auth(),
-            Some(pem) => {
-                let (chain, key) = identity(&pem.chain, &pem.key, "client")?;
-                let config = builder.with_client_auth_cert(chain, key);
-                config.map_err(|error| refused("client", error))?
-            }
-        };
-        client.alpn_protocols = self.alpn;
-        client.resumption = Resumption::in_memory_sessions(self.limits.sessions_max);
-        Ok(TlsConfig { client: Arc::new(client), limits: self.limits })
+        let Some(pem) = &self.client_pem else { return Ok(builder.with_no_client_auth()) };
+        let (chain, key) = identity(&pem.chain, &pem.key, "client")?;
+        builder.with_client_auth_cert(chain, key).map_err(|error| refused("client", error))
+    }
+}
+
+impl std::fmt::Debug for TlsConfigBuilder {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("TlsConfigBuilder")
+            .field("own_roots", &self.roots_pem.is_some())
+            .field("client_pem", &self.client_pem)
+            .field("min_version", &self.min_version)
+            .field("limits", &self.limits)
+            .finish_non_exhaustive()
     }
 }
 

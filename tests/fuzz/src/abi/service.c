@@ -157,6 +157,134 @@ void ask_service(void) {
     }
 }
 
+static void begin_by_hand(hyd_store *store, const char *key, size_t key_len) {
+    size_t id_len;
+    const char *id = some_text(&id_len);
+    const hyd_put_options *options = some_put_options();
+    uint32_t algorithm = input_number(8);
+    hyd_multipart *made = NULL;
+    hyd_multipart **place = some_place(&made);
+    hyd_status status;
+    if (input_byte() % 4 == 0) {
+        status = hyd_multipart_create(store, key, key_len, options, algorithm, place, error_place());
+    } else {
+        status = hyd_multipart_open(store, key, key_len, id, id_len, options, algorithm, place, error_place());
+    }
+    if (ended(status)) gave(MULTIPART, made);
+}
+
+static void use_by_hand(hyd_store *store, const char *key, size_t key_len) {
+    enum { BYTES = 100, PARTS_MOST = 3 };
+    hyd_multipart *upload = some(MULTIPART);
+    uint32_t number = input_byte() < 224 ? 1 + input_number(3) : (uint32_t)input_wide();
+    hyd_uploaded_part *parts = memory(PARTS_MOST * sizeof *parts);
+    size_t count = input_number(PARTS_MOST + 1);
+    switch (input_byte() % 6) {
+    case 0: {
+        const char *id = NULL;
+        size_t len = 0;
+        if (told(hyd_multipart_id(upload, some_place(&id), &len))) HOLDS(strlen(id) == len);
+        break;
+    }
+    case 1: {
+        hyd_part_source source = HYD_PART_SOURCE_INIT;
+        source.offset = input_number(4), source.len = input_byte() < 224 ? input_number(4) : input_wide();
+        source.get = some_get_options();
+        const hyd_part_source *copied = some_struct(&source, sizeof source);
+        ended(hyd_multipart_copy(upload, number, store, key, key_len, copied, parts, error_place()));
+        break;
+    }
+    case 2: ended(hyd_multipart_abort(upload, error_place())); break;
+    case 3:
+        for (size_t i = 0; i < count; i++) {
+            parts[i].number = (uint32_t)i + number, parts[i].checksum_algorithm = input_number(3) / 2;
+            memset(parts[i].etag, input_byte(), input_number(sizeof parts[i].etag + 1));
+        }
+        ended(hyd_multipart_complete(upload, parts, count, NULL, error_place()));
+        break;
+    case 4: told(hyd_multipart_close(upload)); break;
+    default: {
+        void *data = memory(BYTES);
+        ended(hyd_multipart_put(upload, number, data, some_len(BYTES), some_place(parts), error_place()));
+    }
+    }
+}
+
+static void list_by_hand(void) {
+    hyd_uploaded_parts *listed = NULL, *some_listed = some(UPLOADED);
+    hyd_uploaded_part parts[2];
+    size_t count = 0;
+    switch (input_byte() % 3) {
+    case 0: told(hyd_uploaded_parts_close(some_listed)); break;
+    case 1:
+        if (ended(hyd_uploaded_parts_open(some(MULTIPART), &listed, error_place()))) gave(UPLOADED, listed);
+        break;
+    default:
+        if (!ended(hyd_uploaded_parts_next(some_listed, parts, 2, &count, error_place()))) return;
+        HOLDS(count <= 2);
+        touch(parts, count * sizeof *parts);
+    }
+}
+
+static void describe(hyd_store *store, const char *key, size_t key_len) {
+    const hyd_s3_object_view whole = HYD_S3_OBJECT_VIEW_INIT;
+    const hyd_get_options *options = some_get_options();
+    uint32_t number = input_byte() < 224 ? input_number(3) : (uint32_t)input_wide();
+    hyd_s3_object *told_of = NULL;
+    hyd_buf *buf = NULL;
+    switch (input_byte() % 4) {
+    case 0: told(hyd_s3_object_free(some(S3_OBJECT))); break;
+    case 1:
+        if (ended(hyd_s3_get_part(store, key, key_len, options, number, input_number(4096), &buf, NULL,
+                                  error_place()))) {
+            gave(BUF, buf);
+        }
+        break;
+    case 2:
+        if (ended(hyd_s3_stat(store, key, key_len, options, number, NULL, &told_of, error_place()))) {
+            gave(S3_OBJECT, told_of);
+        }
+        break;
+    default: {
+        hyd_s3_object_view *view = some_struct(&whole, sizeof whole);
+        if (!told(hyd_s3_object_info(some(S3_OBJECT), view)) || view->struct_size < sizeof whole) return;
+        if (view->storage_class != NULL) touch(view->storage_class, strlen(view->storage_class) + 1);
+        for (size_t i = 0; i < view->checksums_count; i++) {
+            touch(view->checksums[i].value, strlen(view->checksums[i].value) + 1);
+        }
+    }
+    }
+}
+
+static void delete_objects(hyd_store *store) {
+    hyd_delete_options options = HYD_DELETE_OPTIONS_INIT;
+    size_t count = input_number(4);
+    hyd_delete_object *objects = memory(count * sizeof *objects);
+    for (size_t i = 0; i < count; i++) {
+        objects[i].key = some_text(&objects[i].key_len);
+        if (input_byte() % 2 == 0) objects[i].version_id = some_text(&objects[i].version_id_len);
+        if (input_byte() % 4 == 0) objects[i].if_match = some_c_text();
+    }
+    options.flags = input_number(3);
+    options.mfa = input_byte() % 4 == 0 ? some_c_text() : NULL;
+    options.s3 = some_s3_get_options();
+    const hyd_delete_options *how = some_struct(&options, sizeof options);
+    ended(hyd_delete_objects(store, objects, count, how, error_place()));
+}
+
+void by_hand(void) {
+    size_t key_len;
+    hyd_store *store = some(STORE);
+    const char *key = some_text(&key_len);
+    switch (input_byte() % 8) {
+    case 0: begin_by_hand(store, key, key_len); break;
+    case 1: list_by_hand(); break;
+    case 2: case 3: describe(store, key, key_len); break;
+    case 4: delete_objects(store); break;
+    default: use_by_hand(store, key, key_len);
+    }
+}
+
 void uploads(void) {
     size_t key_len, id_len, count = 0;
     hyd_uploads *opened = NULL;

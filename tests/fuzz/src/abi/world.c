@@ -200,6 +200,10 @@ void world_end(void) {
     for (size_t i = 0; i < handle_count[VERSIONS]; i++) hyd_versions_close(handles[VERSIONS][i]);
     for (size_t i = 0; i < handle_count[PARTS]; i++) hyd_parts_close(handles[PARTS][i]);
     for (size_t i = 0; i < handle_count[TAGS]; i++) hyd_tags_free(handles[TAGS][i]);
+    for (size_t i = 0; i < handle_count[UPLOADED]; i++) hyd_uploaded_parts_close(handles[UPLOADED][i]);
+    for (size_t i = 0; i < handle_count[MULTIPART]; i++) hyd_multipart_close(handles[MULTIPART][i]);
+    for (size_t i = 0; i < handle_count[S3_OBJECT]; i++) hyd_s3_object_free(handles[S3_OBJECT][i]);
+    for (size_t i = 0; i < handle_count[PRESIGNED]; i++) hyd_presigned_free(handles[PRESIGNED][i]);
     for (size_t i = 0; i < handle_count[ERROR]; i++) hyd_error_free(handles[ERROR][i]);
     for (size_t i = 0; i < handle_count[STORE]; i++) {
         HOLDS(hyd_store_close(handles[STORE][i]) == HYD_E_HANDLE);

@@ -10,7 +10,7 @@
 
 enum kind {
     ERROR, ENGINE, BUF, MEM, OPTIONS, STORE, QUEUE, LIST, WRITER, ATTRIBUTES, UPLOADS, BUCKETS, VERSIONS,
-    PARTS, TAGS, KINDS
+    PARTS, TAGS, PRESIGNED, MULTIPART, UPLOADED, S3_OBJECT, KINDS
 };
 
 /* Says what does not hold, and ends the process: libFuzzer keeps the input. */
@@ -72,6 +72,7 @@ hyd_copy_report *some_copy_report(void);
 const hyd_s3_get_options *some_s3_get_options(void);
 void open_faulty_store(void);
 void ask_service(void);
+void by_hand(void);
 void uploads(void);
 void call_anything(void);
 void call_queue(void);
