@@ -87,9 +87,10 @@ impl BodyInfo {
 }
 
 impl Scratch {
-    /// Finds out whether the operation can be asked for at all.
-    pub(super) fn check(&mut self, operation: &impl Operation) -> Result<(), InvalidRequest> {
-        operation.encode(&mut self.parts)
+    /// Finds out whether the operation can be asked for at all, and by which method.
+    pub(super) fn check(&mut self, operation: &impl Operation) -> Result<Method, InvalidRequest> {
+        operation.encode(&mut self.parts)?;
+        Ok(self.parts.method())
     }
 
     /// Writes the head of one attempt and tells of it.

@@ -215,6 +215,41 @@ fn each_remedy_is_tried_once() {
 }
 
 #[test]
+fn a_refusal_without_a_word_is_put_down_to_what_can_be_mended_once() {
+    let policy = RetryPolicy::default();
+    let off = |seconds| Some(Duration::from_secs(seconds));
+    let none = Remedies::default();
+    let clock = Remedies { clock_corrected: true, ..none };
+    let keys = Remedies { credentials_refreshed: true, ..none };
+    let both = Remedies { credentials_refreshed: true, ..clock };
+    let (skewed, expired) = (Some("RequestTimeTooSkewed"), Some("ExpiredToken"));
+    for (status, clock_off, is_renewable, had, code) in [
+        (403, off(301), false, none, skewed),
+        (403, off(300), false, none, None),
+        (403, None, false, none, None),
+        (400, off(301), false, none, None),
+        (404, off(9000), true, none, None),
+        (403, off(301), false, clock, None),
+        (403, off(301), true, none, skewed),
+        (403, off(301), true, clock, expired),
+        (403, off(301), true, keys, skewed),
+        (403, off(301), true, both, None),
+        (403, off(0), true, none, expired),
+        (400, None, true, none, expired),
+        (400, None, true, keys, None),
+        (401, None, true, none, None),
+        (412, None, true, none, None),
+    ] {
+        let unexplained = Unexplained { status, clock_off, is_renewable };
+        let likely = unexplained.likely_code(&policy, had);
+        assert_eq!(likely, code, "{unexplained:?} {had:?}");
+        // What is likely can be mended.
+        let decision = decide_once(Attempt { remedies: had, ..FIRST }, &answer(status, likely), 0);
+        assert_eq!(matches!(decision, Decision::Retry { .. }), code.is_some(), "{unexplained:?}");
+    }
+}
+
+#[test]
 fn the_budget_ends_retries_and_successes_refill_it() {
     let policy = RetryPolicy::default();
     let mut budget = RetryBudget::default();
