@@ -246,6 +246,34 @@ fn an_error_inside_a_200_is_tried_again_or_told() {
     assert_eq!(bad.seen().len(), 1);
 }
 
+/// What support asks for goes with an answer that cannot be read, too.
+#[test]
+fn an_answer_that_cannot_be_read_is_told_with_its_status_and_ids() {
+    let told_of = |status: &'static str, fields: &'static str, body: &'static str| {
+        let peer = Peer::start(move |_, wire| {
+            let ids = "x-amz-request-id: R8\r\nx-amz-id-2: H8\r\n";
+            answer(wire, status, &format!("{ids}{fields}"), body)
+        });
+        let hydrant = client_with(&peer.url(), |builder| builder.s3(|s3| s3.retry.tries_max = 1));
+        let client = hydrant.s3(BUCKET).expect("a bucket");
+        let copy = CopyObject::new("k", CopySource::new("b", "s"));
+        let errors = [
+            client.send(copy).wait().expect_err("no copy"),
+            client.get_object(GetObject::new("k"), 100).wait().expect_err("no object"),
+        ];
+        (errors[0].clone(), errors.map(|error| error.to_string()))
+    };
+    let (refused, _) = told_of("202 Accepted", "", ACCESS_DENIED);
+    assert_eq!(s3_error(&refused).http_status, 202);
+    let (_, [foreign, _]) = told_of("202 Accepted", "", "<Other/>");
+    let (_, [cut, _]) = told_of("202 Accepted", "", "<CopyObjectResult><ETag>");
+    let (_, [_, field]) = told_of("206 Partial Content", "Content-Range: nonsense\r\n", "x");
+    for (text, status) in [(foreign, 202), (cut, 202), (field, 206)] {
+        let ids = format!("(HTTP {status}, request id R8, host id H8)");
+        assert!(text.contains(&ids), "{text}");
+    }
+}
+
 #[test]
 fn a_clock_that_is_off_is_corrected_once_and_remembered() {
     let skewed = "<Error><Code>RequestTimeTooSkewed</Code><Message>off</Message></Error>";

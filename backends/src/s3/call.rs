@@ -141,7 +141,7 @@ impl<O: Operation> Exchange<'_, O> {
             Ok(Told::Unreadable(error, ids)) => Err(self.undecodable(error, ids)),
             Ok(Told::Document(head)) => self.read_document(connection, &head.borrow()).await,
             Ok(Told::Refused(refusal)) => {
-                let document = if refusal.status == 417 {
+                let document = if refusal.ids.status == 417 {
                     self.per_core.stop_expecting();
                     Vec::new()
                 } else {
@@ -190,7 +190,7 @@ impl<O: Operation> Exchange<'_, O> {
                     operation: O::NAME,
                     bucket: self.shared.endpoint.bucket(),
                     key: self.operation.key(),
-                    http_status: 200,
+                    http_status: ids.status,
                     request_id: ids.request_id.as_deref(),
                     host_id: ids.host_id.as_deref(),
                     bucket_region: None,
@@ -200,12 +200,14 @@ impl<O: Operation> Exchange<'_, O> {
             }
             // Cut short on its way: the next try may bring it whole.
             DecodeError::Xml(XmlError::Truncated) => {
-                Failed::Http(HttpError::Unexpected(error.to_string()))
+                Failed::Http(HttpError::Unexpected(format!("{error}{ids}")))
             }
-            DecodeError::Field(error) => Failed::Http(error.into()),
+            DecodeError::Field(error) => {
+                Failed::Http(HttpError::Unexpected(format!("{error}{ids}")))
+            }
             error => {
                 let key = self.operation.key().unwrap_or_default();
-                Failed::Final(self.shared.unexpected(key, format!("{}: {error}", O::NAME)))
+                Failed::Final(self.shared.unexpected(key, format!("{}: {error}{ids}", O::NAME)))
             }
         }
     }

@@ -232,6 +232,8 @@ async fn delete_all(
                 ErrorKind::S3(refusal) => Err(DeleteRefusal {
                     code: refusal.code.clone(),
                     message: refusal.message.clone(),
+                    request_id: refusal.request_id.clone(),
+                    host_id: refusal.host_id.clone(),
                 }),
                 _ => return Err(error),
             },

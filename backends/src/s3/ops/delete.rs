@@ -164,6 +164,10 @@ pub struct DeleteRefusal {
     pub code: String,
     /// The server's sentence.
     pub message: String,
+    /// `x-amz-request-id` of the answer that says it.
+    pub request_id: Option<String>,
+    /// `x-amz-id-2` of that answer.
+    pub host_id: Option<String>,
 }
 
 /// The code that this crate gives where an answer says nothing of an object.
@@ -214,13 +218,21 @@ impl Operation for DeleteObjects {
     ) -> Result<Vec<DeleteOutcome>, DecodeError> {
         let charged = request_charged(head);
         let told = read_outcomes(document, charged)?;
+        let not_mentioned = || {
+            let message = "the answer says nothing of this object".to_owned();
+            let code = NOT_MENTIONED.to_owned();
+            Err(DeleteRefusal { code, message, ..DeleteRefusal::default() })
+        };
         let outcome = |object: &ObjectId| DeleteOutcome {
             object: object.clone(),
             // Silence about an object is no success (DATA-2).
             // An object may be named twice and told once.
-            result: told.get(object).cloned().unwrap_or_else(|| {
-                let message = "the answer says nothing of this object".to_owned();
-                Err(DeleteRefusal { code: NOT_MENTIONED.to_owned(), message })
+            result: told.get(object).cloned().unwrap_or_else(not_mentioned).map_err(|refusal| {
+                DeleteRefusal {
+                    request_id: head.request_id().map(str::to_owned),
+                    host_id: head.host_id().map(str::to_owned),
+                    ..refusal
+                }
             }),
         };
         Ok(self.objects.iter().map(outcome).collect())

@@ -17,15 +17,21 @@ fn many_deletes_have_an_outcome_each() {
         <Deleted><DeleteMarker>true</DeleteMarker><DeleteMarkerVersionId>m</DeleteMarkerVersionId>\
         <Key>a</Key><Later>x</Later></Deleted>\
         <Deleted><Key>b&amp;&lt;c&gt;&#10;</Key></Deleted></DeleteResult>";
-    let outcomes = read(&delete, "", answer).unwrap();
+    let outcomes = read(&delete, "x-amz-request-id: R\nx-amz-id-2: H\n", answer).unwrap();
     let results: Vec<_> = outcomes.iter().map(|outcome| outcome.result.clone()).collect();
     let marker =
         Deleted { delete_marker: true, marker_version_id: Some("m".into()), ..Deleted::default() };
     assert_eq!(results[0], Ok(marker));
     assert_eq!(results[1], Ok(Deleted::default()));
     // An object that the answer says nothing of is not deleted.
-    assert_eq!(results[2].clone().unwrap_err().code, "NotMentioned");
-    assert_eq!(results[3].clone().unwrap_err().code, "AccessDenied");
+    for (at, code, message) in
+        [(2, "NotMentioned", "the answer says nothing of this object"), (3, "AccessDenied", "no")]
+    {
+        let refusal = results[at].clone().unwrap_err();
+        assert_eq!((&*refusal.code, &*refusal.message), (code, message));
+        let ids = (refusal.request_id.as_deref(), refusal.host_id.as_deref());
+        assert_eq!(ids, (Some("R"), Some("H")), "{code}");
+    }
     let version = Deleted { version_id: Some("v1".into()), ..Deleted::default() };
     assert_eq!(results[4], Ok(version));
     assert!(matches!(read(&delete, "", INTERNAL_ERROR), Err(DecodeError::Refused(_))));
