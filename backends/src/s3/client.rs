@@ -224,9 +224,7 @@ async fn delete_all(
         outcomes.extend(places.into_iter().zip(told));
     }
     for (place, object) in alone {
-        let mut operation = DeleteObject::new(&object.key);
-        operation.version_id.clone_from(&object.version_id);
-        let result = match send(core, shared, &operation).await {
+        let result = match send(core, shared, &DeleteObject::of(&object)).await {
             Ok(deleted) => Ok(deleted),
             Err(error) => match error.kind() {
                 ErrorKind::S3(refusal) => Err(DeleteRefusal {

@@ -30,8 +30,8 @@ use crate::http1::response::{FieldError, ResponseHead};
 
 pub use attributes::{GetObjectAttributes, ObjectAttributes, ObjectPart};
 pub use bucket::{
-    Bucket, BucketInfo, CreateBucket, DeleteBucket, GetBucketLocation, GetBucketVersioning,
-    HeadBucket, ListBuckets, ListBucketsPage, PutBucketVersioning, Versioning,
+    Bucket, BucketInfo, BucketVersioning, CreateBucket, DeleteBucket, GetBucketLocation,
+    GetBucketVersioning, HeadBucket, ListBuckets, ListBucketsPage, PutBucketVersioning, Versioning,
 };
 pub use copy::{Copied, CopyObject, CopySource, UploadPartCopy};
 pub use delete::{
