@@ -76,11 +76,14 @@ impl S3Client {
     ///
     /// [`GetObject`] tells what the object is and drops its bytes: use [`S3Client::get_object`], or
     /// [`crate::Store::get`] for large ones.
-    pub fn send<O>(&self, operation: O) -> Task<O::Output>
+    pub fn send<O>(&self, mut operation: O) -> Task<O::Output>
     where
         O: Operation + Send + 'static,
         O::Output: Send + 'static,
     {
+        if let Some((algorithm, kind)) = self.shared.checks.of_upload_by_hand() {
+            operation.name_checksum(algorithm, kind);
+        }
         let mut parts = RequestParts::new();
         let is_service = operation.encode(&mut parts).is_ok() && parts.target() == Target::Service;
         let shared = Arc::clone(if is_service { &self.service } else { &self.shared });

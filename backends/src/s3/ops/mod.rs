@@ -79,6 +79,10 @@ pub trait Operation: fmt::Debug {
         BodyCheck::Own
     }
 
+    /// Takes the checksum that the client has for uploads, for those where it covers the object: what
+    /// begins one and names none names it. Parts have it by [`Operation::body_check`].
+    fn name_checksum(&mut self, _algorithm: ChecksumAlgorithm, _kind: ChecksumKind) {}
+
     /// Reads the answer to a request that succeeded by its status. `document` is the whole body;
     /// for GetObject, whose body is the object, it is empty.
     ///
@@ -124,6 +128,8 @@ pub enum BodyCheck {
     Supported,
     /// Where the client uses them at all, because S3 refuses the request without.
     Required,
+    /// Where the client names one when it begins an upload: S3 refuses a part with another.
+    Part,
 }
 
 /// Why an answer was not taken.
