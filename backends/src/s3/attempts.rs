@@ -30,6 +30,8 @@ pub(super) enum Failed {
     Http(HttpError),
     /// The body broke off behind bytes that are in their place.
     CutOff(HttpError),
+    /// The answer took longer than what was learnt of those before it.
+    Late(HttpError),
     Answer {
         error: Box<S3Error>,
         retry_after: Option<Duration>,
@@ -198,6 +200,7 @@ impl<'a> Attempts<'a> {
                 return Err(self.give_up(failed, None));
             }
             Failed::Http(error) | Failed::CutOff(error) => failure_of(error),
+            Failed::Late(_) => Failure::Late,
             Failed::Corrupt(_) => Failure::Corrupt,
             Failed::Answer { error, .. } if self.is_misdirected(error) => Failure::Misdirected,
             Failed::Answer { error, retry_after, date } => Failure::Answer {
@@ -323,13 +326,15 @@ impl<'a> Attempts<'a> {
             | Failed::CutOff(HttpError::Socket { error: EngineError::Cancelled, .. }) => {
                 EngineError::Cancelled.into()
             }
-            Failed::Http(source) | Failed::CutOff(source) => ErrorKind::Http {
-                operation: self.operation,
-                object: self.shared.uri_of(self.key.unwrap_or_default()),
-                source,
-                attempts: self.number,
+            Failed::Http(source) | Failed::CutOff(source) | Failed::Late(source) => {
+                ErrorKind::Http {
+                    operation: self.operation,
+                    object: self.shared.uri_of(self.key.unwrap_or_default()),
+                    source,
+                    attempts: self.number,
+                }
+                .into()
             }
-            .into(),
         }
     }
 }

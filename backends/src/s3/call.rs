@@ -12,16 +12,17 @@ use hydrant_engine::{Buf, Core};
 use super::attempts::{Attempts, Failed};
 use super::checksum::SentSum;
 use super::error::{ErrorContext, S3Error};
-use super::ops::{DecodeError, Operation, Payload};
+use super::ops::{DecodeError, Operation, Payload, UploadPart};
 use super::per_core::PerCore;
 use super::refusal::{Ids, Refusal};
 use super::request::BodyInfo;
+use super::retry::Repeat;
 use super::store::Shared;
 use super::xml::XmlError;
 use crate::checksum::Sum;
 use crate::error::Result;
 use crate::http1::response::{BodyFraming, KeptHead, ResponseHead};
-use crate::http1::{BodyFrames, Connection, HttpError, RequestBody};
+use crate::http1::{BodyFrames, Connection, HttpError, RequestBody, Waited};
 
 /// Runs an operation with the body that it brings itself.
 pub(super) async fn send<O: Operation>(
@@ -85,9 +86,13 @@ async fn run<O: Operation>(
         Ok(attempts) => attempts,
         Err(error) => return (Err(error), false, lent.map(|(buf, _)| buf)),
     };
+    // A part that is sent again is waited for until it stalls: it never fails for being late.
+    let learns = O::NAME == UploadPart::NAME && operation.repeat() == Repeat::Freely;
+    let mut is_patient = !learns || shared.config.retry.tries_max < 2;
     let attempt = async |per_core: &PerCore, connection: &mut Connection| {
         let span = lent.as_ref().map(|(_, span)| span.clone());
-        let exchange = Exchange { core, shared, per_core, operation, body };
+        let is_patient = std::mem::replace(&mut is_patient, true);
+        let exchange = Exchange { core, shared, per_core, operation, body, learns, is_patient };
         let (result, back) = exchange.run(connection, lent.take()).await;
         lent = back.zip(span);
         result
@@ -103,6 +108,10 @@ struct Exchange<'a, O> {
     per_core: &'a PerCore,
     operation: &'a O,
     body: &'a BodyInfo,
+    /// How long its answer takes is learnt.
+    learns: bool,
+    /// The answer is waited for as any is, whatever was learnt.
+    is_patient: bool,
 }
 
 /// What the head of an answer came to.
@@ -130,13 +139,26 @@ impl<O: Operation> Exchange<'_, O> {
         let mut framer = self.body.framer();
         let frames = framer.as_mut().map(|framer| framer as &mut dyn BodyFrames);
         let look = |head: &ResponseHead<'_>, framing| self.look(head, framing);
-        let exchanged = connection.exchange_framed(write, lent, frames, look).await;
+        let learnt = &self.per_core.first_byte;
+        let patience = if self.is_patient { None } else { learnt.borrow().limit() };
+        let exchanged = connection.exchange_framed(write, lent, frames, patience, look).await;
         let back = exchanged.body.map(|body| body.buf);
         if connection.has_unanswered_expectation() {
             self.per_core.stop_expecting();
         }
+        if let (true, Waited::Answered(took), Ok(Told::Whole(_))) =
+            (self.learns, exchanged.waited, &exchanged.result)
+        {
+            learnt.borrow_mut().answered(took);
+        }
         let result = match exchanged.result {
-            Err(error) => Err(Failed::Http(error)),
+            Err(error) => match exchanged.waited {
+                Waited::TooLong(time) => {
+                    learnt.borrow_mut().late(time);
+                    Err(Failed::Late(error))
+                }
+                Waited::Answered(_) | Waited::Otherwise => Err(Failed::Http(error)),
+            },
             Ok(Told::Whole(output)) => Ok(output),
             Ok(Told::Unreadable(error, ids)) => Err(self.undecodable(error, ids)),
             Ok(Told::Document(head)) => self.read_document(connection, &head.borrow()).await,

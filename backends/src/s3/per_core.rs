@@ -10,6 +10,7 @@ use hydrant_engine::Core;
 
 use super::credentials::{Credentials, CredentialsError, Held, Identity};
 use super::endpoint::Endpoint;
+use super::first_byte::FirstByte;
 use super::ops::{InvalidRequest, Operation};
 use super::pace::Pace;
 use super::request::{BodyInfo, Caller, Scratch};
@@ -26,6 +27,7 @@ pub(super) struct PerCore {
     host: String,
     common: Rc<Common>,
     pub(super) pace: RefCell<Pace>,
+    pub(super) first_byte: RefCell<FirstByte>,
     /// Bodies of so many bytes and more wait for `100 Continue`.
     expect_bytes_min: Option<u64>,
 }
@@ -77,15 +79,14 @@ impl PerCore {
             #[cfg(feature = "tls")]
             tls: shared.tls.as_ref().map(hydrant_engine::TlsConfig::with_own_sessions),
         };
+        let connections = shared.config.http.connections_per_core_max;
         PerCore {
             connections: ConnectionPool::new(origin, shared.config.http.clone()),
             host: endpoint.host_header(),
             endpoint,
             common: Rc::clone(common),
-            pace: RefCell::new(Pace::new(
-                shared.config.pace,
-                shared.config.http.connections_per_core_max,
-            )),
+            pace: RefCell::new(Pace::new(shared.config.pace, connections)),
+            first_byte: RefCell::new(FirstByte::new(shared.config.first_byte, connections)),
             expect_bytes_min: shared.config.http.expect_continue_bytes_min,
         }
     }

@@ -107,6 +107,9 @@ pub enum Failure<'a> {
     },
     /// The peer moved nothing for too long (TIME-1).
     Stalled,
+    /// The answer to a part took longer than those before it: likely this one request is at fault, and
+    /// another connection brings the answer sooner.
+    Late,
     /// The answer was no HTTP, or not the answer to this request.
     Malformed,
     /// The body's checksum or length was wrong (DATA-2).
@@ -133,7 +136,7 @@ pub enum Class {
     Transient,
     /// The server asks for fewer requests: slow the host down.
     Throttled,
-    /// The connection had died while idle; nothing is wrong with the server.
+    /// The connection had died while idle, or this one answer is late; nothing is wrong with the server.
     Stale,
     /// Good after learning the server's clock from its `Date`, once.
     ClockSkewed,
@@ -150,7 +153,7 @@ impl Failure<'_> {
     pub fn class(&self) -> Class {
         match *self {
             Failure::Connect | Failure::Stalled | Failure::Malformed => Class::Transient,
-            Failure::Broken { stale: true } => Class::Stale,
+            Failure::Broken { stale: true } | Failure::Late => Class::Stale,
             Failure::Broken { stale: false } => Class::Transient,
             Failure::Corrupt => Class::Corrupt,
             Failure::Misdirected => Class::WrongRegion,

@@ -17,6 +17,7 @@ use super::credentials::{CredentialsLimits, Identity};
 use super::delete::delete_batch;
 use super::endpoint::{Endpoint, EndpointOptions, Scheme};
 use super::error::S3ErrorKind;
+use super::first_byte::FirstByteLimits;
 use super::kept;
 use super::ops::{
     Access, DELETE_KEYS_MAX, DeleteObject, GetObject, HeadObject, ListEntries, ListObjectsV2,
@@ -64,6 +65,8 @@ pub struct S3Config {
     pub retry: RetryPolicy,
     /// How the number of requests under way follows a server that asks for fewer.
     pub pace: PaceLimits,
+    /// How long the answer to a part of an upload is waited for, as the server's answers have been.
+    pub first_byte: FirstByteLimits,
     /// Checksums of what is written and read.
     pub checksums: ChecksumConfig,
     /// Where it is noted what has come of an upload that is to be carried on; `None` is

@@ -46,6 +46,7 @@ fn failures_are_sorted_by_code_and_then_by_status() {
         (Failure::Connect, Class::Transient),
         (Failure::Broken { stale: false }, Class::Transient),
         (Failure::Broken { stale: true }, Class::Stale),
+        (Failure::Late, Class::Stale),
         (Failure::Stalled, Class::Transient),
         (Failure::Malformed, Class::Transient),
         (Failure::Corrupt, Class::Corrupt),
@@ -134,23 +135,24 @@ fn the_last_try_is_the_fifth() {
 
 #[test]
 fn a_stale_connection_costs_nothing_once() {
-    let stale = Failure::Broken { stale: true };
-    let mut budget = RetryBudget::new(0);
-    let policy = RetryPolicy::default();
-    assert_eq!(
-        decide(&policy, &mut budget, FIRST, &stale, u64::MAX),
-        Decision::Retry {
-            after: Duration::ZERO,
-            fresh_connection: true,
-            remedy: Remedy::None,
-            cost: 0
-        }
-    );
-    let second = Attempt { number: 2, ..FIRST };
-    assert_eq!(
-        decide(&policy, &mut budget, second, &stale, u64::MAX),
-        Decision::GiveUp(GiveUp::BudgetSpent)
-    );
+    for stale in [Failure::Broken { stale: true }, Failure::Late] {
+        let mut budget = RetryBudget::new(0);
+        let policy = RetryPolicy::default();
+        assert_eq!(
+            decide(&policy, &mut budget, FIRST, &stale, u64::MAX),
+            Decision::Retry {
+                after: Duration::ZERO,
+                fresh_connection: true,
+                remedy: Remedy::None,
+                cost: 0
+            }
+        );
+        let second = Attempt { number: 2, ..FIRST };
+        assert_eq!(
+            decide(&policy, &mut budget, second, &stale, u64::MAX),
+            Decision::GiveUp(GiveUp::BudgetSpent)
+        );
+    }
 }
 
 #[test]
@@ -160,6 +162,7 @@ fn what_may_have_been_carried_out_is_not_sent_again() {
     for failure in [
         Failure::Broken { stale: false },
         Failure::Broken { stale: true },
+        Failure::Late,
         Failure::Stalled,
         Failure::Malformed,
         answer(500, None),
