@@ -2,7 +2,7 @@
 //!
 //! - [`round_trips`]: every size through every pair of stores, in every way.
 //! - [`failures`]: what a client makes of servers that break the rules.
-//! - [`checksums`], [`expect`], [`overload`]: what goes beside the bytes, and when, and how many
+//! - [`checksums`], [`payloads`], [`expect`], [`overload`]: what goes beside the bytes, and when, and how many
 //!   at once.
 //! - [`first_byte`]: answers that are waited for no longer than those before them took.
 //! - [`endpoints`]: several servers of one store, and what is done without one of them.
@@ -44,6 +44,7 @@ mod memory;
 mod one_connection;
 mod other_servers;
 mod overload;
+mod payloads;
 mod pool;
 mod ranges;
 mod relay;

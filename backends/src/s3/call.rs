@@ -10,7 +10,7 @@ use bytes::Bytes;
 use hydrant_engine::{Buf, Core};
 
 use super::attempts::{Attempts, Failed};
-use super::checksum::SentSum;
+use super::checksum::{SentSum, bytes_of};
 use super::error::{ErrorContext, S3Error};
 use super::ops::{DecodeError, Operation, Payload, UploadPart};
 use super::per_core::PerCore;
@@ -43,7 +43,8 @@ pub(super) async fn send_in_doubt<O: Operation>(
     let body = match &payload {
         Payload::Bytes(bytes) => {
             let sent = shared.checks.of_object(operation.body_check(), bytes);
-            BodyInfo::of_bytes(bytes.len(), sent)
+            let to_sign = shared.signs_payload().then_some(&bytes[..]);
+            BodyInfo::of_bytes(bytes.len(), sent, to_sign)
         }
         other => BodyInfo::of(other),
     };
@@ -66,11 +67,12 @@ pub(super) async fn send_from<O: Operation>(
     core: &Core,
     shared: &Arc<Shared>,
     operation: &O,
-    buf: Buf,
+    mut buf: Buf,
     span: Range<usize>,
     sent: SentSum,
 ) -> (Result<O::Output>, Buf, Option<Sum>) {
-    let body = BodyInfo::of_bytes(span.len(), sent);
+    let to_sign = shared.signs_payload().then(|| bytes_of(&mut buf, span.clone()));
+    let body = BodyInfo::of_bytes(span.len(), sent, to_sign);
     let (result, _, back) = run(core, shared, operation, &body, Some((buf, span))).await;
     (result, back.unwrap_or_else(|| Bytes::new().into()), body.sum())
 }

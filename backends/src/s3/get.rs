@@ -6,7 +6,7 @@ use bytes::Bytes;
 use hydrant_engine::{Buf, Core};
 
 use super::attempts::{Attempts, Failed};
-use super::checksum::{SentSum, ToldSum, bytes_of};
+use super::checksum::{ToldSum, bytes_of};
 use super::ops::{GetObject, ObjectInfo, Operation, ReadRange};
 use super::per_core::PerCore;
 use super::refusal::{Ids, Refusal};
@@ -56,7 +56,7 @@ impl Attempt<'_> {
         connection: &mut Connection,
         buf: Buf,
     ) -> (Result<(ObjectInfo, usize), Failed>, Buf) {
-        let body = BodyInfo::of_bytes(0, SentSum::default());
+        let body = BodyInfo::none();
         let write = |out: &mut [u8]| {
             self.per_core.write(self.core, self.shared, self.operation, &body, out)
         };

@@ -59,5 +59,6 @@ pub(crate) use options::refuse;
 pub use options::{S3PutOptions, S3ReadOptions};
 pub use pace::PaceLimits;
 pub use presign::{PresignError, Presigned};
+pub use request::PayloadSigning;
 pub use retry::Repeat;
 pub use store::{S3Config, S3Store};
