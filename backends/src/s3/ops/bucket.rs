@@ -5,7 +5,7 @@ use std::time::SystemTime;
 use super::fields::{Access, told};
 use super::parts::{InvalidRequest, RequestParts, Target};
 use super::tagging::{TagSet, check_tags, write_tags};
-use super::{DecodeError, Operation, Payload, read_document};
+use super::{DecodeError, Operation, Payload, read_document, read_document_as};
 use crate::http1::request::Method;
 use crate::http1::response::ResponseHead;
 use crate::s3::encode::ByteSink;
@@ -340,7 +340,9 @@ impl Operation for GetBucketVersioning {
         document: &[u8],
     ) -> Result<BucketVersioning, DecodeError> {
         let mut told = BucketVersioning::default();
-        read_document(document, &XmlLimits::default(), "VersioningConfiguration", |leaf| {
+        // The second is what moto makes of it.
+        let roots = ["VersioningConfiguration", "GetBucketVersioningResponse"];
+        read_document_as(document, &XmlLimits::default(), roots, |leaf| {
             let text = leaf.text.trim();
             match leaf.path {
                 "Status" => {

@@ -164,6 +164,21 @@ fn read_document(
     walk(document, limits, root, visit).map_err(|error| refusal_or(error, document, limits))
 }
 
+/// The same where some servers give the root another name.
+fn read_document_as(
+    document: &[u8],
+    limits: &XmlLimits,
+    [root, other]: [&'static str; 2],
+    mut visit: impl FnMut(Leaf<'_>) -> Result<(), XmlError>,
+) -> Result<(), DecodeError> {
+    match read_document(document, limits, root, &mut visit) {
+        Err(DecodeError::Xml(XmlError::Root { found, .. })) if found == other => {
+            read_document(document, limits, other, visit)
+        }
+        read => read,
+    }
+}
+
 /// A document whose root is `Error` is a refusal; any other that cannot be read is what it is.
 fn refusal_or(error: XmlError, document: &[u8], limits: &XmlLimits) -> DecodeError {
     match error {

@@ -128,6 +128,8 @@ fn versioning_is_asked_for_and_set() {
     };
     assert_eq!(status(&text("Enabled")), Some(Versioning::Enabled));
     assert_eq!(status(&text("Suspended")), Some(Versioning::Suspended));
+    let other = text("Enabled").replace("VersioningConfiguration", "GetBucketVersioningResponse");
+    assert_eq!(status(&other), Some(Versioning::Enabled));
     let mut put = PutBucketVersioning::new(Versioning::Suspended);
     assert_eq!(said(&put), ["PUT bucket", "?versioning="]);
     assert!(document(&put).ends_with("/\"><Status>Suspended</Status></VersioningConfiguration>"));
@@ -221,4 +223,9 @@ fn attributes_are_told_with_their_parts() {
     assert_eq!((told.parts[0].number, told.parts[0].size), (1, 5));
     assert_eq!(told.parts[0].checksums.get(ChecksumAlgorithm::Sha256), Some("p"));
     assert_eq!(told.next_part_number_marker, Some(1));
+    // As the API reference has it.
+    let other = text.replace("GetObjectAttributesResponse", "GetObjectAttributesOutput");
+    assert_eq!(read(&get, "", &other).unwrap(), told);
+    let foreign = text.replace("GetObjectAttributesResponse", "GetObjectAttributes");
+    assert!(matches!(read(&get, "", &foreign), Err(DecodeError::Xml(XmlError::Root { .. }))));
 }
