@@ -22,12 +22,13 @@
 //! - [`simulated`]: whole pipelines in the simulator, from thousands of seeds.
 //! - [`tls`]: the same over TLS, and certificates that are refused.
 //! - [`urls`]: objects behind plain URLs, to be read.
-//! - [`boto3`]: a client of another make, [`other_servers`]: servers of other makes; [`installed`]: how
+//! - [`boto3`]: a client of another make, and [`botocore`], its signers; [`other_servers`]: servers of other makes; [`installed`]: how
 //!   they come here.
 
 #![cfg(test)]
 
 mod boto3;
+mod botocore;
 mod checksums;
 mod conditions;
 mod copies;
