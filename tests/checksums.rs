@@ -54,6 +54,60 @@ fn what_is_written_keeps_its_checksum() {
     }
 }
 
+/// Operation by operation: an upload names what its parts bring, and both or neither.
+#[test]
+fn an_upload_by_hand_has_the_checksum_that_others_have() {
+    use ChecksumAlgorithm::{Crc32c, Crc64Nvme, Sha256};
+    type Change<'a> = &'a dyn Fn(&mut S3Config);
+    let data = noise(4, 1000);
+    let asked = |change: Change<'_>, part: UploadPart| {
+        let peer = Peer::start(|seen, wire| {
+            wire.receive_body()?;
+            let created = "<InitiateMultipartUploadResult><UploadId>U</UploadId>\
+                </InitiateMultipartUploadResult>";
+            let body = if seen.method == "POST" { created } else { "" };
+            whole(wire, body.as_bytes())
+        });
+        let hydrant = client_with(&peer.url(), |builder| builder.s3(change));
+        let client = hydrant.s3(BUCKET).expect("a bucket");
+        client.send(CreateMultipartUpload::new("key")).wait().expect("begun");
+        client.send(part).wait().expect("stored");
+        peer.seen()
+    };
+    let of = |sent| move |s3: &mut S3Config| s3.checksums.sent = SentChecksum::Kept(sent);
+    let when = |policy| move |s3: &mut S3Config| s3.checksums.requests = Some(policy);
+    let cases: [(Change<'_>, Option<ChecksumAlgorithm>); 5] = [
+        (&|_| {}, Some(Crc64Nvme)),
+        (&of(Crc32c), Some(Crc32c)),
+        // S3 completes such an upload only with the checksum of each part named again.
+        (&of(Sha256), None),
+        (&when(ChecksumPolicy::WhenRequired), None),
+        (&when(ChecksumPolicy::Off), None),
+    ];
+    let part = UploadPart::new("key", "U", 1, data.clone());
+    for (change, named) in cases {
+        let [create, part] = &asked(change, part.clone())[..] else { panic!("two requests") };
+        assert_eq!(create.header("x-amz-checksum-algorithm"), named.map(|it| it.name()));
+        assert_eq!(create.header("x-amz-checksum-type"), named.map(|_| "FULL_OBJECT"));
+        for algorithm in ALL {
+            let header = format!("x-amz-checksum-{}", algorithm.name().to_lowercase());
+            let sum = (named == Some(algorithm)).then(|| Sum::of(algorithm, &data).to_string());
+            assert_eq!(part.header(&header), sum.as_deref(), "{named:?}");
+        }
+    }
+    // What is said by hand is what is sent.
+    let mut own = part.clone();
+    let value = Sum::of(Sha256, &data).to_string();
+    own.checksum = Some(Checksum { algorithm: Sha256, value: value.clone() });
+    let seen = asked(&|_| {}, own);
+    assert_eq!(seen[1].header("x-amz-checksum-sha256"), Some(&*value));
+    assert_eq!(seen[1].header("x-amz-checksum-crc64nvme"), None);
+    // A server that knows nothing else is sent `Content-MD5`.
+    let seen = asked(&|s3| s3.checksums.sent = SentChecksum::ContentMd5, part);
+    assert_eq!(seen[0].header("x-amz-checksum-algorithm"), None);
+    assert!(seen[1].header("content-md5").is_some());
+}
+
 #[test]
 fn a_checksum_behind_the_body_is_kept_as_one_in_the_head() {
     let world = World::new();

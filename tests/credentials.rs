@@ -359,6 +359,67 @@ fn a_token_that_a_server_calls_expired_is_renewed_once() {
     assert_eq!(asked.load(SeqCst), 4);
 }
 
+/// A HEAD has no document that could say that a token has expired.
+#[test]
+fn a_token_that_a_head_is_refused_with_is_renewed_once() {
+    for (status, renewal_wait) in [("400 Bad Request", 0), ("403 Forbidden", 3600)] {
+        let good = Arc::new(AtomicUsize::new(1));
+        let expected = Arc::clone(&good);
+        let peer = Peer::start(move |seen, wire| {
+            let expected = format!("token-{}", expected.load(SeqCst));
+            let good = seen.header("x-amz-security-token") == Some(&expected);
+            let status = if good { "200 OK" } else { status };
+            wire.send(format!("HTTP/1.1 {status}\r\nContent-Length: 0\r\n\r\n").as_bytes())
+        });
+        let (provider, asked) = counting(&World::new(), None);
+        let hydrant = client_with(&peer.url(), |builder| {
+            builder.cores(1).s3(|s3| {
+                s3.identity = Some(Identity::Provider(provider));
+                s3.retry.renewal_wait = Duration::from_secs(renewal_wait);
+            })
+        });
+        let client = hydrant.s3(BUCKET).expect("a bucket");
+        let all: Vec<_> = (0..8).map(|_| client.send(HeadObject::new("key"))).collect();
+        for one in all {
+            one.wait().expect("with the new token");
+        }
+        assert_eq!(asked.load(SeqCst), 2, "one renewal for all");
+        // Where new ones are refused as well they are not to blame, and within the time nobody asks.
+        good.store(99, SeqCst);
+        let before = peer.seen().len();
+        for _ in 0..3 {
+            let error = client.send(HeadObject::new("key")).wait().expect_err("refused");
+            assert!(matches!(error.kind(), ErrorKind::S3(_)), "{error}");
+        }
+        let (more, requests) = if renewal_wait == 0 { (3, 6) } else { (0, 3) };
+        assert_eq!(asked.load(SeqCst), 2 + more, "{status}");
+        assert_eq!(peer.seen().len(), before + requests, "{status}");
+    }
+}
+
+/// A refusal may well mean what it says: what serves goes on to serve where the source is away.
+#[test]
+fn credentials_that_a_head_is_refused_with_serve_until_there_are_others() {
+    let peer = Peer::start(move |seen, wire| {
+        let status = if seen.method == "HEAD" { "403 Forbidden" } else { "204 No Content" };
+        wire.send(format!("HTTP/1.1 {status}\r\nContent-Length: 0\r\n\r\n").as_bytes())
+    });
+    let asked = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&asked);
+    let provider = Provider::new(move || match count.fetch_add(1, SeqCst) {
+        0 => Credentials::new("AKID", "secret", None, None),
+        _ => Err(CredentialsError::provider("the vault is closed")),
+    });
+    let hydrant = client_with(&peer.url(), |builder| {
+        builder.s3(|s3| s3.identity = Some(Identity::Provider(provider)))
+    });
+    let client = hydrant.s3(BUCKET).expect("a bucket");
+    let error = client.send(HeadObject::new("key")).wait().expect_err("refused");
+    assert!(error.to_string().contains("HTTP 403"), "{error}");
+    assert_eq!((asked.load(SeqCst), peer.seen().len()), (2, 1));
+    client.send(DeleteObject::new("key")).wait().expect("signed as before");
+}
+
 #[test]
 fn a_provider_that_fails_is_left_alone_for_a_moment_and_asked_again() {
     let world = World::new();

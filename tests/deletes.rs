@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, Mutex};
 
-use hydrant::{Bytes, Class, DeleteOptions, ListRequest, OnDeleted, Outcome, Store};
+use hydrant::{Bytes, Class, DeleteOptions, ErrorKind, ListRequest, OnDeleted, Outcome, Store};
 use hydrant_tests::{BUCKET, Peer, World, client, program};
 
 #[test]
@@ -109,6 +109,11 @@ fn what_a_batch_refuses_is_told_key_by_key_and_tried_again_where_that_may_help()
     let failures: Vec<_> = report.failures.iter().map(|(key, _)| key.as_str()).collect();
     assert_eq!(failures, ["key-3", "key-8"]);
     assert_eq!(report.failures[0].1.class(), Class::Config);
+    for (key, failure) in &report.failures {
+        let ErrorKind::S3(told) = failure.kind() else { panic!("{failure}") };
+        let ids = (told.request_id.as_deref(), told.host_id.as_deref());
+        assert_eq!(ids, (Some("R7"), Some("H7")), "{key}: the ids of the answer as a whole");
+    }
     let silent = report.failures[1].1.to_string();
     assert!(silent.contains("says nothing of this object"), "{silent}");
     let asked = asked.lock().expect("no panic").clone();
@@ -190,7 +195,9 @@ fn answer<'a>(outcomes: impl Iterator<Item = (&'a str, Option<&'a str>)>) -> Vec
         Some(code) => format!("<Error><Key>{key}</Key><Code>{code}</Code></Error>"),
     });
     let text = format!("<DeleteResult>{}</DeleteResult>", lines.collect::<String>());
-    format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{text}", text.len()).into_bytes()
+    let ids = "x-amz-request-id: R7\r\nx-amz-id-2: H7\r\n";
+    let length = text.len();
+    format!("HTTP/1.1 200 OK\r\n{ids}Content-Length: {length}\r\n\r\n{text}").into_bytes()
 }
 
 fn left(store: &Store) -> Vec<String> {

@@ -472,10 +472,28 @@ fn an_upload_that_fails_is_aborted_and_what_could_not_be_is_said() {
         });
         let (_hydrant, at) = object(&peer);
         let mut writer = at.store.writer(&at.key, PutOptions::default()).expect("a writer");
-        // The failure is seen by a write, or at the end.
-        let written = (0..8).try_for_each(|_| writer.write_wait(&noise(1, PART)));
-        let error = written.and_then(|()| writer.finish_wait().map(drop)).expect_err("refused");
+        // The failure may be seen by a write; the end says what came of the upload besides.
+        if let Err(error) = (0..8).try_for_each(|_| writer.write_wait(&noise(1, PART))) {
+            assert!(error.to_string().contains("InvalidPart"), "{error}");
+        }
+        let error = writer.finish_wait().expect_err("refused");
         assert!(error.to_string().contains("InvalidPart"), "{error}");
+        match (abort_fails, error.kind()) {
+            (false, ErrorKind::S3(_)) => {}
+            (true, ErrorKind::LeftBehind { error, left }) => {
+                assert!(matches!(error.kind(), ErrorKind::S3(_)), "{error}");
+                let ErrorKind::NotAborted { object, upload_id, source } = left.kind() else {
+                    panic!("{left}")
+                };
+                assert_eq!((&**object, &**upload_id), (&*at.store.uri_of(&at.key), "U"));
+                let ErrorKind::S3(refusal) = source.kind() else { panic!("{source}") };
+                assert_eq!((refusal.operation, refusal.http_status), ("AbortMultipartUpload", 403));
+            }
+            (_, _) => panic!("{error}"),
+        }
+        let said = error.to_string();
+        let says_it = said.contains("upload U of s3://") && said.contains("could not be aborted");
+        assert_eq!(says_it, abort_fails, "{said}");
         hydrant_tests::wait_until("the upload is aborted", || {
             peer.seen()
                 .iter()

@@ -3,6 +3,7 @@
 //! What they do in ways of their own stands with each of them, and is tested too, so that it is noticed
 //! when it ends. Where one cannot be installed, the test says so and why.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
 
@@ -42,6 +43,8 @@ struct Known {
     copies_none_of: &'static [&'static str],
     /// Whether it tells which uploads were begun, and aborts them.
     lists_uploads: bool,
+    /// Whether it keeps versions and tags, and tells the attributes of objects.
+    keeps_versions: bool,
     /// Whether it reads `aws-chunked` bodies. Where not, it keeps the framing as a part of the object,
     /// which nothing in its answer tells.
     reads_trailers: bool,
@@ -55,6 +58,7 @@ const MOTO: Known = Known {
     lists_in_pages: true,
     copies_none_of: &[],
     lists_uploads: true,
+    keeps_versions: true,
     reads_trailers: true,
 };
 
@@ -66,6 +70,7 @@ const S3RVER: Known = Known {
     lists_in_pages: false,
     copies_none_of: &["copies/+"],
     lists_uploads: false,
+    keeps_versions: false,
     reads_trailers: false,
 };
 
@@ -143,6 +148,10 @@ fn with(name: &str, started: Result<Other, String>) {
     server.what_is_copied_by_the_server_is_the_same(&hydrant);
     server.uploads_are_completed_or_leave_nothing(&hydrant);
     server.checksums_behind_the_body();
+    if server.known.keeps_versions {
+        server.tags_and_attributes_are_told(&client);
+        server.versions_are_kept(&client.with_bucket("versioned").expect("a name"));
+    }
     server.what_is_deleted_is_gone(&client);
 }
 
@@ -325,6 +334,82 @@ impl Other {
         }
     }
 
+    fn tags_and_attributes_are_told(&self, client: &S3Client) {
+        for key in ["tags/é +%", "tags/a//b"] {
+            let stored = client.send(PutObject::new(key, &b"tagged"[..])).wait().expect("put");
+            let tags = || {
+                let told = client.send(GetObjectTagging::new(key)).wait().expect("told").tags;
+                told.into_iter().collect::<BTreeMap<_, _>>()
+            };
+            assert!(tags().is_empty(), "{key:?}");
+            let given = [("a b", "c+/=é"), ("d", "")];
+            let given = given.map(|(name, value)| (name.to_owned(), value.to_owned()));
+            let put = PutObjectTagging::new(key, given.to_vec());
+            client.send(put).wait().expect("tagged");
+            assert_eq!(tags(), BTreeMap::from(given), "{key:?}");
+            client.send(DeleteObjectTagging::new(key)).wait().expect("taken off");
+            assert!(tags().is_empty(), "{key:?}");
+            let told = client.send(GetObjectAttributes::new(key)).wait().expect("told");
+            let etag = stored.etag.expect("told").as_str().trim_matches('"').to_owned();
+            assert_eq!((told.etag, told.size), (Some(etag), Some(6)), "{key:?}");
+        }
+    }
+
+    fn versions_are_kept(&self, client: &S3Client) {
+        client.send(CreateBucket::default()).wait().expect("created");
+        let told = || client.send(GetBucketVersioning::default()).wait().expect("told");
+        assert_eq!(told(), BucketVersioning::default());
+        client.send(PutBucketVersioning::new(Versioning::Enabled)).wait().expect("set");
+        assert_eq!(told().status, Some(Versioning::Enabled));
+        let keys: Vec<_> = ODD.into_iter().filter(|it| !self.known.refuses.contains(it)).collect();
+        for key in &keys {
+            self.versions_of_one_key(client, key);
+        }
+        let listed: BTreeSet<_> = versions(client, 7).into_iter().map(|(key, ..)| key).collect();
+        assert_eq!(listed, keys.iter().map(|key| (*key).to_owned()).collect());
+        let all = versions(client, 7).into_iter();
+        let all = all.map(|(key, version, _)| ObjectId::version(key, version)).collect();
+        for outcome in client.delete_objects(all).wait().expect("told") {
+            outcome.result.unwrap_or_else(|refused| panic!("{:?}: {refused:?}", outcome.object));
+        }
+        assert!(versions(client, 7).is_empty(), "each of them is gone for good");
+        client.send(PutBucketVersioning::new(Versioning::Suspended)).wait().expect("set");
+        assert_eq!(told().status, Some(Versioning::Suspended));
+        client.send(DeleteBucket::default()).wait().expect("empty");
+    }
+
+    /// Two versions, and a marker above them.
+    fn versions_of_one_key(&self, client: &S3Client, key: &str) {
+        let put = |text: &'static str| {
+            let stored = client.send(PutObject::new(key, text.as_bytes())).wait().expect(key);
+            stored.version_id.expect("a version")
+        };
+        let (first, second) = (put("first"), put("second"));
+        let read = |version: Option<&String>| {
+            let mut get = GetObject::new(key);
+            get.version_id = version.cloned();
+            client.get_object(get, 100).wait().map(|(_, bytes)| bytes)
+        };
+        assert_eq!(read(Some(&first)).expect(key), "first");
+        assert_eq!(read(Some(&second)).expect(key), "second");
+        assert_eq!(read(None).expect(key), "second");
+        let deleted = client.send(DeleteObject::new(key)).wait().expect(key);
+        let marker = deleted.version_id.expect("of the marker");
+        assert!(deleted.delete_marker, "{key:?}");
+        assert_eq!(read(None).expect_err("deleted").class(), Class::NotFound, "{key:?}");
+        assert_eq!(read(Some(&first)).expect("still there"), "first");
+        let listed = versions(client, 1000).into_iter().filter(|(listed, ..)| listed == key);
+        let listed: BTreeSet<_> =
+            listed.map(|(_, version, is_marker)| (version, is_marker)).collect();
+        let wanted = BTreeSet::from([(first, false), (second, false), (marker.clone(), true)]);
+        assert_eq!(listed, wanted, "{key:?}");
+        // Without the marker the object is there again.
+        let mut undo = DeleteObject::new(key);
+        undo.version_id = Some(marker);
+        client.send(undo).wait().expect(key);
+        assert_eq!(read(None).expect(key), "second");
+    }
+
     fn what_is_deleted_is_gone(&self, client: &S3Client) {
         let list = || client.send(ListObjectsV2::default()).wait().expect("a page").objects;
         let mut keys: Vec<_> = list().into_iter().map(|object| ObjectId::new(object.key)).collect();
@@ -343,6 +428,25 @@ impl Drop for Other {
         // It may have ended by itself.
         let _ = self.child.kill();
         let _ = self.child.wait();
+    }
+}
+
+/// Key, version, and whether it is a marker, of all there are; listed by so many at a time.
+fn versions(client: &S3Client, page_entries: u32) -> Vec<(String, String, bool)> {
+    let mut list = ListObjectVersions::default();
+    list.max_keys = Some(page_entries);
+    let mut all = Vec::new();
+    loop {
+        let page = client.send(list.clone()).wait().expect("a page");
+        all.extend(page.entries.into_iter().map(|entry| {
+            let is_marker = matches!(entry, VersionEntry::DeleteMarker(_));
+            (entry.version().key.clone(), entry.version().version_id.clone(), is_marker)
+        }));
+        if page.next_key_marker.is_none() {
+            return all;
+        }
+        list.key_marker = page.next_key_marker;
+        list.version_id_marker = page.next_version_id_marker;
     }
 }
 

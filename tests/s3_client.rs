@@ -4,9 +4,10 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use hydrant::s3::credentials::{Credentials, Identity};
+use hydrant::s3::time::{HttpDate, Timestamp};
 use hydrant::s3::*;
 use hydrant::{Bytes, ErrorKind, Etag, Hydrant, PutOptions, Result, WriteIf};
 use hydrant_tests::{BUCKET, PART, Peer, Wire, World, client_with, noise};
@@ -245,6 +246,34 @@ fn an_error_inside_a_200_is_tried_again_or_told() {
     assert_eq!(bad.seen().len(), 1);
 }
 
+/// What support asks for goes with an answer that cannot be read, too.
+#[test]
+fn an_answer_that_cannot_be_read_is_told_with_its_status_and_ids() {
+    let told_of = |status: &'static str, fields: &'static str, body: &'static str| {
+        let peer = Peer::start(move |_, wire| {
+            let ids = "x-amz-request-id: R8\r\nx-amz-id-2: H8\r\n";
+            answer(wire, status, &format!("{ids}{fields}"), body)
+        });
+        let hydrant = client_with(&peer.url(), |builder| builder.s3(|s3| s3.retry.tries_max = 1));
+        let client = hydrant.s3(BUCKET).expect("a bucket");
+        let copy = CopyObject::new("k", CopySource::new("b", "s"));
+        let errors = [
+            client.send(copy).wait().expect_err("no copy"),
+            client.get_object(GetObject::new("k"), 100).wait().expect_err("no object"),
+        ];
+        (errors[0].clone(), errors.map(|error| error.to_string()))
+    };
+    let (refused, _) = told_of("202 Accepted", "", ACCESS_DENIED);
+    assert_eq!(s3_error(&refused).http_status, 202);
+    let (_, [foreign, _]) = told_of("202 Accepted", "", "<Other/>");
+    let (_, [cut, _]) = told_of("202 Accepted", "", "<CopyObjectResult><ETag>");
+    let (_, [_, field]) = told_of("206 Partial Content", "Content-Range: nonsense\r\n", "x");
+    for (text, status) in [(foreign, 202), (cut, 202), (field, 206)] {
+        let ids = format!("(HTTP {status}, request id R8, host id H8)");
+        assert!(text.contains(&ids), "{text}");
+    }
+}
+
 #[test]
 fn a_clock_that_is_off_is_corrected_once_and_remembered() {
     let skewed = "<Error><Code>RequestTimeTooSkewed</Code><Message>off</Message></Error>";
@@ -265,6 +294,46 @@ fn a_clock_that_is_off_is_corrected_once_and_remembered() {
     let error = client.send(DeleteObject::new("k")).wait().expect_err("no date to learn from");
     assert_eq!(s3_error(&error).kind(), S3ErrorKind::ClockSkew);
     assert_eq!(hopeless.seen().len(), 1);
+}
+
+/// What answers a HEAD has no document: the clock is learnt from `Date` all the same.
+#[test]
+fn a_clock_that_is_off_is_learnt_from_the_answer_to_a_head() {
+    let peer = Peer::start(move |seen, wire| {
+        if seen.header("x-amz-date").is_some_and(|date| date.starts_with("19941106T")) {
+            return answer(wire, "200 OK", "", "");
+        }
+        answer(wire, "403 Forbidden", "Date: Sun, 06 Nov 1994 08:49:37 GMT\r\n", "")
+    });
+    let (_hydrant, client) = signing(&peer);
+    // Those that are under way together learn it each, and those behind them need not.
+    let together: Vec<_> = (0..4).map(|_| client.send(HeadBucket::default())).collect();
+    together.into_iter().for_each(|one| drop(one.wait().expect("signed with the server's clock")));
+    let before = peer.seen().len();
+    assert!((5..=8).contains(&before), "{before}");
+    client.send(HeadBucket::default()).wait().expect("remembered");
+    assert_eq!(peer.seen().len(), before + 1);
+
+    // A clock that is right is not to blame, nor is one twice.
+    let now = SystemTime::now();
+    for (date, requests) in [(now, 1), (SystemTime::UNIX_EPOCH, 2)] {
+        let date = format!("Date: {}\r\n", HttpDate(Timestamp::from(date)));
+        let peer = Peer::start(move |_, wire| answer(wire, "403 Forbidden", &date, ""));
+        let (_hydrant, client) = signing(&peer);
+        let error = client.send(HeadObject::new("k")).wait().expect_err("refused");
+        assert_eq!(s3_error(&error).kind(), S3ErrorKind::AccessDenied);
+        assert_eq!(peer.seen().len(), requests);
+    }
+    // A request that nobody signs has no clock.
+    let peer = Peer::start(move |_, wire| {
+        answer(wire, "403 Forbidden", "Date: Sun, 06 Nov 1994 08:49:37 GMT\r\n", "")
+    });
+    let hydrant = client_with(&peer.url(), |builder| {
+        builder.s3(|s3| s3.identity = Some(Identity::Anonymous))
+    });
+    let client = hydrant.s3(BUCKET).expect("a bucket");
+    client.send(HeadObject::new("k")).wait().expect_err("refused");
+    assert_eq!(peer.seen().len(), 1);
 }
 
 #[test]

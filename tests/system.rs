@@ -2,7 +2,9 @@
 //!
 //! - [`round_trips`]: every size through every pair of stores, in every way.
 //! - [`failures`]: what a client makes of servers that break the rules.
-//! - [`checksums`], [`expect`], [`overload`]: what goes beside the bytes, and when, and how many at once.
+//! - [`checksums`], [`payloads`], [`expect`], [`overload`]: what goes beside the bytes, and when, and how many
+//!   at once.
+//! - [`first_byte`]: answers that are waited for no longer than those before them took.
 //! - [`endpoints`]: several servers of one store, and what is done without one of them.
 //! - [`leftovers`]: what is given up leaves nothing.
 //! - [`pool`]: the limit of memory, and who waits for whom.
@@ -20,12 +22,13 @@
 //! - [`simulated`]: whole pipelines in the simulator, from thousands of seeds.
 //! - [`tls`]: the same over TLS, and certificates that are refused.
 //! - [`urls`]: objects behind plain URLs, to be read.
-//! - [`boto3`]: a client of another make; [`other_servers`]: servers of other makes; [`installed`]: how
+//! - [`boto3`]: a client of another make, and [`botocore`], its signers; [`other_servers`]: servers of other makes; [`installed`]: how
 //!   they come here.
 
 #![cfg(test)]
 
 mod boto3;
+mod botocore;
 mod checksums;
 mod conditions;
 mod copies;
@@ -34,6 +37,7 @@ mod deletes;
 mod endpoints;
 mod expect;
 mod failures;
+mod first_byte;
 mod installed;
 mod kill;
 mod leftovers;
@@ -41,6 +45,7 @@ mod memory;
 mod one_connection;
 mod other_servers;
 mod overload;
+mod payloads;
 mod pool;
 mod ranges;
 mod relay;

@@ -139,6 +139,18 @@ pub enum ErrorKind {
         left: Error,
     },
 
+    /// An upload in parts that is neither completed nor aborted: its parts are paid for until somebody
+    /// aborts it.
+    #[error("upload {upload_id} of {object} could not be aborted: {source}")]
+    NotAborted {
+        /// The object, as a URI.
+        object: String,
+        /// How the server calls the upload.
+        upload_id: String,
+        /// What the last try said.
+        source: Error,
+    },
+
     /// A file is whole and has its name, but its directory could not be made durable (DATA-3): the
     /// write counts as failed, and what is there is not taken away again.
     #[error(
@@ -228,7 +240,9 @@ impl Error {
                 Some(error) if error.is_permanent() => Class::Config,
                 _ => Class::Temporary,
             },
-            ErrorKind::LeftBehind { error, .. } | ErrorKind::Kept { error, .. } => error.class(),
+            ErrorKind::LeftBehind { error, .. }
+            | ErrorKind::Kept { error, .. }
+            | ErrorKind::NotAborted { source: error, .. } => error.class(),
             ErrorKind::NotDurable { source, .. } | ErrorKind::Lost { source, .. } => {
                 class_of_engine(source)
             }

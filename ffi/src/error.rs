@@ -164,7 +164,9 @@ impl From<Error> for Failure {
 /// What a transfer failed by; what it left behind is in the message.
 fn cause(error: &Error) -> &Error {
     match error.kind() {
-        ErrorKind::LeftBehind { error, .. } | ErrorKind::Kept { error, .. } => cause(error),
+        ErrorKind::LeftBehind { error, .. }
+        | ErrorKind::Kept { error, .. }
+        | ErrorKind::NotAborted { source: error, .. } => cause(error),
         _ => error,
     }
 }

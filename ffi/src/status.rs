@@ -90,7 +90,9 @@ pub fn of(error: &Error) -> hyd_status {
         ErrorKind::Engine(EngineError::WouldDeadlock) => HYD_E_THREAD,
         ErrorKind::Engine(EngineError::Busy { .. }) => HYD_E_AGAIN,
         ErrorKind::Unsupported(_) => HYD_E_UNSUPPORTED,
-        ErrorKind::LeftBehind { error, .. } | ErrorKind::Kept { error, .. } => of(error),
+        ErrorKind::LeftBehind { error, .. }
+        | ErrorKind::Kept { error, .. }
+        | ErrorKind::NotAborted { source: error, .. } => of(error),
         _ => of_class(error.class()),
     }
 }

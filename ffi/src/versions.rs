@@ -134,7 +134,7 @@ pub unsafe extern "C" fn hyd_bucket_versioning_get(
             ask.access = s3_options::only_access(options)?;
             Out::new(versioning, "versioning")?
         };
-        out.write(match store.s3()?.send(ask).wait()? {
+        out.write(match store.s3()?.send(ask).wait()?.status {
             None => HYD_VERSIONING_NEVER,
             Some(Versioning::Enabled) => HYD_VERSIONING_ENABLED,
             Some(Versioning::Suspended) => HYD_VERSIONING_SUSPENDED,

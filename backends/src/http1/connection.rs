@@ -24,7 +24,7 @@ use super::request::Method;
 use super::response::{BodyFraming, ResponseHead};
 use super::{HttpError, HttpLimits};
 use exchange::{Exchanged, Received, mark_stale};
-pub(crate) use exchange::{RequestBody, RequestHead};
+pub(crate) use exchange::{RequestBody, RequestHead, Waited};
 pub(crate) use framed::{BodyFrames, FRAME_BYTES_MAX};
 
 /// A connection that is not in use, or in use by one request.
@@ -119,16 +119,17 @@ impl Connection {
         body: Option<RequestBody>,
         read: impl FnOnce(&ResponseHead<'_>, BodyFraming) -> T,
     ) -> Exchanged<T> {
-        self.exchange_framed(write, body, None, read).await
+        self.exchange_framed(write, body, None, None, read).await
     }
 
     /// The same with a body that is framed on its way out; the length in the head is that of the
-    /// framed one.
+    /// framed one. With `patience` the answer is given up after that time, counted from when all was sent.
     pub(crate) async fn exchange_framed<T>(
         &mut self,
         write: impl FnOnce(&mut [u8]) -> Result<RequestHead, HttpError>,
         body: Option<RequestBody>,
         frames: Option<&mut dyn BodyFrames>,
+        patience: Option<Duration>,
         read: impl FnOnce(&ResponseHead<'_>, BodyFraming) -> T,
     ) -> Exchanged<T> {
         let mut outgoing = self.outgoing.take().expect("a connection serves one request at a time");
@@ -136,7 +137,7 @@ impl Connection {
             Ok(written) => written,
             Err(error) => {
                 self.outgoing = Some(outgoing);
-                return Exchanged { result: Err(error), body };
+                return Exchanged { result: Err(error), body, waited: Waited::Otherwise };
             }
         };
         let served_before = self.requests > 0;
@@ -144,7 +145,8 @@ impl Connection {
         self.body = None;
         self.early = None;
         let incoming = self.incoming.take().expect("a connection serves one request at a time");
-        let (sent, received) = self.send_and_receive(outgoing, head, body, frames, incoming).await;
+        let (sent, received, waited) =
+            self.send_and_receive(outgoing, head, body, frames, incoming, patience).await;
         self.broken |= sent.error.is_some() || sent.reset || sent.withheld;
         self.unanswered_expectation = sent.waited_in_vain;
         let result = received
@@ -152,7 +154,7 @@ impl Connection {
             .map(|received| self.read_head(head.method, received, read))
             .map_err(|error| mark_stale(error, served_before));
         self.outgoing = sent.head.into_lease().ok();
-        Exchanged { result, body: sent.body }
+        Exchanged { result, body: sent.body, waited }
     }
 
     /// The other end.

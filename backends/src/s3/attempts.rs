@@ -10,16 +10,19 @@ use std::time::Duration;
 use hydrant_engine::{Core, Error as EngineError};
 
 use super::choice::Verdict;
-use super::credentials::Credentials;
+use super::credentials::{Credentials, Identity};
 use super::error::S3Error;
 use super::hosts::{Hosts, Turn};
 use super::ops::Operation;
 use super::pace::{Begun, Pace};
-use super::per_core::PerCore;
-use super::retry::{Attempt, Class, Decision, Failure, GiveUp, Remedies, Remedy, Repeat, decide};
+use super::per_core::{PerCore, own_clock};
+use super::retry::{
+    Attempt, Class, Decision, Failure, GiveUp, Remedies, Remedy, Repeat, Unexplained, decide,
+};
 use super::store::Shared;
 use super::time::Timestamp;
 use crate::error::{Error, ErrorKind, Result};
+use crate::http1::request::Method;
 use crate::http1::{Connection, HttpError, Place};
 
 /// How an attempt failed.
@@ -27,6 +30,8 @@ pub(super) enum Failed {
     Http(HttpError),
     /// The body broke off behind bytes that are in their place.
     CutOff(HttpError),
+    /// The answer took longer than what was learnt of those before it.
+    Late(HttpError),
     Answer {
         error: Box<S3Error>,
         retry_after: Option<Duration>,
@@ -49,6 +54,7 @@ pub(super) struct Attempts<'a> {
     per_core: Rc<PerCore>,
     failed_at: Option<usize>,
     operation: &'static str,
+    method: Method,
     key: Option<&'a str>,
     repeat: Repeat,
     number: u32,
@@ -61,6 +67,8 @@ pub(super) struct Attempts<'a> {
     fresh_connection: bool,
     /// What the attempt under way is signed with, where a provider gave it.
     signed_with: Option<Arc<Credentials>>,
+    /// What the clock that it is signed by is ahead of ours, in seconds.
+    clock_ahead_s: i64,
 }
 
 impl<'a> Attempts<'a> {
@@ -75,7 +83,7 @@ impl<'a> Attempts<'a> {
         let per_core = Rc::clone(hosts.first());
         let (key, repeat) = (operation.key(), operation.repeat());
         let begun = per_core.pace.borrow().begin();
-        per_core.check(operation).map_err(|error| {
+        let method = per_core.check(operation).map_err(|error| {
             let object = shared.uri_of(key.unwrap_or_default()).escape_debug().to_string();
             Error::from(ErrorKind::InvalidInput(format!("{} {object}: {error}", O::NAME)))
         })?;
@@ -86,6 +94,7 @@ impl<'a> Attempts<'a> {
             per_core,
             failed_at: None,
             operation: shared.name_of(O::NAME),
+            method,
             key,
             repeat,
             number: 1,
@@ -96,6 +105,7 @@ impl<'a> Attempts<'a> {
             // One that was closed while idle would leave open whether the request was carried out.
             fresh_connection: repeat != Repeat::Freely,
             signed_with: None,
+            clock_ahead_s: 0,
         })
     }
 
@@ -159,6 +169,7 @@ impl<'a> Attempts<'a> {
         let lent = per_core.connections.lend(self.core, place, self.fresh_connection).await;
         let mut connection = lent.map_err(Failed::Http)?;
         self.begun = per_core.pace.borrow().begin();
+        self.clock_ahead_s = per_core.clock_ahead_s();
         let result = attempt(per_core, &mut connection).await;
         if let Err(Failed::Http(error) | Failed::CutOff(error)) = &result
             && !is_local(error)
@@ -189,11 +200,15 @@ impl<'a> Attempts<'a> {
                 return Err(self.give_up(failed, None));
             }
             Failed::Http(error) | Failed::CutOff(error) => failure_of(error),
+            Failed::Late(_) => Failure::Late,
             Failed::Corrupt(_) => Failure::Corrupt,
             Failed::Answer { error, .. } if self.is_misdirected(error) => Failure::Misdirected,
-            Failed::Answer { error, retry_after, .. } => Failure::Answer {
+            Failed::Answer { error, retry_after, date } => Failure::Answer {
                 status: error.http_status,
-                code: Some(error.code.as_str()).filter(|code| !code.is_empty()),
+                code: match error.code.as_str() {
+                    "" => self.likely_code(error.http_status, *date),
+                    code => Some(code),
+                },
                 retry_after: *retry_after,
             },
         };
@@ -210,7 +225,7 @@ impl<'a> Attempts<'a> {
         let decision = decide(policy, &mut self.per_core.budget(), attempt, &failure, random);
         match decision {
             Decision::Retry { after, fresh_connection, remedy, cost } => {
-                if !self.apply(remedy, &failed) {
+                if !self.apply(remedy, &failed).await {
                     return Err(self.give_up(failed, Some(GiveUp::Permanent)));
                 }
                 self.fresh_connection = fresh_connection || self.repeat != Repeat::Freely;
@@ -251,8 +266,25 @@ impl<'a> Attempts<'a> {
         elsewhere && matches!(error.http_status, 301 | 307 | 400)
     }
 
+    /// What a refusal without a code may be about, of a HEAD: its answer has no document (RFC 9110
+    /// section 9.3.2).
+    fn likely_code(&self, status: u16, date: Option<Timestamp>) -> Option<&'static str> {
+        if self.method != Method::Head || matches!(self.shared.identity, Identity::Anonymous) {
+            return None;
+        }
+        let policy = &self.shared.config.retry;
+        let signed_at = own_clock(self.core).shifted(self.clock_ahead_s).unix_seconds();
+        let off = |date: Timestamp| Duration::from_secs(date.unix_seconds().abs_diff(signed_at));
+        let is_renewable = self
+            .signed_with
+            .as_ref()
+            .is_some_and(|which| self.per_core.may_renew(self.core, which, policy.renewal_wait));
+        Unexplained { status, clock_off: date.map(off), is_renewable }
+            .likely_code(policy, self.remedies)
+    }
+
     /// Does what the next attempt needs; tells whether that was possible.
-    fn apply(&mut self, remedy: Remedy, failed: &Failed) -> bool {
+    async fn apply(&mut self, remedy: Remedy, failed: &Failed) -> bool {
         match (remedy, failed) {
             (Remedy::None, _) => {}
             (Remedy::Reread, _) => self.remedies.corrupt_reread = true,
@@ -271,6 +303,9 @@ impl<'a> Attempts<'a> {
             (Remedy::RefreshCredentials, _) => {
                 self.remedies.credentials_refreshed = true;
                 let Some(expired) = self.signed_with.take() else { return false };
+                if matches!(failed, Failed::Answer { error, .. } if error.code.is_empty()) {
+                    return self.per_core.renew(self.core, self.shared, &expired).await;
+                }
                 return self.per_core.expired(self.shared, &expired);
             }
             // The clock cannot be learnt without a `Date`.
@@ -291,13 +326,15 @@ impl<'a> Attempts<'a> {
             | Failed::CutOff(HttpError::Socket { error: EngineError::Cancelled, .. }) => {
                 EngineError::Cancelled.into()
             }
-            Failed::Http(source) | Failed::CutOff(source) => ErrorKind::Http {
-                operation: self.operation,
-                object: self.shared.uri_of(self.key.unwrap_or_default()),
-                source,
-                attempts: self.number,
+            Failed::Http(source) | Failed::CutOff(source) | Failed::Late(source) => {
+                ErrorKind::Http {
+                    operation: self.operation,
+                    object: self.shared.uri_of(self.key.unwrap_or_default()),
+                    source,
+                    attempts: self.number,
+                }
+                .into()
             }
-            .into(),
         }
     }
 }

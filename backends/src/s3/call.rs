@@ -10,18 +10,19 @@ use bytes::Bytes;
 use hydrant_engine::{Buf, Core};
 
 use super::attempts::{Attempts, Failed};
-use super::checksum::SentSum;
+use super::checksum::{SentSum, bytes_of};
 use super::error::{ErrorContext, S3Error};
-use super::ops::{DecodeError, Operation, Payload};
+use super::ops::{DecodeError, Operation, Payload, UploadPart};
 use super::per_core::PerCore;
 use super::refusal::{Ids, Refusal};
 use super::request::BodyInfo;
+use super::retry::Repeat;
 use super::store::Shared;
 use super::xml::XmlError;
 use crate::checksum::Sum;
 use crate::error::Result;
 use crate::http1::response::{BodyFraming, KeptHead, ResponseHead};
-use crate::http1::{BodyFrames, Connection, HttpError, RequestBody};
+use crate::http1::{BodyFrames, Connection, HttpError, RequestBody, Waited};
 
 /// Runs an operation with the body that it brings itself.
 pub(super) async fn send<O: Operation>(
@@ -42,7 +43,8 @@ pub(super) async fn send_in_doubt<O: Operation>(
     let body = match &payload {
         Payload::Bytes(bytes) => {
             let sent = shared.checks.of_object(operation.body_check(), bytes);
-            BodyInfo::of_bytes(bytes.len(), sent)
+            let to_sign = shared.signs_payload().then_some(&bytes[..]);
+            BodyInfo::of_bytes(bytes.len(), sent, to_sign)
         }
         other => BodyInfo::of(other),
     };
@@ -65,11 +67,12 @@ pub(super) async fn send_from<O: Operation>(
     core: &Core,
     shared: &Arc<Shared>,
     operation: &O,
-    buf: Buf,
+    mut buf: Buf,
     span: Range<usize>,
     sent: SentSum,
 ) -> (Result<O::Output>, Buf, Option<Sum>) {
-    let body = BodyInfo::of_bytes(span.len(), sent);
+    let to_sign = shared.signs_payload().then(|| bytes_of(&mut buf, span.clone()));
+    let body = BodyInfo::of_bytes(span.len(), sent, to_sign);
     let (result, _, back) = run(core, shared, operation, &body, Some((buf, span))).await;
     (result, back.unwrap_or_else(|| Bytes::new().into()), body.sum())
 }
@@ -85,9 +88,13 @@ async fn run<O: Operation>(
         Ok(attempts) => attempts,
         Err(error) => return (Err(error), false, lent.map(|(buf, _)| buf)),
     };
+    // A part that is sent again is waited for until it stalls: it never fails for being late.
+    let learns = O::NAME == UploadPart::NAME && operation.repeat() == Repeat::Freely;
+    let mut is_patient = !learns || shared.config.retry.tries_max < 2;
     let attempt = async |per_core: &PerCore, connection: &mut Connection| {
         let span = lent.as_ref().map(|(_, span)| span.clone());
-        let exchange = Exchange { core, shared, per_core, operation, body };
+        let is_patient = std::mem::replace(&mut is_patient, true);
+        let exchange = Exchange { core, shared, per_core, operation, body, learns, is_patient };
         let (result, back) = exchange.run(connection, lent.take()).await;
         lent = back.zip(span);
         result
@@ -103,6 +110,10 @@ struct Exchange<'a, O> {
     per_core: &'a PerCore,
     operation: &'a O,
     body: &'a BodyInfo,
+    /// How long its answer takes is learnt.
+    learns: bool,
+    /// The answer is waited for as any is, whatever was learnt.
+    is_patient: bool,
 }
 
 /// What the head of an answer came to.
@@ -130,18 +141,31 @@ impl<O: Operation> Exchange<'_, O> {
         let mut framer = self.body.framer();
         let frames = framer.as_mut().map(|framer| framer as &mut dyn BodyFrames);
         let look = |head: &ResponseHead<'_>, framing| self.look(head, framing);
-        let exchanged = connection.exchange_framed(write, lent, frames, look).await;
+        let learnt = &self.per_core.first_byte;
+        let patience = if self.is_patient { None } else { learnt.borrow().limit() };
+        let exchanged = connection.exchange_framed(write, lent, frames, patience, look).await;
         let back = exchanged.body.map(|body| body.buf);
         if connection.has_unanswered_expectation() {
             self.per_core.stop_expecting();
         }
+        if let (true, Waited::Answered(took), Ok(Told::Whole(_))) =
+            (self.learns, exchanged.waited, &exchanged.result)
+        {
+            learnt.borrow_mut().answered(took);
+        }
         let result = match exchanged.result {
-            Err(error) => Err(Failed::Http(error)),
+            Err(error) => match exchanged.waited {
+                Waited::TooLong(time) => {
+                    learnt.borrow_mut().late(time);
+                    Err(Failed::Late(error))
+                }
+                Waited::Answered(_) | Waited::Otherwise => Err(Failed::Http(error)),
+            },
             Ok(Told::Whole(output)) => Ok(output),
             Ok(Told::Unreadable(error, ids)) => Err(self.undecodable(error, ids)),
             Ok(Told::Document(head)) => self.read_document(connection, &head.borrow()).await,
             Ok(Told::Refused(refusal)) => {
-                let document = if refusal.status == 417 {
+                let document = if refusal.ids.status == 417 {
                     self.per_core.stop_expecting();
                     Vec::new()
                 } else {
@@ -190,7 +214,7 @@ impl<O: Operation> Exchange<'_, O> {
                     operation: O::NAME,
                     bucket: self.shared.endpoint.bucket(),
                     key: self.operation.key(),
-                    http_status: 200,
+                    http_status: ids.status,
                     request_id: ids.request_id.as_deref(),
                     host_id: ids.host_id.as_deref(),
                     bucket_region: None,
@@ -200,12 +224,14 @@ impl<O: Operation> Exchange<'_, O> {
             }
             // Cut short on its way: the next try may bring it whole.
             DecodeError::Xml(XmlError::Truncated) => {
-                Failed::Http(HttpError::Unexpected(error.to_string()))
+                Failed::Http(HttpError::Unexpected(format!("{error}{ids}")))
             }
-            DecodeError::Field(error) => Failed::Http(error.into()),
+            DecodeError::Field(error) => {
+                Failed::Http(HttpError::Unexpected(format!("{error}{ids}")))
+            }
             error => {
                 let key = self.operation.key().unwrap_or_default();
-                Failed::Final(self.shared.unexpected(key, format!("{}: {error}", O::NAME)))
+                Failed::Final(self.shared.unexpected(key, format!("{}: {error}{ids}", O::NAME)))
             }
         }
     }

@@ -148,6 +148,9 @@ impl Checks {
     /// What is sent with the bytes of an object; one pass over them at most.
     pub(super) fn of_object(&self, check: BodyCheck, bytes: &[u8]) -> SentSum {
         let wanted = match (check, self.requests) {
+            (BodyCheck::Part, _) => {
+                return self.of_part(self.of_upload_by_hand().map(|named| named.0), bytes, None);
+            }
             (BodyCheck::Own, _) | (_, ChecksumPolicy::Off) => false,
             (BodyCheck::Required, _) | (_, ChecksumPolicy::WhenSupported) => true,
             (BodyCheck::Supported, ChecksumPolicy::WhenRequired) => false,
@@ -171,6 +174,13 @@ impl Checks {
             }
             _ => None,
         }
+    }
+
+    /// The same for an upload that is made operation by operation. Who completes one with a checksum of
+    /// checksums has to repeat that of each part, so nobody comes by one without asking for it. Source:
+    /// Amazon S3 API reference, CompleteMultipartUpload.
+    pub(super) fn of_upload_by_hand(&self) -> Option<(ChecksumAlgorithm, ChecksumKind)> {
+        self.of_upload().filter(|(_, kind)| *kind == ChecksumKind::FullObject)
     }
 
     /// What is sent with a part of an upload for which `named` was named. `known` is a checksum of its

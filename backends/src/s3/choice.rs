@@ -73,7 +73,9 @@ impl Verdict {
             Failure::Answer { status: 503, code: None, .. }
             | Failure::Answer { status: 500 | 502 | 504, .. } => Verdict::Suspect,
             Failure::Answer { .. } => Verdict::Works,
-            Failure::Broken { stale: true } | Failure::Misdirected => Verdict::Nothing,
+            Failure::Broken { stale: true } | Failure::Late | Failure::Misdirected => {
+                Verdict::Nothing
+            }
         }
     }
 }

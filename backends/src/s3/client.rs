@@ -13,8 +13,8 @@ use super::credentials::{Credentials, Held, Identity};
 use super::delete::delete_each;
 use super::get::get;
 use super::ops::{
-    DELETE_KEYS_MAX, DeleteObjects, DeleteOutcome, DeleteRefusal, Deleted, GetObject, ObjectId,
-    ObjectInfo, Operation, RequestParts, Target,
+    DELETE_KEYS_MAX, DeleteObject, DeleteObjects, DeleteOutcome, DeleteRefusal, Deleted, GetObject,
+    ObjectId, ObjectInfo, Operation, RequestParts, Target,
 };
 use super::presign::{Presigned, presign};
 use super::store::{S3Store, Shared};
@@ -77,11 +77,14 @@ impl S3Client {
     ///
     /// [`GetObject`] tells what the object is and drops its bytes: use [`S3Client::get_object`], or
     /// [`crate::Store::get`] for large ones.
-    pub fn send<O>(&self, operation: O) -> Task<O::Output>
+    pub fn send<O>(&self, mut operation: O) -> Task<O::Output>
     where
         O: Operation + Send + 'static,
         O::Output: Send + 'static,
     {
+        if let Some((algorithm, kind)) = self.shared.checks.of_upload_by_hand() {
+            operation.name_checksum(algorithm, kind);
+        }
         let mut parts = RequestParts::new();
         let is_service = operation.encode(&mut parts).is_ok() && parts.target() == Target::Service;
         let shared = Arc::clone(if is_service { &self.service } else { &self.shared });
@@ -240,13 +243,14 @@ async fn delete_all(
         outcomes.extend(places.into_iter().zip(told));
     }
     for (place, object) in alone {
-        let operation = DeleteObjects::default().alone(&object);
-        let result = match send(core, shared, &operation).await {
+        let result = match send(core, shared, &DeleteObject::of(&object)).await {
             Ok(deleted) => Ok(deleted),
             Err(error) => match error.kind() {
                 ErrorKind::S3(refusal) => Err(DeleteRefusal {
                     code: refusal.code.clone(),
                     message: refusal.message.clone(),
+                    request_id: refusal.request_id.clone(),
+                    host_id: refusal.host_id.clone(),
                 }),
                 _ => return Err(error),
             },

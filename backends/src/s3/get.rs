@@ -6,10 +6,10 @@ use bytes::Bytes;
 use hydrant_engine::{Buf, Core};
 
 use super::attempts::{Attempts, Failed};
-use super::checksum::{SentSum, ToldSum, bytes_of};
+use super::checksum::{ToldSum, bytes_of};
 use super::ops::{GetObject, ObjectInfo, Operation, ReadRange};
 use super::per_core::PerCore;
-use super::refusal::Refusal;
+use super::refusal::{Ids, Refusal};
 use super::request::BodyInfo;
 use super::store::Shared;
 use crate::checksum::Sum;
@@ -56,7 +56,7 @@ impl Attempt<'_> {
         connection: &mut Connection,
         buf: Buf,
     ) -> (Result<(ObjectInfo, usize), Failed>, Buf) {
-        let body = BodyInfo::of_bytes(0, SentSum::default());
+        let body = BodyInfo::none();
         let write = |out: &mut [u8]| {
             self.per_core.write(self.core, self.shared, self.operation, &body, out)
         };
@@ -64,7 +64,9 @@ impl Attempt<'_> {
             .exchange(write, None, |head, framing| {
                 if head.is_success() {
                     let told = self.covers_body(head).then(|| ToldSum::of_head(head)).flatten();
-                    Ok((self.operation.decode(head, &[]), head.status(), framing, told))
+                    let info = self.operation.decode(head, &[]);
+                    let info = info.map_err(|error| format!("{error}{}", Ids::of(head)));
+                    Ok((info, head.status(), framing, told))
                 } else {
                     Err(Refusal::of(head, self.core))
                 }
@@ -78,7 +80,7 @@ impl Attempt<'_> {
                 return (Err(refusal.into_failed(self.shared, name, key, &document)), buf);
             }
             Ok(Ok((Err(error), ..))) => {
-                return (Err(Failed::Http(HttpError::Unexpected(error.to_string()))), buf);
+                return (Err(Failed::Http(HttpError::Unexpected(error))), buf);
             }
             Ok(Ok((Ok(info), status, framing, told))) => (info, status, framing, told),
         };

@@ -3,19 +3,21 @@
 
 use std::cell::{Cell, RefCell, RefMut};
 use std::rc::Rc;
-use std::sync::Arc;
-use std::time::{Duration, UNIX_EPOCH};
+use std::sync::{Arc, Weak};
+use std::time::{Duration, Instant, UNIX_EPOCH};
 
 use hydrant_engine::Core;
 
 use super::credentials::{Credentials, CredentialsError, Held, Identity};
 use super::endpoint::Endpoint;
+use super::first_byte::FirstByte;
 use super::ops::{InvalidRequest, Operation};
 use super::pace::Pace;
 use super::request::{BodyInfo, Caller, Scratch};
 use super::retry::RetryBudget;
 use super::store::Shared;
 use super::time::Timestamp;
+use crate::http1::request::Method;
 use crate::http1::{ConnectionPool, HttpError, Origin, RequestHead};
 
 /// What one core keeps for one endpoint.
@@ -25,6 +27,7 @@ pub(super) struct PerCore {
     host: String,
     common: Rc<Common>,
     pub(super) pace: RefCell<Pace>,
+    pub(super) first_byte: RefCell<FirstByte>,
     /// Bodies of so many bytes and more wait for `100 Continue`.
     expect_bytes_min: Option<u64>,
 }
@@ -39,12 +42,24 @@ pub(super) struct Common {
     /// What a provider gave this core last, so that a request asks nobody while it is fresh.
     held: RefCell<Option<Held>>,
     budget: RefCell<RetryBudget>,
+    /// The last credentials that were refused without a word, and when that was.
+    doubted: RefCell<Option<(Weak<Credentials>, Instant)>>,
     /// What the servers' clock is ahead of ours, in seconds, once one has complained: ours is wrong then.
     clock_ahead_s: Cell<i64>,
     /// A server has shown that it does not say `100 Continue`: the others will not, either.
     expects_no_more: Cell<bool>,
     /// Objects that are read in order.
     in_order: Cell<usize>,
+}
+
+impl Common {
+    /// The provider is asked before the next attempt. What is held stays: another attempt may be about
+    /// to sign with it.
+    fn ask_again(&self) {
+        if let Some(held) = &mut *self.held.borrow_mut() {
+            held.fresh_until = Timestamp::from_unix_seconds(0);
+        }
+    }
 }
 
 /// One of the objects that may be read in order at a time.
@@ -64,15 +79,14 @@ impl PerCore {
             #[cfg(feature = "tls")]
             tls: shared.tls.as_ref().map(hydrant_engine::TlsConfig::with_own_sessions),
         };
+        let connections = shared.config.http.connections_per_core_max;
         PerCore {
             connections: ConnectionPool::new(origin, shared.config.http.clone()),
             host: endpoint.host_header(),
             endpoint,
             common: Rc::clone(common),
-            pace: RefCell::new(Pace::new(
-                shared.config.pace,
-                shared.config.http.connections_per_core_max,
-            )),
+            pace: RefCell::new(Pace::new(shared.config.pace, connections)),
+            first_byte: RefCell::new(FirstByte::new(shared.config.first_byte, connections)),
             expect_bytes_min: shared.config.http.expect_continue_bytes_min,
         }
     }
@@ -97,8 +111,8 @@ impl PerCore {
         self.common.budget.borrow_mut()
     }
 
-    /// Finds out whether an operation can be asked for at all.
-    pub(super) fn check(&self, operation: &impl Operation) -> Result<(), InvalidRequest> {
+    /// Finds out whether an operation can be asked for at all, and by which method.
+    pub(super) fn check(&self, operation: &impl Operation) -> Result<Method, InvalidRequest> {
         self.common.scratch.borrow_mut().check(operation)
     }
 
@@ -127,11 +141,34 @@ impl PerCore {
     pub(super) fn expired(&self, shared: &Shared, which: &Arc<Credentials>) -> bool {
         let Identity::Provider(provider) = &shared.identity else { return false };
         provider.expired(which);
-        // It stays: another attempt may be about to sign with it.
-        if let Some(held) = &mut *self.common.held.borrow_mut() {
-            held.fresh_until = Timestamp::from_unix_seconds(0);
-        }
+        self.common.ask_again();
         true
+    }
+
+    /// Whether a provider may be asked for others than these, which are refused without a word: not
+    /// again within a time, unless it was asked because of these.
+    pub(super) fn may_renew(&self, core: &Core, which: &Arc<Credentials>, wait: Duration) -> bool {
+        self.common.doubted.borrow().as_ref().is_none_or(|(doubted, at)| {
+            doubted.as_ptr() == Arc::as_ptr(which)
+                || core.now().saturating_duration_since(*at) >= wait
+        })
+    }
+
+    /// Asks the provider for others than these, which serve meanwhile; tells whether there are others.
+    pub(super) async fn renew(
+        &self,
+        core: &Core,
+        shared: &Shared,
+        which: &Arc<Credentials>,
+    ) -> bool {
+        let Identity::Provider(provider) = &shared.identity else { return false };
+        let is_new = |(doubted, _): &(Weak<Credentials>, _)| doubted.as_ptr() != Arc::as_ptr(which);
+        if self.common.doubted.borrow().as_ref().is_none_or(is_new) {
+            self.common.doubted.replace(Some((Arc::downgrade(which), core.now())));
+        }
+        let is_renewed = provider.renew(core, which).await;
+        self.common.ask_again();
+        is_renewed
     }
 
     /// Writes the head of an attempt as of now.
@@ -187,6 +224,11 @@ impl PerCore {
     /// Bodies no longer wait for `100 Continue`.
     pub(super) fn stop_expecting(&self) {
         self.common.expects_no_more.set(true);
+    }
+
+    /// What the server's clock is ahead of ours, in seconds, as far as that is known.
+    pub(super) fn clock_ahead_s(&self) -> i64 {
+        self.common.clock_ahead_s.get()
     }
 
     /// Takes the server's clock for the right one.

@@ -1,5 +1,6 @@
 //! An answer that refuses.
 
+use std::fmt;
 use std::time::Duration;
 
 use hydrant_engine::Core;
@@ -14,6 +15,7 @@ use crate::http1::response::ResponseHead;
 
 /// What support asks for.
 pub(super) struct Ids {
+    pub(super) status: u16,
     pub(super) request_id: Option<String>,
     pub(super) host_id: Option<String>,
 }
@@ -21,16 +23,28 @@ pub(super) struct Ids {
 impl Ids {
     pub(super) fn of(head: &ResponseHead<'_>) -> Ids {
         Ids {
+            status: head.status(),
             request_id: head.request_id().map(str::to_owned),
             host_id: head.host_id().map(str::to_owned),
         }
     }
 }
 
+/// Behind the words of an error.
+impl fmt::Display for Ids {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, " (HTTP {}, request id ", self.status)?;
+        write!(f, "{}", self.request_id.as_deref().unwrap_or("none").escape_debug())?;
+        if let Some(id) = &self.host_id {
+            write!(f, ", host id {}", id.escape_debug())?;
+        }
+        f.write_str(")")
+    }
+}
+
 /// The head of an answer that refuses.
 pub(super) struct Refusal {
-    pub(super) status: u16,
-    ids: Ids,
+    pub(super) ids: Ids,
     bucket_region: Option<String>,
     retry_after: Option<Duration>,
     date: Option<Timestamp>,
@@ -43,7 +57,6 @@ impl Refusal {
         let retry_after = text("retry-after")
             .and_then(|value| super::retry::parse_retry_after(&value, own_clock(core)));
         Box::new(Refusal {
-            status: head.status(),
             ids: Ids::of(head),
             bucket_region: text("x-amz-bucket-region"),
             retry_after,
@@ -63,7 +76,7 @@ impl Refusal {
             operation,
             bucket: shared.endpoint.bucket(),
             key,
-            http_status: self.status,
+            http_status: self.ids.status,
             request_id: self.ids.request_id.as_deref(),
             host_id: self.ids.host_id.as_deref(),
             bucket_region: self.bucket_region.as_deref(),

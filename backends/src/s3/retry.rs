@@ -25,6 +25,12 @@ pub struct RetryPolicy {
     /// A `Retry-After` is honoured up to this. Until it ends no other request of the core goes to the
     /// origin either.
     pub retry_after_max: Duration,
+    /// An answer to HEAD has no document that says why it refuses. A 403 is taken for that of a wrong
+    /// clock where the answer's `Date` is farther off than this; S3 itself allows 15 minutes.
+    pub clock_off_max: Duration,
+    /// A 400 or 403 to HEAD may mean that the credentials have expired. A provider is asked for others
+    /// then, by one core for one store at most once in this time: most such refusals mean what they say.
+    pub renewal_wait: Duration,
 }
 
 impl Default for RetryPolicy {
@@ -35,6 +41,8 @@ impl Default for RetryPolicy {
             base_throttled: Duration::from_millis(500),
             wait_max: Duration::from_secs(20),
             retry_after_max: Duration::from_secs(60),
+            clock_off_max: Duration::from_secs(300),
+            renewal_wait: Duration::from_secs(60),
         }
     }
 }
@@ -99,6 +107,9 @@ pub enum Failure<'a> {
     },
     /// The peer moved nothing for too long (TIME-1).
     Stalled,
+    /// The answer to a part took longer than those before it: likely this one request is at fault, and
+    /// another connection brings the answer sooner.
+    Late,
     /// The answer was no HTTP, or not the answer to this request.
     Malformed,
     /// The body's checksum or length was wrong (DATA-2).
@@ -125,7 +136,7 @@ pub enum Class {
     Transient,
     /// The server asks for fewer requests: slow the host down.
     Throttled,
-    /// The connection had died while idle; nothing is wrong with the server.
+    /// The connection had died while idle, or this one answer is late; nothing is wrong with the server.
     Stale,
     /// Good after learning the server's clock from its `Date`, once.
     ClockSkewed,
@@ -142,7 +153,7 @@ impl Failure<'_> {
     pub fn class(&self) -> Class {
         match *self {
             Failure::Connect | Failure::Stalled | Failure::Malformed => Class::Transient,
-            Failure::Broken { stale: true } => Class::Stale,
+            Failure::Broken { stale: true } | Failure::Late => Class::Stale,
             Failure::Broken { stale: false } => Class::Transient,
             Failure::Corrupt => Class::Corrupt,
             Failure::Misdirected => Class::WrongRegion,
@@ -301,6 +312,28 @@ pub fn decide(
     Decision::Retry { after, fresh_connection: !healthy, remedy, cost }
 }
 
+/// An answer to HEAD that refuses: it has a status and no code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Unexplained {
+    pub(super) status: u16,
+    /// How far its `Date` is off the clock that the request was signed by.
+    pub(super) clock_off: Option<Duration>,
+    /// Other credentials can be asked for.
+    pub(super) is_renewable: bool,
+}
+
+impl Unexplained {
+    /// The code that a document would likely have had, if that can be mended: each mend is tried once.
+    pub(super) fn likely_code(self, policy: &RetryPolicy, had: Remedies) -> Option<&'static str> {
+        let is_off = self.clock_off.is_some_and(|off| off > policy.clock_off_max);
+        match self.status {
+            403 if is_off && !had.clock_corrected => Some(CLOCK_SKEWED),
+            400 | 403 if self.is_renewable && !had.credentials_refreshed => Some(EXPIRED),
+            _ => None,
+        }
+    }
+}
+
 /// Reads `Retry-After`: whole seconds, or an HTTP date compared with `now` (RFC 9110 section
 /// 10.2.3).
 pub fn parse_retry_after(value: &str, now: Timestamp) -> Option<Duration> {
@@ -351,6 +384,9 @@ fn fraction(limit: Duration, random: u64) -> Duration {
     Duration::from_nanos(((u128::from(limit_ns) * u128::from(random)) >> 64) as u64)
 }
 
+const CLOCK_SKEWED: &str = "RequestTimeTooSkewed";
+const EXPIRED: &str = "ExpiredToken";
+
 /// Codes whose status alone would mislead, and those that come inside a 200.
 fn class_of_code(code: &str) -> Option<Class> {
     Some(match code {
@@ -364,8 +400,8 @@ fn class_of_code(code: &str) -> Option<Class> {
         | "RequestLimitExceeded"
         | "BandwidthLimitExceeded"
         | "TooManyRequests" => Class::Throttled,
-        "RequestTimeTooSkewed" => Class::ClockSkewed,
-        "ExpiredToken" => Class::CredentialsExpired,
+        CLOCK_SKEWED => Class::ClockSkewed,
+        EXPIRED => Class::CredentialsExpired,
         // The body did not arrive as it was sent; the next try sends it again from the same lease.
         "BadDigest"
         | "IncompleteBody"

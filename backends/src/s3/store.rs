@@ -10,13 +10,14 @@ use std::time::Duration;
 use hydrant_engine::{Buf, Core};
 
 use super::call::send;
-use super::checksum::{Checks, ChecksumConfig};
+use super::checksum::{Checks, ChecksumConfig, ChecksumPlace};
 use super::choice::EndpointLimits;
 use super::copy::{CopyLimits, copy_within};
 use super::credentials::{CredentialsLimits, Identity};
 use super::delete::delete_batch;
 use super::endpoint::{Endpoint, EndpointOptions, Scheme};
 use super::error::S3ErrorKind;
+use super::first_byte::FirstByteLimits;
 use super::kept;
 use super::ops::{
     Access, DELETE_KEYS_MAX, DeleteObject, GetObject, HeadObject, ListEntries, ListObjectsV2,
@@ -25,6 +26,7 @@ use super::ops::{
 use super::pace::PaceLimits;
 use super::put::put;
 use super::reader::S3Reader;
+use super::request::PayloadSigning;
 use super::retry::RetryPolicy;
 use super::settings::{Settings, Sources, with_profile};
 use super::upload;
@@ -68,8 +70,12 @@ pub struct S3Config {
     pub retry: RetryPolicy,
     /// How the number of requests under way follows a server that asks for fewer.
     pub pace: PaceLimits,
+    /// How long the answer to a part of an upload is waited for, as the server's answers have been.
+    pub first_byte: FirstByteLimits,
     /// Checksums of what is written and read.
     pub checksums: ChecksumConfig,
+    /// What signatures say of the bytes of objects and parts.
+    pub payload_signing: PayloadSigning,
     /// Where it is noted what has come of an upload that is to be carried on; `None` is
     /// `$XDG_STATE_HOME/hydrant`, or `~/.local/state/hydrant`.
     pub state_dir: Option<PathBuf>,
@@ -203,7 +209,13 @@ impl Shared {
         if endpoint.scheme() == Scheme::Https {
             return Err(speaks_no_tls(&endpoint));
         }
-        let checks = Checks::settle(&config.checksums, &identity, env)?;
+        let mut checksums = config.checksums;
+        if config.payload_signing == PayloadSigning::Signed
+            && checksums.place == ChecksumPlace::Trailer
+        {
+            checksums.place = ChecksumPlace::SignedTrailer;
+        }
+        let checks = Checks::settle(&checksums, &identity, env)?;
         Ok(Shared {
             endpoint,
             others: Vec::new(),
@@ -213,6 +225,12 @@ impl Shared {
             checks,
             config,
         })
+    }
+
+    /// Whether signatures cover the bytes of objects: where there are signatures.
+    pub(super) fn signs_payload(&self) -> bool {
+        self.config.payload_signing == PayloadSigning::Signed
+            && !matches!(self.identity, Identity::Anonymous)
     }
 
     /// Every server of the store, at least one.

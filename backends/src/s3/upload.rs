@@ -250,7 +250,15 @@ impl S3Upload {
         }
     }
 
+    /// Aborts it, and says which one it was where that fails.
     pub(super) async fn give_up(&self, core: &Core) -> Result<()> {
+        self.abort_all(core).await.map_err(|source| {
+            let upload_id = self.part.upload_id.clone();
+            ErrorKind::NotAborted { object: self.uri(), upload_id, source }.into()
+        })
+    }
+
+    async fn abort_all(&self, core: &Core) -> Result<()> {
         let UploadPart { key, upload_id, .. } = &self.part;
         let mut wait = ABORT_WAIT;
         for _ in 0..ABORTS_MAX {
@@ -272,7 +280,7 @@ impl S3Upload {
                 Ok(_) | Err(_) => {}
             }
         }
-        let text = format!("upload {upload_id} has parts still, after {ABORTS_MAX} aborts");
+        let text = format!("it has parts still, after {ABORTS_MAX} aborts");
         Err(self.shared.unexpected(key, text))
     }
 

@@ -37,6 +37,18 @@ pub(crate) struct RequestHead {
 pub(crate) struct Exchanged<T> {
     pub(crate) result: Result<T, HttpError>,
     pub(crate) body: Option<RequestBody>,
+    pub(crate) waited: Waited,
+}
+
+/// How long an answer was waited for once all was sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Waited {
+    /// It came after this.
+    Answered(Duration),
+    /// It was given up after this, before the stall limit.
+    TooLong(Duration),
+    /// All was not sent, or the connection broke or stalled.
+    Otherwise,
 }
 
 /// Longer than any transfer: the stall limit while something else watches.
@@ -116,7 +128,8 @@ pub(super) struct Received {
 
 impl Connection {
     /// Sends head and body while the answer is already awaited: the receive is queued together with
-    /// the send, and an early refusal is seen while the body is still going out.
+    /// the send, and an early refusal is seen while the body is still going out. Once all is sent the
+    /// answer is waited for as long as `patience` allows, where that is less than the stall limit.
     pub(super) async fn send_and_receive(
         &self,
         outgoing: Lease,
@@ -124,7 +137,8 @@ impl Connection {
         body: Option<RequestBody>,
         frames: Option<&mut dyn BodyFrames>,
         incoming: Lease,
-    ) -> (Sent, Result<Received, HttpError>) {
+        patience: Option<Duration>,
+    ) -> (Sent, Result<Received, HttpError>, Waited) {
         let stall = self.limits.stall;
         let early_wait = self.limits.early_answer_wait.min(stall);
         let stream = &self.stream;
@@ -167,12 +181,17 @@ impl Connection {
             stream.reset();
             let mut sent = send.await;
             sent.reset = true;
-            return (sent, answer);
+            return (sent, answer, Waited::Otherwise);
         };
         if let Some(answer) = answer {
-            return (sent, answer);
+            let waited = answered_after(&answer, Duration::ZERO);
+            return (sent, answer, waited);
         }
-        let wait = if sent.error.is_some() { early_wait } else { stall };
+        let wait = match sent.error {
+            Some(_) => early_wait,
+            None => patience.unwrap_or(stall).min(stall),
+        };
+        let (since, was_sent) = (self.core.now(), sent.error.is_none());
         let answer = match (self.core.timeout(wait, receive).await, sent.error.take()) {
             (Ok(Ok(received)), error) => {
                 sent.error = error;
@@ -180,9 +199,16 @@ impl Connection {
             }
             (Ok(Err(_)) | Err(_), Some(error)) => Err(HttpError::Socket { error, stale: false }),
             (Ok(Err(error)), None) => Err(error),
-            (Err(_), None) => Err(self.no_answer_in_time(stall)),
+            (Err(_), None) => {
+                let waited = if wait < stall { Waited::TooLong(wait) } else { Waited::Otherwise };
+                return (sent, Err(self.no_answer_in_time(wait)), waited);
+            }
         };
-        (sent, answer)
+        let waited = match was_sent {
+            true => answered_after(&answer, self.core.now().saturating_duration_since(since)),
+            false => Waited::Otherwise,
+        };
+        (sent, answer, waited)
     }
 
     fn no_answer_in_time(&self, limit: Duration) -> HttpError {
@@ -243,6 +269,10 @@ impl Connection {
         let error = result.err();
         Sent { head, body, error, reset: false, withheld: false, waited_in_vain: false }
     }
+}
+
+fn answered_after(answer: &Result<Received, HttpError>, time: Duration) -> Waited {
+    if answer.is_ok() { Waited::Answered(time) } else { Waited::Otherwise }
 }
 
 impl RequestBody {

@@ -52,6 +52,19 @@ pub(super) enum Turn {
     Failed(CredentialsError),
 }
 
+/// What whoever wants others than certain credentials does.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Renewal {
+    /// Others are held.
+    Done,
+    /// Have new ones fetched, and ask again.
+    Begin,
+    /// Somebody is fetching them; ask again when that has ended.
+    Wait,
+    /// There are no others.
+    Failed,
+}
+
 impl Cache {
     /// What to do now. Whoever is told to refresh ends it with [`Cache::answered`].
     pub(super) fn ask(&mut self, now: Timestamp) -> Turn {
@@ -105,6 +118,27 @@ impl Cache {
                 Err((error, left_alone_s))
             }
         }
+    }
+
+    /// A server refuses these credentials without a word, so others are to be had; these serve meanwhile.
+    /// A source that has just failed, or one that `has_begun` this, is not asked.
+    pub(super) fn renew(
+        &mut self,
+        now: Timestamp,
+        which: &Arc<Credentials>,
+        has_begun: bool,
+    ) -> Renewal {
+        if !self.held.as_ref().is_some_and(|held| Arc::ptr_eq(&held.credentials, which)) {
+            return Renewal::Done;
+        }
+        if self.refreshing {
+            return Renewal::Wait;
+        }
+        if has_begun || self.failure.as_ref().is_some_and(|failure| now < failure.until) {
+            return Renewal::Failed;
+        }
+        self.refreshing = true;
+        Renewal::Begin
     }
 
     /// A server has called these credentials expired. Others may be held by now; those serve.
@@ -177,6 +211,24 @@ mod tests {
         assert!(matches!(cache.ask(at(3595)), Turn::Wait), "5 s before the end");
         cache.answered(at(3595), keys("B", Some(7200))).unwrap();
         assert_eq!(used(&cache.ask(at(3596))), "B");
+    }
+
+    #[test]
+    fn what_is_doubted_serves_until_there_are_others() {
+        let mut cache = Cache::default();
+        let old = cache.answered(at(0), keys("A", None)).unwrap().credentials;
+        assert_eq!(cache.renew(at(1), &old, false), Renewal::Begin);
+        assert_eq!(cache.renew(at(1), &old, false), Renewal::Wait);
+        assert_eq!(used(&cache.ask(at(1))), "A");
+        cache.answered(at(1), failure()).unwrap_err();
+        // Neither who has asked nor who has waited asks a source that has just failed.
+        assert_eq!(cache.renew(at(1), &old, false), Renewal::Failed);
+        assert_eq!(cache.renew(at(9), &old, true), Renewal::Failed);
+        assert_eq!(used(&cache.ask(at(9))), "A");
+        assert_eq!(cache.renew(at(9), &old, false), Renewal::Begin);
+        cache.answered(at(9), keys("B", None)).unwrap();
+        assert_eq!(cache.renew(at(9), &old, true), Renewal::Done);
+        assert_eq!(used(&cache.ask(at(9))), "B");
     }
 
     #[test]

@@ -10,7 +10,7 @@ use std::task::{Poll, Waker};
 
 use hydrant_engine::Core;
 
-use super::cache::{Cache, Held, Turn};
+use super::cache::{Cache, Held, Renewal, Turn};
 use super::chain::{Chain, Fetched};
 use super::io::OnCore;
 use super::{Credentials, CredentialsError, CredentialsLimits};
@@ -128,6 +128,14 @@ struct State {
     waiting: Vec<Waker>,
 }
 
+impl State {
+    fn wake_later(&mut self, waker: &Waker) {
+        if !self.waiting.iter().any(|waiting| waiting.will_wake(waker)) {
+            self.waiting.push(waker.clone());
+        }
+    }
+}
+
 impl Provider {
     /// Takes a source of one's own.
     pub fn new(provider: impl CredentialsProvider + 'static) -> Provider {
@@ -170,9 +178,7 @@ impl Provider {
                     Turn::Use(held) => return Poll::Ready(Ok(held)),
                     Turn::Failed(error) => return Poll::Ready(Err(error)),
                     Turn::Wait => {
-                        if !state.waiting.iter().any(|waker| waker.will_wake(cx.waker())) {
-                            state.waiting.push(cx.waker().clone());
-                        }
+                        state.wake_later(cx.waker());
                         return Poll::Pending;
                     }
                     Turn::UseAndRefresh(held) => {
@@ -181,6 +187,30 @@ impl Provider {
                         return Poll::Ready(Ok(held));
                     }
                     Turn::Refresh => {
+                        drop(state);
+                        self.refresh(core);
+                    }
+                }
+            }
+        })
+        .await
+    }
+
+    /// Asks the source once for others than these, which serve meanwhile; tells whether others are held.
+    pub(in crate::s3) async fn renew(&self, core: &Core, which: &Arc<Credentials>) -> bool {
+        let mut has_begun = false;
+        std::future::poll_fn(|cx| {
+            loop {
+                let mut state = self.lock();
+                match state.cache.renew(own_clock(core), which, has_begun) {
+                    Renewal::Done => return Poll::Ready(true),
+                    Renewal::Failed => return Poll::Ready(false),
+                    Renewal::Wait => {
+                        state.wake_later(cx.waker());
+                        return Poll::Pending;
+                    }
+                    Renewal::Begin => {
+                        has_begun = true;
                         drop(state);
                         self.refresh(core);
                     }

@@ -7,7 +7,7 @@ use super::fields::{
     told_true,
 };
 use super::parts::{InvalidRequest, RequestParts, Target};
-use super::{DecodeError, Operation, read_document};
+use super::{DecodeError, Operation, read_document_as};
 use crate::http1::request::Method;
 use crate::http1::response::ResponseHead;
 use crate::s3::xml::{XmlError, XmlLimits, parse_number, some_text};
@@ -108,7 +108,9 @@ impl Operation for GetObjectAttributes {
         };
         let (mut part, mut truncated) = (ObjectPart::default(), false);
         let limits = XmlLimits::default();
-        read_document(document, &limits, "GetObjectAttributesResponse", |leaf| {
+        // The second is that of the API reference, which moto follows.
+        let roots = ["GetObjectAttributesResponse", "GetObjectAttributesOutput"];
+        read_document_as(document, &limits, roots, |leaf| {
             match leaf.path {
                 "ObjectParts/IsTruncated" => truncated = leaf.text.trim() == "true",
                 "ObjectParts/Part" => {

@@ -4,7 +4,8 @@ use std::time::SystemTime;
 
 use super::fields::{Access, told};
 use super::parts::{InvalidRequest, RequestParts, Target};
-use super::{DecodeError, Operation, Payload, read_document};
+use super::tagging::{TagSet, check_tags, write_tags};
+use super::{DecodeError, Operation, Payload, read_document, read_document_as};
 use crate::http1::request::Method;
 use crate::http1::response::ResponseHead;
 use crate::s3::encode::ByteSink;
@@ -114,6 +115,18 @@ pub struct CreateBucket {
     pub object_lock: bool,
     /// `BucketOwnerPreferred`, `ObjectWriter` or `BucketOwnerEnforced`.
     pub object_ownership: Option<String>,
+    /// `x-amz-grant-full-control`
+    pub grant_full_control: Option<String>,
+    /// `x-amz-grant-read`
+    pub grant_read: Option<String>,
+    /// `x-amz-grant-read-acp`
+    pub grant_read_acp: Option<String>,
+    /// `x-amz-grant-write`
+    pub grant_write: Option<String>,
+    /// `x-amz-grant-write-acp`
+    pub grant_write_acp: Option<String>,
+    /// Tags of the bucket.
+    pub tags: TagSet,
 }
 
 impl Operation for CreateBucket {
@@ -122,8 +135,14 @@ impl Operation for CreateBucket {
     const NAME: &'static str = "CreateBucket";
 
     fn encode(&self, request: &mut RequestParts) -> Result<(), InvalidRequest> {
+        check_tags(&self.tags)?;
         request.start(Method::Put, Target::Bucket)?;
         request.header_opt("x-amz-acl", self.acl.as_ref());
+        request.header_opt("x-amz-grant-full-control", self.grant_full_control.as_ref());
+        request.header_opt("x-amz-grant-read", self.grant_read.as_ref());
+        request.header_opt("x-amz-grant-read-acp", self.grant_read_acp.as_ref());
+        request.header_opt("x-amz-grant-write", self.grant_write.as_ref());
+        request.header_opt("x-amz-grant-write-acp", self.grant_write_acp.as_ref());
         if self.object_lock {
             request.header("x-amz-bucket-object-lock-enabled", "true");
         }
@@ -133,12 +152,18 @@ impl Operation for CreateBucket {
 
     fn payload(&self) -> Payload {
         // The region that is the default of all must not be named.
-        let Some(region) = self.region.as_deref().filter(|region| *region != REGION_DEFAULT) else {
+        let region = self.region.as_deref().filter(|region| *region != REGION_DEFAULT);
+        if region.is_none() && self.tags.is_empty() {
             return Payload::None;
-        };
+        }
         let mut xml = Vec::new();
         xml.put(b"<CreateBucketConfiguration xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\">");
-        write_element("LocationConstraint", region, &mut xml);
+        region.iter().for_each(|region| write_element("LocationConstraint", region, &mut xml));
+        if !self.tags.is_empty() {
+            xml.put(b"<Tags>");
+            write_tags(&self.tags, &mut xml);
+            xml.put(b"</Tags>");
+        }
         xml.put(b"</CreateBucketConfiguration>");
         Payload::Document { xml, md5: false }
     }
@@ -267,6 +292,16 @@ pub enum Versioning {
     Suspended,
 }
 
+/// What is said of the versions of a bucket.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct BucketVersioning {
+    /// Whether it keeps versions; `None` where it never did.
+    pub status: Option<Versioning>,
+    /// Whether a version is deleted only with the code of a device; `None` where that was never said.
+    pub mfa_delete: Option<bool>,
+}
+
 impl Versioning {
     fn name(self) -> &'static str {
         match self {
@@ -274,6 +309,10 @@ impl Versioning {
             Versioning::Suspended => "Suspended",
         }
     }
+}
+
+fn mfa_delete(on: bool) -> &'static str {
+    if on { "Enabled" } else { "Disabled" }
 }
 
 /// Asks whether the bucket of the client keeps versions.
@@ -285,8 +324,7 @@ pub struct GetBucketVersioning {
 }
 
 impl Operation for GetBucketVersioning {
-    /// `None` where it never did.
-    type Output = Option<Versioning>;
+    type Output = BucketVersioning;
     const NAME: &'static str = "GetBucketVersioning";
 
     fn encode(&self, request: &mut RequestParts) -> Result<(), InvalidRequest> {
@@ -300,16 +338,25 @@ impl Operation for GetBucketVersioning {
         &self,
         _: &ResponseHead<'_>,
         document: &[u8],
-    ) -> Result<Option<Versioning>, DecodeError> {
-        let mut status = None;
-        read_document(document, &XmlLimits::default(), "VersioningConfiguration", |leaf| {
-            if leaf.path == "Status" {
-                let known = [Versioning::Enabled, Versioning::Suspended];
-                status = known.into_iter().find(|it| it.name() == leaf.text.trim());
+    ) -> Result<BucketVersioning, DecodeError> {
+        let mut told = BucketVersioning::default();
+        // The second is what moto makes of it.
+        let roots = ["VersioningConfiguration", "GetBucketVersioningResponse"];
+        read_document_as(document, &XmlLimits::default(), roots, |leaf| {
+            let text = leaf.text.trim();
+            match leaf.path {
+                "Status" => {
+                    let known = [Versioning::Enabled, Versioning::Suspended];
+                    told.status = known.into_iter().find(|it| it.name() == text);
+                }
+                "MfaDelete" => {
+                    told.mfa_delete = [true, false].into_iter().find(|on| mfa_delete(*on) == text);
+                }
+                _ => {}
             }
             Ok(())
         })?;
-        Ok(status)
+        Ok(told)
     }
 }
 
@@ -319,6 +366,9 @@ impl Operation for GetBucketVersioning {
 pub struct PutBucketVersioning {
     /// Whether it does.
     pub versioning: Versioning,
+    /// Whether a version is deleted only with the code of a device; `None` leaves that as it is. Saying it
+    /// takes a code in `mfa`, and the keys of the account itself.
+    pub mfa_delete: Option<bool>,
     /// `x-amz-mfa`: serial number and code, where the bucket demands them.
     pub mfa: Option<String>,
     /// Who asks.
@@ -328,7 +378,7 @@ pub struct PutBucketVersioning {
 impl PutBucketVersioning {
     /// Says so.
     pub fn new(versioning: Versioning) -> PutBucketVersioning {
-        PutBucketVersioning { versioning, mfa: None, access: Access::default() }
+        PutBucketVersioning { versioning, mfa_delete: None, mfa: None, access: Access::default() }
     }
 }
 
@@ -347,6 +397,9 @@ impl Operation for PutBucketVersioning {
     fn payload(&self) -> Payload {
         let mut xml = Vec::new();
         xml.put(b"<VersioningConfiguration xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\">");
+        if let Some(on) = self.mfa_delete {
+            write_element("MfaDelete", mfa_delete(on), &mut xml);
+        }
         write_element("Status", self.versioning.name(), &mut xml);
         xml.put(b"</VersioningConfiguration>");
         Payload::Document { xml, md5: true }

@@ -1,8 +1,10 @@
 //! Deleting: one object, or many at once with an outcome for each.
 
-use std::collections::HashMap;
+use std::borrow::Cow;
+use std::collections::{HashMap, HashSet};
+use std::time::SystemTime;
 
-use super::fields::{Access, request_charged, told, told_true};
+use super::fields::{Access, http_date, request_charged, told, told_true};
 use super::parts::{InvalidRequest, RequestParts, Target};
 use super::{DecodeError, Operation, Payload, read_document};
 use crate::http1::request::Method;
@@ -24,6 +26,10 @@ pub struct DeleteObject {
     pub version_id: Option<String>,
     /// Only if it has this tag.
     pub if_match: Option<String>,
+    /// Only if it was written at this second: directory buckets alone know that.
+    pub if_match_last_modified: Option<SystemTime>,
+    /// Only if it has so many bytes: directory buckets alone know that.
+    pub if_match_size: Option<u64>,
     /// Deletes in spite of a governance lock.
     pub bypass_governance: bool,
     /// `x-amz-mfa`: serial number and code, where the bucket demands them.
@@ -36,6 +42,24 @@ impl DeleteObject {
     /// Deletes what stands under `key`.
     pub fn new(key: impl Into<String>) -> DeleteObject {
         DeleteObject { key: key.into(), ..DeleteObject::default() }
+    }
+
+    /// Deletes what an entry of [`DeleteObjects`] names.
+    pub(in crate::s3) fn of(object: &ObjectId) -> DeleteObject {
+        DeleteObject {
+            key: object.key.clone(),
+            version_id: object.version_id.clone(),
+            if_match: object.if_match.clone(),
+            if_match_last_modified: object.if_match_last_modified,
+            if_match_size: object.if_match_size,
+            ..DeleteObject::default()
+        }
+    }
+
+    fn is_conditional(&self) -> bool {
+        self.if_match.is_some()
+            || self.if_match_last_modified.is_some()
+            || self.if_match_size.is_some()
     }
 }
 
@@ -61,6 +85,9 @@ impl Operation for DeleteObject {
         request.start(Method::Delete, Target::Object(&self.key))?;
         request.query_opt("versionId", self.version_id.as_ref());
         request.header_opt("if-match", self.if_match.as_ref());
+        let written = self.if_match_last_modified.map(http_date);
+        request.header_opt("x-amz-if-match-last-modified-time", written);
+        request.header_opt("x-amz-if-match-size", self.if_match_size);
         encode_powers(self.bypass_governance, self.mfa.as_ref(), request);
         self.access.encode(request);
         Ok(())
@@ -80,7 +107,7 @@ impl Operation for DeleteObject {
     }
 
     fn repeat(&self) -> Repeat {
-        if self.if_match.is_some() { Repeat::IfNotPerformed } else { Repeat::Freely }
+        if self.is_conditional() { Repeat::IfNotPerformed } else { Repeat::Freely }
     }
 }
 
@@ -91,7 +118,7 @@ fn encode_powers(bypass_governance: bool, mfa: Option<&String>, request: &mut Re
     request.header_opt("x-amz-mfa", mfa);
 }
 
-/// An object, or one version of it.
+/// An object, or one version of it, and on what condition it is meant.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct ObjectId {
@@ -99,8 +126,12 @@ pub struct ObjectId {
     pub key: String,
     /// The version.
     pub version_id: Option<String>,
-    /// Only if it has this tag. Such objects are deleted one by one.
+    /// Only if it has this tag.
     pub if_match: Option<String>,
+    /// Only if it was written at this second: directory buckets alone know that.
+    pub if_match_last_modified: Option<SystemTime>,
+    /// Only if it has so many bytes: directory buckets alone know that.
+    pub if_match_size: Option<u64>,
 }
 
 impl ObjectId {
@@ -114,9 +145,40 @@ impl ObjectId {
         ObjectId { version_id: Some(version_id.into()), ..ObjectId::new(key) }
     }
 
-    /// Whether it can be deleted with others by one request.
+    /// Whether it goes with others in one request. Conditions there are younger than `If-Match`, and a server that does
+    /// not know them deletes all the same.
     pub(in crate::s3) fn goes_with_others(&self) -> bool {
-        self.fits_xml() && self.if_match.is_none()
+        self.fits_xml() && !self.is_conditional()
+    }
+
+    fn is_conditional(&self) -> bool {
+        self.if_match.is_some()
+            || self.if_match_last_modified.is_some()
+            || self.if_match_size.is_some()
+    }
+
+    /// As an answer names it, which repeats no condition.
+    fn named(&self) -> Cow<'_, ObjectId> {
+        if !self.is_conditional() {
+            return Cow::Borrowed(self);
+        }
+        let version_id = self.version_id.clone();
+        Cow::Owned(ObjectId { version_id, ..ObjectId::new(&*self.key) })
+    }
+
+    fn write(&self, xml: &mut Vec<u8>) {
+        xml.put(b"<Object>");
+        write_element("Key", &self.key, xml);
+        let written = self.if_match_last_modified.map(|at| http_date(at).to_string());
+        for (name, value) in [
+            ("VersionId", &self.version_id),
+            ("ETag", &self.if_match),
+            ("LastModifiedTime", &written),
+            ("Size", &self.if_match_size.map(|bytes| bytes.to_string())),
+        ] {
+            value.iter().for_each(|value| write_element(name, value, xml));
+        }
+        xml.put(b"</Object>");
     }
 
     /// Whether XML can carry the key there and back: control characters cannot be written in it, not
@@ -162,18 +224,25 @@ impl DeleteObjects {
     /// Deletes one of them in the same way.
     pub(in crate::s3) fn alone(&self, object: &ObjectId) -> DeleteObject {
         DeleteObject {
-            key: object.key.clone(),
-            version_id: object.version_id.clone(),
-            if_match: object.if_match.clone(),
             bypass_governance: self.bypass_governance,
             mfa: self.mfa.clone(),
             access: self.access.clone(),
+            ..DeleteObject::of(object)
         }
     }
 
     /// Deletes these.
     pub fn new(objects: impl IntoIterator<Item = ObjectId>) -> DeleteObjects {
         DeleteObjects { objects: objects.into_iter().collect(), ..DeleteObjects::default() }
+    }
+
+    fn is_conditional(&self) -> bool {
+        self.objects.iter().any(ObjectId::is_conditional)
+    }
+
+    fn names_twice_on_condition(&self) -> bool {
+        let mut named = HashSet::new();
+        self.is_conditional() && !self.objects.iter().all(|object| named.insert(object.named()))
     }
 }
 
@@ -194,6 +263,10 @@ pub struct DeleteRefusal {
     pub code: String,
     /// The server's sentence.
     pub message: String,
+    /// `x-amz-request-id` of the answer that says it.
+    pub request_id: Option<String>,
+    /// `x-amz-id-2` of that answer.
+    pub host_id: Option<String>,
 }
 
 /// The code that this crate gives where an answer says nothing of an object.
@@ -215,8 +288,10 @@ impl Operation for DeleteObjects {
         if !self.objects.iter().all(ObjectId::fits_xml) {
             return wrong("a key has a control character, which XML cannot carry; delete it alone");
         }
-        if !self.objects.iter().all(ObjectId::goes_with_others) {
-            return wrong("an object with a condition is deleted alone");
+        if self.names_twice_on_condition() {
+            return wrong(
+                "an object with a condition is named twice, and the answer would not say of which it speaks",
+            );
         }
         request.start(Method::Post, Target::Bucket)?;
         request.query("delete", "");
@@ -228,14 +303,7 @@ impl Operation for DeleteObjects {
     fn payload(&self) -> Payload {
         let mut xml = Vec::with_capacity(64 + 96 * self.objects.len());
         xml.put(b"<Delete xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\">");
-        for object in &self.objects {
-            xml.put(b"<Object>");
-            write_element("Key", &object.key, &mut xml);
-            if let Some(version) = &object.version_id {
-                write_element("VersionId", version, &mut xml);
-            }
-            xml.put(b"</Object>");
-        }
+        self.objects.iter().for_each(|object| object.write(&mut xml));
         xml.put(b"</Delete>");
         Payload::Document { xml, md5: true }
     }
@@ -247,16 +315,28 @@ impl Operation for DeleteObjects {
     ) -> Result<Vec<DeleteOutcome>, DecodeError> {
         let charged = request_charged(head);
         let told = read_outcomes(document, charged)?;
+        let not_mentioned = || {
+            let message = "the answer says nothing of this object".to_owned();
+            let code = NOT_MENTIONED.to_owned();
+            Err(DeleteRefusal { code, message, ..DeleteRefusal::default() })
+        };
         let outcome = |object: &ObjectId| DeleteOutcome {
             object: object.clone(),
             // Silence about an object is no success (DATA-2).
             // An object may be named twice and told once.
-            result: told.get(object).cloned().unwrap_or_else(|| {
-                let message = "the answer says nothing of this object".to_owned();
-                Err(DeleteRefusal { code: NOT_MENTIONED.to_owned(), message })
-            }),
+            result: told.get(&*object.named()).cloned().unwrap_or_else(not_mentioned).map_err(
+                |refusal| DeleteRefusal {
+                    request_id: head.request_id().map(str::to_owned),
+                    host_id: head.host_id().map(str::to_owned),
+                    ..refusal
+                },
+            ),
         };
         Ok(self.objects.iter().map(outcome).collect())
+    }
+
+    fn repeat(&self) -> Repeat {
+        if self.is_conditional() { Repeat::IfNotPerformed } else { Repeat::Freely }
     }
 }
 

@@ -498,6 +498,6 @@ pub(super) fn request_charged(head: &ResponseHead<'_>) -> bool {
     head.get("x-amz-request-charged").is_some()
 }
 
-fn http_date(at: SystemTime) -> HttpDate {
+pub(super) fn http_date(at: SystemTime) -> HttpDate {
     HttpDate(Timestamp::from(at))
 }

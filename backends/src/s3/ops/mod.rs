@@ -30,8 +30,8 @@ use crate::http1::response::{FieldError, ResponseHead};
 
 pub use attributes::{GetObjectAttributes, ObjectAttributes, ObjectPart};
 pub use bucket::{
-    Bucket, BucketInfo, CreateBucket, DeleteBucket, GetBucketLocation, GetBucketVersioning,
-    HeadBucket, ListBuckets, ListBucketsPage, PutBucketVersioning, Versioning,
+    Bucket, BucketInfo, BucketVersioning, CreateBucket, DeleteBucket, GetBucketLocation,
+    GetBucketVersioning, HeadBucket, ListBuckets, ListBucketsPage, PutBucketVersioning, Versioning,
 };
 pub use copy::{Copied, CopyObject, CopySource, UploadPartCopy};
 pub use delete::{
@@ -79,6 +79,10 @@ pub trait Operation: fmt::Debug {
         BodyCheck::Own
     }
 
+    /// Takes the checksum that the client has for uploads, for those where it covers the object: what
+    /// begins one and names none names it. Parts have it by [`Operation::body_check`].
+    fn name_checksum(&mut self, _algorithm: ChecksumAlgorithm, _kind: ChecksumKind) {}
+
     /// Reads the answer to a request that succeeded by its status. `document` is the whole body;
     /// for GetObject, whose body is the object, it is empty.
     ///
@@ -124,6 +128,8 @@ pub enum BodyCheck {
     Supported,
     /// Where the client uses them at all, because S3 refuses the request without.
     Required,
+    /// Where the client names one when it begins an upload: S3 refuses a part with another.
+    Part,
 }
 
 /// Why an answer was not taken.
@@ -156,6 +162,21 @@ fn read_document(
     visit: impl FnMut(Leaf<'_>) -> Result<(), XmlError>,
 ) -> Result<(), DecodeError> {
     walk(document, limits, root, visit).map_err(|error| refusal_or(error, document, limits))
+}
+
+/// The same where some servers give the root another name.
+fn read_document_as(
+    document: &[u8],
+    limits: &XmlLimits,
+    [root, other]: [&'static str; 2],
+    mut visit: impl FnMut(Leaf<'_>) -> Result<(), XmlError>,
+) -> Result<(), DecodeError> {
+    match read_document(document, limits, root, &mut visit) {
+        Err(DecodeError::Xml(XmlError::Root { found, .. })) if found == other => {
+            read_document(document, limits, other, visit)
+        }
+        read => read,
+    }
 }
 
 /// A document whose root is `Error` is a refusal; any other that cannot be read is what it is.

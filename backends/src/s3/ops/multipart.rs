@@ -8,7 +8,7 @@ use super::fields::{
 };
 use super::object::Stored;
 use super::parts::{InvalidRequest, RequestParts, Target};
-use super::{DecodeError, Operation, Payload, read_document};
+use super::{BodyCheck, DecodeError, Operation, Payload, read_document};
 use crate::http1::request::Method;
 use crate::http1::response::ResponseHead;
 use crate::object::Etag;
@@ -24,7 +24,9 @@ pub struct CreateMultipartUpload {
     pub key: String,
     /// What is said of the object.
     pub object: NewObject,
-    /// The checksum that its parts will have.
+    /// The checksum that its parts will have. `None`, here and in `checksum_kind`, names the one that the
+    /// client sends with parts by itself, if that covers the object; one that covers the checksums of
+    /// the parts has to be asked for, as the request that completes the upload has to repeat them.
     pub checksum_algorithm: Option<ChecksumAlgorithm>,
     /// What the checksum of the object will cover.
     pub checksum_kind: Option<ChecksumKind>,
@@ -72,6 +74,12 @@ impl Operation for CreateMultipartUpload {
         Ok(())
     }
 
+    fn name_checksum(&mut self, algorithm: ChecksumAlgorithm, kind: ChecksumKind) {
+        if self.checksum_algorithm.is_none() && self.checksum_kind.is_none() {
+            (self.checksum_algorithm, self.checksum_kind) = (Some(algorithm), Some(kind));
+        }
+    }
+
     fn decode(
         &self,
         head: &ResponseHead<'_>,
@@ -112,7 +120,8 @@ pub struct UploadPart {
     pub part_number: u32,
     /// The bytes: 5 MiB to 5 GiB, fewer in the last part.
     pub body: Bytes,
-    /// Their checksum.
+    /// Their checksum. Where neither this nor `content_md5` is said, the client sends the one that it names
+    /// when an upload begins: an upload for which another was named needs that here.
     pub checksum: Option<Checksum>,
     /// `Content-MD5` of the bytes, in base64.
     pub content_md5: Option<String>,
@@ -163,6 +172,11 @@ impl Operation for UploadPart {
 
     fn payload(&self) -> Payload {
         Payload::Bytes(self.body.clone())
+    }
+
+    fn body_check(&self) -> BodyCheck {
+        let has_own = self.checksum.is_some() || self.content_md5.is_some();
+        if has_own { BodyCheck::Own } else { BodyCheck::Part }
     }
 
     fn decode(&self, head: &ResponseHead<'_>, _: &[u8]) -> Result<Stored, DecodeError> {

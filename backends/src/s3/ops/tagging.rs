@@ -11,6 +11,23 @@ use crate::s3::xml::{XmlLimits, can_be_written, write_element};
 /// Tags, as name and value.
 pub type TagSet = Vec<(String, String)>;
 
+pub(super) fn check_tags(tags: &[(String, String)]) -> Result<(), InvalidRequest> {
+    if tags.iter().all(|(name, value)| can_be_written(name) && can_be_written(value)) {
+        return Ok(());
+    }
+    let problem = "a tag has a control character, which XML cannot carry";
+    Err(InvalidRequest::Field { field: "TagSet", problem })
+}
+
+pub(super) fn write_tags(tags: &[(String, String)], xml: &mut Vec<u8>) {
+    for (name, value) in tags {
+        xml.put(b"<Tag>");
+        write_element("Key", name, xml);
+        write_element("Value", value, xml);
+        xml.put(b"</Tag>");
+    }
+}
+
 /// Reads the tags of an object.
 #[derive(Debug, Clone, Default)]
 #[non_exhaustive]
@@ -99,22 +116,14 @@ impl Operation for PutObjectTagging {
     const NAME: &'static str = "PutObjectTagging";
 
     fn encode(&self, request: &mut RequestParts) -> Result<(), InvalidRequest> {
-        if !self.tags.iter().all(|(name, value)| can_be_written(name) && can_be_written(value)) {
-            let problem = "a tag has a control character, which XML cannot carry";
-            return Err(InvalidRequest::Field { field: "TagSet", problem });
-        }
+        check_tags(&self.tags)?;
         start(Method::Put, &self.key, self.version_id.as_ref(), &self.access, request)
     }
 
     fn payload(&self) -> Payload {
         let mut xml = Vec::new();
         xml.put(b"<Tagging xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"><TagSet>");
-        for (name, value) in &self.tags {
-            xml.put(b"<Tag>");
-            write_element("Key", name, &mut xml);
-            write_element("Value", value, &mut xml);
-            xml.put(b"</Tag>");
-        }
+        write_tags(&self.tags, &mut xml);
         xml.put(b"</TagSet></Tagging>");
         Payload::Document { xml, md5: true }
     }

@@ -13,7 +13,7 @@ use bytes::Bytes;
 use hydrant_engine::{Buf, Core};
 
 use super::attempts::{Attempts, Failed};
-use super::checksum::{SentSum, bytes_of};
+use super::checksum::bytes_of;
 use super::coverage::Coverage;
 use super::ops::{
     DecodeError, GetObject, InvalidRequest, ObjectInfo, Operation, ReadRange, RequestParts,
@@ -234,7 +234,7 @@ impl S3Reader {
         extent: Extent,
     ) -> Result<Told, Failed> {
         let operation = self.ranged(offset, extent);
-        let body = BodyInfo::of_bytes(0, SentSum::default());
+        let body = BodyInfo::none();
         let write = |out: &mut [u8]| per_core.write(core, &self.shared, &operation, &body, out);
         let exchanged = connection
             .exchange(write, None, |head, _| {

@@ -171,7 +171,7 @@ impl S3Reader {
         document: &[u8],
     ) -> Result<Told, Failed> {
         let size = size.or_else(|| actual_size(document));
-        if refusal.status == 416
+        if refusal.ids.status == 416
             && let Some(size) = size
             && offset >= size
             && self.ends_at(size)
@@ -180,11 +180,11 @@ impl S3Reader {
         }
         // A later answer is about the version of the first one, for which the condition held.
         let is_condition = self.object.conditions.any() && self.meta.get().is_none();
-        if is_condition && matches!(refusal.status, 304 | 412) {
-            let detail = format!("the server answered {}", refusal.status);
+        if is_condition && matches!(refusal.ids.status, 304 | 412) {
+            let detail = format!("the server answered {}", refusal.ids.status);
             return Err(Failed::Final(broken(&self.shared.uri_of(&self.object.key), detail)));
         }
-        if refusal.status == 412 {
+        if refusal.ids.status == 412 {
             return Err(Failed::Final(self.changed("the server answered 412".into())));
         }
         Err(refusal.into_failed(&self.shared, "GetObject", Some(&self.object.key), document))

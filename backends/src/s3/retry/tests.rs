@@ -46,6 +46,7 @@ fn failures_are_sorted_by_code_and_then_by_status() {
         (Failure::Connect, Class::Transient),
         (Failure::Broken { stale: false }, Class::Transient),
         (Failure::Broken { stale: true }, Class::Stale),
+        (Failure::Late, Class::Stale),
         (Failure::Stalled, Class::Transient),
         (Failure::Malformed, Class::Transient),
         (Failure::Corrupt, Class::Corrupt),
@@ -134,23 +135,24 @@ fn the_last_try_is_the_fifth() {
 
 #[test]
 fn a_stale_connection_costs_nothing_once() {
-    let stale = Failure::Broken { stale: true };
-    let mut budget = RetryBudget::new(0);
-    let policy = RetryPolicy::default();
-    assert_eq!(
-        decide(&policy, &mut budget, FIRST, &stale, u64::MAX),
-        Decision::Retry {
-            after: Duration::ZERO,
-            fresh_connection: true,
-            remedy: Remedy::None,
-            cost: 0
-        }
-    );
-    let second = Attempt { number: 2, ..FIRST };
-    assert_eq!(
-        decide(&policy, &mut budget, second, &stale, u64::MAX),
-        Decision::GiveUp(GiveUp::BudgetSpent)
-    );
+    for stale in [Failure::Broken { stale: true }, Failure::Late] {
+        let mut budget = RetryBudget::new(0);
+        let policy = RetryPolicy::default();
+        assert_eq!(
+            decide(&policy, &mut budget, FIRST, &stale, u64::MAX),
+            Decision::Retry {
+                after: Duration::ZERO,
+                fresh_connection: true,
+                remedy: Remedy::None,
+                cost: 0
+            }
+        );
+        let second = Attempt { number: 2, ..FIRST };
+        assert_eq!(
+            decide(&policy, &mut budget, second, &stale, u64::MAX),
+            Decision::GiveUp(GiveUp::BudgetSpent)
+        );
+    }
 }
 
 #[test]
@@ -160,6 +162,7 @@ fn what_may_have_been_carried_out_is_not_sent_again() {
     for failure in [
         Failure::Broken { stale: false },
         Failure::Broken { stale: true },
+        Failure::Late,
         Failure::Stalled,
         Failure::Malformed,
         answer(500, None),
@@ -211,6 +214,41 @@ fn each_remedy_is_tried_once() {
         ));
         let again = Attempt { number: 2, remedies, ..FIRST };
         assert_eq!(decide_once(again, &failure, 0), Decision::GiveUp(GiveUp::Permanent));
+    }
+}
+
+#[test]
+fn a_refusal_without_a_word_is_put_down_to_what_can_be_mended_once() {
+    let policy = RetryPolicy::default();
+    let off = |seconds| Some(Duration::from_secs(seconds));
+    let none = Remedies::default();
+    let clock = Remedies { clock_corrected: true, ..none };
+    let keys = Remedies { credentials_refreshed: true, ..none };
+    let both = Remedies { credentials_refreshed: true, ..clock };
+    let (skewed, expired) = (Some("RequestTimeTooSkewed"), Some("ExpiredToken"));
+    for (status, clock_off, is_renewable, had, code) in [
+        (403, off(301), false, none, skewed),
+        (403, off(300), false, none, None),
+        (403, None, false, none, None),
+        (400, off(301), false, none, None),
+        (404, off(9000), true, none, None),
+        (403, off(301), false, clock, None),
+        (403, off(301), true, none, skewed),
+        (403, off(301), true, clock, expired),
+        (403, off(301), true, keys, skewed),
+        (403, off(301), true, both, None),
+        (403, off(0), true, none, expired),
+        (400, None, true, none, expired),
+        (400, None, true, keys, None),
+        (401, None, true, none, None),
+        (412, None, true, none, None),
+    ] {
+        let unexplained = Unexplained { status, clock_off, is_renewable };
+        let likely = unexplained.likely_code(&policy, had);
+        assert_eq!(likely, code, "{unexplained:?} {had:?}");
+        // What is likely can be mended.
+        let decision = decide_once(Attempt { remedies: had, ..FIRST }, &answer(status, likely), 0);
+        assert_eq!(matches!(decision, Decision::Retry { .. }), code.is_some(), "{unexplained:?}");
     }
 }
 

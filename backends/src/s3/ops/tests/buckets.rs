@@ -121,16 +121,62 @@ fn a_location_is_told_in_all_its_spellings() {
 fn versioning_is_asked_for_and_set() {
     let get = GetBucketVersioning::default();
     assert_eq!(said(&get), ["GET bucket", "?versioning="]);
-    let status = |text: &str| read(&get, "", text).unwrap();
-    assert_eq!(status("<VersioningConfiguration/>"), None);
+    let status = |text: &str| read(&get, "", text).unwrap().status;
+    assert_eq!(read(&get, "", "<VersioningConfiguration/>").unwrap(), BucketVersioning::default());
     let text = |status| {
         format!("<VersioningConfiguration><Status>{status}</Status></VersioningConfiguration>")
     };
     assert_eq!(status(&text("Enabled")), Some(Versioning::Enabled));
     assert_eq!(status(&text("Suspended")), Some(Versioning::Suspended));
-    let put = PutBucketVersioning::new(Versioning::Suspended);
+    let other = text("Enabled").replace("VersioningConfiguration", "GetBucketVersioningResponse");
+    assert_eq!(status(&other), Some(Versioning::Enabled));
+    let mut put = PutBucketVersioning::new(Versioning::Suspended);
     assert_eq!(said(&put), ["PUT bucket", "?versioning="]);
-    assert!(document(&put).ends_with("<Status>Suspended</Status></VersioningConfiguration>"));
+    assert!(document(&put).ends_with("/\"><Status>Suspended</Status></VersioningConfiguration>"));
+    put.mfa = Some("serial 123456".into());
+    assert_eq!(said(&put), ["PUT bucket", "?versioning=", "x-amz-mfa: serial 123456"]);
+    for (on, name) in [(true, "Enabled"), (false, "Disabled")] {
+        put.mfa_delete = Some(on);
+        let text = document(&put);
+        let ends = format!(
+            "/\"><MfaDelete>{name}</MfaDelete><Status>Suspended</Status></VersioningConfiguration>"
+        );
+        assert!(text.ends_with(&ends), "{text}");
+        let told = read(&get, "", &text).unwrap();
+        let wanted = BucketVersioning { status: Some(Versioning::Suspended), mfa_delete: Some(on) };
+        assert_eq!(told, wanted);
+    }
+}
+
+#[test]
+fn a_bucket_may_be_made_with_grants_and_tags() {
+    let mut create = CreateBucket::default();
+    assert_eq!(create.payload(), Payload::None);
+    create.grant_full_control = Some("id=\"a\"".into());
+    create.grant_read = Some("id=\"b\"".into());
+    create.grant_read_acp = Some("id=\"c\"".into());
+    create.grant_write = Some("id=\"d\"".into());
+    create.grant_write_acp = Some("id=\"e\"".into());
+    create.tags = vec![("a b".into(), "<c>".into()), ("d".into(), String::new())];
+    let wanted = [
+        "PUT bucket",
+        "x-amz-grant-full-control: id=\"a\"",
+        "x-amz-grant-read: id=\"b\"",
+        "x-amz-grant-read-acp: id=\"c\"",
+        "x-amz-grant-write: id=\"d\"",
+        "x-amz-grant-write-acp: id=\"e\"",
+    ];
+    assert_eq!(said(&create), wanted);
+    let tags = "<Tags><Tag><Key>a b</Key><Value>&lt;c&gt;</Value></Tag>\
+        <Tag><Key>d</Key><Value></Value></Tag></Tags></CreateBucketConfiguration>";
+    let text = document(&create);
+    assert!(text.ends_with(&format!("/\">{tags}")), "{text}");
+    create.region = Some("eu-west-1".into());
+    let text = document(&create);
+    let both = format!("<LocationConstraint>eu-west-1</LocationConstraint>{tags}");
+    assert!(text.ends_with(&both), "{text}");
+    create.tags[0].0.push('\u{1}');
+    assert!(create.encode(&mut RequestParts::new()).is_err());
 }
 
 #[test]
@@ -177,4 +223,9 @@ fn attributes_are_told_with_their_parts() {
     assert_eq!((told.parts[0].number, told.parts[0].size), (1, 5));
     assert_eq!(told.parts[0].checksums.get(ChecksumAlgorithm::Sha256), Some("p"));
     assert_eq!(told.next_part_number_marker, Some(1));
+    // As the API reference has it.
+    let other = text.replace("GetObjectAttributesResponse", "GetObjectAttributesOutput");
+    assert_eq!(read(&get, "", &other).unwrap(), told);
+    let foreign = text.replace("GetObjectAttributesResponse", "GetObjectAttributes");
+    assert!(matches!(read(&get, "", &foreign), Err(DecodeError::Xml(XmlError::Root { .. }))));
 }

@@ -17,18 +17,78 @@ fn many_deletes_have_an_outcome_each() {
         <Deleted><DeleteMarker>true</DeleteMarker><DeleteMarkerVersionId>m</DeleteMarkerVersionId>\
         <Key>a</Key><Later>x</Later></Deleted>\
         <Deleted><Key>b&amp;&lt;c&gt;&#10;</Key></Deleted></DeleteResult>";
-    let outcomes = read(&delete, "", answer).unwrap();
+    let outcomes = read(&delete, "x-amz-request-id: R\nx-amz-id-2: H\n", answer).unwrap();
     let results: Vec<_> = outcomes.iter().map(|outcome| outcome.result.clone()).collect();
     let marker =
         Deleted { delete_marker: true, marker_version_id: Some("m".into()), ..Deleted::default() };
     assert_eq!(results[0], Ok(marker));
     assert_eq!(results[1], Ok(Deleted::default()));
     // An object that the answer says nothing of is not deleted.
-    assert_eq!(results[2].clone().unwrap_err().code, "NotMentioned");
-    assert_eq!(results[3].clone().unwrap_err().code, "AccessDenied");
+    for (at, code, message) in
+        [(2, "NotMentioned", "the answer says nothing of this object"), (3, "AccessDenied", "no")]
+    {
+        let refusal = results[at].clone().unwrap_err();
+        assert_eq!((&*refusal.code, &*refusal.message), (code, message));
+        let ids = (refusal.request_id.as_deref(), refusal.host_id.as_deref());
+        assert_eq!(ids, (Some("R"), Some("H")), "{code}");
+    }
     let version = Deleted { version_id: Some("v1".into()), ..Deleted::default() };
     assert_eq!(results[4], Ok(version));
     assert!(matches!(read(&delete, "", INTERNAL_ERROR), Err(DecodeError::Refused(_))));
+}
+
+#[test]
+fn deletes_may_have_conditions() {
+    let mut delete = DeleteObject::new("k");
+    assert_eq!(delete.repeat(), Repeat::Freely);
+    let changes: [fn(&mut DeleteObject); 3] = [
+        |it| it.if_match = Some("\"e\"".into()),
+        |it| it.if_match_last_modified = Some(at(784_111_777)),
+        |it| it.if_match_size = Some(0),
+    ];
+    for change in changes {
+        let mut one = DeleteObject::new("k");
+        change(&mut one);
+        assert_eq!(one.repeat(), Repeat::IfNotPerformed, "{one:?}");
+        change(&mut delete);
+    }
+    delete.mfa = Some("serial 123456".into());
+    let wanted = [
+        "DELETE object k",
+        "if-match: \"e\"",
+        "x-amz-if-match-last-modified-time: Sun, 06 Nov 1994 08:49:37 GMT",
+        "x-amz-if-match-size: 0",
+        "x-amz-mfa: serial 123456",
+    ];
+    assert_eq!(said(&delete), wanted);
+
+    let mut object = ObjectId::version("k", "v");
+    object.if_match = Some("\"e\"".into());
+    object.if_match_last_modified = Some(at(784_111_777));
+    object.if_match_size = Some(7);
+    assert_eq!(said(&DeleteObject::of(&object)).len(), 5);
+    let mut many = DeleteObjects::new([object.clone(), "k".into()]);
+    many.mfa = Some("serial 123456".into());
+    assert_eq!(said(&many), ["POST bucket", "?delete=", "x-amz-mfa: serial 123456"]);
+    assert_eq!(many.repeat(), Repeat::IfNotPerformed);
+    let wanted = "<Object><Key>k</Key><VersionId>v</VersionId><ETag>&quot;e&quot;</ETag>\
+        <LastModifiedTime>Sun, 06 Nov 1994 08:49:37 GMT</LastModifiedTime><Size>7</Size></Object>\
+        <Object><Key>k</Key></Object>";
+    let text = document(&many);
+    assert!(text.contains(wanted), "{text}");
+    // The answer repeats none of the conditions.
+    let answer = "<DeleteResult><Deleted><Key>k</Key></Deleted><Error><Key>k</Key>\
+        <VersionId>v</VersionId><Code>PreconditionFailed</Code></Error></DeleteResult>";
+    let outcomes = read(&many, "", answer).unwrap();
+    assert_eq!(outcomes[0].object, object);
+    assert_eq!(outcomes[0].result.clone().unwrap_err().code, "PreconditionFailed");
+    assert!(outcomes[1].result.is_ok());
+    // Two outcomes of one object could not be told apart.
+    many.objects.push(ObjectId::version("k", "v"));
+    assert!(many.encode(&mut RequestParts::new()).is_err());
+    many.objects[0] = ObjectId::version("k", "v");
+    assert!(many.encode(&mut RequestParts::new()).is_ok());
+    assert_eq!(many.repeat(), Repeat::Freely);
 }
 
 #[test]

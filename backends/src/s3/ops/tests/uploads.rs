@@ -27,6 +27,28 @@ fn an_upload_begins_and_ends() {
         assert!(read(&create, "", &text[..end]).is_err(), "{end}");
     }
 
+    // What is said by hand stays, be it by half.
+    let (crc, sha) = (ChecksumAlgorithm::Crc64Nvme, ChecksumAlgorithm::Sha256);
+    let (full, composite) = (ChecksumKind::FullObject, ChecksumKind::Composite);
+    for (said, named) in [
+        ((None, None), (Some(crc), Some(full))),
+        ((Some(sha), None), (Some(sha), None)),
+        ((None, Some(composite)), (None, Some(composite))),
+    ] {
+        let mut create = CreateMultipartUpload::new("k");
+        (create.checksum_algorithm, create.checksum_kind) = said;
+        create.name_checksum(crc, full);
+        assert_eq!((create.checksum_algorithm, create.checksum_kind), named);
+    }
+
+    let mut part = UploadPart::new("k", "U", 7, Bytes::new());
+    assert_eq!(part.body_check(), BodyCheck::Part);
+    part.content_md5 = Some("m".into());
+    assert_eq!(part.body_check(), BodyCheck::Own);
+    let value = "v".to_owned();
+    part.checksum = Some(Checksum { algorithm: sha, value });
+    part.content_md5 = None;
+    assert_eq!(part.body_check(), BodyCheck::Own);
     let part = UploadPart::new("k", "U", 7, Bytes::new());
     assert_eq!(said(&part), ["PUT object k", "?partNumber=7", "?uploadId=U"]);
     assert_eq!(read(&part, "x: y\n", ""), Err(DecodeError::Missing("ETag")));
