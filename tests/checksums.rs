@@ -102,6 +102,12 @@ fn an_upload_by_hand_has_the_checksum_that_others_have() {
     let seen = asked(&|_| {}, own);
     assert_eq!(seen[1].header("x-amz-checksum-sha256"), Some(&*value));
     assert_eq!(seen[1].header("x-amz-checksum-crc64nvme"), None);
+    // None goes into an upload that somebody else began without.
+    let mut without = part.clone();
+    without.unsummed = true;
+    let seen = asked(&|_| {}, without);
+    assert_eq!(seen[1].header("x-amz-checksum-crc64nvme"), None);
+    assert_eq!(seen[1].header("content-md5"), None);
     // A server that knows nothing else is sent `Content-MD5`.
     let seen = asked(&|s3| s3.checksums.sent = SentChecksum::ContentMd5, part);
     assert_eq!(seen[0].header("x-amz-checksum-algorithm"), None);

@@ -14,7 +14,7 @@ use hydrant_tests::{BUCKET, World, noise, program};
 
 const MIB: usize = 1 << 20;
 /// What is no payload: the program itself, its stacks, its rings.
-const BESIDES_BYTES: usize = 48 * MIB;
+const BESIDES_BYTES: usize = 32 * MIB;
 /// What a file is made of, again and again; no part is as long, so that no two parts are alike.
 const BLOCK_BYTES: usize = 8 * MIB + 4096;
 

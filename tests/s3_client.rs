@@ -525,3 +525,20 @@ fn answer(wire: &mut Wire, status: &str, headers: &str, body: &str) -> std::io::
     let head = format!("HTTP/1.1 {status}\r\n{headers}Content-Length: {length}\r\n\r\n{body}");
     wire.send(head.as_bytes())
 }
+
+/// DATA-2
+#[test]
+fn all_of_an_object_is_not_taken_for_a_part_of_it() {
+    let peer = Peer::start(|_, wire| wire.send(b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nall"));
+    let hydrant = client_with(&peer.url(), |builder| builder);
+    let client = hydrant.s3(BUCKET).expect("a bucket");
+    let part = |number| {
+        let mut get = GetObject::new("key");
+        get.part_number = Some(number);
+        client.get_object(get, 1000).wait()
+    };
+    // An object that was not uploaded in parts has one.
+    assert_eq!(&part(1).expect("all").1[..], b"all");
+    let error = part(2).expect_err("no part");
+    assert!(matches!(error.kind(), ErrorKind::Unsupported(_)), "{error}");
+}

@@ -3188,7 +3188,8 @@ hyd_status hyd_versions_close(struct hyd_versions *versions);
  * HYD_E_UNSUPPORTED) and nothing was asked of the server. `options` may be NULL.
  *
  * Errors: that of the first object that failed, also as an error object: HYD_E_CONDITION where one has
- * another tag than `if_match`, or is not there; HYD_E_CONFIG, HYD_E_TEMPORARY, HYD_E_OTHER, HYD_E_CANCELLED.
+ * another tag than `if_match`; HYD_E_NOT_FOUND where one with `if_match` is not there; HYD_E_CONFIG,
+ * HYD_E_TEMPORARY, HYD_E_OTHER, HYD_E_CANCELLED.
  * HYD_E_UNSUPPORTED for a store that is not S3; HYD_E_INVALID for a key that is empty or no UTF-8, and then
  * nothing is deleted.
  *
@@ -3248,7 +3249,8 @@ hyd_status hyd_parts_close(struct hyd_parts *parts);
  * Begins an upload, and waits until the server has; the caller closes the handle, and before that
  * completes the upload or aborts it: its parts are paid for until then. `options`, which may be NULL, say
  * what hyd_put() would be told; a condition in them is looked at when the upload is completed.
- * `checksum_algorithm` is HYD_CHECKSUM_*, which then goes with each part, or 0 for none.
+ * `checksum_algorithm` is HYD_CHECKSUM_*, which then goes with each part, or 0 for what the store sends of
+ * itself.
  *
  * Errors: HYD_E_UNSUPPORTED for a store that is not S3; HYD_E_NOT_FOUND (no such bucket); HYD_E_INVALID,
  * HYD_E_TEMPORARY, HYD_E_CONFIG, HYD_E_CANCELLED.
@@ -3266,7 +3268,8 @@ hyd_status hyd_multipart_create(const struct hyd_store *store,
 /**
  * A handle for an upload that was begun before, here or elsewhere: hyd_uploads_next() and
  * hyd_multipart_id() tell its id. The rest is as at hyd_multipart_create(), of which what describes the
- * object has no effect any more. Nothing is asked of the server yet.
+ * object has no effect any more, and `checksum_algorithm` is the one that the upload was begun with, or 0 if
+ * it was begun with none: none goes with its parts then. Nothing is asked of the server yet.
  *
  * Errors: HYD_E_UNSUPPORTED for a store that is not S3; HYD_E_INVALID, also without a key or an id.
  *
@@ -3429,10 +3432,11 @@ hyd_status hyd_s3_stat(const struct hyd_store *store,
 /**
  * Reads one part of an object, as it was uploaded, into a buffer of the pool, which the caller releases. A
  * part with more than `bytes_max` bytes is refused: so much of the pool is taken before it is asked for.
- * `options` and `meta` may be NULL; `size_bytes` of `meta` is that of the part.
+ * `options` and `meta` may be NULL; `size_bytes` of `meta` is that of the part. Its bytes are compared with no
+ * checksum: hyd_s3_stat() tells the one that the server has of it.
  *
  * Errors: as hyd_s3_stat(); HYD_E_INVALID also for a `part_number` of 0 and for a part that is larger, or
- * larger than the pool; HYD_E_INTEGRITY.
+ * larger than the pool; HYD_E_UNSUPPORTED also from a server that takes no notice of part numbers.
  *
  * Threads: any, also many at once with one store.
  */

@@ -70,7 +70,8 @@ const VERSION_BYTES: usize = 128;
 /// HYD_E_UNSUPPORTED) and nothing was asked of the server. `options` may be NULL.
 ///
 /// Errors: that of the first object that failed, also as an error object: HYD_E_CONDITION where one has
-/// another tag than `if_match`, or is not there; HYD_E_CONFIG, HYD_E_TEMPORARY, HYD_E_OTHER, HYD_E_CANCELLED.
+/// another tag than `if_match`; HYD_E_NOT_FOUND where one with `if_match` is not there; HYD_E_CONFIG,
+/// HYD_E_TEMPORARY, HYD_E_OTHER, HYD_E_CANCELLED.
 /// HYD_E_UNSUPPORTED for a store that is not S3; HYD_E_INVALID for a key that is empty or no UTF-8, and then
 /// nothing is deleted.
 ///

@@ -62,6 +62,8 @@ pub struct Multipart {
     key: String,
     id: CString,
     algorithm: Option<ChecksumAlgorithm>,
+    /// It was begun elsewhere, and no checksum was named here: none may go with its parts.
+    unsummed: bool,
     put: PutOptions,
 }
 
@@ -88,6 +90,7 @@ impl Multipart {
         let s3 = self.put.s3.as_deref().cloned().unwrap_or_default();
         (put.customer_key, put.access) = (s3.customer_key, s3.access);
         put.checksum.clone_from(&checksum);
+        put.unsummed = self.unsummed;
         let Stored { etag, .. } = self.client.send(put).wait()?;
         Ok(uploaded(number, size_bytes, etag.as_ref(), checksum.as_ref()))
     }
@@ -111,6 +114,12 @@ impl Multipart {
         Ok(uploaded(number, size_bytes, copied.etag.as_ref(), checksum))
     }
 
+    fn abort(&self) -> Result<(), Failure> {
+        let mut abort = AbortMultipartUpload::new(&self.key, self.id());
+        abort.access = self.put.s3.as_ref().map(|s3| s3.access.clone()).unwrap_or_default();
+        Ok(self.client.send(abort).wait()?)
+    }
+
     fn complete(&self, parts: Vec<CompletedPart>) -> Result<Completed, Failure> {
         let mut complete = CompleteMultipartUpload::new(&self.key, self.id(), parts);
         let s3 = self.put.s3.as_deref().cloned().unwrap_or_default();
@@ -132,7 +141,8 @@ fn use_multipart(
 /// Begins an upload, and waits until the server has; the caller closes the handle, and before that
 /// completes the upload or aborts it: its parts are paid for until then. `options`, which may be NULL, say
 /// what hyd_put() would be told; a condition in them is looked at when the upload is completed.
-/// `checksum_algorithm` is HYD_CHECKSUM_*, which then goes with each part, or 0 for none.
+/// `checksum_algorithm` is HYD_CHECKSUM_*, which then goes with each part, or 0 for what the store sends of
+/// itself.
 ///
 /// Errors: HYD_E_UNSUPPORTED for a store that is not S3; HYD_E_NOT_FOUND (no such bucket); HYD_E_INVALID,
 /// HYD_E_TEMPORARY, HYD_E_CONFIG, HYD_E_CANCELLED.
@@ -164,14 +174,19 @@ pub unsafe extern "C" fn hyd_multipart_create(
         let created = client.send(create).wait()?;
         let (engine, key, id) =
             (Arc::clone(&store.engine), key.to_owned(), c_text(created.upload_id));
-        out.write(handle::give(Arc::new(Multipart { engine, client, key, id, algorithm, put }))?);
+        let unsummed = false;
+        let begun = Arc::new(Multipart { engine, client, key, id, algorithm, unsummed, put });
+        let given = handle::give(Arc::clone(&begun));
+        // Nobody would know of it. One that cannot be aborted is in the listing of uploads.
+        out.write(given.inspect_err(|_| drop(begun.abort()))?);
         Ok(())
     })
 }
 
 /// A handle for an upload that was begun before, here or elsewhere: hyd_uploads_next() and
 /// hyd_multipart_id() tell its id. The rest is as at hyd_multipart_create(), of which what describes the
-/// object has no effect any more. Nothing is asked of the server yet.
+/// object has no effect any more, and `checksum_algorithm` is the one that the upload was begun with, or 0 if
+/// it was begun with none: none goes with its parts then. Nothing is asked of the server yet.
 ///
 /// Errors: HYD_E_UNSUPPORTED for a store that is not S3; HYD_E_INVALID, also without a key or an id.
 ///
@@ -202,8 +217,9 @@ pub unsafe extern "C" fn hyd_multipart_open(
         let (client, algorithm) =
             (store.s3()?, uploaded_part::checksum_algorithm(checksum_algorithm)?);
         let (key, id) = (key.to_owned(), c_text(id.to_owned()));
-        let engine = Arc::clone(&store.engine);
-        out.write(handle::give(Arc::new(Multipart { engine, client, key, id, algorithm, put }))?);
+        let (engine, unsummed) = (Arc::clone(&store.engine), algorithm.is_none());
+        let begun = Multipart { engine, client, key, id, algorithm, unsummed, put };
+        out.write(handle::give(Arc::new(begun))?);
         Ok(())
     })
 }
@@ -355,8 +371,11 @@ pub unsafe extern "C" fn hyd_multipart_complete(
         }
         let all = parts.iter().map(completed_part).collect::<Result<Vec<_>, _>>()?;
         let completed = multipart.complete(all)?;
-        let sizes = parts.iter().map(|part| Some(part.size_bytes).filter(|size| *size > 0));
-        let size_bytes = sizes.sum::<Option<u64>>().unwrap_or(0);
+        let size_bytes = parts.iter().try_fold(0u64, |sum, part| {
+            let known = Some(part.size_bytes).filter(|size| *size > 0);
+            sum.checked_add(known?)
+        });
+        let size_bytes = size_bytes.unwrap_or(0);
         let mut made = ObjectMeta::of_size(size_bytes).kept_as(completed.version_id, None);
         made.etag = completed.etag;
         made.content_type.clone_from(&multipart.put.content_type);
@@ -380,9 +399,7 @@ pub unsafe extern "C" fn hyd_multipart_abort(
 ) -> hyd_status {
     guard::entry(ErrorOut::new(error), |entry| {
         let multipart = use_multipart(entry, multipart)?;
-        let mut abort = AbortMultipartUpload::new(&multipart.key, multipart.id());
-        abort.access = multipart.put.s3.as_ref().map(|s3| s3.access.clone()).unwrap_or_default();
-        Ok(multipart.client.send(abort).wait()?)
+        multipart.abort()
     })
 }
 

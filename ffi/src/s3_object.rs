@@ -243,10 +243,11 @@ pub unsafe extern "C" fn hyd_s3_stat(
 
 /// Reads one part of an object, as it was uploaded, into a buffer of the pool, which the caller releases. A
 /// part with more than `bytes_max` bytes is refused: so much of the pool is taken before it is asked for.
-/// `options` and `meta` may be NULL; `size_bytes` of `meta` is that of the part.
+/// `options` and `meta` may be NULL; `size_bytes` of `meta` is that of the part. Its bytes are compared with no
+/// checksum: hyd_s3_stat() tells the one that the server has of it.
 ///
 /// Errors: as hyd_s3_stat(); HYD_E_INVALID also for a `part_number` of 0 and for a part that is larger, or
-/// larger than the pool; HYD_E_INTEGRITY.
+/// larger than the pool; HYD_E_UNSUPPORTED also from a server that takes no notice of part numbers.
 ///
 /// Threads: any, also many at once with one store.
 #[unsafe(no_mangle)]

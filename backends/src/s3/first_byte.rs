@@ -19,7 +19,7 @@ use std::time::Duration;
 #[non_exhaustive]
 pub struct FirstByteLimits {
     /// Answers that come before there is a limit; as many as a core may have connections to the origin,
-    /// where those are more. Default 10.
+    /// where those are more, up to 1,024. Default 10.
     pub learnt_from: usize,
     /// The share of them that the first limit holds for, in percent. Default 90.
     pub learnt_percent: u8,
@@ -61,6 +61,9 @@ impl Default for FirstByteLimits {
     }
 }
 
+/// More answers than this are not remembered, however many connections there may be.
+const LEARNT_FROM_MAX: usize = 1024;
+
 /// What one core has learnt of one endpoint.
 #[derive(Debug, Clone)]
 pub(super) struct FirstByte {
@@ -89,7 +92,7 @@ struct Known {
 impl FirstByte {
     /// `connections` is how many the core may have to the endpoint.
     pub(super) fn new(limits: FirstByteLimits, connections: usize) -> FirstByte {
-        let wanted = limits.learnt_from.max(connections).max(1);
+        let wanted = limits.learnt_from.max(connections).clamp(1, LEARNT_FROM_MAX);
         let is_on = limits.most > Duration::ZERO;
         let state = if is_on { State::Learning(Vec::new()) } else { State::Off };
         FirstByte { limits, wanted, state }
@@ -108,7 +111,6 @@ impl FirstByte {
         let known = match &mut self.state {
             State::Off => return,
             State::Learning(samples) => {
-                samples.reserve_exact(self.wanted - samples.len());
                 samples.push(took);
                 if samples.len() < self.wanted {
                     return;

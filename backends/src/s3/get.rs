@@ -147,7 +147,15 @@ impl Attempt<'_> {
             None => self.operation.part_number.is_some(),
         };
         match (status, info.content_range) {
-            (200, None) => Ok(None),
+            // What is not known as one of several parts is the whole object, perhaps of one part.
+            (200, None) => match self.operation.part_number {
+                Some(number) if number > 1 => {
+                    let uri = self.shared.uri_of(&self.operation.key);
+                    let text = format!("{uri}: its server takes no notice of part numbers");
+                    Err(Failed::Final(ErrorKind::Unsupported(text).into()))
+                }
+                _ => Ok(None),
+            },
             (206, Some(ContentRange::Satisfied { first, last, total }))
                 if is_asked_for(first, last, total) =>
             {

@@ -42,14 +42,22 @@ pub(super) struct Common {
     /// What a provider gave this core last, so that a request asks nobody while it is fresh.
     held: RefCell<Option<Held>>,
     budget: RefCell<RetryBudget>,
-    /// The last credentials that were refused without a word, and when that was.
-    doubted: RefCell<Option<(Weak<Credentials>, Instant)>>,
+    /// The last credentials that were refused without a word.
+    doubted: RefCell<Option<Doubted>>,
     /// What the servers' clock is ahead of ours, in seconds, once one has complained: ours is wrong then.
     clock_ahead_s: Cell<i64>,
     /// A server has shown that it does not say `100 Continue`: the others will not, either.
     expects_no_more: Cell<bool>,
     /// Objects that are read in order.
     in_order: Cell<usize>,
+}
+
+struct Doubted {
+    which: Weak<Credentials>,
+    /// When they were, or when there were no others.
+    at: Instant,
+    /// The provider was asked for others, and has none.
+    in_vain: bool,
 }
 
 impl Common {
@@ -148,9 +156,9 @@ impl PerCore {
     /// Whether a provider may be asked for others than these, which are refused without a word: not
     /// again within a time, unless it was asked because of these.
     pub(super) fn may_renew(&self, core: &Core, which: &Arc<Credentials>, wait: Duration) -> bool {
-        self.common.doubted.borrow().as_ref().is_none_or(|(doubted, at)| {
-            doubted.as_ptr() == Arc::as_ptr(which)
-                || core.now().saturating_duration_since(*at) >= wait
+        self.common.doubted.borrow().as_ref().is_none_or(|doubted| {
+            let is_asked = doubted.which.as_ptr() == Arc::as_ptr(which) && !doubted.in_vain;
+            is_asked || core.now().saturating_duration_since(doubted.at) >= wait
         })
     }
 
@@ -162,11 +170,19 @@ impl PerCore {
         which: &Arc<Credentials>,
     ) -> bool {
         let Identity::Provider(provider) = &shared.identity else { return false };
-        let is_new = |(doubted, _): &(Weak<Credentials>, _)| doubted.as_ptr() != Arc::as_ptr(which);
-        if self.common.doubted.borrow().as_ref().is_none_or(is_new) {
-            self.common.doubted.replace(Some((Arc::downgrade(which), core.now())));
+        let doubt = |in_vain| {
+            let doubted = Doubted { which: Arc::downgrade(which), at: core.now(), in_vain };
+            self.common.doubted.replace(Some(doubted));
+        };
+        let is_asked =
+            |doubted: &Doubted| doubted.which.as_ptr() == Arc::as_ptr(which) && !doubted.in_vain;
+        if !self.common.doubted.borrow().as_ref().is_some_and(is_asked) {
+            doubt(false);
         }
         let is_renewed = provider.renew(core, which).await;
+        if !is_renewed {
+            doubt(true);
+        }
         self.common.ask_again();
         is_renewed
     }

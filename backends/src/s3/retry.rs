@@ -294,10 +294,12 @@ pub fn decide(
     if !repeatable {
         return Decision::GiveUp(GiveUp::NotRepeatable);
     }
-    if attempt.number >= policy.tries_max {
+    // An answer that is late is waited for longer the next time, so this comes once, and no call ends by it.
+    let late = matches!(failure, Failure::Late);
+    if attempt.number >= policy.tries_max && !late {
         return Decision::GiveUp(GiveUp::TriesSpent);
     }
-    let stale = class == Class::Stale && attempt.number == 1;
+    let stale = late || class == Class::Stale && attempt.number == 1;
     let cost = if stale { 0 } else { failure.cost() };
     if !budget.spend(cost) {
         return Decision::GiveUp(GiveUp::BudgetSpent);

@@ -20,7 +20,7 @@ use super::error::S3ErrorKind;
 use super::ops::{
     AbortMultipartUpload, Checksum, ChecksumAlgorithm, ChecksumKind, CompleteMultipartUpload,
     Completed, CompletedPart, CreateMultipartUpload, DecodeError, HeadObject, InvalidRequest,
-    ListParts, Operation, ReadRange, RequestParts, UploadPart, UploadPartCopy,
+    ListParts, Operation, ReadRange, RequestParts, ServerSide, UploadPart, UploadPartCopy,
 };
 use super::store::{S3Store, Shared, access_of};
 use crate::checksum::Sum;
@@ -149,12 +149,21 @@ impl S3Upload {
         let bytes = bytes_of(&mut buf, span.clone());
         let sent = self.shared.checks.of_part(self.checksum(), bytes, known);
         self.open_parts.fetch_add(1, SeqCst);
-        let (stored, buf, sum) = send_from(core, &self.shared, &operation, buf, span, sent).await;
+        let learns = self.tags_repeat();
+        let sending = send_from(core, &self.shared, &operation, buf, span, sent, learns);
+        let (stored, in_doubt, buf, sum) = sending.await;
         // A part whose answer never came, or that nobody waits for any more, stays open.
-        if stored.as_ref().map_or_else(is_answer, |_| true) {
+        if !in_doubt && stored.as_ref().map_or_else(is_answer, |_| true) {
             self.open_parts.fetch_sub(1, SeqCst);
         }
         (stored.map(|etag| PartTag { part, etag, sum }), buf)
+    }
+
+    /// Whether a part that is written twice has the same tag twice. With keys of its own the server makes
+    /// another, and the upload could not be completed with the one that was told.
+    fn tags_repeat(&self) -> bool {
+        let asked = self.options.s3.as_ref().and_then(|asked| asked.server_side.as_ref());
+        self.part.customer_key.is_none() && !matches!(asked, Some(ServerSide::Kms { .. }))
     }
 
     /// The server copies the part.

@@ -125,6 +125,8 @@ pub struct UploadPart {
     pub checksum: Option<Checksum>,
     /// `Content-MD5` of the bytes, in base64.
     pub content_md5: Option<String>,
+    /// None goes with it: the upload was begun without, and S3 refuses one then.
+    pub unsummed: bool,
     /// The key of SSE-C.
     pub customer_key: Option<CustomerKey>,
     /// Who asks and who pays.
@@ -176,7 +178,7 @@ impl Operation for UploadPart {
 
     fn body_check(&self) -> BodyCheck {
         let has_own = self.checksum.is_some() || self.content_md5.is_some();
-        if has_own { BodyCheck::Own } else { BodyCheck::Part }
+        if has_own || self.unsummed { BodyCheck::Own } else { BodyCheck::Part }
     }
 
     fn decode(&self, head: &ResponseHead<'_>, _: &[u8]) -> Result<Stored, DecodeError> {

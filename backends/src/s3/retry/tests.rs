@@ -148,11 +148,17 @@ fn a_stale_connection_costs_nothing_once() {
             }
         );
         let second = Attempt { number: 2, ..FIRST };
-        assert_eq!(
-            decide(&policy, &mut budget, second, &stale, u64::MAX),
-            Decision::GiveUp(GiveUp::BudgetSpent)
-        );
+        let spent = decide(&policy, &mut budget, second, &stale, u64::MAX);
+        assert_eq!(spent == Decision::GiveUp(GiveUp::BudgetSpent), stale != Failure::Late);
     }
+}
+
+/// TIME-1: connections that could not be made come before it, and it is sent again all the same.
+#[test]
+fn no_call_ends_because_an_answer_was_late() {
+    let last = Attempt { number: RetryPolicy::default().tries_max, ..FIRST };
+    let decision = decide_once(last, &Failure::Late, 0);
+    assert!(matches!(decision, Decision::Retry { cost: 0, .. }), "{decision:?}");
 }
 
 #[test]

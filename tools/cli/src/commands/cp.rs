@@ -41,11 +41,11 @@ pub struct Args {
     #[arg(value_name = "DST")]
     destination: String,
 
-    /// Bytes of one part, such as 8MiB [default: by the size of the object]
+    /// Bytes of one part, such as 8MiB [default: 8MiB, larger where 10,000 would not do]
     #[arg(long, value_name = "SIZE", value_parser = sizes::parse)]
     part_size: Option<u64>,
 
-    /// Parts on their way at the same time, each on a connection [default: by the cores]
+    /// Parts on their way at the same time, each on a connection [default: 8]
     #[arg(long, value_name = "N", value_parser = parse_connections)]
     connections: Option<usize>,
 

@@ -43,6 +43,9 @@ fn an_upload_begins_and_ends() {
 
     let mut part = UploadPart::new("k", "U", 7, Bytes::new());
     assert_eq!(part.body_check(), BodyCheck::Part);
+    part.unsummed = true;
+    assert_eq!(part.body_check(), BodyCheck::Own);
+    part.unsummed = false;
     part.content_md5 = Some("m".into());
     assert_eq!(part.body_check(), BodyCheck::Own);
     let value = "v".to_owned();
