@@ -56,13 +56,12 @@ pub(super) async fn send_in_doubt<O: Operation>(
         let span = 0..bytes.len();
         (Buf::from(bytes), span)
     });
-    let (result, in_doubt, _) = run(core, shared, operation, &body, lent, false).await;
+    let (result, in_doubt, _) = run(core, shared, operation, &body, lent).await;
     (result, in_doubt)
 }
 
 /// Runs an operation with a part of a buffer as its body; the buffer comes back, and the checksum that
-/// went with it. `sent` is what goes with those bytes. Where `learns`, the answer of the first try is waited
-/// for as long as was learnt. Tells, too, whether an attempt before the last may have been carried out.
+/// went with it. `sent` is what goes with those bytes. Tells, too, whether an attempt before the last may have been carried out.
 pub(super) async fn send_from<O: Operation>(
     core: &Core,
     shared: &Arc<Shared>,
@@ -70,12 +69,11 @@ pub(super) async fn send_from<O: Operation>(
     mut buf: Buf,
     span: Range<usize>,
     sent: SentSum,
-    learns: bool,
 ) -> (Result<O::Output>, bool, Buf, Option<Sum>) {
     let to_sign = shared.signs_payload().then(|| bytes_of(&mut buf, span.clone()));
     let body = BodyInfo::of_bytes(span.len(), sent, to_sign);
     let lent = Some((buf, span));
-    let (result, in_doubt, back) = run(core, shared, operation, &body, lent, learns).await;
+    let (result, in_doubt, back) = run(core, shared, operation, &body, lent).await;
     (result, in_doubt, back.unwrap_or_else(|| Bytes::new().into()), body.sum())
 }
 
@@ -85,13 +83,13 @@ async fn run<O: Operation>(
     operation: &O,
     body: &BodyInfo,
     mut lent: Option<(Buf, Range<usize>)>,
-    learns: bool,
 ) -> (Result<O::Output>, bool, Option<Buf>) {
     let mut attempts = match Attempts::new(core, shared, operation) {
         Ok(attempts) => attempts,
         Err(error) => return (Err(error), false, lent.map(|(buf, _)| buf)),
     };
     // A part that is sent again is waited for until it stalls: it never fails for being late.
+    let learns = operation.waits_as_learnt();
     let mut is_patient = !learns || shared.config.retry.tries_max < 2;
     let attempt = async |per_core: &PerCore, connection: &mut Connection| {
         let span = lent.as_ref().map(|(_, span)| span.clone());

@@ -76,7 +76,7 @@ pub(super) async fn put(
     let operation = Put { key, rest };
     let bytes = bytes_of(&mut buf, span.clone());
     let sent = shared.checks.of_object(operation.body_check(), bytes);
-    let (stored, _, buf, sum) = send_from(core, shared, &operation, buf, span, sent, false).await;
+    let (stored, _, buf, sum) = send_from(core, shared, &operation, buf, span, sent).await;
     let meta = stored.map(|(etag, version_id)| {
         ObjectMeta { etag, ..options.meta_of(size_bytes) }.kept_as(version_id, sum)
     });

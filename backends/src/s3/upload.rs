@@ -90,6 +90,8 @@ pub(super) async fn create(
 struct Numbered<'a> {
     part: &'a UploadPart,
     number: u32,
+    /// Written twice it has the same tag twice.
+    tag_repeats: bool,
 }
 
 impl Operation for Numbered<'_> {
@@ -107,6 +109,10 @@ impl Operation for Numbered<'_> {
 
     fn key(&self) -> Option<&str> {
         self.part.key()
+    }
+
+    fn waits_as_learnt(&self) -> bool {
+        self.tag_repeats
     }
 }
 
@@ -145,13 +151,16 @@ impl S3Upload {
         span: Range<usize>,
         known: Option<Sum>,
     ) -> (Result<PartTag>, Buf) {
-        let operation = Numbered { part: &self.part, number: part.number() as u32 };
+        let operation = Numbered {
+            part: &self.part,
+            number: part.number() as u32,
+            tag_repeats: self.tags_repeat(),
+        };
         let bytes = bytes_of(&mut buf, span.clone());
         let sent = self.shared.checks.of_part(self.checksum(), bytes, known);
         self.open_parts.fetch_add(1, SeqCst);
-        let learns = self.tags_repeat();
-        let sending = send_from(core, &self.shared, &operation, buf, span, sent, learns);
-        let (stored, in_doubt, buf, sum) = sending.await;
+        let (stored, in_doubt, buf, sum) =
+            send_from(core, &self.shared, &operation, buf, span, sent).await;
         // A part whose answer never came, or that nobody waits for any more, stays open.
         if !in_doubt && stored.as_ref().map_or_else(is_answer, |_| true) {
             self.open_parts.fetch_sub(1, SeqCst);
@@ -163,7 +172,7 @@ impl S3Upload {
     /// another, and the upload could not be completed with the one that was told.
     fn tags_repeat(&self) -> bool {
         let asked = self.options.s3.as_ref().and_then(|asked| asked.server_side.as_ref());
-        self.part.customer_key.is_none() && !matches!(asked, Some(ServerSide::Kms { .. }))
+        self.part.waits_as_learnt() && !matches!(asked, Some(ServerSide::Kms { .. }))
     }
 
     /// The server copies the part.

@@ -100,6 +100,12 @@ pub trait Operation: fmt::Debug {
     fn repeat(&self) -> Repeat {
         Repeat::Freely
     }
+
+    /// Whether the answer of the first try is waited for only as long as answers before took: done twice,
+    /// it comes to the same.
+    fn waits_as_learnt(&self) -> bool {
+        false
+    }
 }
 
 /// The body of a request.

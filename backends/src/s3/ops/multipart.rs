@@ -181,6 +181,11 @@ impl Operation for UploadPart {
         if has_own || self.unsummed { BodyCheck::Own } else { BodyCheck::Part }
     }
 
+    fn waits_as_learnt(&self) -> bool {
+        // Encrypted anew, the part has another tag, and the upload may be completed with the first.
+        self.customer_key.is_none()
+    }
+
     fn decode(&self, head: &ResponseHead<'_>, _: &[u8]) -> Result<Stored, DecodeError> {
         let stored = Stored::of_head(head)?;
         if stored.etag.is_none() {
