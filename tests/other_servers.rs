@@ -368,9 +368,10 @@ impl Other {
         let listed: BTreeSet<_> = versions(client, 7).into_iter().map(|(key, ..)| key).collect();
         assert_eq!(listed, keys.iter().map(|key| (*key).to_owned()).collect());
         let all = versions(client, 7).into_iter();
-        let all = all.map(|(key, version, _)| ObjectId::version(key, version)).collect();
-        for outcome in client.delete_objects(all).wait().expect("told") {
-            outcome.result.unwrap_or_else(|refused| panic!("{:?}: {refused:?}", outcome.object));
+        let all = all.map(|(key, version, _)| ObjectId::version(key, version));
+        let all = DeleteObjects::new(all);
+        for outcome in client.delete_each(all).wait().expect("told") {
+            outcome.unwrap_or_else(|refused| panic!("{refused}"));
         }
         assert!(versions(client, 7).is_empty(), "each of them is gone for good");
         client.send(PutBucketVersioning::new(Versioning::Suspended)).wait().expect("set");
@@ -415,8 +416,8 @@ impl Other {
         let mut keys: Vec<_> = list().into_iter().map(|object| ObjectId::new(object.key)).collect();
         assert!(keys.len() > 25);
         keys.push(ObjectId::new("never there"));
-        for outcome in client.delete_objects(keys).wait().expect("told") {
-            outcome.result.unwrap_or_else(|refused| panic!("{:?}: {refused:?}", outcome.object));
+        for outcome in client.delete_each(DeleteObjects::new(keys)).wait().expect("told") {
+            outcome.unwrap_or_else(|refused| panic!("{refused}"));
         }
         assert!(list().is_empty());
         client.send(DeleteBucket::default()).wait().expect("empty");

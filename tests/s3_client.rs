@@ -146,8 +146,8 @@ fn round_trip(client: &S3Client, key: &str) -> Result<()> {
     let page = client.send(ListObjectsV2::default()).wait()?;
     let keys: Vec<_> = page.objects.iter().map(|object| &*object.key).collect();
     assert_eq!(keys, [key]);
-    let outcomes = client.delete_objects(vec![key.into()]).wait()?;
-    assert!(outcomes.iter().all(|outcome| outcome.result.is_ok()), "{outcomes:?}");
+    let outcomes = client.delete_each(DeleteObjects::new([key.into()])).wait()?;
+    assert!(outcomes.iter().all(Result::is_ok), "{outcomes:?}");
     assert!(client.send(HeadObject::new(key)).wait().expect_err("gone").is_not_found());
     Ok(())
 }
@@ -165,10 +165,10 @@ fn more_than_a_thousand_deletes_have_an_outcome_each() {
         let put = PutObject::new(&objects[number].key[..], &b"x"[..]);
         client.send(put).wait().expect("put");
     }
-    let outcomes = client.delete_objects(objects.clone()).wait().expect("deleted");
-    assert!(outcomes.iter().all(|outcome| outcome.result.is_ok()));
-    let told: Vec<_> = outcomes.into_iter().map(|outcome| outcome.object).collect();
-    assert!(told == objects, "in the order given");
+    objects[1200] = ObjectId::new("k".repeat(1500));
+    let outcomes = client.delete_each(DeleteObjects::new(objects)).wait().expect("told");
+    let refused: Vec<_> = (0..).zip(&outcomes).filter(|it| it.1.is_err()).map(|it| it.0).collect();
+    assert_eq!((outcomes.len(), refused), (1501, vec![1200]), "in the order given");
     let page = client.send(ListObjectsV2::default()).wait().expect("listed");
     assert_eq!(page.objects.len(), 1);
 }

@@ -6,16 +6,13 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
-use hydrant_engine::{Core, Engine};
+use hydrant_engine::Engine;
 
 use super::call::send;
 use super::credentials::{Credentials, Held, Identity};
 use super::delete::delete_each;
 use super::get::get;
-use super::ops::{
-    DELETE_KEYS_MAX, DeleteObject, DeleteObjects, DeleteOutcome, DeleteRefusal, Deleted, GetObject,
-    ObjectId, ObjectInfo, Operation, RequestParts, Target,
-};
+use super::ops::{DeleteObjects, Deleted, GetObject, ObjectInfo, Operation, RequestParts, Target};
 use super::presign::{Presigned, presign};
 use super::store::{S3Store, Shared};
 use super::time::Timestamp;
@@ -101,20 +98,7 @@ impl S3Client {
         })
     }
 
-    /// Deletes any number of objects, [`DELETE_KEYS_MAX`] a request, and tells of each what became
-    /// of it, in the order given. Keys that XML cannot carry are deleted one by one.
-    ///
-    /// # Errors
-    /// A request that failed as a whole; objects of requests before it may be gone.
-    pub fn delete_objects(&self, objects: Vec<ObjectId>) -> Task<Vec<DeleteOutcome>> {
-        let shared = Arc::clone(&self.shared);
-        Task::run(
-            &self.engine,
-            move |core| async move { delete_all(&core, &shared, objects).await },
-        )
-    }
-
-    /// Deletes any number of objects as `how` says, [`DELETE_KEYS_MAX`] a request, and tells of each
+    /// Deletes any number of objects as `how` says, [`DELETE_KEYS_MAX`](super::DELETE_KEYS_MAX) a request, and tells of each
     /// what came of it, in the order given: a request that failed as a whole is the error of each of
     /// its objects. Those that XML cannot carry, and those with a condition, are deleted one by one.
     pub fn delete_each(&self, how: DeleteObjects) -> Task<Vec<Result<Deleted>>> {
@@ -219,44 +203,4 @@ impl fmt::Debug for S3Client {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("S3Client").field("endpoint", &self.shared.endpoint).finish_non_exhaustive()
     }
-}
-
-async fn delete_all(
-    core: &Core,
-    shared: &Arc<Shared>,
-    objects: Vec<ObjectId>,
-) -> Result<Vec<DeleteOutcome>> {
-    let (mut many, mut alone) = (Vec::new(), Vec::new());
-    for (place, object) in objects.into_iter().enumerate() {
-        if object.goes_with_others() {
-            many.push((place, object))
-        } else {
-            alone.push((place, object))
-        }
-    }
-    let mut outcomes = Vec::with_capacity(many.len() + alone.len());
-    while !many.is_empty() {
-        let rest = many.split_off(many.len().min(DELETE_KEYS_MAX));
-        let (places, objects): (Vec<_>, Vec<_>) =
-            std::mem::replace(&mut many, rest).into_iter().unzip();
-        let told = send(core, shared, &DeleteObjects::new(objects)).await?;
-        outcomes.extend(places.into_iter().zip(told));
-    }
-    for (place, object) in alone {
-        let result = match send(core, shared, &DeleteObject::of(&object)).await {
-            Ok(deleted) => Ok(deleted),
-            Err(error) => match error.kind() {
-                ErrorKind::S3(refusal) => Err(DeleteRefusal {
-                    code: refusal.code.clone(),
-                    message: refusal.message.clone(),
-                    request_id: refusal.request_id.clone(),
-                    host_id: refusal.host_id.clone(),
-                }),
-                _ => return Err(error),
-            },
-        };
-        outcomes.push((place, DeleteOutcome { object, result }));
-    }
-    outcomes.sort_by_key(|(place, _)| *place);
-    Ok(outcomes.into_iter().map(|(_, outcome)| outcome).collect())
 }

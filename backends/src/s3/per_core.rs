@@ -60,6 +60,13 @@ struct Doubted {
     in_vain: bool,
 }
 
+impl Doubted {
+    /// Whether the provider is being asked because of these.
+    fn is_about(&self, which: &Arc<Credentials>) -> bool {
+        self.which.as_ptr() == Arc::as_ptr(which) && !self.in_vain
+    }
+}
+
 impl Common {
     /// The provider is asked before the next attempt. What is held stays: another attempt may be about
     /// to sign with it.
@@ -157,8 +164,7 @@ impl PerCore {
     /// again within a time, unless it was asked because of these.
     pub(super) fn may_renew(&self, core: &Core, which: &Arc<Credentials>, wait: Duration) -> bool {
         self.common.doubted.borrow().as_ref().is_none_or(|doubted| {
-            let is_asked = doubted.which.as_ptr() == Arc::as_ptr(which) && !doubted.in_vain;
-            is_asked || core.now().saturating_duration_since(doubted.at) >= wait
+            doubted.is_about(which) || core.now().saturating_duration_since(doubted.at) >= wait
         })
     }
 
@@ -174,8 +180,7 @@ impl PerCore {
             let doubted = Doubted { which: Arc::downgrade(which), at: core.now(), in_vain };
             self.common.doubted.replace(Some(doubted));
         };
-        let is_asked =
-            |doubted: &Doubted| doubted.which.as_ptr() == Arc::as_ptr(which) && !doubted.in_vain;
+        let is_asked = |doubted: &Doubted| doubted.is_about(which);
         if !self.common.doubted.borrow().as_ref().is_some_and(is_asked) {
             doubt(false);
         }
