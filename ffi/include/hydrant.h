@@ -78,7 +78,7 @@
 #define HYD_BUCKET_INFO_INIT {sizeof(hyd_bucket_info), 0, {0}, {0}}
 #define HYD_REQUEST_INIT \
     {sizeof(hyd_request), 0, 0, NULL, 0, NULL, 0, 0, NULL, 0, NULL, NULL, NULL, NULL, 0, 0, NULL, \
-     NULL, NULL, 0, NULL, NULL, NULL}
+     NULL, NULL, 0, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, 0, NULL, NULL, NULL}
 #define HYD_PRESIGNED_VIEW_INIT {sizeof(hyd_presigned_view), 0, NULL, NULL, 0, NULL, 0}
 #define HYD_PRESIGN_OPTIONS_INIT \
     {sizeof(hyd_presign_options), 0, NULL, 0, NULL, NULL, 0, 0, 0, 0, NULL, NULL, NULL, NULL, NULL, \
@@ -1394,7 +1394,7 @@ typedef struct hyd_verify_options {
      */
     uint64_t part_size_bytes;
     /**
-     * Told how far it is with the first object, during the call alone; or NULL.
+     * Told how far it is with the first object, until the call returns or the request is reaped; or NULL.
      */
     hyd_progress_fn progress;
     /**
@@ -1996,11 +1996,11 @@ typedef struct hyd_request {
      */
     const struct hyd_buf *buf;
     /**
-     * The registered memory that `data` lies in, or NULL. It cannot be unregistered meanwhile.
+     * The registered memory that `data` lies in, or the data of all ranges; or NULL. It cannot be unregistered meanwhile.
      */
     const struct hyd_mem *mem;
     /**
-     * Where to copy to, or NULL.
+     * The other store of COPY and VERIFY, or NULL.
      */
     const struct hyd_store *target;
     /**
@@ -2042,6 +2042,49 @@ typedef struct hyd_request {
      * Of the same: filled when the completion is reaped with HYD_OK, or NULL.
      */
     struct hyd_copy_report *report;
+    /**
+     * Of VERIFY: how it is compared, or NULL.
+     */
+    const struct hyd_verify_options *verify;
+    /**
+     * Of VERIFY: filled when the completion is reaped with HYD_OK, or NULL.
+     */
+    struct hyd_verify_report *verify_report;
+    /**
+     * Of GET_RANGES: `status` and `read_len` of each are set when the completion is reaped, whatever its
+     * status is. They are the library's until then.
+     */
+    struct hyd_object_range *ranges;
+    /**
+     * Of GET_RANGES: how they are read, or NULL.
+     */
+    const struct hyd_ranges_options *ranges_options;
+    /**
+     * Of DELETE_KEYS.
+     */
+    const struct hyd_text *keys;
+    /**
+     * Of DELETE_KEYS: room for the status of each key, written when the completion is reaped, whatever its
+     * status is; or NULL.
+     */
+    hyd_status *results;
+    /**
+     * How many `ranges` or `keys`.
+     */
+    size_t count;
+    /**
+     * Of DELETE_PREFIX: hears what came of each key, until the completion is reaped; or NULL.
+     */
+    hyd_deleted_fn told;
+    /**
+     * What `told` is called with.
+     */
+    void *user;
+    /**
+     * Of DELETE_PREFIX: filled when the completion is reaped, also where objects could not be deleted; or
+     * NULL.
+     */
+    struct hyd_delete_report *delete_report;
 } hyd_request;
 
 /**
@@ -2192,6 +2235,29 @@ typedef struct hyd_request {
  * Cancelled, what was uploaded is thrown away, or the object is there, whole.
  */
 #define HYD_OP_FINISH 11
+
+/**
+ * Compares an object with the object `aux` of `target`, or where that is NULL of the same store, as
+ * hyd_verify() does.
+ */
+#define HYD_OP_VERIFY 12
+
+/**
+ * The `count` ranges at `ranges`, each into memory of its own, as hyd_get_object_ranges() does. A range
+ * whose key has the length 0 is one of the object `key`. Cancelled, each has the status of the request.
+ */
+#define HYD_OP_GET_RANGES 13
+
+/**
+ * Deletes the `count` objects at `keys`, as hyd_delete() does. It names no `key`.
+ */
+#define HYD_OP_DELETE_KEYS 14
+
+/**
+ * Deletes every object whose key begins with `key`, as hyd_delete_prefix() does. Cancelled, it stops
+ * somewhere between.
+ */
+#define HYD_OP_DELETE_PREFIX 15
 
 #ifdef __cplusplus
 extern "C" {
@@ -3771,7 +3837,8 @@ hyd_status hyd_cq_fd(const struct hyd_cq *cq,
  * never waits. `reaped` tells how many; 0 is no error.
  *
  * What an event carries is the caller's from here on: `buf` to release, `list` to close, `error` to
- * free. The hyd_object_meta and the hyd_copy_report that a request named are filled in this call. On the thread that drives
+ * free. What a request named to be filled is filled in this call: its hyd_object_meta, its report, the
+ * `status` of each range, the `results` of keys. On the thread that drives
  * the queue's engine, waiting drives it. A `min` above what is under way waits for requests of other
  * threads, for hyd_cq_wake(), or for the time.
  *
@@ -3812,9 +3879,9 @@ hyd_status hyd_cq_destroy(struct hyd_cq *cq);
  * failure too. An accepted request completes exactly once on `cq`, a refused one never. `ids` has
  * room for `count` ids for hyd_cancel(), or is NULL.
  *
- * The requests and their texts are not needed after the call. The memory for bytes, the
- * hyd_object_meta and the hyd_copy_report are the library's until the completion has been reaped, cancelled or not. Requests
- * run at the same time and complete in any order.
+ * The requests, their texts and options are not needed after the call. The memory for bytes, and whatever is
+ * filled (hyd_object_meta, reports, `ranges`, `results`), is the library's until the completion has been
+ * reaped, cancelled or not. Requests run at the same time and complete in any order.
  *
  * Errors, of the first that is refused: HYD_E_INVALID, HYD_E_HANDLE; HYD_E_BUSY while somebody else uses
  * the writer; HYD_E_AGAIN when the queue has no room: reap, and submit the rest; HYD_E_CANCELLED once the engine was destroyed.
@@ -3858,7 +3925,7 @@ typedef char hyd_assert_caps_size[sizeof(hyd_caps) == 80 ? 1 : -1];
 typedef char hyd_assert_stats_size[sizeof(hyd_stats) == 280 ? 1 : -1];
 typedef char hyd_assert_credentials_size[sizeof(hyd_credentials) == 40 ? 1 : -1];
 typedef char hyd_assert_object_meta_size[sizeof(hyd_object_meta) == 472 ? 1 : -1];
-typedef char hyd_assert_request_size[sizeof(hyd_request) == 168 ? 1 : -1];
+typedef char hyd_assert_request_size[sizeof(hyd_request) == 248 ? 1 : -1];
 typedef char hyd_assert_put_options_size[sizeof(hyd_put_options) == 112 ? 1 : -1];
 typedef char hyd_assert_get_options_size[sizeof(hyd_get_options) == 40 ? 1 : -1];
 typedef char hyd_assert_s3_put_options_size[sizeof(hyd_s3_put_options) == 136 ? 1 : -1];

@@ -249,20 +249,71 @@ pub unsafe fn array_out<T>(first: *mut T, count: usize, argument: &str) -> Resul
     Ok(first)
 }
 
-/// The same for room that the caller may leave out.
-///
-/// # Safety
-/// As for [`array_out`].
-pub unsafe fn optional_array_out<T>(
+/// Room for values that are filled when the work is done.
+pub struct ArrayOut<T> {
     first: *mut T,
     count: usize,
-    argument: &str,
-) -> Result<Option<*mut T>, Failure> {
-    if first.is_null() {
-        return Ok(None);
+}
+
+impl<T> Clone for ArrayOut<T> {
+    fn clone(&self) -> Self {
+        *self
     }
-    // SAFETY: OWN-3, by the contract of this function.
-    unsafe { array_out(first, count, argument) }.map(Some)
+}
+
+impl<T> Copy for ArrayOut<T> {}
+
+// SAFETY: OWN-3. The room is the library's until it is filled, on whatever thread; the values, plain data of
+// the header, are of the caller.
+unsafe impl<T: Copy> Send for ArrayOut<T> {}
+
+impl<T> ArrayOut<T> {
+    /// Checks the room.
+    ///
+    /// # Safety
+    /// `first` is NULL, or `count` values there are writable as long as this lives.
+    pub unsafe fn new(first: *mut T, count: usize, argument: &str) -> Result<Self, Failure> {
+        // SAFETY: OWN-3, by the contract of this function.
+        unsafe { array_out(first, count, argument) }.map(|first| ArrayOut { first, count })
+    }
+
+    /// The same for room that the caller may leave out.
+    ///
+    /// # Safety
+    /// As for [`ArrayOut::new`].
+    pub unsafe fn optional(
+        first: *mut T,
+        count: usize,
+        argument: &str,
+    ) -> Result<Option<Self>, Failure> {
+        // SAFETY: OWN-3, by the contract of this function.
+        (!first.is_null()).then(|| unsafe { ArrayOut::new(first, count, argument) }).transpose()
+    }
+
+    /// How many there is room for.
+    pub fn count(self) -> usize {
+        self.count
+    }
+
+    /// The place at `index`, inside the room.
+    pub fn at(self, index: usize) -> *mut T {
+        assert!(index < self.count, "more values than there is room for");
+        self.first.wrapping_add(index)
+    }
+
+    /// Writes the value at `index`.
+    pub fn write(self, index: usize, value: T) {
+        // SAFETY: OWN-3. Inside the room, which is writable by the contract of `new`.
+        unsafe { self.at(index).write(value) };
+    }
+
+    /// Writes as many as there are.
+    pub fn write_all(self, values: &[T])
+    where
+        T: Copy,
+    {
+        values.iter().enumerate().for_each(|(index, value)| self.write(index, *value));
+    }
 }
 
 fn check_array<T>(first: *const T, count: usize, argument: &str) -> Result<(), Failure> {

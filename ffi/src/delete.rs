@@ -5,15 +5,15 @@ use std::collections::hash_map::Entry as MapEntry;
 use std::ffi::{c_char, c_void};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use hydrant::{DeleteOptions, DeleteReport, Error, OnDeleted};
+use hydrant::{DeleteOptions, DeleteReport, Error, OnDeleted, Outcome, Task};
 
-use crate::args;
+use crate::args::{self, ArrayOut};
 use crate::callback::{Lent, User};
 use crate::error::{ErrorOut, Failure, hyd_error};
 use crate::guard;
 use crate::object::hyd_text;
 use crate::sized::{self, SizedOut, SizedStruct};
-use crate::status::{self, HYD_OK, hyd_status};
+use crate::status::{self, HYD_E_OTHER, HYD_OK, hyd_status};
 use crate::store::{Store, hyd_store, use_store};
 
 /// What came of one key. Its texts are gone after the call that tells it; its size is fixed.
@@ -36,6 +36,10 @@ pub struct hyd_deleted {
 pub type hyd_deleted_fn =
     Option<unsafe extern "C" fn(user: *mut c_void, outcomes: *const hyd_deleted, count: usize)>;
 
+/// What a `hyd_deleted_fn` is when it is one.
+pub type DeletedFn =
+    unsafe extern "C" fn(user: *mut c_void, outcomes: *const hyd_deleted, count: usize);
+
 /// What was deleted.
 #[repr(C)]
 #[derive(Clone, Copy)]
@@ -54,6 +58,17 @@ pub struct hyd_delete_report {
 unsafe impl SizedStruct for hyd_delete_report {
     const NAME: &'static str = "hyd_delete_report";
     const BYTES_MIN: usize = 24;
+}
+
+impl hyd_delete_report {
+    pub fn of(report: &DeleteReport) -> hyd_delete_report {
+        hyd_delete_report {
+            struct_size: sized::size_of::<hyd_delete_report>(),
+            reserved: 0,
+            deleted: report.deleted,
+            failed: report.failed,
+        }
+    }
 }
 
 /// Deletes objects, many at the same time and on S3 up to 1,000 with one request, and waits for all.
@@ -79,30 +94,49 @@ pub unsafe extern "C" fn hyd_delete(
     guard::entry(ErrorOut::new(error), |entry| {
         let store = use_store(entry, store)?;
         // SAFETY: OWN-3. The caller lends what the pointers name for the time of the call.
-        let (keys, results) = unsafe {
-            let keys = args::array(keys, count, "keys")?;
-            let keys = keys.iter().map(|key| match args::text(key.text, key.len, "a key")? {
-                "" => Err(Failure::invalid("a key is empty")),
-                key => Ok(key),
-            });
-            let keys: Vec<&str> = keys.collect::<Result<_, _>>()?;
-            (keys, args::optional_array_out(results, count, "results")?)
-        };
-        let mut first = None;
-        for (index, outcome) in delete_each(&store, &keys).into_iter().enumerate() {
-            let status = outcome.as_ref().err().map_or(HYD_OK, Failure::status);
-            if let Some(results) = results {
-                // SAFETY: OWN-3. Room for `count` of them, by the check above.
-                unsafe { results.add(index).write(status) };
-            }
-            first = first.or(outcome.err());
+        let (keys, results) =
+            unsafe { (named(keys, count)?, ArrayOut::optional(results, count, "results")?) };
+        let (task, told) = delete_each(&store, keys);
+        let deleted = told.outcomes(&task.wait());
+        if let Some(results) = results {
+            results.write_all(&deleted.statuses);
         }
-        first.map_or(Ok(()), Err)
+        deleted.first.map_or(Ok(()), Err)
     })
 }
 
-/// What came of each key, in their order.
-fn delete_each(store: &Store, keys: &[&str]) -> Vec<Result<(), Failure>> {
+/// The keys of objects that are to be deleted.
+///
+/// # Safety
+/// `keys` is NULL, or `count` texts there are readable, and so is what they name.
+pub unsafe fn named(keys: *const hyd_text, count: usize) -> Result<Vec<String>, Failure> {
+    // SAFETY: OWN-3, by the contract of this function.
+    let keys = unsafe { args::array(keys, count, "keys")? };
+    // SAFETY: as above.
+    let texts = keys.iter().map(|key| unsafe { args::text(key.text, key.len, "a key") });
+    texts
+        .map(|key| match key? {
+            "" => Err(Failure::invalid("a key is empty")),
+            key => Ok(key.to_owned()),
+        })
+        .collect()
+}
+
+/// What was told of keys, each of which was deleted once.
+pub struct ToldOfKeys {
+    keys: Vec<String>,
+    told: Arc<Mutex<HashMap<String, Option<Error>>>>,
+}
+
+/// What came of keys, in their order.
+pub struct EachDeleted {
+    pub statuses: Vec<hyd_status>,
+    /// Why the first that failed did.
+    pub first: Option<Failure>,
+}
+
+/// Deletes objects, and notes what came of each.
+pub fn delete_each(store: &Store, keys: Vec<String>) -> (Task<DeleteReport>, ToldOfKeys) {
     let told: Arc<Mutex<HashMap<String, Option<Error>>>> = Arc::default();
     let on_deleted: OnDeleted = {
         let told = Arc::clone(&told);
@@ -117,15 +151,28 @@ fn delete_each(store: &Store, keys: &[&str]) -> Vec<Result<(), Failure>> {
         })
     };
     let options = DeleteOptions { on_deleted: Some(on_deleted) };
-    let owned = keys.iter().map(|key| (*key).to_owned()).collect();
-    let whole = store.calls().delete_keys(owned, options).wait();
-    let told = std::mem::take(&mut *told.lock().unwrap_or_else(PoisonError::into_inner));
-    let outcome = |key: &&str| match (told.get(*key), &whole) {
-        (Some(None), _) => Ok(()),
-        (Some(Some(error)), _) | (None, Err(error)) => Err(error.clone().into()),
-        (None, Ok(_)) => Err(Failure::new(status::HYD_E_OTHER, "nothing was told of this key")),
-    };
-    keys.iter().map(outcome).collect()
+    let task = store.calls().delete_keys(keys.clone(), options);
+    (task, ToldOfKeys { keys, told })
+}
+
+impl ToldOfKeys {
+    /// What came of each; of those that nothing was told of, what came of the whole.
+    pub fn outcomes(self, whole: &hydrant::Result<DeleteReport>) -> EachDeleted {
+        let told = std::mem::take(&mut *self.told.lock().unwrap_or_else(PoisonError::into_inner));
+        let mut first = None;
+        let outcome = |key: &String| {
+            let failure = match (told.get(key), whole) {
+                (Some(None), _) => return HYD_OK,
+                (Some(Some(error)), _) | (None, Err(error)) => error.clone().into(),
+                (None, Ok(_)) => Failure::new(HYD_E_OTHER, "nothing was told of this key"),
+            };
+            let status = failure.status();
+            first.get_or_insert(failure);
+            status
+        };
+        let statuses = self.keys.iter().map(outcome).collect();
+        EachDeleted { statuses, first }
+    }
 }
 
 /// Deletes every object whose key begins with `prefix`, while the listing of them goes on, and waits
@@ -155,26 +202,28 @@ pub unsafe extern "C" fn hyd_delete_prefix(
             (args::text(prefix, prefix_len, "prefix")?, SizedOut::optional(report, "report")?)
         };
         let (lent, leave) = Lent::new();
-        let user = User(user);
-        let on_deleted = told.map(|told| -> OnDeleted {
-            Arc::new(move |outcomes: &[_]| leave.call(|| tell(told, user, outcomes)))
-        });
+        let listener = told.map(|function| (function, User(user)));
+        let on_deleted =
+            listener.map(|listener| on_deleted(listener, move |call| leave.call(call)));
         let deleted = store.calls().delete_prefix(prefix, DeleteOptions { on_deleted }).wait();
         drop(lent);
-        let DeleteReport { deleted, failed, failures, .. } = deleted?;
+        let deleted = deleted?;
         if let Some(report) = report {
-            let struct_size = sized::size_of::<hyd_delete_report>();
-            report.write(hyd_delete_report { struct_size, reserved: 0, deleted, failed });
+            report.write(hyd_delete_report::of(&deleted));
         }
-        failures.into_iter().next().map_or(Ok(()), |(_, error)| Err(error.into()))
+        deleted.failures.into_iter().next().map_or(Ok(()), |(_, error)| Err(error.into()))
     })
 }
 
-fn tell(
-    told: unsafe extern "C" fn(*mut c_void, *const hyd_deleted, usize),
-    user: User,
-    outcomes: &[(String, hydrant::Result<()>)],
-) {
+/// Outcomes, told to C under `around`, which lends what has to be there meanwhile.
+pub fn on_deleted(
+    (told, user): (DeletedFn, User),
+    around: impl Fn(&dyn Fn()) + Send + Sync + 'static,
+) -> OnDeleted {
+    Arc::new(move |outcomes: &[_]| around(&|| tell(told, user, outcomes)))
+}
+
+fn tell(told: DeletedFn, user: User, outcomes: &[Outcome]) {
     let messages: Vec<Option<String>> =
         outcomes.iter().map(|(_, outcome)| outcome.as_ref().err().map(Error::to_string)).collect();
     let views: Vec<hyd_deleted> = outcomes

@@ -134,9 +134,11 @@ fn refuse(range: &mut hyd_range) {
     (range.status, range.read_len) = (HYD_E_INVALID, 0);
 }
 
+/// How ranges are read; NULL is the default.
+///
 /// # Safety
 /// `from` is NULL, or readable as far as it says, and so is what it names.
-unsafe fn ranges_options(from: *const hyd_ranges_options) -> Result<RangesOptions, Failure> {
+pub unsafe fn ranges_options(from: *const hyd_ranges_options) -> Result<RangesOptions, Failure> {
     let mut options = RangesOptions::default();
     if from.is_null() {
         return Ok(options);
@@ -173,23 +175,40 @@ unsafe fn read(
         wanted.push(RangeInto { key, offset: range.offset, into });
     }
     let outcomes = match store.calls().get_ranges_into(&mut wanted, options) {
-        Ok(outcomes) => outcomes,
+        Ok(outcomes) => EachRead::of(outcomes),
         Err(error) => {
             let failure = Failure::from(error);
             ranges.iter_mut().for_each(|(_, range)| range.status = failure.status());
             return Err(failure);
         }
     };
-    let mut first = None;
-    for ((_, range), outcome) in ranges.iter_mut().zip(outcomes) {
-        match outcome {
-            Ok(read_len) => (range.status, range.read_len) = (HYD_OK, read_len),
+    for ((_, range), (status, read_len)) in ranges.iter_mut().zip(outcomes.each) {
+        (range.status, range.read_len) = (status, read_len);
+    }
+    outcomes.first.map_or(Ok(()), Err)
+}
+
+/// What came of ranges, in their order.
+pub struct EachRead {
+    /// The status of each, and the bytes that came.
+    pub each: Vec<(hyd_status, usize)>,
+    /// Why the first that failed did.
+    pub first: Option<Failure>,
+}
+
+impl EachRead {
+    pub fn of(outcomes: Vec<hydrant::Result<usize>>) -> EachRead {
+        let mut first = None;
+        let tell = |outcome| match outcome {
+            Ok(read_len) => (HYD_OK, read_len),
             Err(error) => {
                 let failure = Failure::from(error);
-                range.status = failure.status();
+                let status = failure.status();
                 first.get_or_insert(failure);
+                (status, 0)
             }
-        }
+        };
+        let each = outcomes.into_iter().map(tell).collect();
+        EachRead { each, first }
     }
-    first.map_or(Ok(()), Err)
 }

@@ -3,10 +3,10 @@
 use std::ffi::{c_char, c_void};
 use std::sync::Arc;
 
-use hydrant::{VerifyOptions, verify};
+use hydrant::{VerifyOptions, VerifyReport, verify};
 
 use crate::args;
-use crate::callback::{Lent, User, progress};
+use crate::callback::{Lent, ProgressFn, User, progress};
 use crate::copy::hyd_progress_fn;
 use crate::error::{ErrorOut, Failure, hyd_error};
 use crate::guard;
@@ -25,7 +25,7 @@ pub struct hyd_verify_options {
     pub connections: u32,
     /// Bytes of a part, instead of those of the first store.
     pub part_size_bytes: u64,
-    /// Told how far it is with the first object, during the call alone; or NULL.
+    /// Told how far it is with the first object, until the call returns or the request is reaped; or NULL.
     pub progress: hyd_progress_fn,
     /// What `progress` is called with.
     pub user: *mut c_void,
@@ -60,6 +60,40 @@ unsafe impl SizedStruct for hyd_verify_report {
     const BYTES_MIN: usize = 32;
 }
 
+impl hyd_verify_report {
+    pub fn of(report: &VerifyReport) -> hyd_verify_report {
+        hyd_verify_report {
+            struct_size: sized::size_of::<hyd_verify_report>(),
+            reserved: 0,
+            bytes: report.bytes,
+            crc64nvme: report.crc64nvme.0,
+            healed_parts: report.healed_parts,
+        }
+    }
+}
+
+/// Options as C gave them: whoever compares says how long progress may be told.
+pub struct Comparing {
+    pub options: VerifyOptions,
+    pub progress: Option<(ProgressFn, User)>,
+}
+
+/// How two objects are compared; NULL is the default.
+///
+/// # Safety
+/// `from` is NULL, or readable as far as it says.
+pub unsafe fn comparing(from: *const hyd_verify_options) -> Result<Comparing, Failure> {
+    let mut options = VerifyOptions::default();
+    if from.is_null() {
+        return Ok(Comparing { options, progress: None });
+    }
+    // SAFETY: OWN-3, by the contract of this function.
+    let raw = unsafe { sized::read(from, "options")? };
+    options.part_size_bytes = (raw.part_size_bytes != 0).then_some(raw.part_size_bytes);
+    options.connections = (raw.connections != 0).then_some(raw.connections as usize);
+    Ok(Comparing { options, progress: raw.progress.map(|function| (function, User(raw.user))) })
+}
+
 /// Reads two objects, of any two stores of one engine, and compares their checksums part by part. A part
 /// that differs is read once more from both. `options` and `report` may be NULL.
 ///
@@ -85,34 +119,22 @@ pub unsafe extern "C" fn hyd_verify(
             return Err(Failure::invalid("the stores belong to different engines"));
         }
         // SAFETY: OWN-3. The caller lends what the pointers name for the time of the call.
-        let (one, other, options, report) = unsafe {
-            let options = (!options.is_null()).then(|| sized::read(options, "options"));
+        let (one, other, comparing, report) = unsafe {
             (
                 args::text(one, one_len, "one")?,
                 args::text(other, other_len, "other")?,
-                options.transpose()?,
+                comparing(options)?,
                 SizedOut::optional(report, "report")?,
             )
         };
         let (lent, leave) = Lent::new();
-        let options = options.map_or_else(VerifyOptions::default, |raw| VerifyOptions {
-            part_size_bytes: (raw.part_size_bytes != 0).then_some(raw.part_size_bytes),
-            connections: (raw.connections != 0).then_some(raw.connections as usize),
-            progress: raw
-                .progress
-                .map(|function| progress((function, User(raw.user)), move |call| leave.call(call))),
-        });
+        let told = |function| progress(function, move |call| leave.call(call));
+        let options = VerifyOptions { progress: comparing.progress.map(told), ..comparing.options };
         let same = verify(&first.locate(one)?, &second.locate(other)?, options).wait();
         drop(lent);
         let same = same?;
         if let Some(report) = report {
-            report.write(hyd_verify_report {
-                struct_size: sized::size_of::<hyd_verify_report>(),
-                reserved: 0,
-                bytes: same.bytes,
-                crc64nvme: same.crc64nvme.0,
-                healed_parts: same.healed_parts,
-            });
+            report.write(hyd_verify_report::of(&same));
         }
         Ok(())
     })

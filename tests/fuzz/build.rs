@@ -1,10 +1,13 @@
 //! Compiles the caller of the C library, which is C: it holds the library to the header that people have.
 
+const FILES: [&str; 8] =
+    ["world", "options", "calls", "objects", "streams", "presign", "queue", "service"];
+
 fn main() {
     println!("cargo::rerun-if-changed=src/abi");
     println!("cargo::rerun-if-changed=../../ffi/include/hydrant.h");
     cc::Build::new()
-        .files(["src/abi/world.c", "src/abi/calls.c", "src/abi/queue.c", "src/abi/service.c"])
+        .files(FILES.map(|name| format!("src/abi/{name}.c")))
         .include("../../ffi/include")
         .std("c11")
         .warnings_into_errors(true)

@@ -2,6 +2,7 @@
 
 use std::any::Any;
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -15,16 +16,24 @@ use crate::object::{ListRequest, ObjectMeta, PutOptions};
 use crate::pipeline::plan::WantedRange;
 use crate::pipeline::{
     self, DeleteOptions, DeleteReport, GetOptions, GetStream, Keys, Listing, PieceStream,
-    RangeInto, RangesOptions, TransferLimits, Wanted, Writer, WriterOptions,
+    RangeInto, RangeRegion, RangesOptions, TransferLimits, Wanted, Writer, WriterOptions,
 };
 use crate::s3::S3Client;
-use crate::store::ObjectStore;
+use crate::store::{ObjectStore, Reader};
 
 /// One place for objects: a bucket, the file system, a piece of memory. Clones share it.
 #[derive(Debug, Clone)]
 pub struct Store {
     hydrant: Hydrant,
     inner: Arc<dyn ObjectStore>,
+    limits: TransferLimits,
+}
+
+/// Ranges to be read, but for the memory.
+struct PlannedRanges {
+    readers: Vec<Arc<dyn Reader>>,
+    places: Vec<WantedRange>,
+    gap_bytes_max: u64,
     limits: TransferLimits,
 }
 
@@ -175,27 +184,61 @@ impl Store {
         options: RangesOptions,
     ) -> Result<Vec<Result<usize>>> {
         refuse_on_a_core()?;
-        let limits = self.limits().with(None, options.connections);
-        let mut objects = Vec::new();
-        let mut numbers = HashMap::new();
-        let mut places = Vec::with_capacity(ranges.len());
-        let mut memory = Vec::with_capacity(ranges.len());
-        for RangeInto { key, offset, into } in ranges {
-            let object = *numbers.entry(*key).or_insert_with(|| {
-                objects.push(self.inner.reader_with(key, &options.read));
-                objects.len() - 1
-            });
-            places.push(WantedRange { object, offset: *offset, len: into.len() as u64 });
-            memory.push(&mut **into);
+        let named = ranges.iter().map(|range| (range.key, range.offset, range.into.len()));
+        let planned = self.plan_ranges(named, options)?;
+        let memory = ranges.iter_mut().map(|range| &mut *range.into).collect();
+        borrow_all_blocking(memory, |regions| self.read_planned(planned, regions).wait())
+    }
+
+    /// Fills many pieces of lent memory, as [`Store::get_ranges_into`] does, without blocking. Each piece is
+    /// free once its owner has it back.
+    pub fn get_regions(
+        &self,
+        ranges: Vec<RangeRegion<'_>>,
+        options: RangesOptions,
+    ) -> Task<Vec<Result<usize>>> {
+        let named = ranges.iter().map(|range| (range.key, range.offset, range.into.len()));
+        match self.plan_ranges(named, options) {
+            Ok(planned) => {
+                self.read_planned(planned, ranges.into_iter().map(|range| range.into).collect())
+            }
+            Err(error) => Task::run(self.engine(), move |_| async move { Err(error) }),
         }
-        let objects = objects.into_iter().collect::<Result<Vec<_>>>()?;
-        borrow_all_blocking(memory, |regions| {
-            let pairs = places.into_iter().zip(regions);
-            let wanted = pairs.map(|(range, into)| Wanted { range, into }).collect();
-            Task::run(self.engine(), move |core| async move {
-                pipeline::read_ranges(&core, objects, wanted, options.gap_bytes_max, limits).await
-            })
-            .wait()
+    }
+
+    /// Ranges by key, offset and length, each with the number of its reader.
+    fn plan_ranges<'a>(
+        &self,
+        ranges: impl Iterator<Item = (&'a str, u64, usize)>,
+        options: RangesOptions,
+    ) -> Result<PlannedRanges> {
+        let limits = self.limits().with(None, options.connections);
+        let mut readers = Vec::new();
+        let mut numbers = HashMap::new();
+        let mut places = Vec::new();
+        for (key, offset, len) in ranges {
+            let object = match numbers.entry(key) {
+                Entry::Occupied(known) => *known.get(),
+                Entry::Vacant(place) => {
+                    readers.push(self.inner.reader_with(key, &options.read)?);
+                    *place.insert(readers.len() - 1)
+                }
+            };
+            places.push(WantedRange { object, offset, len: len as u64 });
+        }
+        Ok(PlannedRanges { readers, places, gap_bytes_max: options.gap_bytes_max, limits })
+    }
+
+    fn read_planned(
+        &self,
+        planned: PlannedRanges,
+        regions: Vec<Region>,
+    ) -> Task<Vec<Result<usize>>> {
+        let PlannedRanges { readers, places, gap_bytes_max, limits } = planned;
+        let pairs = places.into_iter().zip(regions);
+        let wanted = pairs.map(|(range, into)| Wanted { range, into }).collect();
+        Task::run(self.engine(), move |core| async move {
+            pipeline::read_ranges(&core, readers, wanted, gap_bytes_max, limits).await
         })
     }
 

@@ -27,6 +27,17 @@ pub struct RangeInto<'a> {
     pub into: &'a mut [u8],
 }
 
+/// The same with memory that is lent.
+#[derive(Debug)]
+pub struct RangeRegion<'a> {
+    /// The object.
+    pub key: &'a str,
+    /// First byte in the object.
+    pub offset: u64,
+    /// As many bytes are read as it has.
+    pub into: Region,
+}
+
 /// How many ranges are read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]

@@ -9,8 +9,11 @@ use hydrant::{
     copy,
 };
 
-use super::request::{Memory, Op, Request};
-use super::slots::{Finish, Outcome, Queue};
+use super::more::{self, More};
+use super::op::Op;
+use super::outcome::{Outcome, Told};
+use super::request::{Memory, Request};
+use super::slots::{Finish, Queue};
 use crate::buf::{Buf, Lent};
 use crate::callback::progress;
 use crate::copy::Copying;
@@ -40,8 +43,18 @@ pub struct Job {
     start_after: Option<String>,
     writer: Option<Taken>,
     copy: Option<Box<Copying>>,
+    more: Option<Box<More>>,
     /// Somebody is told what was copied.
     reports: bool,
+}
+
+/// What C is called under: the request does not complete meanwhile, nor while it may be called again.
+pub fn while_held(finish: &Finish) -> impl Fn(&dyn Fn()) + Send + Sync + 'static {
+    let held = finish.also();
+    move |call| {
+        let _held = &held;
+        call();
+    }
 }
 
 impl Job {
@@ -61,7 +74,7 @@ impl Job {
             len: request.len,
             buf: request.buf.clone(),
             target: request.target.clone(),
-            wants_meta: request.meta.is_some(),
+            wants_meta: request.places.meta.is_some(),
             delimiter: request.delimiter,
             entries_max: request.entries_max,
             mem: request.mem.clone(),
@@ -73,7 +86,8 @@ impl Job {
                 taken
             }),
             copy: request.copy.take(),
-            reports: request.report.is_some(),
+            more: request.more.take(),
+            reports: request.places.told.is_some(),
         }
     }
 
@@ -100,12 +114,28 @@ impl Job {
         }
     }
 
-    fn copy_target(&self) -> Result<Location, Failure> {
+    /// The store of the request.
+    pub fn store(&self) -> &Arc<Store> {
+        &self.store
+    }
+
+    /// The key of the request, or what stands in its place.
+    pub fn key(&self) -> &str {
+        &self.key
+    }
+
+    /// The object of the request, and the one that it names beside.
+    pub fn two_objects(&self) -> Result<(Location, Location), Failure> {
         let target = self.target.as_ref().unwrap_or(&self.store);
         if !Arc::ptr_eq(&target.engine, &self.store.engine) {
             return Err(Failure::invalid("the target belongs to another engine"));
         }
-        target.locate(&self.aux)
+        Ok((self.store.locate(&self.key)?, target.locate(&self.aux)?))
+    }
+
+    /// What the ops of [`More`] are asked for.
+    pub fn take_more(&mut self) -> More {
+        *self.more.take().expect("it was read with the op")
     }
 
     /// How the object is read, for calls that make a reader of their own.
@@ -119,19 +149,13 @@ impl Job {
         let Some(copying) = self.copy.take() else {
             return CopyOptions { unsummed, ..CopyOptions::default() };
         };
-        let told = |function| {
-            let held = finish.also();
-            progress(function, move |call| {
-                let _held = &held;
-                call();
-            })
-        };
+        let told = |function| progress(function, while_held(finish));
         CopyOptions { progress: copying.progress.map(told), unsummed, ..copying.options }
     }
 
     /// The caller's memory, for an operation. The request completes, and registered memory can go,
     /// when the last who has it is done (OWN-3).
-    fn lend(&self, memory: Memory, finish: &Finish) -> Lent<(Option<Arc<Mem>>, Finish)> {
+    pub fn lend(&self, memory: Memory, finish: &Finish) -> Lent<(Option<Arc<Mem>>, Finish)> {
         let then = (self.mem.clone(), finish.also());
         let registration = self.mem.as_ref().map(|mem| mem.registration().clone());
         Lent { start: memory.start, len: memory.len, registration, _then: then }
@@ -148,6 +172,9 @@ pub async fn run(core: Core, queue: Arc<Queue>, id: u64, finish: Finish, mut job
         Op::Finish => Box::pin(finish_stream(&mut job)).await,
         // Rare or long enough for an allocation, which keeps the seats of the others small.
         Op::Copy | Op::GetToFile | Op::PutFromFile => Box::pin(copied(&mut job, &finish)).await,
+        Op::Verify | Op::GetRanges | Op::DeleteKeys | Op::DeletePrefix => {
+            Box::pin(more::run(&mut job, &finish)).await
+        }
         _ => Box::pin(other(&core, &job)).await,
     };
     let outcome = outcome.unwrap_or_else(Outcome::failed);
@@ -264,15 +291,14 @@ async fn other(core: &Core, job: &Job) -> Result<Outcome, Failure> {
 
 async fn copied(job: &mut Job, finish: &Finish) -> Result<Outcome, Failure> {
     let options = job.copy_options(finish);
-    let here = job.store.locate(&job.key)?;
     let (from, to) = match job.op {
-        Op::GetToFile => (here, job.store.file(&job.aux)?),
-        Op::PutFromFile => (job.store.file(&job.aux)?, here),
-        _ => (here, job.copy_target()?),
+        Op::GetToFile => (job.store.locate(&job.key)?, job.store.file(&job.aux)?),
+        Op::PutFromFile => (job.store.file(&job.aux)?, job.store.locate(&job.key)?),
+        _ => job.two_objects()?,
     };
     let report = copy(&from, &to, options).await?;
     let outcome = Outcome::of_meta(report.bytes, report.meta.clone());
-    Ok(Outcome { report: Some(Box::new(report)), ..outcome })
+    Ok(Outcome { told: Some(Told::Copied(Box::new(report))), ..outcome })
 }
 
 async fn list_page(core: &Core, job: &Job) -> Result<Outcome, Failure> {

@@ -15,7 +15,8 @@ use std::time::{Duration, Instant};
 use hydrant::engine::{Core, Task};
 
 use super::job::{self, Job};
-use super::slots::{Finish, Outcome, Queue, slot_of};
+use super::outcome::Outcome;
+use super::slots::{Finish, Queue, slot_of};
 use crate::error::Failure;
 
 /// How long a completion stays untold at most, but for one step of one request.

@@ -8,21 +8,27 @@
 //! - `lane` runs them: one task on each core, which holds the futures of its requests in seats that
 //!   are used again. A request costs no allocation here; what the store itself allocates for it is
 //!   the store's.
-//! - `job` does what a request asks for.
+//! - `more` has the ops about many objects, or about two.
+//! - `job` does what a request asks for, and `outcome` tells what became of it.
 //!
 //! What this room never does: it knows no protocol, and calls nothing of C.
 
 mod job;
 mod lane;
+mod more;
+mod op;
+mod outcome;
 mod request;
+mod signal;
 mod slots;
 
 use std::sync::Arc;
 
+pub use outcome::{HYD_SIZE_UNKNOWN, hyd_event};
 pub use request::{delimiter, hyd_request};
-pub use slots::{HYD_SIZE_UNKNOWN, Queue, hyd_event};
+pub use slots::Queue;
 
-use crate::args::{self, Out};
+use crate::args::{self, ArrayOut, Out};
 use crate::driven::deadline;
 use crate::engine::{hyd_engine, use_engine};
 use crate::error::{ErrorOut, Failure, hyd_error};
@@ -103,7 +109,8 @@ pub unsafe extern "C" fn hyd_cq_fd(
 /// never waits. `reaped` tells how many; 0 is no error.
 ///
 /// What an event carries is the caller's from here on: `buf` to release, `list` to close, `error` to
-/// free. The hyd_object_meta and the hyd_copy_report that a request named are filled in this call. On the thread that drives
+/// free. What a request named to be filled is filled in this call: its hyd_object_meta, its report, the
+/// `status` of each range, the `results` of keys. On the thread that drives
 /// the queue's engine, waiting drives it. A `min` above what is under way waits for requests of other
 /// threads, for hyd_cq_wake(), or for the time.
 ///
@@ -172,9 +179,9 @@ pub extern "C" fn hyd_cq_destroy(cq: *mut hyd_cq) -> hyd_status {
 /// failure too. An accepted request completes exactly once on `cq`, a refused one never. `ids` has
 /// room for `count` ids for hyd_cancel(), or is NULL.
 ///
-/// The requests and their texts are not needed after the call. The memory for bytes, the
-/// hyd_object_meta and the hyd_copy_report are the library's until the completion has been reaped, cancelled or not. Requests
-/// run at the same time and complete in any order.
+/// The requests, their texts and options are not needed after the call. The memory for bytes, and whatever is
+/// filled (hyd_object_meta, reports, `ranges`, `results`), is the library's until the completion has been
+/// reaped, cancelled or not. Requests run at the same time and complete in any order.
 ///
 /// Errors, of the first that is refused: HYD_E_INVALID, HYD_E_HANDLE; HYD_E_BUSY while somebody else uses
 /// the writer; HYD_E_AGAIN when the queue has no room: reap, and submit the rest; HYD_E_CANCELLED once the engine was destroyed.
@@ -197,7 +204,7 @@ pub unsafe extern "C" fn hyd_submit(
             return Err(Failure::invalid("store and queue belong to different engines"));
         }
         // SAFETY: OWN-3. The caller lends what the pointers name for the time of the call.
-        let ids = unsafe { args::optional_array_out(ids, count, "ids")? };
+        let ids = unsafe { ArrayOut::optional(ids, count, "ids")? };
         for index in 0..count {
             // SAFETY: OWN-3. The caller says that so many requests lie there, and lends them and what
             // they name for the time of the call.
@@ -211,8 +218,7 @@ pub unsafe extern "C" fn hyd_submit(
             let _ = handle::retire::<Stream>(request.ends);
             done += 1;
             if let Some(ids) = ids {
-                // SAFETY: OWN-3. Room for `count` of them, by the check above.
-                unsafe { ids.add(index).write(id) };
+                ids.write(index, id);
             }
         }
         Ok(())

@@ -6,51 +6,25 @@ use std::sync::Arc;
 
 use hydrant::{PutOptions, ReadOptions};
 
+use super::more::{self, More};
+use super::op::{Op, hyd_op};
+use super::outcome::Places;
 use crate::args;
 use crate::buf::{Buf, hyd_buf};
 use crate::copy::{Copying, copying, hyd_copy_options, hyd_copy_report};
+use crate::delete::{hyd_delete_report, hyd_deleted_fn};
 use crate::error::Failure;
 use crate::handle;
 use crate::mem::{Mem, hyd_mem};
 use crate::meta::hyd_object_meta;
+use crate::object::hyd_text;
 use crate::object_options::{self, hyd_get_options, hyd_put_options};
+use crate::ranges::{hyd_object_range, hyd_ranges_options};
 use crate::sized::{self, SizedOut, SizedStruct};
+use crate::status::hyd_status;
 use crate::store::{Store, hyd_store};
+use crate::verify::{hyd_verify_options, hyd_verify_report};
 use crate::writer::{Stream, Taken, hyd_writer};
-
-/// What a request asks for.
-pub type hyd_op = u32;
-
-/// Bytes of an object from `offset`: `data_len` of them, fewer only at its end. Into `data`, or where
-/// that is NULL into a buffer of the pool, which the event carries.
-pub const HYD_OP_GET_RANGE: hyd_op = 1;
-/// A whole object into a buffer of the pool, which the event carries.
-pub const HYD_OP_GET: hyd_op = 2;
-/// Writes an object from `data`, or where that is NULL from the first `data_len` bytes of `buf`;
-/// `put` may say how. The bytes are sent from where they are.
-pub const HYD_OP_PUT: hyd_op = 3;
-/// What is known of an object, into `meta`.
-pub const HYD_OP_HEAD: hyd_op = 4;
-/// Deletes an object.
-pub const HYD_OP_DELETE: hyd_op = 5;
-/// Copies an object to the key `aux` of `target`, or where that is NULL of the same store.
-pub const HYD_OP_COPY: hyd_op = 6;
-/// One page of the keys that begin with `key`; `aux` is the token of the page before, or empty. The
-/// event carries a list that ends with the page.
-pub const HYD_OP_LIST_PAGE: hyd_op = 7;
-/// An object into the file `aux`, which is there whole or not at all.
-pub const HYD_OP_GET_TO_FILE: hyd_op = 8;
-/// Writes an object from the file `aux`.
-pub const HYD_OP_PUT_FROM_FILE: hyd_op = 9;
-/// Appends bytes to the stream `writer`: `data`, or where that is NULL the first `data_len` bytes of
-/// `buf`. Of `data`, whole parts are sent from where they are, and the request completes when they have
-/// been. Of `buf`, it completes when they stand in line: the content stays as it is until the caller has
-/// released the buffer. One request of a stream at a time: HYD_E_BUSY. Cancelled, it ends the stream,
-/// which the caller aborts. The store that hyd_submit() is given is any of the engine.
-pub const HYD_OP_WRITE: hyd_op = 10;
-/// Completes the object of the stream `writer`, whose handle ends when the request is accepted.
-/// Cancelled, what was uploaded is thrown away, or the object is there, whole.
-pub const HYD_OP_FINISH: hyd_op = 11;
 
 /// One request. What an op does not name has to be 0.
 #[repr(C)]
@@ -75,9 +49,9 @@ pub struct hyd_request {
     pub data_len: usize,
     /// A buffer to write from; the request has a reference of its own.
     pub buf: *const hyd_buf,
-    /// The registered memory that `data` lies in, or NULL. It cannot be unregistered meanwhile.
+    /// The registered memory that `data` lies in, or the data of all ranges; or NULL. It cannot be unregistered meanwhile.
     pub mem: *const hyd_mem,
-    /// Where to copy to, or NULL.
+    /// The other store of COPY and VERIFY, or NULL.
     pub target: *const hyd_store,
     /// Filled when the completion is reaped with HYD_OK, of GET, PUT, HEAD, COPY, FINISH and the ops with
     /// files; or NULL. Of GET_RANGE only where `data_len` is not 0 and at most the size of a part:
@@ -100,28 +74,35 @@ pub struct hyd_request {
     pub copy: *const hyd_copy_options,
     /// Of the same: filled when the completion is reaped with HYD_OK, or NULL.
     pub report: *mut hyd_copy_report,
+    /// Of VERIFY: how it is compared, or NULL.
+    pub verify: *const hyd_verify_options,
+    /// Of VERIFY: filled when the completion is reaped with HYD_OK, or NULL.
+    pub verify_report: *mut hyd_verify_report,
+    /// Of GET_RANGES: `status` and `read_len` of each are set when the completion is reaped, whatever its
+    /// status is. They are the library's until then.
+    pub ranges: *mut hyd_object_range,
+    /// Of GET_RANGES: how they are read, or NULL.
+    pub ranges_options: *const hyd_ranges_options,
+    /// Of DELETE_KEYS.
+    pub keys: *const hyd_text,
+    /// Of DELETE_KEYS: room for the status of each key, written when the completion is reaped, whatever its
+    /// status is; or NULL.
+    pub results: *mut hyd_status,
+    /// How many `ranges` or `keys`.
+    pub count: usize,
+    /// Of DELETE_PREFIX: hears what came of each key, until the completion is reaped; or NULL.
+    pub told: hyd_deleted_fn,
+    /// What `told` is called with.
+    pub user: *mut c_void,
+    /// Of DELETE_PREFIX: filled when the completion is reaped, also where objects could not be deleted; or
+    /// NULL.
+    pub delete_report: *mut hyd_delete_report,
 }
 
-// SAFETY: `repr(C)`, integers and raw pointers alone, no padding, the size first.
+// SAFETY: `repr(C)`, integers, raw pointers and an optional function alone, no padding, the size first.
 unsafe impl SizedStruct for hyd_request {
     const NAME: &'static str = "hyd_request";
     const BYTES_MIN: usize = 112;
-}
-
-/// What is to be done, by whom it is to be named.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Op {
-    GetRange,
-    Get,
-    Put,
-    Head,
-    Delete,
-    Copy,
-    ListPage,
-    GetToFile,
-    PutFromFile,
-    Write,
-    Finish,
 }
 
 /// A request that makes sense.
@@ -136,7 +117,7 @@ pub struct Request<'a> {
     pub buf: Option<Arc<Buf>>,
     pub mem: Option<Arc<Mem>>,
     pub target: Option<Arc<Store>>,
-    pub meta: Option<SizedOut<hyd_object_meta>>,
+    pub places: Places,
     pub delimiter: Option<char>,
     pub entries_max: Option<u32>,
     /// Boxed, as most requests have none.
@@ -145,7 +126,7 @@ pub struct Request<'a> {
     pub start_after: Option<String>,
     pub writer: Option<Taken>,
     pub copy: Option<Box<Copying>>,
-    pub report: Option<SizedOut<hyd_copy_report>>,
+    pub more: Option<Box<More>>,
     /// A handle that ends when the request is accepted.
     pub ends: *mut hyd_writer,
 }
@@ -159,58 +140,6 @@ pub struct Memory {
 
 // SAFETY: OWN-3. The memory is the library's, on whatever thread.
 unsafe impl Send for Memory {}
-
-impl Op {
-    fn of(op: u32) -> Option<Op> {
-        Some(match op {
-            HYD_OP_GET_RANGE => Op::GetRange,
-            HYD_OP_GET => Op::Get,
-            HYD_OP_PUT => Op::Put,
-            HYD_OP_HEAD => Op::Head,
-            HYD_OP_DELETE => Op::Delete,
-            HYD_OP_COPY => Op::Copy,
-            HYD_OP_LIST_PAGE => Op::ListPage,
-            HYD_OP_GET_TO_FILE => Op::GetToFile,
-            HYD_OP_PUT_FROM_FILE => Op::PutFromFile,
-            HYD_OP_WRITE => Op::Write,
-            HYD_OP_FINISH => Op::Finish,
-            _ => return None,
-        })
-    }
-
-    /// As the event has it.
-    pub fn code(self) -> u32 {
-        match self {
-            Op::GetRange => HYD_OP_GET_RANGE,
-            Op::Get => HYD_OP_GET,
-            Op::Put => HYD_OP_PUT,
-            Op::Head => HYD_OP_HEAD,
-            Op::Delete => HYD_OP_DELETE,
-            Op::Copy => HYD_OP_COPY,
-            Op::ListPage => HYD_OP_LIST_PAGE,
-            Op::GetToFile => HYD_OP_GET_TO_FILE,
-            Op::PutFromFile => HYD_OP_PUT_FROM_FILE,
-            Op::Write => HYD_OP_WRITE,
-            Op::Finish => HYD_OP_FINISH,
-        }
-    }
-
-    /// The fields that an op names, beside `key`: any other one that is set is a mistake.
-    fn names(self) -> &'static [&'static str] {
-        match self {
-            Op::GetRange => &["offset", "data", "mem", "meta", "get"],
-            Op::Get => &["meta", "get"],
-            Op::Put => &["data", "buf", "mem", "meta", "put"],
-            Op::Head => &["meta", "get"],
-            Op::Delete => &[],
-            Op::Copy => &["aux", "target", "meta", "copy"],
-            Op::ListPage => &["aux", "list"],
-            Op::GetToFile | Op::PutFromFile => &["aux", "meta", "copy"],
-            Op::Write => &["data", "buf", "mem", "writer"],
-            Op::Finish => &["meta", "writer"],
-        }
-    }
-}
 
 /// Reads the request at `index` of those that lie end to end at `first`.
 ///
@@ -233,7 +162,7 @@ pub unsafe fn read<'a>(first: *const hyd_request, index: usize) -> Result<Reques
         .ok_or_else(|| Failure::invalid(format!("request->op: there is no op {}", raw.op)))?;
     check_names(op, &raw)?;
     let mem = handle::get_optional::<Mem>(raw.mem)?;
-    if let Some(mem) = &mem {
+    if let Some(mem) = mem.as_ref().filter(|_| op != Op::GetRanges) {
         mem.check(raw.data.cast(), raw.data_len)?;
     }
     let buf = handle::get_optional::<Buf>(raw.buf)?;
@@ -246,16 +175,17 @@ pub unsafe fn read<'a>(first: *const hyd_request, index: usize) -> Result<Reques
         .transpose()?
         .map(|()| Memory { start: raw.data.cast(), len: raw.data_len });
     // SAFETY: OWN-3, by the contract of this function.
-    let (key, aux, start_after, meta, put, get, copy, report) = unsafe {
+    let (key, aux, start_after, meta, put, get, copy, (more, told)) = unsafe {
+        let key = args::text(raw.key, raw.key_len, "request->key")?;
         (
-            args::text(raw.key, raw.key_len, "request->key")?,
+            key,
             args::text(raw.aux, raw.aux_len, "request->aux")?,
             args::text(raw.start_after, raw.start_after_len, "request->start_after")?,
             SizedOut::optional(raw.meta, "request->meta")?,
             object_options::optional_put(raw.put)?,
             object_options::optional_get(raw.get)?,
             (!raw.copy.is_null()).then(|| copying(raw.copy)).transpose()?,
-            SizedOut::optional(raw.report, "request->report")?,
+            more::read(op, &raw, key, mem.as_deref())?,
         )
     };
     Ok(Request {
@@ -269,13 +199,13 @@ pub unsafe fn read<'a>(first: *const hyd_request, index: usize) -> Result<Reques
         buf,
         mem,
         target: handle::get_optional::<Store>(raw.target)?,
-        meta,
+        places: Places { meta, told },
         delimiter: delimiter(raw.delimiter)?,
         entries_max: (raw.entries_max != 0).then_some(raw.entries_max),
         put,
         get,
         copy: copy.map(Box::new),
-        report,
+        more: more.map(Box::new),
         start_after: (!start_after.is_empty()).then(|| start_after.to_owned()),
         ends: if op == Op::Finish { raw.writer } else { null_mut() },
         // Last: it is put back where the request is refused.
@@ -306,6 +236,11 @@ fn check_names(op: Op, raw: &hyd_request) -> Result<(), Failure> {
         ("get", !raw.get.is_null()),
         ("writer", !raw.writer.is_null()),
         ("copy", !raw.copy.is_null() || !raw.report.is_null()),
+        ("verify", !raw.verify.is_null() || !raw.verify_report.is_null()),
+        ("ranges", !raw.ranges.is_null() || !raw.ranges_options.is_null()),
+        ("keys", !raw.keys.is_null() || !raw.results.is_null()),
+        ("count", raw.count != 0),
+        ("told", raw.told.is_some() || !raw.user.is_null() || !raw.delete_report.is_null()),
     ];
     let foreign = set.iter().find(|(name, is_set)| *is_set && !op.names().contains(name));
     if let Some((name, _)) = foreign {
@@ -323,8 +258,8 @@ fn check_names(op: Op, raw: &hyd_request) -> Result<(), Failure> {
         Op::GetRange if raw.data_len == 0 && !raw.get.is_null() => "bytes to ask for",
         Op::Head if raw.meta.is_null() => "meta",
         Op::Write | Op::Finish if raw.writer.is_null() => "writer",
-        Op::Write | Op::Finish if raw.key_len != 0 => "no key",
-        Op::Copy | Op::GetToFile | Op::PutFromFile if raw.aux_len == 0 => "aux",
+        Op::Write | Op::Finish | Op::DeleteKeys if raw.key_len != 0 => "no key",
+        Op::Verify | Op::Copy | Op::GetToFile | Op::PutFromFile if raw.aux_len == 0 => "aux",
         _ => return Ok(()),
     };
     Err(Failure::invalid(format!("request: {op:?} needs {missing}")))

@@ -2,7 +2,6 @@
 
 use std::collections::VecDeque;
 use std::future::{Future, poll_fn};
-use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::pin::Pin;
 use std::ptr::null_mut;
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
@@ -10,51 +9,19 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::task::{Poll, Waker};
 use std::time::{Duration, Instant};
 
+use hydrant::Error;
 use hydrant::engine::{Task, block_on};
-use hydrant::{CopyReport, Error, ObjectMeta};
 
 use super::job::Job;
 use super::lane::{self, Lane};
+use super::outcome::{HYD_SIZE_UNKNOWN, Outcome, Places, hyd_event};
 use super::request::Request;
-use crate::buf::{Buf, hyd_buf};
-use crate::copy::hyd_copy_report;
+use super::signal::Signal;
 use crate::engine::Engine;
-use crate::error::{Failure, hyd_error};
+use crate::error::Failure;
 use crate::handle;
-use crate::list::{List, hyd_list};
-use crate::meta::hyd_object_meta;
-use crate::sized::SizedOut;
-use crate::status::{
-    HYD_E_AGAIN, HYD_E_BUSY, HYD_E_CANCELLED, HYD_E_CONFIG, HYD_E_HANDLE, HYD_OK, hyd_status,
-};
+use crate::status::{HYD_E_AGAIN, HYD_E_BUSY, HYD_E_CANCELLED, HYD_E_HANDLE, HYD_OK};
 use crate::store::Store;
-
-/// hyd_event.object_bytes where it was not told.
-pub const HYD_SIZE_UNKNOWN: u64 = u64::MAX;
-
-/// One completion. Its size is fixed.
-#[repr(C)]
-#[derive(Clone, Copy)]
-pub struct hyd_event {
-    /// Of the request.
-    pub user_data: u64,
-    /// As hyd_submit() gave it.
-    pub id: u64,
-    /// HYD_OK, or why the request failed.
-    pub status: hyd_status,
-    /// HYD_OP_* of the request.
-    pub op: u32,
-    /// Bytes that were read or written.
-    pub bytes: u64,
-    /// Bytes of the whole object where it was told, else HYD_SIZE_UNKNOWN.
-    pub object_bytes: u64,
-    /// What was read, where the request named no memory; else NULL. The caller releases it.
-    pub buf: *mut hyd_buf,
-    /// The page of a list; else NULL. The caller closes it.
-    pub list: *mut hyd_list,
-    /// Why the request failed; NULL with HYD_OK. The caller frees it.
-    pub error: *mut hyd_error,
-}
 
 /// What a queue handle holds.
 pub struct Queue {
@@ -92,24 +59,11 @@ struct Slot {
     lane: usize,
     user_data: u64,
     op: u32,
-    meta: Option<SizedOut<hyd_object_meta>>,
-    report: Option<SizedOut<hyd_copy_report>>,
+    places: Places,
     job: Option<Job>,
     outcome: Option<Outcome>,
     /// Texts of earlier requests, for their room.
     texts: (String, String),
-}
-
-/// What became of a request.
-#[derive(Default)]
-pub struct Outcome {
-    pub bytes: u64,
-    pub object_bytes: Option<u64>,
-    pub buf: Option<Arc<Buf>>,
-    pub list: Option<Arc<List>>,
-    pub meta: Option<ObjectMeta>,
-    pub report: Option<Box<CopyReport>>,
-    pub failure: Option<Failure>,
 }
 
 /// One of those that have to be done before a request is; the last one completes it, whatever became
@@ -293,7 +247,7 @@ impl Queue {
             state.signal = Some(Signal::new()?);
             state.signal();
         }
-        Ok(state.signal.as_ref().expect("made a line ago").descriptor.as_raw_fd())
+        Ok(state.signal.as_ref().expect("made a line ago").descriptor())
     }
 
     /// Takes no more requests and has waits end; refused while there are some under way.
@@ -393,8 +347,7 @@ impl State {
         slot.lane = lane;
         slot.user_data = request.user_data;
         slot.op = request.op.code();
-        slot.meta = request.meta;
-        slot.report = request.report;
+        slot.places = request.places;
         slot.job = Some(Job::new(store, request, texts));
         self.in_flight += 1;
         Ok(u64::from(slot.generation) << 32 | u64::from(index))
@@ -402,7 +355,7 @@ impl State {
 
     fn take_back(&mut self, id: u64) -> Option<Job> {
         let slot = &mut self.slots[slot_of(id)];
-        (slot.meta, slot.report, slot.in_flight) = (None, None, false);
+        (slot.places, slot.in_flight) = (Places::default(), false);
         self.in_flight -= 1;
         self.free.push(slot_of(id) as u32);
         slot.job.take()
@@ -417,7 +370,7 @@ impl State {
         let index = self.done.pop_front()?;
         let slot = &mut self.slots[index as usize];
         let outcome = slot.outcome.take().unwrap_or_else(Outcome::cancelled);
-        let (meta, report) = (slot.meta.take(), slot.report.take());
+        let places = std::mem::take(&mut slot.places);
         let mut event = hyd_event {
             user_data: slot.user_data,
             id: u64::from(slot.generation) << 32 | u64::from(index),
@@ -432,7 +385,7 @@ impl State {
         // A generation of 0 would make an id of 0.
         slot.generation = slot.generation.wrapping_add(1).max(1);
         self.free.push(index);
-        if let Err(failure) = outcome.hand_over(&mut event, meta, report) {
+        if let Err(failure) = outcome.hand_over(&mut event, places) {
             event.status = failure.status();
             event.error = handle::give(Arc::new(failure)).unwrap_or(null_mut());
         }
@@ -445,42 +398,6 @@ impl State {
         if let Some(signal) = &mut self.signal {
             signal.set(readable);
         }
-    }
-}
-
-impl Outcome {
-    /// A request that came to this.
-    pub fn failed(failure: Failure) -> Outcome {
-        Outcome { failure: Some(failure), ..Outcome::default() }
-    }
-
-    fn cancelled() -> Outcome {
-        let message = "the request was cancelled, or the engine was destroyed";
-        Outcome::failed(Failure::new(HYD_E_CANCELLED, message))
-    }
-
-    fn hand_over(
-        self,
-        event: &mut hyd_event,
-        meta: Option<SizedOut<hyd_object_meta>>,
-        report: Option<SizedOut<hyd_copy_report>>,
-    ) -> Result<(), Failure> {
-        if let Some(failure) = self.failure {
-            return Err(failure);
-        }
-        if let Some(buf) = self.buf {
-            event.buf = handle::give(buf)?;
-        }
-        if let Some(list) = self.list {
-            event.list = handle::give(list)?;
-        }
-        if let (Some(to), Some(meta)) = (meta, self.meta) {
-            to.write(hyd_object_meta::of(&meta));
-        }
-        if let (Some(to), Some(report)) = (report, self.report) {
-            to.write(hyd_copy_report::of(&report));
-        }
-        Ok(())
     }
 }
 
@@ -506,43 +423,6 @@ impl Drop for Finish {
                 self.queue.tell();
             }
         }
-    }
-}
-
-/// An eventfd.
-struct Signal {
-    descriptor: OwnedFd,
-    readable: bool,
-}
-
-impl Signal {
-    fn new() -> Result<Signal, Failure> {
-        // SAFETY: FORK-1. It takes no memory; the descriptor does not outlive an exec.
-        let descriptor = unsafe { libc::eventfd(0, libc::EFD_CLOEXEC | libc::EFD_NONBLOCK) };
-        if descriptor < 0 {
-            let why = std::io::Error::last_os_error();
-            return Err(Failure::new(HYD_E_CONFIG, format!("no eventfd for the queue: {why}")));
-        }
-        // SAFETY: made above, and nobody else has it.
-        Ok(Signal { descriptor: unsafe { OwnedFd::from_raw_fd(descriptor) }, readable: false })
-    }
-
-    fn set(&mut self, readable: bool) {
-        if readable == self.readable {
-            return;
-        }
-        self.readable = readable;
-        let mut count = 1_u64;
-        let (descriptor, place) = (self.descriptor.as_raw_fd(), (&raw mut count).cast());
-        // Neither blocks: a counter of 0 is written to, and one of 1 is read. Their outcome changes
-        // nothing here.
-        // SAFETY: OWN-3. `count` has the 8 bytes that an eventfd reads and writes.
-        unsafe {
-            match readable {
-                true => libc::write(descriptor, place, size_of::<u64>()),
-                false => libc::read(descriptor, place, size_of::<u64>()),
-            }
-        };
     }
 }
 

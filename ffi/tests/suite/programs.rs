@@ -109,6 +109,7 @@ fn the_c_side_is_clean_under_the_address_sanitizer() {
         ("engine", vec!["mem://asan".to_owned()]),
         ("requests", vec!["mem://asan".to_owned(), folder.path("").display().to_string()]),
         ("queue", vec!["mem://asan".to_owned(), slow.uri_with_host()]),
+        ("many", vec!["mem://asan".to_owned(), slow.uri_with_host()]),
         ("streams", vec!["mem://asan".to_owned(), slow.uri_with_host()]),
         (
             "transfers",
@@ -355,16 +356,27 @@ fn queues_complete_what_they_accept() {
 
 #[test]
 fn streams_are_written_by_requests() {
+    beside_a_slow_store("streams", "streams are whole\n");
+}
+
+#[test]
+fn requests_about_many_objects_are_done() {
+    beside_a_slow_store("many", "many are done\n");
+}
+
+/// Runs a program on stores that are empty, with one beside that takes minutes, and drives it, too.
+fn beside_a_slow_store(program: &str, said: &str) {
     let library = Library::get();
     let folder = Folder::new();
     let slow = slow_bucket();
-    let program = library.link(&folder, &common::crate_path("tests/c/streams.c"), Linking::Static);
+    let source = common::crate_path(&format!("tests/c/{program}.c"));
+    let program = library.link(&folder, &source, Linking::Static);
     for mode in [None, Some("driven")] {
-        for uri in ["mem://streams", Bucket::URI] {
+        for uri in ["mem://empty", Bucket::URI] {
             let bucket = Bucket::new();
             let mut command = library.command(&program, &bucket);
             let output = run(command.args([uri, &slow.uri_with_host()]).args(mode));
-            assert_eq!(String::from_utf8_lossy(&output.stdout), "streams are whole\n");
+            assert_eq!(String::from_utf8_lossy(&output.stdout), said);
         }
     }
 }

@@ -29,7 +29,7 @@ static void create(void) {
 static void some_request(hyd_request *request) {
     size_t bytes = input_number(16384);
     /* The fields that each op names; the rest is set now and then, which is a mistake. */
-    request->op = input_number(13);
+    request->op = input_number(17);
     request->user_data = request_count;
     request->key = some_text(&request->key_len);
     bool is_odd = input_byte() % 16 == 15;
@@ -43,9 +43,9 @@ static void some_request(hyd_request *request) {
         if (from == 2) request->buf = some(BUF);
         if (input_byte() % 8 == 7) request->mem = some(MEM);
     }
-    if (of_stream) {
-        request->writer = some(WRITER);
-        if (input_byte() % 16 != 15) request->key = NULL, request->key_len = 0;
+    if (of_stream) request->writer = some(WRITER);
+    if ((of_stream || request->op == HYD_OP_DELETE_KEYS) && input_byte() % 16 != 15) {
+        request->key = NULL, request->key_len = 0;
     }
     if (is_odd || request->op == HYD_OP_GET_RANGE) request->offset = input_number(65536);
     if (is_odd || request->op == HYD_OP_PUT) request->put = some_put_options();
@@ -56,9 +56,33 @@ static void some_request(hyd_request *request) {
     if (is_odd || request->op == HYD_OP_COPY || request->op == HYD_OP_GET_TO_FILE ||
         request->op == HYD_OP_PUT_FROM_FILE) {
         request->report = some_copy_report();
-        request->copy = some_copy_options_of_request();
+        request->copy = some_copy_options();
     }
-    if (is_odd || request->op == HYD_OP_COPY || input_byte() % 16 == 15) {
+    if (is_odd || request->op == HYD_OP_VERIFY) {
+        const hyd_verify_report report = HYD_VERIFY_REPORT_INIT;
+        request->verify = some_verify_options();
+        request->verify_report = some_struct(&report, sizeof report);
+    }
+    if (is_odd || request->op == HYD_OP_GET_RANGES) {
+        request->count = input_number(5);
+        request->ranges = some_ranges(request->count);
+        request->ranges_options = some_ranges_options();
+        if (input_byte() % 8 == 7) request->mem = some(MEM);
+    }
+    if (is_odd || request->op == HYD_OP_DELETE_KEYS) {
+        request->count = input_number(5);
+        request->keys = some_keys(request->count);
+        request->results = input_byte() % 2 == 0 ? NULL : memory(5 * sizeof *request->results);
+    }
+    if (is_odd || request->op == HYD_OP_DELETE_PREFIX) {
+        const hyd_delete_report report = HYD_DELETE_REPORT_INIT;
+        request->delete_report = some_struct(&report, sizeof report);
+        if (input_byte() % 2 == 0) request->told = deleted, request->user = someone_listens();
+    }
+    /* Whoever listens does so until the request is reaped. */
+    forget_listener();
+    bool names_two = request->op == HYD_OP_COPY || request->op == HYD_OP_VERIFY;
+    if (is_odd || names_two || input_byte() % 16 == 15) {
         request->aux = some_text(&request->aux_len);
         request->target = input_byte() % 2 == 0 ? NULL : some(STORE);
     }
@@ -68,7 +92,7 @@ static void some_request(hyd_request *request) {
     }
     if (request->op == HYD_OP_LIST_PAGE) request->entries_max = input_number(4);
     bool has_meta = request->op != HYD_OP_DELETE && request->op != HYD_OP_LIST_PAGE &&
-                    request->op != HYD_OP_WRITE;
+                    request->op != HYD_OP_WRITE && request->op < HYD_OP_VERIFY;
     if (has_meta && input_byte() % 2 == 0) {
         const hyd_object_meta meta = HYD_OBJECT_META_INIT;
         request->meta = some_struct(&meta, sizeof meta);

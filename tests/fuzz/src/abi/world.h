@@ -63,12 +63,49 @@ const char *faulty_endpoint(void);
 /* Whether that was called in this sequence. */
 bool faulty_is_asked(void);
 
-/* calls.c, queue.c, service.c */
+enum { DATA_BYTES_MAX = 16 << 10 };
+
+/* options.c: how a call is to do its work. */
+hyd_object_meta *some_meta(void);
 const hyd_put_options *some_put_options(void);
 const hyd_get_options *some_get_options(void);
-/* What listens to it does so until the request is reaped. */
-const hyd_copy_options *some_copy_options_of_request(void);
+const hyd_copy_options *some_copy_options(void);
 hyd_copy_report *some_copy_report(void);
+const hyd_verify_options *some_verify_options(void);
+const hyd_ranges_options *some_ranges_options(void);
+uint64_t some_offset(void);
+hyd_object_range *some_ranges(size_t count);
+hyd_text *some_keys(size_t count);
+/* Who listens, and may be told of until the call is over, or where it is forgotten, for good. */
+void *someone_listens(void);
+void forget_listener(void);
+/* The call is over, and nothing is told any more. */
+bool heard(hyd_status status);
+void progressed(void *user, uint64_t done, uint64_t total);
+void deleted(void *user, const hyd_deleted *outcomes, size_t count);
+
+/* The calls, by the files that they are in: objects.c, */
+void put_object(void);
+void get_object(void);
+void get_range(void);
+void get_ranges(void);
+void get_object_ranges(void);
+void stat_or_delete(void);
+void copy_object(void);
+void compare_objects(void);
+void delete_prefix(void);
+void use_attributes(void);
+void through_file(void);
+/* streams.c, */
+void open_list(void);
+void use_list(void);
+void open_writer(void);
+void use_writer(void);
+/* presign.c, */
+void presign(void);
+void presign_request(void);
+void use_presigned(void);
+/* service.c, queue.c, calls.c. */
 const hyd_s3_get_options *some_s3_get_options(void);
 void open_faulty_store(void);
 void ask_service(void);
