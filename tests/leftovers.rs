@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 
-use hydrant::{Class, CopyOptions, PutOptions, copy};
+use hydrant::{Class, CopyOptions, ErrorKind, PutOptions, copy};
 use hydrant_tests::{BUCKET, PART, Peer, World, client, noise, wait_until};
 
 #[test]
@@ -27,13 +27,51 @@ fn a_writer_that_is_dropped_at_any_moment_aborts_its_upload() {
         let at = hydrant.locate(&world.uri("s3", &format!("dropped-{parts}"))).expect("a URI");
         let mut writer = at.store.writer(&at.key, PutOptions::default()).expect("a writer");
         writer.write_wait(&noise(1, parts * PART + 10)).expect("write");
-        writer.cancel();
+        drop(writer);
         // Nothing is waited for: the abort of an upload may come before its first part.
         wait_until("the upload is aborted", || world.uploads() == 0);
         assert!(at.store.head(&at.key).wait().expect_err("no object").is_not_found());
     }
     hydrant.stop().expect("stopped");
     assert_eq!(world.uploads(), 0);
+}
+
+#[test]
+fn a_writer_that_is_cancelled_leaves_nothing_when_that_is_told() {
+    let world = World::new();
+    let hydrant = world.client();
+    for (scheme, parts) in [("s3", 0), ("s3", 3), ("file", 0), ("file", 3), ("mem", 3)] {
+        let at = hydrant.locate(&world.uri(scheme, "cancelled")).expect("a URI");
+        let mut writer = at.store.writer(&at.key, PutOptions::default()).expect("a writer");
+        writer.write_wait(&noise(1, parts * PART + 10)).expect("write");
+        writer.cancel_wait().expect("nothing is left");
+        assert_eq!((world.uploads(), world.files()), (0, 0), "{scheme}");
+        assert!(at.store.head(&at.key).wait().expect_err("no object").is_not_found(), "{scheme}");
+    }
+}
+
+#[test]
+fn what_a_cancelled_writer_leaves_is_told() {
+    let peer = Peer::start(move |seen, wire| {
+        wire.receive_body()?;
+        if seen.method == "DELETE" {
+            return wire.send(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n");
+        }
+        let body = "<InitiateMultipartUploadResult><UploadId>mine</UploadId>\
+                    </InitiateMultipartUploadResult>";
+        let length = body.len();
+        wire.send(
+            format!("HTTP/1.1 200 OK\r\nETag: \"e\"\r\nContent-Length: {length}\r\n\r\n{body}")
+                .as_bytes(),
+        )
+    });
+    let hydrant = client(&peer.url());
+    let at = hydrant.locate(&format!("s3://{BUCKET}/object")).expect("a URI");
+    let mut writer = at.store.writer(&at.key, PutOptions::default()).expect("a writer");
+    writer.write_wait(&noise(1, PART + 1)).expect("write");
+    let left = writer.cancel_wait().expect_err("it may not be aborted");
+    let ErrorKind::NotAborted { upload_id, .. } = left.kind() else { panic!("{left}") };
+    assert_eq!(upload_id, "mine");
 }
 
 #[test]

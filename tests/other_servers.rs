@@ -302,7 +302,7 @@ impl Other {
                 writer.finish_wait().expect("whole");
                 assert!(read_all(&at).expect("read") == data);
             } else {
-                writer.cancel();
+                writer.cancel_wait().expect("aborted");
                 let error = at.store.head(&at.key).wait().expect_err("nothing there");
                 assert_eq!(error.class(), Class::NotFound);
             }

@@ -1,7 +1,7 @@
 //! Many ranges of many objects into memory of the caller, in one call.
 
-use hydrant::engine::Error as EngineError;
-use hydrant::{Bytes, ErrorKind, RangeInto, RangesOptions};
+use hydrant::engine::{Error as EngineError, Region, RegionOwner};
+use hydrant::{Bytes, ErrorKind, Location, RangeInto, RangeRegion, RangesOptions};
 use hydrant_tests::{BUCKET, PART, World, noise};
 
 const SCHEMES: [&str; 4] = ["s3", "file", "direct", "mem"];
@@ -76,6 +76,85 @@ fn neighbours_share_a_request_and_the_others_are_not_copied() {
     };
     assert_eq!(read(1000), (1, 50_000));
     assert_eq!(read(999), (50, 0));
+}
+
+/// Neighbours that are copied cost less than a request each, as long as they are small.
+#[test]
+fn large_neighbours_are_received_in_their_places() {
+    let world = World::new();
+    let hydrant = world.client();
+    std::fs::write(world.object("object"), noise(1, PART)).expect("an object");
+    let store = hydrant.store(&format!("s3://{BUCKET}/")).expect("a bucket");
+    let read = |len: usize| {
+        let mut memory = vec![vec![0; len]; 4];
+        let mut ranges: Vec<_> = memory
+            .iter_mut()
+            .enumerate()
+            .map(|(at, into)| RangeInto { key: "object", offset: (len * at) as u64, into })
+            .collect();
+        let (gets, before) = (world.server().stats().get, hydrant.engine().metrics());
+        let results = store.get_ranges_into(&mut ranges, RangesOptions::default());
+        assert!(
+            results.expect("none is refused").iter().all(|it| matches!(it, Ok(it) if *it == len))
+        );
+        assert!(memory.concat() == noise(1, PART)[..4 * len]);
+        let copied = hydrant.engine().metrics().since(&before).copied_bounce;
+        (world.server().stats().get - gets, copied)
+    };
+    assert_eq!(read(256 << 10), (1, 1 << 20));
+    let (gets, copied) = read((256 << 10) + 1);
+    assert_eq!(gets, 4);
+    assert!(copied <= gets * 16 * 1024, "{copied} bytes: more than came with the heads");
+}
+
+/// Memory that the kernel knows by number, filled by two objects at once; each piece is free when all
+/// is told (OWN-2).
+#[test]
+fn many_ranges_go_into_registered_memory() {
+    let world = World::new();
+    let hydrant = world.client();
+    let (one, two) = (noise(1, 2 * PART + 77), noise(2, 5_000));
+    std::fs::write(world.object("one"), &one).expect("an object");
+    std::fs::write(world.object("two"), &two).expect("an object");
+    std::fs::write(world.file("one"), &one).expect("a file");
+    std::fs::write(world.file("two"), &two).expect("a file");
+    for scheme in ["s3", "file", "direct"] {
+        let [one_at, two_at] =
+            ["one", "two"].map(|name| hydrant.locate(&world.uri(scheme, name)).expect("a URI"));
+        let memory = vec![0xeeu8; 3 * PART];
+        let memory = hydrant.engine().register_memory(memory).expect("memory");
+        let (owner, mut rest) = RegionOwner::new(memory);
+        fn piece<'a>(
+            rest: &mut Region,
+            at: &'a Location,
+            offset: usize,
+            len: usize,
+        ) -> RangeRegion<'a> {
+            RangeRegion { key: &at.key, offset: offset as u64, into: rest.split_to(len) }
+        }
+        let ranges = vec![
+            piece(&mut rest, &one_at, 7, PART + 1),
+            piece(&mut rest, &two_at, 4_000, 2_000),
+            piece(&mut rest, &two_at, 0, 100),
+            piece(&mut rest, &one_at, 2 * PART, 100),
+        ];
+        drop(rest);
+        let reading = one_at.store.get_regions(ranges, RangesOptions::default());
+        let told = reading.wait().expect("read").into_iter().map(|it| it.expect("read"));
+        assert_eq!(told.collect::<Vec<_>>(), [PART + 1, 1_000, 100, 77], "{scheme}");
+        let memory = owner.try_into_inner().expect("every piece is back").into_inner();
+        let mut at = 0;
+        let mut next = |len: usize| {
+            at += len;
+            &memory[at - len..at]
+        };
+        assert!(next(PART + 1) == &one[7..PART + 8], "{scheme}");
+        assert!(next(1_000) == &two[4_000..], "{scheme}");
+        assert!(next(1_000).iter().all(|byte| *byte == 0xee), "{scheme}: behind the end");
+        assert!(next(100) == &two[..100], "{scheme}");
+        assert!(next(77) == &one[2 * PART..], "{scheme}");
+        assert!(next(23).iter().all(|byte| *byte == 0xee), "{scheme}: behind the end");
+    }
 }
 
 #[test]

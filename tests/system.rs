@@ -15,7 +15,7 @@
 //! - [`one_connection`]: small questions stay small.
 //! - [`s3_client`]: every operation of S3, and what servers do at times.
 //! - [`s3_options`]: what S3 alone can be asked for with any read, write or copy.
-//! - [`writer`], [`streams`], [`ranges`]: how bytes leave and arrive, and who waits for whom.
+//! - [`writer`], [`streams`], [`ranges`], [`stored_parts`]: how bytes leave and arrive, and who waits for whom.
 //! - [`conditions`]: what is done only if.
 //! - [`copies`]: what the server or the kernel copies, and what goes along.
 //! - [`deletes`], [`verify`]: what goes is gone, what is the same is the same.
@@ -54,6 +54,7 @@ mod round_trips;
 mod s3_client;
 mod s3_options;
 mod simulated;
+mod stored_parts;
 mod streams;
 mod tls;
 mod urls;

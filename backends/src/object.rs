@@ -5,6 +5,7 @@ use std::time::SystemTime;
 
 use crate::checksum::{Crc64, Sum};
 use crate::condition::WriteIf;
+use crate::pipeline::plan::PARTS_MAX;
 use crate::s3::S3PutOptions;
 
 /// What is known of an object after a HEAD, a GET or a write.
@@ -130,6 +131,13 @@ impl Etag {
         !self.as_str().starts_with("W/")
     }
 
+    /// How many parts the object was uploaded in, as S3 and those like it end its tag. Not of one that
+    /// was uploaded whole.
+    pub fn stored_parts(&self) -> Option<u64> {
+        let (_, parts) = self.as_str().strip_suffix('"')?.rsplit_once('-')?;
+        parts.parse().ok().filter(|parts| (1..=PARTS_MAX).contains(parts))
+    }
+
     /// The tag as it stands in a header.
     pub fn as_str(&self) -> &str {
         std::str::from_utf8(&self.bytes[..usize::from(self.len)]).expect("checked when it was made")
@@ -230,6 +238,23 @@ impl ListEntry {
     pub fn key(&self) -> &str {
         match self {
             ListEntry::Object { key, .. } | ListEntry::Prefix(key) => key,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_end_of_a_tag_tells_its_parts() {
+        let parts = |text| Etag::new(text).and_then(|etag| etag.stored_parts());
+        assert_eq!(parts("\"9b2cf535f27731c974343645a3985328-12\""), Some(12));
+        assert_eq!(parts("\"9b2cf535f27731c974343645a3985328-10000\""), Some(10_000));
+        for none in
+            ["\"9b2cf535\"", "\"9b2cf535-\"", "\"9b2-x\"", "\"9b2-0\"", "\"9b2-10001\"", "9b-2"]
+        {
+            assert_eq!(parts(none), None, "{none}");
         }
     }
 }

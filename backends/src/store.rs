@@ -198,6 +198,12 @@ pub trait Reader: Send + Sync + fmt::Debug + 'static {
         false
     }
 
+    /// Bytes of each of the parts but the last that the object was stored in, as far as the first read
+    /// tells. Reads that keep to them are served faster.
+    fn stored_part_bytes(&self) -> Option<u64> {
+        None
+    }
+
     /// When the head of the first answer had come, from a server.
     fn first_byte_at(&self) -> Option<Instant> {
         None

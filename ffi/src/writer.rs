@@ -134,7 +134,7 @@ impl Taken {
         let state = self.state.take().expect("taken, and put back by the drop");
         let was = std::mem::replace(&mut *self.place(), Place::Ended);
         if matches!(was, Place::Aborted) {
-            state.writer.cancel();
+            drop(state.writer);
             return Err(Failure::new(HYD_E_CANCELLED, "the stream was aborted meanwhile"));
         }
         Ok(state.writer.finish().await?)
@@ -158,7 +158,7 @@ impl Drop for Taken {
         *place = next;
         drop(place);
         if let Some(state) = left {
-            state.writer.cancel();
+            drop(state.writer);
         }
     }
 }
@@ -366,7 +366,7 @@ pub unsafe extern "C" fn hyd_writer_finish(
         // Behind the end of the handle, so that nothing is left of it: no core may be there any more that
         // would complete the object.
         if let Err(failure) = entry.uses(&stream.engine().poison) {
-            state.writer.cancel();
+            drop(state.writer);
             return Err(failure);
         }
         tell(meta, &state.writer.finish_wait()?);
@@ -396,7 +396,7 @@ pub extern "C" fn hyd_writer_abort(writer: *mut hyd_writer) -> hyd_status {
         let was = std::mem::replace(&mut *place, next);
         drop(place);
         if let Place::Here(state) = was {
-            state.writer.cancel();
+            drop(state.writer);
         }
         Ok(())
     })

@@ -162,8 +162,7 @@ impl Worker {
                 false => writer.write(&chunk).await,
             };
             if self.below(60) == 0 {
-                writer.cancel();
-                self.core.sleep(Duration::from_secs(60)).await;
+                self.fair(writer.cancel().await);
                 assert!(self.content(place, name).is_none(), "DATA-3: {name} in {place:?}");
                 return;
             }

@@ -33,7 +33,7 @@ pub struct Store {
 struct PlannedRanges {
     readers: Vec<Arc<dyn Reader>>,
     places: Vec<WantedRange>,
-    gap_bytes_max: u64,
+    options: RangesOptions,
     limits: TransferLimits,
 }
 
@@ -226,7 +226,7 @@ impl Store {
             };
             places.push(WantedRange { object, offset, len: len as u64 });
         }
-        Ok(PlannedRanges { readers, places, gap_bytes_max: options.gap_bytes_max, limits })
+        Ok(PlannedRanges { readers, places, options, limits })
     }
 
     fn read_planned(
@@ -234,11 +234,11 @@ impl Store {
         planned: PlannedRanges,
         regions: Vec<Region>,
     ) -> Task<Vec<Result<usize>>> {
-        let PlannedRanges { readers, places, gap_bytes_max, limits } = planned;
+        let PlannedRanges { readers, places, options, limits } = planned;
         let pairs = places.into_iter().zip(regions);
         let wanted = pairs.map(|(range, into)| Wanted { range, into }).collect();
         Task::run(self.engine(), move |core| async move {
-            pipeline::read_ranges(&core, readers, wanted, gap_bytes_max, limits).await
+            pipeline::read_ranges(&core, readers, wanted, &options, limits).await
         })
     }
 

@@ -155,6 +155,7 @@ enum Within {
 struct Writing {
     upload: Arc<dyn Upload>,
     written: Arc<Mutex<Written>>,
+    even_parts: bool,
     unsummed: bool,
     progress: Option<Progress>,
     total_bytes: u64,
@@ -278,6 +279,7 @@ impl Job {
         let writing = Writing {
             upload: guard.upload(),
             written: Arc::default(),
+            even_parts: self.destination.part_rules().s3_limits,
             unsummed: self.unsummed,
             progress: self.progress.clone(),
             total_bytes: total,
@@ -370,6 +372,10 @@ impl CopyReport {
 }
 
 impl Sink for Writing {
+    fn wants_even_parts(&self) -> bool {
+        self.even_parts
+    }
+
     async fn has(
         &self,
         core: &Core,

@@ -17,6 +17,10 @@ use crate::store::{KeptPart, ReadInfo, Reader};
 
 /// What becomes of the parts. Clones of it run on several cores.
 pub(super) trait Sink: Clone + Send + 'static {
+    /// Whether all parts but the last have to be of one size; else they keep to those that the object was
+    /// stored in.
+    fn wants_even_parts(&self) -> bool;
+
     /// Whether the sink has this part from before, so that it need not be read; `lease` is memory
     /// to look with, and comes back.
     fn has(
@@ -94,6 +98,7 @@ pub(super) async fn each_part<S: Sink>(
     let window_parts = 4 * connections + 1;
     let mut plan = GetPlan::new(GetPlanConfig { part_size_bytes, window_parts }, None)?;
     plan.next_part().expect("a fresh plan has a first part");
+    plan.align_to(reader.stored_part_bytes().filter(|_| !sink.wants_even_parts()));
     let part = plan.on_first(info.object_bytes)?;
     whole(&object, part, info.len_bytes)?;
     let parts = plan.parts().unwrap_or(0);

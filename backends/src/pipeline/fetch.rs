@@ -159,7 +159,11 @@ impl Worker {
         let lease = memory(core, first.len).await?;
         let read = self.reader.read(core, first.offset, lease.into(), 0..first.len as usize).await;
         let total = read.result.as_ref().map_err(Error::clone)?.object_bytes;
-        let first = self.board.look(|state| state.plan.on_first(total))?;
+        let stored_bytes = self.reader.stored_part_bytes();
+        let first = self.board.look(|state| {
+            state.plan.align_to(stored_bytes);
+            state.plan.on_first(total)
+        })?;
         self.deliver(first, read)?;
         let parts = self.board.look(|state| state.plan.parts()).unwrap_or(0);
         // The first part is read: one that was alone needs no worker.

@@ -136,7 +136,11 @@ impl Worker {
         if first.offset >= info.object_bytes {
             return Ok(0);
         }
-        let part = self.board.look(|state| state.plan.on_first(info.object_bytes))?;
+        let stored_bytes = self.reader.stored_part_bytes();
+        let part = self.board.look(|state| {
+            state.plan.align_to(stored_bytes);
+            state.plan.on_first(info.object_bytes)
+        })?;
         whole(&self.object, part, info.len_bytes)?;
         self.board.change(|state| state.plan.on_done(part.index))?;
         let parts = self.board.look(|state| state.plan.parts()).unwrap_or(0);

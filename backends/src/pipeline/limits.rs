@@ -11,6 +11,13 @@ pub const CONNECTIONS_MAX: usize = 1024;
 pub struct TransferLimits {
     /// Bytes of a part. Default 8 MiB, the largest size that still adds throughput on S3; it grows
     /// where 10,000 parts would not suffice, and shrinks where the pool is too small for two.
+    ///
+    /// A part that is sent lies in the pool whole, so that it can be sent again. An upload to S3 has
+    /// 10,000 of them at most, and so the pool limits its size. Where that is known, a pool of 16 MiB
+    /// carries 146 GiB, the default of 256 MiB 2.3 TiB, and one of 544 MiB the 5 TiB of S3; what does
+    /// not fit is refused before a byte is sent. A stream of unknown length goes a quarter as far
+    /// at least.
+    /// Downloads have no such limit.
     pub part_size_bytes: u64,
     /// Parts of one transfer under way at once, each with a connection of its own. Default 8; more
     /// than [`CONNECTIONS_MAX`] count as so many.
@@ -35,7 +42,25 @@ impl TransferLimits {
 
 #[cfg(test)]
 mod tests {
+    use hydrant_engine::Engine;
+
     use super::*;
+    use crate::pipeline::plan::{OBJECT_BYTES_MAX, PutPlan};
+
+    /// What is said of the sizes of objects, above.
+    #[test]
+    fn a_pool_holds_a_part_of_the_largest_object_it_is_said_to_carry() {
+        const MIB: usize = 1 << 20;
+        let carried =
+            [(16 * MIB, 146 << 30), (256 * MIB, 2350 << 30), (544 * MIB, OBJECT_BYTES_MAX)];
+        for (pool_bytes, object_bytes) in carried {
+            let engine = Engine::builder().cores(1).pool_bytes(pool_bytes).start();
+            let engine = engine.expect("an engine");
+            let plan = PutPlan::new(PART_BYTES_DEFAULT, Some(object_bytes)).expect("a plan");
+            let part_bytes = plan.part_size_at(1) as usize;
+            assert_eq!(engine.pool().capacity_for(part_bytes), 1, "{part_bytes} of {pool_bytes}");
+        }
+    }
 
     /// A number that is a mistake, such as -1 from C, asked for gigabytes of places.
     #[test]

@@ -14,6 +14,7 @@ mod in_order;
 mod pace;
 mod put;
 mod ranges;
+mod stored;
 
 use std::ops::Range;
 
@@ -25,6 +26,7 @@ pub use in_order::InOrder;
 pub use pace::{DELETES_MAX, DeletePace};
 pub use put::PutPlan;
 pub use ranges::{RangeRequest, RangesConfig, Share, WantedRange, plan_ranges};
+pub use stored::stored_part_bytes;
 
 /// What every part size is a multiple of: a page, and the strictest alignment that `O_DIRECT`
 /// commonly asks for.

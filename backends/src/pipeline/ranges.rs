@@ -46,6 +46,10 @@ pub struct RangesOptions {
     /// copied out of it. Default 16 KiB: about what comes in the time that one more request costs a
     /// server nearby.
     pub gap_bytes_max: u64,
+    /// Ranges of more bytes than this are read with requests of their own, each received straight into
+    /// its place, however near their neighbours are. Default 256 KiB: copying more takes longer than a
+    /// request.
+    pub joined_bytes_max: u64,
     /// Requests under way at once instead of the default.
     pub connections: Option<usize>,
     /// Which version of each object, and what has to hold of it.
@@ -54,7 +58,12 @@ pub struct RangesOptions {
 
 impl Default for RangesOptions {
     fn default() -> RangesOptions {
-        RangesOptions { gap_bytes_max: 16 << 10, connections: None, read: ReadOptions::default() }
+        RangesOptions {
+            gap_bytes_max: 16 << 10,
+            joined_bytes_max: 256 << 10,
+            connections: None,
+            read: ReadOptions::default(),
+        }
     }
 }
 
@@ -91,11 +100,12 @@ pub(crate) async fn read_ranges(
     core: &Core,
     readers: Vec<Arc<dyn Reader>>,
     wanted: Vec<Wanted>,
-    gap_bytes_max: u64,
+    options: &RangesOptions,
     limits: TransferLimits,
 ) -> Result<Vec<Result<usize>>> {
     let config = RangesConfig {
-        gap_bytes_max,
+        gap_bytes_max: options.gap_bytes_max,
+        joined_bytes_max: options.joined_bytes_max,
         request_bytes_max: super::fetch::fitting_part(&core.engine(), limits.part_size_bytes),
     };
     let ranges: Vec<_> = wanted.iter().map(|wanted| wanted.range).collect();
@@ -245,7 +255,11 @@ mod tests {
             .zip([("a", 0), ("a", PART / 2), ("b", 0), ("b", PART / 2)])
             .map(|(into, (key, offset))| RangeInto { key, offset: offset as u64, into })
             .collect();
-        let options = RangesOptions { connections: Some(2), ..RangesOptions::default() };
+        let options = RangesOptions {
+            connections: Some(2),
+            joined_bytes_max: PART as u64,
+            ..RangesOptions::default()
+        };
         let results = store.get_ranges_into(&mut ranges, options.clone()).expect("none is refused");
         for result in results {
             let error = result.expect_err("there is no memory");

@@ -101,6 +101,11 @@ struct Collected {
 }
 
 impl Sink for Summing {
+    /// Those of another object are compared part by part.
+    fn wants_even_parts(&self) -> bool {
+        true
+    }
+
     async fn has(
         &self,
         _: &Core,

@@ -169,9 +169,18 @@ impl Writer {
         }
     }
 
-    /// Throws away what was written. Dropping the writer does the same.
-    pub fn cancel(self) {
-        drop(self);
+    /// Throws away what was written, and waits until nothing of it is left. Dropping the writer does
+    /// the same behind the caller's back, and tells the log alone what could not be cleaned up.
+    ///
+    /// # Errors
+    /// What is left, and why: [`ErrorKind::NotAborted`] and its kin (DATA-3).
+    pub async fn cancel(mut self) -> Result<()> {
+        let gone = ErrorKind::Engine(hydrant_engine::Error::Cancelled);
+        let told = self.failed(gone.into()).await;
+        match told.kind() {
+            ErrorKind::LeftBehind { left, .. } => Err(left.clone()),
+            _ => Ok(()),
+        }
     }
 
     /// Bytes that the next part has. Given away in one piece they are sent without a copy.
@@ -206,6 +215,14 @@ impl Writer {
     /// As there; [`hydrant_engine::Error::WouldDeadlock`] on a core.
     pub fn reserve_wait(&mut self, len_bytes: usize) -> Result<Reserved<'_>> {
         block_on(self.reserve(len_bytes))?
+    }
+
+    /// [`Writer::cancel`], blocking this thread.
+    ///
+    /// # Errors
+    /// As there; [`hydrant_engine::Error::WouldDeadlock`] on a core.
+    pub fn cancel_wait(self) -> Result<()> {
+        block_on(self.cancel())?
     }
 
     /// [`Writer::flush`], blocking this thread.

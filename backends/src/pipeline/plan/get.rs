@@ -3,6 +3,7 @@
 
 use std::ops::Range;
 
+use super::stored::aligned_request_bytes;
 use super::{InOrder, PART_BYTES_DEFAULT, PartRequest, PlanError, align_up};
 
 /// How a download is cut.
@@ -36,6 +37,8 @@ pub struct GetPlan {
     /// exists afterwards.
     end: u64,
     size_bytes: Option<u64>,
+    /// Every part but the first ends at a multiple of this, or with the last byte.
+    aligned_bytes: Option<u64>,
     planned_parts: u64,
     done: InOrder<()>,
 }
@@ -57,6 +60,7 @@ impl GetPlan {
             start,
             end,
             size_bytes: None,
+            aligned_bytes: None,
             planned_parts: 0,
             done: InOrder::new(config.window_parts)?,
         })
@@ -103,6 +107,17 @@ impl GetPlan {
         Ok(self.part(0).unwrap_or(nothing))
     }
 
+    /// The object was stored in parts of so many bytes, where that is known: all parts behind the
+    /// first are cut so that none lies across one of those and another, if that leaves them half as
+    /// long at least. Does nothing once a second part is planned.
+    pub fn align_to(&mut self, stored_part_bytes: Option<u64>) {
+        if self.planned_parts <= 1 {
+            self.aligned_bytes = stored_part_bytes
+                .filter(|bytes| *bytes > 0)
+                .and_then(|bytes| aligned_request_bytes(self.part_bytes, bytes));
+        }
+    }
+
     /// A part has been handed on and its memory is free: the window moves past it when all before
     /// it are done too.
     pub fn on_done(&mut self, index: u64) -> Result<(), PlanError> {
@@ -134,7 +149,10 @@ impl GetPlan {
 
     /// How many parts carry bytes; known after the first answer.
     pub fn parts(&self) -> Option<u64> {
-        self.size_bytes.map(|_| (self.end - self.start).div_ceil(self.part_bytes))
+        self.size_bytes.map(|_| match self.behind_first() {
+            Some((from, aligned)) => 1 + (self.end.div_ceil(aligned) - from / aligned),
+            None => (self.end - self.start).div_ceil(self.part_bytes),
+        })
     }
 
     /// The bytes that will be delivered; known after the first answer.
@@ -147,20 +165,37 @@ impl GetPlan {
         self.size_bytes
     }
 
-    /// Size of every part but the last.
+    /// Size of every part but the last, or what none exceeds once they are aligned.
     pub fn part_size_bytes(&self) -> u64 {
         self.part_bytes
     }
 
     fn part(&self, index: u64) -> Option<PartRequest> {
-        let offset = index.checked_mul(self.part_bytes)?.checked_add(self.start)?;
-        let left = self.end.checked_sub(offset).filter(|&left| left > 0)?;
-        Some(PartRequest { index, offset, len: left.min(self.part_bytes) })
+        let (offset, end) = match self.behind_first() {
+            Some((from, aligned)) if index > 0 => {
+                let block = (from / aligned).checked_add(index)?;
+                let end = block.checked_mul(aligned)?;
+                ((end - aligned).max(from), end)
+            }
+            _ => {
+                let offset = index.checked_mul(self.part_bytes)?.checked_add(self.start)?;
+                (offset, offset.saturating_add(self.part_bytes))
+            }
+        };
+        let len = end.min(self.end).checked_sub(offset).filter(|&len| len > 0)?;
+        Some(PartRequest { index, offset, len })
+    }
+
+    /// Where the parts begin that are aligned, and to what; `None` where none is.
+    fn behind_first(&self) -> Option<(u64, u64)> {
+        let from = self.start.checked_add(self.part_bytes).filter(|from| *from < self.end)?;
+        Some((from, self.aligned_bytes?))
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::PART_ALIGN_BYTES;
     use super::*;
     use proptest::prelude::*;
 
@@ -247,6 +282,26 @@ mod tests {
     }
 
     #[test]
+    fn parts_behind_the_first_keep_to_stored_ones() {
+        const MIB: u64 = 1 << 20;
+        let lens = |start, size, stored| {
+            let mut plan = GetPlan::new(GetPlanConfig::default(), Some(start..u64::MAX)).unwrap();
+            plan.next_part().unwrap();
+            let first = plan.on_first(size).unwrap();
+            plan.align_to(Some(stored));
+            let rest = std::iter::from_fn(|| plan.next_part()).map(|part| part.len);
+            let lens: Vec<_> = std::iter::once(first.len).chain(rest).collect();
+            assert_eq!(plan.parts(), Some(lens.len() as u64));
+            lens
+        };
+        assert_eq!(lens(0, 23 * MIB, 5 * MIB), [8, 2, 5, 5, 3].map(|mib| mib * MIB));
+        assert_eq!(lens(0, 33 * MIB, 16 * MIB), [8, 8, 8, 8, 1].map(|mib| mib * MIB));
+        assert_eq!(lens(3 * MIB, 33 * MIB, 16 * MIB), [8, 5, 8, 8, 1].map(|mib| mib * MIB));
+        assert_eq!(lens(0, 8 * MIB, 5 * MIB), [8 * MIB], "no part is behind the first");
+        assert_eq!(lens(0, 20 * MIB, 5_000_000), [8, 8, 4].map(|mib| mib * MIB), "no page fits");
+    }
+
+    #[test]
     fn the_window_holds_parts_back() {
         let config = GetPlanConfig { part_size_bytes: 4096, window_parts: 3 };
         let mut plan = GetPlan::new(config, None).unwrap();
@@ -273,6 +328,7 @@ mod tests {
             asked in prop::option::of((0u64..250_000, 0u64..250_000)),
             part_size_bytes in 1u64..20_000,
             window_parts in 1usize..7,
+            stored_pages in prop::option::of(1u64..12),
             order in prop::collection::vec(any::<prop::sample::Index>(), 64),
         ) {
             let range = asked.map(|(a, b)| a.min(b)..a.max(b));
@@ -292,6 +348,10 @@ mod tests {
                 Err(other) => panic!("{other}"),
             };
             prop_assert_eq!((clipped.index, clipped.offset), (first.index, first.offset));
+            let stored_bytes = stored_pages.map(|pages| pages * PART_ALIGN_BYTES);
+            plan.align_to(stored_bytes);
+            let aligned_bytes = stored_bytes
+                .and_then(|stored| aligned_request_bytes(plan.part_size_bytes(), stored));
             let (mut on_wire, mut at) = (vec![clipped.index], clipped.range().end);
             let mut turns = order.iter().cycle();
             let mut planned = 1;
@@ -299,6 +359,10 @@ mod tests {
                 while let Some(part) = plan.next_part() {
                     prop_assert_eq!((part.index, part.offset), (planned, at));
                     prop_assert!(part.len > 0 && part.len <= plan.part_size_bytes());
+                    if let Some(aligned) = aligned_bytes {
+                        let last = part.offset + part.len - 1;
+                        prop_assert_eq!(part.offset / aligned, last / aligned);
+                    }
                     at = part.range().end;
                     planned += 1;
                     on_wire.push(part.index);

@@ -8,6 +8,8 @@ pub struct RangesConfig {
     /// Ranges of one object with at most so many bytes between them are read with one request; the
     /// bytes between them are read and thrown away.
     pub gap_bytes_max: u64,
+    /// Ranges of more bytes than this are brought by requests of their own, however near they are.
+    pub joined_bytes_max: u64,
     /// Bytes of one request at most; at least 1.
     pub request_bytes_max: u64,
 }
@@ -54,11 +56,13 @@ pub fn plan_ranges(wanted: &[WantedRange], config: RangesConfig) -> Vec<RangeReq
         let WantedRange { object, offset, len } = wanted[at];
         let end = offset.saturating_add(len);
         let joined = requests.last_mut().filter(|last| {
+            let small = |len| len <= config.joined_bytes_max;
             // What begins before the last request was cut off from a long range by its length.
             let behind = offset >= last.range.start;
             let near = behind && offset <= last.range.end.saturating_add(config.gap_bytes_max);
             let whole = end.max(last.range.end) - last.range.start;
-            last.object == object && near && whole <= request_bytes_max
+            let alone = last.shares.first().is_some_and(|share| !small(wanted[share.wanted].len));
+            last.object == object && near && small(len) && !alone && whole <= request_bytes_max
         });
         if let Some(last) = joined {
             last.range.end = last.range.end.max(end);
@@ -86,11 +90,24 @@ mod tests {
         gap: u64,
         most: u64,
     ) -> Vec<(usize, Range<u64>, usize)> {
+        ranges_joined(
+            wanted,
+            RangesConfig {
+                gap_bytes_max: gap,
+                joined_bytes_max: u64::MAX,
+                request_bytes_max: most,
+            },
+        )
+    }
+
+    fn ranges_joined(
+        wanted: &[(usize, u64, u64)],
+        config: RangesConfig,
+    ) -> Vec<(usize, Range<u64>, usize)> {
         let wanted: Vec<_> = wanted
             .iter()
             .map(|&(object, offset, len)| WantedRange { object, offset, len })
             .collect();
-        let config = RangesConfig { gap_bytes_max: gap, request_bytes_max: most };
         let plan = plan_ranges(&wanted, config);
         plan.into_iter().map(|one| (one.object, one.range, one.shares.len())).collect()
     }
@@ -114,23 +131,37 @@ mod tests {
         assert_eq!(ranges(&[(0, 7, u64::MAX)], 1, u64::MAX), [(0, 7..u64::MAX, 1)]);
     }
 
+    /// Their bytes are received straight into their places, where joined ones are copied.
+    #[test]
+    fn large_neighbours_stay_apart() {
+        let config =
+            RangesConfig { gap_bytes_max: 10, joined_bytes_max: 10, request_bytes_max: 1000 };
+        let planned = |wanted: &[_]| ranges_joined(wanted, config);
+        assert_eq!(planned(&[(0, 0, 11), (0, 11, 10)]), [(0, 0..11, 1), (0, 11..21, 1)]);
+        assert_eq!(planned(&[(0, 0, 10), (0, 10, 11)]), [(0, 0..10, 1), (0, 10..21, 1)]);
+        let small = [(0, 0, 10), (0, 10, 10), (0, 20, 10), (0, 30, 11)];
+        assert_eq!(planned(&small), [(0, 0..30, 3), (0, 30..41, 1)]);
+    }
+
     proptest! {
         #[test]
         fn each_wanted_byte_is_brought_once(
             wanted in prop::collection::vec((0usize..3, 0u64..500, 0u64..90), 0..20),
             gap_bytes_max in 0u64..40,
+            joined_bytes_max in 0u64..120,
             request_bytes_max in 1u64..120,
         ) {
             let wanted: Vec<_> = wanted
                 .into_iter()
                 .map(|(object, offset, len)| WantedRange { object, offset, len })
                 .collect();
-            let config = RangesConfig { gap_bytes_max, request_bytes_max };
+            let config = RangesConfig { gap_bytes_max, joined_bytes_max, request_bytes_max };
             let mut brought = vec![0; wanted.len()];
             for request in plan_ranges(&wanted, config) {
                 prop_assert!(request.range.end - request.range.start <= request_bytes_max);
                 let single = request.shares.len() == 1;
                 for share in request.shares {
+                    prop_assert!(single || wanted[share.wanted].len <= joined_bytes_max);
                     let of = &wanted[share.wanted];
                     prop_assert_eq!(of.object, request.object);
                     prop_assert_eq!(share.range.start, of.offset + brought[share.wanted]);

@@ -29,6 +29,7 @@ use crate::error::{ErrorKind, Result};
 use crate::http1::response::ResponseHead;
 use crate::http1::{Connection, HttpError};
 use crate::object::ObjectMeta;
+use crate::pipeline::plan::stored_part_bytes;
 use crate::store::{LocalFuture, PartRead, ReadInfo, Reader};
 
 mod compared;
@@ -302,6 +303,11 @@ impl Reader for S3Reader {
     fn meta(&self) -> Option<ObjectMeta> {
         let of_size = || self.size_bytes.get().map(|size| ObjectMeta::of_size(*size));
         self.meta.get().cloned().or_else(of_size)
+    }
+
+    fn stored_part_bytes(&self) -> Option<u64> {
+        let meta = self.meta.get()?;
+        stored_part_bytes(meta.size_bytes, meta.etag.as_ref()?.stored_parts()?)
     }
 
     fn first_byte_at(&self) -> Option<Instant> {

@@ -286,8 +286,9 @@ fn free_addresses() -> Result<(SocketAddr, SocketAddr)> {
         .map_err(|cause| Failure::io("looking for free ports", cause))
 }
 
-/// One process. GET is sendfile from memory, but by TLS. PUT writes the body to a file on the same file system
-/// and renames it. A multipart upload gets the answers it needs: each part is a PUT to the name of
+/// One process. GET is sendfile from memory, but by TLS. The body of a PUT is received whole, in a file in memory
+/// where it is large, and answered with 200, as S3 does; nginx itself would answer a second one with 204, which
+/// some clients take for a failure. A multipart upload gets the answers it needs: each part is a PUT to the name of
 /// the object. A listing is that of a set, written beforehand. Nobody's signature is looked at.
 fn configuration(folder: &Path, sets: &[Set], address: SocketAddr, tls: &Tls) -> String {
     let (format, by_tls) = (Tls::log_format(), tls.configuration());
@@ -297,7 +298,8 @@ fn configuration(folder: &Path, sets: &[Set], address: SocketAddr, tls: &Tls) ->
         .map(|Set { name, .. }| format!("\"~prefix={name}(/|%2F)\" {name};\n"))
         .collect();
     format!(
-        r#"daemon off;
+        r#"load_module /usr/lib/nginx/modules/ngx_http_echo_module.so;
+daemon off;
 master_process off;
 pid {folder}/nginx.pid;
 error_log {folder}/error.log;
@@ -333,12 +335,12 @@ http {{
         {by_tls}
         root {folder}/root;
         location / {{
-            dav_methods PUT DELETE;
-            create_full_put_path on;
-            if ($request_method = PUT) {{ add_header ETag '"bench"'; }}
+            if ($request_method = PUT) {{ rewrite ^ /.received last; }}
             if ($multipart_answer) {{ return 200 $multipart_answer; }}
             if ($listing) {{ rewrite ^ /{LISTINGS}/$listing break; }}
         }}
+        location = /.received {{ internal; echo_read_request_body; echo_exec @stored; }}
+        location @stored {{ add_header ETag '"bench"'; return 200; }}
     }}
 }}
 "#
