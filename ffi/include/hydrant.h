@@ -57,9 +57,12 @@
 /** The version of this header: major << 24 | minor << 16 | patch. */
 #define HYD_VERSION ((uint32_t)0x00010000u)
 
-#define HYD_ERROR_VIEW_INIT {sizeof(hyd_error_view), 0, 0, 0, 0, 0, NULL, 0, NULL, 0, NULL, 0}
+#define HYD_ERROR_VIEW_INIT \
+    {sizeof(hyd_error_view), 0, 0, 0, 0, 0, NULL, 0, NULL, 0, NULL, 0, NULL, 0, NULL, 0, NULL, 0}
 #define HYD_ENGINE_CONFIG_INIT \
-    {sizeof(hyd_engine_config), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}
+    {sizeof(hyd_engine_config), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, NULL}
+#define HYD_ENGINE_LIMITS_INIT \
+    {sizeof(hyd_engine_limits), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}
 #define HYD_ENGINE_LEFT_INIT {sizeof(hyd_engine_left), 0, 0}
 #define HYD_CAPS_INIT {sizeof(hyd_caps), 0, 0, {0}}
 #define HYD_STATS_INIT \
@@ -68,13 +71,17 @@
 #define HYD_OBJECT_META_INIT {sizeof(hyd_object_meta), 0, 0, 0, {0}, 0, {0}, {0}, 0, 0, {0}}
 #define HYD_PUT_OPTIONS_INIT \
     {sizeof(hyd_put_options), 0, NULL, NULL, NULL, NULL, NULL, 0, NULL, 0, NULL, 0, 0, 0, 0, NULL}
-#define HYD_GET_OPTIONS_INIT {sizeof(hyd_get_options), 0, NULL, NULL, NULL, NULL}
+#define HYD_GET_OPTIONS_INIT {sizeof(hyd_get_options), 0, NULL, NULL, NULL, NULL, 0, 0}
 #define HYD_S3_PUT_OPTIONS_INIT \
     {sizeof(hyd_s3_put_options), 0, NULL, NULL, NULL, 0, 0, 0, NULL, NULL, NULL, NULL, NULL, NULL, \
      NULL, NULL, NULL, NULL, 0}
 #define HYD_S3_GET_OPTIONS_INIT {sizeof(hyd_s3_get_options), 0, NULL, NULL}
 #define HYD_RANGES_OPTIONS_INIT {sizeof(hyd_ranges_options), 0, 0, 0, 0, NULL}
-#define HYD_BUCKET_OPTIONS_INIT {sizeof(hyd_bucket_options), 0, NULL, NULL, NULL}
+#define HYD_BUCKET_OPTIONS_INIT \
+    {sizeof(hyd_bucket_options), 0, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, 0}
+#define HYD_S3_ABOUT_INIT \
+    {sizeof(hyd_s3_about), 0, NULL, 0, NULL, 0, NULL, 0, NULL, 0, NULL, 0, NULL, 0}
+#define HYD_SIGNER_INIT {sizeof(hyd_signer), 0, 0, {0}, {0}}
 #define HYD_BUCKET_INFO_INIT {sizeof(hyd_bucket_info), 0, {0}, {0}}
 #define HYD_REQUEST_INIT \
     {sizeof(hyd_request), 0, 0, NULL, 0, NULL, 0, 0, NULL, 0, NULL, NULL, NULL, NULL, 0, 0, NULL, \
@@ -88,7 +95,8 @@
 #define HYD_PART_SOURCE_INIT {sizeof(hyd_part_source), 0, 0, 0, NULL}
 #define HYD_S3_OBJECT_VIEW_INIT \
     {sizeof(hyd_s3_object_view), 0, 0, 0, 0, 0, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, \
-     NULL, NULL, NULL, NULL, NULL, NULL, 0}
+     NULL, NULL, NULL, NULL, NULL, NULL, 0, NULL}
+#define HYD_S3_COPY_OPTIONS_INIT {sizeof(hyd_s3_copy_options), 0, NULL, NULL, 0, 0}
 #define HYD_COPY_OPTIONS_INIT {sizeof(hyd_copy_options), 0, 0, 0, 0, NULL, NULL, NULL, NULL, NULL}
 #define HYD_COPY_REPORT_INIT {sizeof(hyd_copy_report), 0, 0, 0, 0, 0, 0, 0, {0}, {0}}
 #define HYD_VERIFY_OPTIONS_INIT {sizeof(hyd_verify_options), 0, 0, NULL, NULL}
@@ -114,6 +122,11 @@
  * A level of hyd_set_log(): a clean-up that failed, a core that ended.
  */
 #define HYD_LOG_WARNING 1
+
+/**
+ * A field of hyd_engine_limits that says so: none, where 0 would be the default.
+ */
+#define HYD_LIMIT_NONE UINT32_MAX
 
 /**
  * A bit of hyd_engine_config.flags: pin each core to a CPU of its own.
@@ -334,6 +347,16 @@
 #define HYD_VERSIONING_SUSPENDED 2
 
 /**
+ * A bit beside one of those: a version is deleted only with the code of a device.
+ */
+#define HYD_VERSIONING_MFA_DELETE 4
+
+/**
+ * A bit beside one of those, to be set: it is deleted without.
+ */
+#define HYD_VERSIONING_NO_MFA_DELETE 8
+
+/**
  * A bit of hyd_version_entry.flags: the newest of its key.
  */
 #define HYD_VERSION_LATEST 1
@@ -359,6 +382,17 @@
 #define HYD_PARTS_MAX 10000
 
 /**
+ * A bit beside HYD_CHECKSUM_CRC32 or HYD_CHECKSUM_CRC32C at hyd_multipart_create(): the server is to keep a
+ * checksum of all bytes of the object.
+ */
+#define HYD_CHECKSUM_OF_OBJECT 256
+
+/**
+ * The same: it is to keep one of the checksums of its parts.
+ */
+#define HYD_CHECKSUM_OF_PARTS 512
+
+/**
  * A bit of hyd_s3_object_view.flags: a key of the bucket saves requests to KMS.
  */
 #define HYD_S3_OBJECT_BUCKET_KEY 1
@@ -382,6 +416,22 @@
  * hyd_s3_checksum.covers: the checksums of its parts.
  */
 #define HYD_COVERS_PARTS 2
+
+/**
+ * A bit of hyd_s3_copy_options.flags: the copy has what `put` says of its content, and its metadata, not what
+ * is said of the source.
+ */
+#define HYD_S3_COPY_REPLACE_METADATA 1
+
+/**
+ * A bit of hyd_s3_copy_options.flags: the copy has the tags in `put`, or none, not those of the source.
+ */
+#define HYD_S3_COPY_REPLACE_TAGS 2
+
+/**
+ * A bit of hyd_signer.flags: requests are signed.
+ */
+#define HYD_SIGNER_SIGNS 1
 
 /**
  * A method of hyd_presign(): read the object.
@@ -585,6 +635,21 @@ typedef struct hyd_error_view {
      */
     const char *request_id;
     size_t request_id_len;
+    /**
+     * What S3 calls it besides: `x-amz-id-2`.
+     */
+    const char *host_id;
+    size_t host_id_len;
+    /**
+     * The region of the bucket, where S3 told it with a refusal: also to who may not use the bucket.
+     */
+    const char *region;
+    size_t region_len;
+    /**
+     * The endpoint that S3 says to use. No credentials go there by themselves.
+     */
+    const char *endpoint;
+    size_t endpoint_len;
 } hyd_error_view;
 
 /**
@@ -593,6 +658,98 @@ typedef struct hyd_error_view {
  * the library.
  */
 typedef void (*hyd_log_fn)(void *user, uint32_t level, const char *text, size_t len);
+
+/**
+ * What a core and its ring may have; 0 is the default everywhere, which suits what was measured. Counts go up to
+ * 1,048,576, bytes to 1 GiB.
+ */
+typedef struct hyd_engine_limits {
+    /**
+     * Set by the caller.
+     */
+    uint32_t struct_size;
+    /**
+     * Ops of a core in flight, up to 65,535; one more waits. 0: 1,024.
+     */
+    uint32_t ops_in_flight;
+    /**
+     * Bytes of one submission for a file. 0: 512 KiB.
+     */
+    uint32_t submission_bytes;
+    /**
+     * How often EINTR and EAGAIN are answered by trying again, for each op. 0: 1,000.
+     */
+    uint32_t transient_retries;
+    /**
+     * Entries of the submission queue, up to 32,768. 0: 256.
+     */
+    uint32_t submission_entries;
+    /**
+     * Entries of the completion queue, up to 65,536. 0: 4,096.
+     */
+    uint32_t completion_entries;
+    /**
+     * Submissions that are handed to the kernel at once, while tasks still run. 0: 64.
+     */
+    uint32_t submit_batch;
+    /**
+     * The same for files. 0: 16.
+     */
+    uint32_t submit_batch_files;
+    /**
+     * Bytes to send that are handed to the kernel while tasks still run; HYD_LIMIT_NONE waits for none.
+     * 0: 256 KiB.
+     */
+    uint32_t submit_send_bytes;
+    /**
+     * So many completions end a wait for `min_wait_us` of hyd_engine_config early. 0: 16.
+     */
+    uint32_t min_wait_completions;
+    /**
+     * How often a turn asks for completions that the kernel has put off, or HYD_LIMIT_NONE. 0: once.
+     */
+    uint32_t harvests;
+    /**
+     * Files that a core has installed in its ring at a time, or HYD_LIMIT_NONE. 0: 64.
+     */
+    uint32_t installed_files;
+    /**
+     * Entries for memory of hyd_mem_register(), each of at most 1 GiB, or HYD_LIMIT_NONE. 0: 1,024.
+     */
+    uint32_t memory_entries;
+    /**
+     * Who may wait in line for memory of the pool; one more is refused. 0: 4,096.
+     */
+    uint32_t pool_line;
+    /**
+     * From so many bytes on a file that is read to its end is told to the kernel as one. 0: 64 MiB.
+     */
+    uint64_t sequential_bytes_min;
+    /**
+     * Tasks of a core. 0: 16,384.
+     */
+    uint32_t tasks;
+    /**
+     * Tasks that go on in one turn before completions are looked at again. 0: 256.
+     */
+    uint32_t polls_per_turn;
+    /**
+     * Tasks of other threads that wait for a core. 0: 4,096.
+     */
+    uint32_t inbox_tasks;
+    /**
+     * Sleeping timers of a core. 0: 65,536.
+     */
+    uint32_t timers;
+    /**
+     * Bytes of ended work that a core keeps for the next, or HYD_LIMIT_NONE. 0: 256 KiB.
+     */
+    uint32_t kept_bytes;
+    /**
+     * Jobs that wait for the thread that may block: look-ups of names, credentials. 0: 1,024.
+     */
+    uint32_t control_jobs;
+} hyd_engine_limits;
 
 /**
  * What an engine is started with; 0 is the default everywhere.
@@ -673,6 +830,10 @@ typedef struct hyd_engine_config {
      * 0: none.
      */
     uint32_t min_wait_us;
+    /**
+     * What a core and its ring may have, or NULL.
+     */
+    const struct hyd_engine_limits *limits;
 } hyd_engine_config;
 
 /**
@@ -1097,6 +1258,16 @@ typedef struct hyd_get_options {
      * What S3 alone can be asked for, or NULL.
      */
     const struct hyd_s3_get_options *s3;
+    /**
+     * Only if it was written behind this, in seconds since 1970, UTC; 0: whenever. Of hyd_s3_stat(),
+     * hyd_s3_get_part(), hyd_s3_copy(), hyd_multipart_copy() and hyd_presign_request() alone, as is the next:
+     * S3 compares to the second, so that two writes within one are the same to it. Tags tell them apart.
+     */
+    int64_t if_modified_since_unix_s;
+    /**
+     * Only if it was not.
+     */
+    int64_t if_unmodified_since_unix_s;
 } hyd_get_options;
 
 /**
@@ -1474,6 +1645,31 @@ typedef struct hyd_bucket_options {
      * "BucketOwnerPreferred", "ObjectWriter" or "BucketOwnerEnforced".
      */
     const char *object_ownership;
+    /**
+     * Who has all rights to it: "id=\"...\"", "uri=\"...\"", several with commas between.
+     */
+    const char *grant_full_control;
+    /**
+     * Who may list it.
+     */
+    const char *grant_read;
+    /**
+     * Who may read its ACL.
+     */
+    const char *grant_read_acp;
+    /**
+     * Who may make objects in it.
+     */
+    const char *grant_write;
+    /**
+     * Who may write its ACL.
+     */
+    const char *grant_write_acp;
+    /**
+     * Of the bucket.
+     */
+    const struct hyd_pair *tags;
+    size_t tags_count;
 } hyd_bucket_options;
 
 /**
@@ -1789,7 +1985,129 @@ typedef struct hyd_s3_object_view {
      */
     const struct hyd_s3_checksum *checksums;
     size_t checksums_count;
+    /**
+     * Of what hyd_s3_copy() tells: the version that was copied.
+     */
+    const char *source_version_id;
 } hyd_s3_object_view;
+
+/**
+ * How a server of S3 copies; 0 is the default everywhere.
+ */
+typedef struct hyd_s3_copy_options {
+    /**
+     * Set by the caller.
+     */
+    uint32_t struct_size;
+    /**
+     * HYD_S3_COPY_*
+     */
+    uint32_t flags;
+    /**
+     * Which version is copied and under which condition, and in `s3` its key of SSE-C and whose its bucket is;
+     * or NULL.
+     */
+    const struct hyd_get_options *get;
+    /**
+     * What is said of the copy, and under which condition it is written: storage class, ACL, grants, encryption,
+     * lock; or NULL. What is said of its content needs HYD_S3_COPY_REPLACE_METADATA, tags need
+     * HYD_S3_COPY_REPLACE_TAGS.
+     */
+    const struct hyd_put_options *put;
+    /**
+     * HYD_CHECKSUM_*, which the copy is to have; 0: what the source has.
+     */
+    uint32_t checksum_algorithm;
+    /**
+     * 0
+     */
+    uint32_t reserved;
+} hyd_s3_copy_options;
+
+/**
+ * What S3 says besides of what it lists. No NUL ends its texts; they have the length 0 where nothing was said.
+ */
+typedef struct hyd_s3_about {
+    /**
+     * Set by the caller.
+     */
+    uint32_t struct_size;
+    /**
+     * 0
+     */
+    uint32_t reserved;
+    /**
+     * Whose it is: a canonical id,
+     */
+    const char *owner_id;
+    size_t owner_id_len;
+    /**
+     * and a name for people, which AWS has stopped telling.
+     */
+    const char *owner_name;
+    size_t owner_name_len;
+    /**
+     * Who began an upload.
+     */
+    const char *initiator_id;
+    size_t initiator_id_len;
+    const char *initiator_name;
+    size_t initiator_name_len;
+    /**
+     * "STANDARD", ...
+     */
+    const char *storage_class;
+    size_t storage_class_len;
+    /**
+     * "CRC32C", ...: the checksum that the parts of an upload have, or the first that is kept of a version.
+     */
+    const char *checksum_algorithm;
+    size_t checksum_algorithm_len;
+} hyd_s3_about;
+
+/**
+ * Who signs. Texts are cut where they are longer, and NUL-terminated.
+ */
+typedef struct hyd_signer {
+    /**
+     * Set by the caller.
+     */
+    uint32_t struct_size;
+    /**
+     * HYD_SIGNER_SIGNS; without it the rest says nothing.
+     */
+    uint32_t flags;
+    /**
+     * When the keys end, in nanoseconds since 1970, UTC; HYD_TIME_UNKNOWN.
+     */
+    int64_t ends_unix_ns;
+    /**
+     * The public half of the pair.
+     */
+    char access_key_id[160];
+    /**
+     * Where the pair comes from, for people.
+     */
+    char source[256];
+} hyd_signer;
+
+/**
+ * A checksum. Its size is fixed.
+ */
+typedef struct hyd_sum {
+    /**
+     * HYD_CHECKSUM_*
+     */
+    uint32_t algorithm;
+    /**
+     * 0
+     */
+    uint32_t reserved;
+    /**
+     * In base64, as S3 has it and hyd_object_meta tells it; NUL-terminated.
+     */
+    char value[48];
+} hyd_sum;
 
 /**
  * What a presigned request is made of. Texts end with a NUL, and are valid until it is freed.
@@ -2600,6 +2918,7 @@ struct hyd_options *hyd_options_new(void);
  *     credentials_tries               of such a request; for the metadata service the variable
  *                                     AWS_METADATA_SERVICE_NUM_ATTEMPTS comes before it
  *     credentials_process_seconds     of a credential_process
+ *     credentials_answer_bytes        of what a service answers or a credential_process writes
  *
  * How TLS is spoken, with S3 and http(s):// stores. Files are PEM, and read when a store is opened; the
  * same may be given as the text itself, and of the two the one that was set last counts:
@@ -2633,6 +2952,14 @@ struct hyd_options *hyd_options_new(void);
  *     redirects                       followed for one object, of http(s):// alone
  *     redirect_origins                whose connections are kept, of http(s):// alone
  *     document_bytes                  of an answer that is no payload: a listing, an error
+ *     kept_document_bytes             of the last one, kept by each core for the next
+ *     request_head_bytes              of the head of a request, 1 KiB to 1 MiB
+ *     answer_head_bytes               of the head of an answer, 1 KiB to 1 MiB
+ *     answer_headers                  lines in it, up to 128
+ *     interim_heads                   heads of status 1xx before it
+ *     chunk_line_bytes                of the line before a chunk of a chunked body
+ *     chunk_extension_bytes           of what those lines say besides, in all chunks of a body
+ *     trailer_bytes                   of the lines behind the last chunk
  *
  * What S3 and http(s):// stores try again:
  *
@@ -2641,10 +2968,27 @@ struct hyd_options *hyd_options_new(void);
  *     retry_throttled_wait_ms         the same where the server is overloaded
  *     retry_wait_max_ms               and never longer; neither of the two may be
  *     retry_after_max_seconds         that a server can ask for
+ *     clock_off_seconds               by which a 403 to HEAD may be off before the clock is taken to be wrong
+ *     renewal_wait_seconds            in which a 400 or 403 to HEAD asks for new credentials once at most
  *     pace_least                      requests under way from one core, however often it is overloaded;
  *                                     no more than connections_per_core, which counts where it is less
  *     pace_lowered_to_percent         of the requests under way, when it is
  *     pace_raised_by                  requests, when it is not any more
+ *
+ * How long the answer to a part of an upload to S3 is waited for before the part is sent once more, as is learnt
+ * from answers before:
+ *
+ *     first_byte_most_ms              where it would be more, all are waited for; or never: nothing is learnt
+ *     first_byte_least_ms             it is never less
+ *     first_byte_above_mean_ms        nor less than so much above their mean
+ *     first_byte_learnt_from          answers that come first; as many as connections, where those are more
+ *     first_byte_learnt_percent       of those, that came in the first limit
+ *     first_byte_lowered_by_part      of what is above the mean, taken away by each answer: one 64th is 64
+ *     first_byte_counted              answers that mean and shares go back to
+ *     first_byte_late_in_10000        answers; where more are late, it is raised
+ *     first_byte_raised_by_ms         by so much
+ *     first_byte_many_late_in_10000   answers; where more are late, it is raised a lot
+ *     first_byte_many_raised_by_ms    by so much
  *
  * What goes with the bytes of objects of S3:
  *
@@ -2653,6 +2997,8 @@ struct hyd_options *hyd_options_new(void);
  *     response_checksum_validation    the same for what is read
  *     checksum_algorithm              crc64nvme, crc32c, crc32, sha1, sha256, or md5 (Content-MD5)
  *     checksum_place                  head, trailer, or signed_trailer: every byte is signed
+ *     payload_signing                 unsigned, or signed: also what has no checksum behind it, for servers
+ *                                     that insist on it
  *     state_dir                       a folder, where it is noted how uploads are carried on
  *     server_copy_whole_bytes         of an object that the server copies in one request
  *     server_copy_part_size           bytes of a part where it does not, 5 MiB to 5 GiB; larger where there
@@ -2745,6 +3091,22 @@ hyd_status hyd_store_open(const struct hyd_engine *engine,
                           const struct hyd_options *options,
                           struct hyd_store **store,
                           struct hyd_error **error);
+
+/**
+ * Writes the URI of an object of a store, with a NUL at its end, as people and messages know it. `need` tells
+ * its length without the NUL; with a `capacity` of 0 nothing else is written.
+ *
+ * Errors: HYD_E_AGAIN where the text does not fit; HYD_E_INVALID.
+ *
+ * Threads: any.
+ */
+hyd_status hyd_store_uri(const struct hyd_store *store,
+                         const char *key,
+                         size_t key_len,
+                         char *uri,
+                         size_t capacity,
+                         size_t *need,
+                         struct hyd_error **error);
 
 /**
  * Closes a store; NULL is fine. Calls that run in other threads, requests, writers and listings end
@@ -3091,8 +3453,9 @@ hyd_status hyd_bucket_delete(const struct hyd_store *store,
  * Asks whether the bucket of a store is there and may be used. `options`, which may be NULL, say who
  * asks. `info` may be NULL.
  *
- * Errors: HYD_E_NOT_FOUND; HYD_E_CONFIG where it may not be used; HYD_E_UNSUPPORTED for a store that is
- * not S3; HYD_E_INVALID, HYD_E_TEMPORARY, HYD_E_CANCELLED.
+ * Errors: HYD_E_NOT_FOUND; HYD_E_CONFIG where it may not be used, of which hyd_error_view may tell the region
+ * all the same; HYD_E_UNSUPPORTED for a store that is not S3; HYD_E_INVALID, HYD_E_TEMPORARY,
+ * HYD_E_CANCELLED.
  *
  * Threads: any, also many at once with one store.
  */
@@ -3156,8 +3519,8 @@ hyd_status hyd_buckets_next(struct hyd_buckets *buckets,
 hyd_status hyd_buckets_close(struct hyd_buckets *buckets);
 
 /**
- * Asks whether the bucket of a store keeps versions: HYD_VERSIONING_*. `options`, which may be NULL, say
- * who asks.
+ * Asks whether the bucket of a store keeps versions: HYD_VERSIONING_*, with the bit HYD_VERSIONING_MFA_DELETE
+ * where that is so. `options`, which may be NULL, say who asks.
  *
  * Errors: HYD_E_NOT_FOUND; HYD_E_UNSUPPORTED for a store that is not S3; HYD_E_INVALID, HYD_E_TEMPORARY,
  * HYD_E_CONFIG, HYD_E_CANCELLED.
@@ -3171,7 +3534,8 @@ hyd_status hyd_bucket_versioning_get(const struct hyd_store *store,
 
 /**
  * Has the bucket of a store keep versions from now on, HYD_VERSIONING_ENABLED, or no longer,
- * HYD_VERSIONING_SUSPENDED. `mfa` is NULL, or serial number and code of a device, with a NUL at the end,
+ * HYD_VERSIONING_SUSPENDED, with a bit about codes of devices where that is to change, which takes the keys of
+ * the account itself. `mfa` is NULL, or serial number and code of a device, with a NUL at the end,
  * where the bucket demands them. `options`, which may be NULL, say who asks.
  *
  * Errors: HYD_E_NOT_FOUND; HYD_E_UNSUPPORTED for a store that is not S3; HYD_E_INVALID, HYD_E_TEMPORARY,
@@ -3315,8 +3679,8 @@ hyd_status hyd_parts_close(struct hyd_parts *parts);
  * Begins an upload, and waits until the server has; the caller closes the handle, and before that
  * completes the upload or aborts it: its parts are paid for until then. `options`, which may be NULL, say
  * what hyd_put() would be told; a condition in them is looked at when the upload is completed.
- * `checksum_algorithm` is HYD_CHECKSUM_*, which then goes with each part, or 0 for what the store sends of
- * itself.
+ * `checksum_algorithm` is HYD_CHECKSUM_*, which then goes with each part, and may have a bit that says what the
+ * server's own covers; or 0 for what the store sends of itself.
  *
  * Errors: HYD_E_UNSUPPORTED for a store that is not S3; HYD_E_NOT_FOUND (no such bucket); HYD_E_INVALID,
  * HYD_E_TEMPORARY, HYD_E_CONFIG, HYD_E_CANCELLED.
@@ -3533,6 +3897,123 @@ hyd_status hyd_s3_object_info(const struct hyd_s3_object *object, struct hyd_s3_
  * Threads: any; not while another thread reads a view of it.
  */
 hyd_status hyd_s3_object_free(struct hyd_s3_object *object);
+
+/**
+ * Has the server of S3 copy an object of at most 5 GiB in one request, also onto itself: so what is said of an
+ * object is changed, its storage class, its encryption. `from_store` is a bucket of S3 in the same engine; the
+ * server of `to_store` looks for a bucket of that name. hyd_copy() copies anything anywhere, and needs none of
+ * this. `options`, `meta` and `object` may be NULL. `meta` and `object` tell of the copy, but not its size,
+ * which is 0 there; the caller frees `object`.
+ *
+ * Errors: HYD_E_UNSUPPORTED for a store that is not S3; HYD_E_NOT_FOUND; HYD_E_CONDITION; HYD_E_INVALID, also
+ * for stores of different engines, for what would have no effect, and where the server wants something to be
+ * changed of an object that is copied onto itself; HYD_E_OTHER where it refuses otherwise, larger objects among
+ * them; HYD_E_TEMPORARY, HYD_E_CONFIG, HYD_E_CANCELLED.
+ *
+ * Threads: any, also many at once.
+ */
+hyd_status hyd_s3_copy(const struct hyd_store *from_store,
+                       const char *from,
+                       size_t from_len,
+                       const struct hyd_store *to_store,
+                       const char *to,
+                       size_t to_len,
+                       const struct hyd_s3_copy_options *options,
+                       struct hyd_object_meta *meta,
+                       struct hyd_s3_object **object,
+                       struct hyd_error **error);
+
+/**
+ * Tells more of an upload: of that at `index` of those which the last hyd_uploads_next() gave. The texts of
+ * `about` are valid until the next call of it.
+ *
+ * Errors: HYD_E_INVALID where it gave no such upload; HYD_E_BUSY while another thread is in a call with the
+ * listing.
+ *
+ * Threads: any, one at a time.
+ */
+hyd_status hyd_uploads_about(const struct hyd_uploads *uploads,
+                             size_t index,
+                             struct hyd_s3_about *about,
+                             struct hyd_error **error);
+
+/**
+ * Tells more of the upload whose parts are listed, as the page said from which hyd_uploaded_parts_next() gave
+ * parts last. The texts of `about` are valid until the next call of it.
+ *
+ * Errors: HYD_E_BUSY while another thread is in a call with the listing; HYD_E_INVALID, HYD_E_HANDLE,
+ * HYD_E_FORKED.
+ *
+ * Threads: any, one at a time.
+ */
+hyd_status hyd_uploaded_parts_about(const struct hyd_uploaded_parts *parts,
+                                    struct hyd_s3_about *about,
+                                    struct hyd_error **error);
+
+/**
+ * Tells more of a version: of that at `index` of those which the last hyd_versions_next() gave. The texts of
+ * `about` are valid until the next call of it.
+ *
+ * Errors: as hyd_uploads_about().
+ *
+ * Threads: any, one at a time.
+ */
+hyd_status hyd_versions_about(const struct hyd_versions *versions,
+                              size_t index,
+                              struct hyd_s3_about *about,
+                              struct hyd_error **error);
+
+/**
+ * Tells whose the buckets are that are listed, as the page said from which hyd_buckets_next() gave buckets
+ * last. The texts of `about` are valid until the next call of it.
+ *
+ * Errors: as hyd_uploaded_parts_about().
+ *
+ * Threads: any, one at a time.
+ */
+hyd_status hyd_buckets_about(const struct hyd_buckets *buckets,
+                             struct hyd_s3_about *about,
+                             struct hyd_error **error);
+
+/**
+ * Finds out who signs the requests of a store, asking the source of credentials where none are held.
+ *
+ * Errors: HYD_E_CONFIG where nobody gives credentials; HYD_E_UNSUPPORTED for a store that is not S3;
+ * HYD_E_INVALID, HYD_E_TEMPORARY, HYD_E_CANCELLED.
+ *
+ * Threads: any, also many at once with one store.
+ */
+hyd_status hyd_store_signer(const struct hyd_store *store,
+                            struct hyd_signer *signer,
+                            struct hyd_error **error);
+
+/**
+ * Takes the checksum of bytes; `algorithm` is HYD_CHECKSUM_*.
+ *
+ * Errors: HYD_E_INVALID, also for an algorithm that is none.
+ *
+ * Threads: any.
+ */
+hyd_status hyd_sum_of(uint32_t algorithm,
+                      const void *data,
+                      size_t len,
+                      struct hyd_sum *sum,
+                      struct hyd_error **error);
+
+/**
+ * Makes the checksum of bytes out of those of its two halves, of which the second has `next_len` bytes. `both`
+ * may be one of them.
+ *
+ * Errors: HYD_E_INVALID where one is no checksum, or they are of two kinds; HYD_E_UNSUPPORTED for SHA-1 and
+ * SHA-256, which do not combine.
+ *
+ * Threads: any.
+ */
+hyd_status hyd_sum_then(const struct hyd_sum *one,
+                        const struct hyd_sum *next,
+                        uint64_t next_len,
+                        struct hyd_sum *both,
+                        struct hyd_error **error);
 
 /**
  * Asks for the tags of an object of S3, which the caller frees. `options`, which may be NULL, name a
@@ -3806,6 +4287,31 @@ hyd_status hyd_writer_finish(struct hyd_writer *writer,
 hyd_status hyd_writer_abort(struct hyd_writer *writer);
 
 /**
+ * Waits until every part that is full is with the store. What is less than a part stays where it is: a store
+ * takes only the last part short.
+ *
+ * Errors: as hyd_writer_write().
+ *
+ * Threads: any, one at a time.
+ */
+hyd_status hyd_writer_flush(struct hyd_writer *writer,
+                            struct hyd_error **error);
+
+/**
+ * Tells how many bytes a stream has taken, and how many the part that is being filled still lacks: so many,
+ * written in one piece and borrowed or given, are sent without a copy. Both may be NULL.
+ *
+ * Errors: HYD_E_BUSY while another thread is in a call with the writer, or a request has it;
+ * HYD_E_CANCELLED; HYD_E_INVALID, HYD_E_HANDLE, HYD_E_FORKED.
+ *
+ * Threads: any, one at a time.
+ */
+hyd_status hyd_writer_written(struct hyd_writer *writer,
+                              uint64_t *written_bytes,
+                              uint64_t *next_part_bytes,
+                              struct hyd_error **error);
+
+/**
  * Makes a completion queue, which the caller destroys. `depth` is how many requests it takes before
  * their completions are reaped; 0 is 1024.
  *
@@ -3918,8 +4424,9 @@ hyd_status hyd_cancel(const struct hyd_cq *cq, uint64_t id);
 #ifndef HYDRANT_H_SIZES
 #define HYDRANT_H_SIZES
 typedef char hyd_assert_pointer_size[sizeof(void *) == 8 && sizeof(size_t) == 8 ? 1 : -1];
-typedef char hyd_assert_error_view_size[sizeof(hyd_error_view) == 72 ? 1 : -1];
-typedef char hyd_assert_engine_config_size[sizeof(hyd_engine_config) == 104 ? 1 : -1];
+typedef char hyd_assert_error_view_size[sizeof(hyd_error_view) == 120 ? 1 : -1];
+typedef char hyd_assert_engine_config_size[sizeof(hyd_engine_config) == 112 ? 1 : -1];
+typedef char hyd_assert_engine_limits_size[sizeof(hyd_engine_limits) == 88 ? 1 : -1];
 typedef char hyd_assert_engine_left_size[sizeof(hyd_engine_left) == 16 ? 1 : -1];
 typedef char hyd_assert_caps_size[sizeof(hyd_caps) == 80 ? 1 : -1];
 typedef char hyd_assert_stats_size[sizeof(hyd_stats) == 280 ? 1 : -1];
@@ -3927,7 +4434,7 @@ typedef char hyd_assert_credentials_size[sizeof(hyd_credentials) == 40 ? 1 : -1]
 typedef char hyd_assert_object_meta_size[sizeof(hyd_object_meta) == 472 ? 1 : -1];
 typedef char hyd_assert_request_size[sizeof(hyd_request) == 248 ? 1 : -1];
 typedef char hyd_assert_put_options_size[sizeof(hyd_put_options) == 112 ? 1 : -1];
-typedef char hyd_assert_get_options_size[sizeof(hyd_get_options) == 40 ? 1 : -1];
+typedef char hyd_assert_get_options_size[sizeof(hyd_get_options) == 56 ? 1 : -1];
 typedef char hyd_assert_s3_put_options_size[sizeof(hyd_s3_put_options) == 136 ? 1 : -1];
 typedef char hyd_assert_s3_get_options_size[sizeof(hyd_s3_get_options) == 24 ? 1 : -1];
 typedef char hyd_assert_copy_options_size[sizeof(hyd_copy_options) == 64 ? 1 : -1];
@@ -3942,7 +4449,10 @@ typedef char hyd_assert_list_entry_size[sizeof(hyd_list_entry) == 56 ? 1 : -1];
 typedef char hyd_assert_range_size[sizeof(hyd_range) == 40 ? 1 : -1];
 typedef char hyd_assert_object_range_size[sizeof(hyd_object_range) == 56 ? 1 : -1];
 typedef char hyd_assert_ranges_options_size[sizeof(hyd_ranges_options) == 32 ? 1 : -1];
-typedef char hyd_assert_bucket_options_size[sizeof(hyd_bucket_options) == 32 ? 1 : -1];
+typedef char hyd_assert_bucket_options_size[sizeof(hyd_bucket_options) == 88 ? 1 : -1];
+typedef char hyd_assert_s3_about_size[sizeof(hyd_s3_about) == 104 ? 1 : -1];
+typedef char hyd_assert_sum_size[sizeof(hyd_sum) == 56 ? 1 : -1];
+typedef char hyd_assert_signer_size[sizeof(hyd_signer) == 432 ? 1 : -1];
 typedef char hyd_assert_bucket_info_size[sizeof(hyd_bucket_info) == 136 ? 1 : -1];
 typedef char hyd_assert_presigned_view_size[sizeof(hyd_presigned_view) == 48 ? 1 : -1];
 typedef char hyd_assert_presign_options_size[sizeof(hyd_presign_options) == 120 ? 1 : -1];
@@ -3950,7 +4460,8 @@ typedef char hyd_assert_delete_options_size[sizeof(hyd_delete_options) == 24 ? 1
 typedef char hyd_assert_delete_object_size[sizeof(hyd_delete_object) == 176 ? 1 : -1];
 typedef char hyd_assert_part_source_size[sizeof(hyd_part_source) == 32 ? 1 : -1];
 typedef char hyd_assert_uploaded_part_size[sizeof(hyd_uploaded_part) == 192 ? 1 : -1];
-typedef char hyd_assert_s3_object_view_size[sizeof(hyd_s3_object_view) == 168 ? 1 : -1];
+typedef char hyd_assert_s3_object_view_size[sizeof(hyd_s3_object_view) == 176 ? 1 : -1];
+typedef char hyd_assert_s3_copy_options_size[sizeof(hyd_s3_copy_options) == 32 ? 1 : -1];
 typedef char hyd_assert_s3_checksum_size[sizeof(hyd_s3_checksum) == 16 ? 1 : -1];
 typedef char hyd_assert_bucket_size[sizeof(hyd_bucket) == 40 ? 1 : -1];
 #endif

@@ -103,6 +103,7 @@ class error {
     hyd_error_view view() const noexcept {
         hyd_error_view view = HYD_ERROR_VIEW_INIT;
         view.message = view.s3_code = view.request_id = "";
+        view.host_id = view.region = view.endpoint = "";
         hyd_error_info(owned_.get(), &view);
         return view;
     }
@@ -297,8 +298,23 @@ inline hyd_verify_options verify_options() noexcept { return HYD_VERIFY_OPTIONS_
 inline hyd_presign_options presign_options() noexcept { return HYD_PRESIGN_OPTIONS_INIT; }
 inline hyd_delete_options delete_options() noexcept { return HYD_DELETE_OPTIONS_INIT; }
 inline hyd_part_source part_source() noexcept { return HYD_PART_SOURCE_INIT; }
+inline hyd_s3_copy_options s3_copy_options() noexcept { return HYD_S3_COPY_OPTIONS_INIT; }
+inline hyd_engine_limits engine_limits() noexcept { return HYD_ENGINE_LIMITS_INIT; }
 using copy_report = hyd_copy_report;
 inline copy_report empty_copy_report() noexcept { return HYD_COPY_REPORT_INIT; }
+
+// The checksum of bytes, HYD_CHECKSUM_*; and of bytes behind others.
+inline result<hyd_sum> sum_of(std::uint32_t algorithm, bytes_view bytes) {
+    hyd_sum sum = {};
+    return detail::call<hyd_sum>(
+        [&](hyd_error **e) { return hyd_sum_of(algorithm, bytes.data(), bytes.size(), &sum, e); },
+        [&] { return sum; });
+}
+inline result<hyd_sum> sum_then(const hyd_sum &one, const hyd_sum &next, std::uint64_t next_len) {
+    hyd_sum both = {};
+    return detail::call<hyd_sum>(
+        [&](hyd_error **e) { return hyd_sum_then(&one, &next, next_len, &both, e); }, [&] { return both; });
+}
 
 // What is said of an object's content.
 class attributes : public detail::owner<hyd_attributes, hyd_attributes_free> {
@@ -443,6 +459,23 @@ class writer : public detail::owner<hyd_writer, hyd_writer_abort> {
     result<void> commit(std::size_t size) {
         return detail::call([&](hyd_error **e) { return hyd_writer_commit(get(), size, e); });
     }
+    // Waits until every part that is full is with the store.
+    result<void> flush() {
+        return detail::call([&](hyd_error **e) { return hyd_writer_flush(get(), e); });
+    }
+    struct progress {
+        std::uint64_t written_bytes;
+        // What is still missing of the part that is being filled.
+        std::uint64_t next_part_bytes;
+    };
+    result<progress> written() const {
+        progress so_far = {};
+        return detail::call<progress>(
+            [&](hyd_error **e) {
+                return hyd_writer_written(get(), &so_far.written_bytes, &so_far.next_part_bytes, e);
+            },
+            [&] { return so_far; });
+    }
     result<object_meta> finish() {
         object_meta meta = HYD_OBJECT_META_INIT;
         return detail::call<object_meta>(
@@ -497,6 +530,22 @@ class list : public detail::owner<hyd_list, hyd_list_close> {
     }
 };
 
+// What S3 says besides of what it lists; the views are valid until the next call with the listing.
+struct about {
+    explicit about(const hyd_s3_about &told) noexcept
+        : owner_id(told.owner_id, told.owner_id_len), owner_name(told.owner_name, told.owner_name_len),
+          initiator_id(told.initiator_id, told.initiator_id_len),
+          initiator_name(told.initiator_name, told.initiator_name_len),
+          storage_class(told.storage_class, told.storage_class_len),
+          checksum_algorithm(told.checksum_algorithm, told.checksum_algorithm_len) {}
+    std::string_view owner_id;
+    std::string_view owner_name;
+    std::string_view initiator_id;
+    std::string_view initiator_name;
+    std::string_view storage_class;
+    std::string_view checksum_algorithm;
+};
+
 // An upload that was begun; the views are valid until the next call with the listing.
 struct upload {
     std::string_view key;
@@ -521,6 +570,12 @@ class uploads : public detail::owner<hyd_uploads, hyd_uploads_close> {
                               {entry.upload_id, entry.upload_id_len},
                               entry.initiated_unix_ns};
             });
+    }
+    // Of the one that next() gave.
+    result<hydrant::about> about() const {
+        hyd_s3_about told = HYD_S3_ABOUT_INIT;
+        return detail::call<hydrant::about>(
+            [&](hyd_error **e) { return hyd_uploads_about(get(), 0, &told, e); }, [&] { return hydrant::about(told); });
     }
 };
 
@@ -558,6 +613,12 @@ class versions : public detail::owner<hyd_versions, hyd_versions_close> {
                                      (entry.flags & HYD_VERSION_LATEST) != 0,
                                      (entry.flags & HYD_VERSION_DELETE_MARKER) != 0};
             });
+    }
+    // Of the one that next() gave.
+    result<hydrant::about> about() const {
+        hyd_s3_about told = HYD_S3_ABOUT_INIT;
+        return detail::call<hydrant::about>(
+            [&](hyd_error **e) { return hyd_versions_about(get(), 0, &told, e); }, [&] { return hydrant::about(told); });
     }
 };
 
@@ -611,6 +672,12 @@ class uploaded_parts : public detail::owner<hyd_uploaded_parts, hyd_uploaded_par
                 }
                 return entry;
             });
+    }
+    // Of the upload, once next() gave a part.
+    result<hydrant::about> about() const {
+        hyd_s3_about told = HYD_S3_ABOUT_INIT;
+        return detail::call<hydrant::about>(
+            [&](hyd_error **e) { return hyd_uploaded_parts_about(get(), &told, e); }, [&] { return hydrant::about(told); });
     }
 };
 
@@ -691,6 +758,12 @@ class buckets : public detail::owner<hyd_buckets, hyd_buckets_close> {
                               {entry.region, entry.region_len},
                               entry.created_unix_ns};
             });
+    }
+    // Of the account, once next() gave a bucket.
+    result<hydrant::about> about() const {
+        hyd_s3_about told = HYD_S3_ABOUT_INIT;
+        return detail::call<hydrant::about>(
+            [&](hyd_error **e) { return hyd_buckets_about(get(), &told, e); }, [&] { return hydrant::about(told); });
     }
 };
 
@@ -940,6 +1013,43 @@ class store : public detail::owner<hyd_store, hyd_store_close> {
                 return hyd_s3_stat(handle(), key.data(), key.size(), &options, part_number, meta, &told, e);
             },
             [&] { return s3_object(told); });
+    }
+    // A copy that the server makes, with all that it can be told.
+    result<s3_object> copy_s3(std::string_view from, const store &target, std::string_view to,
+                              const hyd_s3_copy_options &options = s3_copy_options(),
+                              object_meta *meta = nullptr) const {
+        hyd_s3_object *told = nullptr;
+        return detail::call<s3_object>(
+            [&](hyd_error **e) {
+                return hyd_s3_copy(handle(), from.data(), from.size(), target.handle(), to.data(), to.size(),
+                                   &options, meta, &told, e);
+            },
+            [&] { return s3_object(told); });
+    }
+    // As people and messages know an object.
+    result<std::string> uri_of(std::string_view key) const {
+        std::string text;
+        return detail::call<std::string>(
+            [&](hyd_error **e) {
+                std::size_t need = 0;
+                const hyd_status measured =
+                    hyd_store_uri(handle(), key.data(), key.size(), nullptr, 0, &need, e);
+                if (measured != HYD_OK) {
+                    return measured;
+                }
+                text.resize(need + 1);
+                const hyd_status written =
+                    hyd_store_uri(handle(), key.data(), key.size(), text.data(), text.size(), &need, e);
+                text.resize(need);
+                return written;
+            },
+            [&] { return std::move(text); });
+    }
+    // Who signs.
+    result<hyd_signer> signer() const {
+        hyd_signer told = HYD_SIGNER_INIT;
+        return detail::call<hyd_signer>(
+            [&](hyd_error **e) { return hyd_store_signer(handle(), &told, e); }, [&] { return told; });
     }
     // A part of an object, as it was uploaded.
     result<buffer> get_part(std::string_view key, std::uint32_t part_number, std::size_t bytes_max,

@@ -3,16 +3,18 @@
 use std::ffi::c_char;
 use std::sync::Arc;
 
-use hydrant::s3::{Bucket, CreateBucket, DeleteBucket, GetBucketLocation, HeadBucket, ListBuckets};
+use hydrant::s3::{
+    Bucket, CreateBucket, DeleteBucket, GetBucketLocation, HeadBucket, ListBuckets, ListBucketsPage,
+};
 
 use crate::args::{self, Out, fixed_text};
 use crate::error::{ErrorOut, Failure, hyd_error};
 use crate::guard;
 use crate::handle::{self, kind};
 use crate::meta::{HYD_TIME_UNKNOWN, unix_ns};
-use crate::object_options::{check_flags, text};
+use crate::object_options::{check_flags, hyd_pair, pairs, text};
 use crate::pages::{Asked, Pages, Source};
-use crate::s3_options::{self, hyd_s3_get_options};
+use crate::s3_options::{self, TAGS_MAX, hyd_s3_get_options};
 use crate::sized::{self, SizedOut, SizedStruct};
 use crate::status::hyd_status;
 use crate::store::{hyd_store, use_store};
@@ -40,6 +42,19 @@ pub struct hyd_bucket_options {
     pub acl: *const c_char,
     /// "BucketOwnerPreferred", "ObjectWriter" or "BucketOwnerEnforced".
     pub object_ownership: *const c_char,
+    /// Who has all rights to it: "id=\"...\"", "uri=\"...\"", several with commas between.
+    pub grant_full_control: *const c_char,
+    /// Who may list it.
+    pub grant_read: *const c_char,
+    /// Who may read its ACL.
+    pub grant_read_acp: *const c_char,
+    /// Who may make objects in it.
+    pub grant_write: *const c_char,
+    /// Who may write its ACL.
+    pub grant_write_acp: *const c_char,
+    /// Of the bucket.
+    pub tags: *const hyd_pair,
+    pub tags_count: usize,
 }
 
 // SAFETY: `repr(C)`, integers and raw pointers alone, no padding, the size first.
@@ -97,20 +112,20 @@ pub type Buckets = Pages<Asked<ListBuckets>>;
 kind!(Buckets, hyd_buckets, 12, "listing of buckets");
 
 impl Source for Asked<ListBuckets> {
-    type Page = Vec<Bucket>;
+    type Page = ListBucketsPage;
     type Entry = Bucket;
     type View = hyd_bucket;
 
-    fn next_page(&mut self) -> Option<Result<Vec<Bucket>, Failure>> {
+    fn next_page(&mut self) -> Option<Result<ListBucketsPage, Failure>> {
         self.ask(|mut ask, page| {
-            let further = page.continuation_token.is_some();
-            ask.continuation_token = page.continuation_token;
-            (page.buckets, further.then_some(ask))
+            ask.continuation_token.clone_from(&page.continuation_token);
+            let further = ask.continuation_token.is_some();
+            (page, further.then_some(ask))
         })
     }
 
-    fn entries(page: &Vec<Bucket>) -> &[Bucket] {
-        page
+    fn entries(page: &ListBucketsPage) -> &[Bucket] {
+        &page.buckets
     }
 
     fn view(entry: &Bucket) -> hyd_bucket {
@@ -150,6 +165,12 @@ pub unsafe extern "C" fn hyd_bucket_create(
                 create.region = text(raw.region, "region")?;
                 create.acl = text(raw.acl, "acl")?;
                 create.object_ownership = text(raw.object_ownership, "object_ownership")?;
+                create.grant_full_control = text(raw.grant_full_control, "grant_full_control")?;
+                create.grant_read = text(raw.grant_read, "grant_read")?;
+                create.grant_read_acp = text(raw.grant_read_acp, "grant_read_acp")?;
+                create.grant_write = text(raw.grant_write, "grant_write")?;
+                create.grant_write_acp = text(raw.grant_write_acp, "grant_write_acp")?;
+                create.tags = pairs(raw.tags, raw.tags_count, TAGS_MAX, "options->tags")?;
                 create.object_lock = raw.flags & HYD_BUCKET_OBJECT_LOCK != 0;
             }
         }
@@ -184,8 +205,9 @@ pub unsafe extern "C" fn hyd_bucket_delete(
 /// Asks whether the bucket of a store is there and may be used. `options`, which may be NULL, say who
 /// asks. `info` may be NULL.
 ///
-/// Errors: HYD_E_NOT_FOUND; HYD_E_CONFIG where it may not be used; HYD_E_UNSUPPORTED for a store that is
-/// not S3; HYD_E_INVALID, HYD_E_TEMPORARY, HYD_E_CANCELLED.
+/// Errors: HYD_E_NOT_FOUND; HYD_E_CONFIG where it may not be used, of which hyd_error_view may tell the region
+/// all the same; HYD_E_UNSUPPORTED for a store that is not S3; HYD_E_INVALID, HYD_E_TEMPORARY,
+/// HYD_E_CANCELLED.
 ///
 /// Threads: any, also many at once with one store.
 #[unsafe(no_mangle)]
@@ -266,7 +288,7 @@ pub unsafe extern "C" fn hyd_buckets_open(
         };
         ask.prefix = (!prefix.is_empty()).then(|| prefix.to_owned());
         let asked = Asked::new(store.s3()?, ask);
-        let pages = Pages::new(Arc::clone(&store.engine), asked, Vec::new());
+        let pages = Pages::new(Arc::clone(&store.engine), asked, ListBucketsPage::default());
         out.write(handle::give(Arc::new(pages))?);
         Ok(())
     })

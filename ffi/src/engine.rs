@@ -1,5 +1,6 @@
 //! `hyd_engine`: an engine with stores on top.
 
+use std::ptr::null;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,6 +9,7 @@ use hydrant::{Hydrant, HydrantBuilder, MemConfig, TransferLimits};
 
 use crate::args::Out;
 use crate::driven::{Driving, drive_here, wait_limit};
+use crate::engine_limits::{self, hyd_engine_limits};
 use crate::error::{ErrorOut, Failure, hyd_error};
 use crate::guard::{self, Entry, Poison};
 use crate::handle::{self, kind};
@@ -90,6 +92,8 @@ pub struct hyd_engine_config {
     /// Microseconds that a core that sleeps lets completions gather before one alone wakes it (Linux 6.12);
     /// 0: none.
     pub min_wait_us: u32,
+    /// What a core and its ring may have, or NULL.
+    pub limits: *const hyd_engine_limits,
 }
 
 /// What an engine handle holds.
@@ -101,7 +105,7 @@ pub struct Engine {
 
 kind!(Engine, hyd_engine, 2, "engine");
 
-// SAFETY: `repr(C)`, integers alone, no padding, the size first.
+// SAFETY: `repr(C)`, integers and a raw pointer alone, no padding, the size first.
 unsafe impl SizedStruct for hyd_engine_config {
     const NAME: &'static str = "hyd_engine_config";
     const BYTES_MIN: usize = 32;
@@ -126,6 +130,7 @@ impl hyd_engine_config {
         file_threads: 0,
         spin_us: 0,
         min_wait_us: 0,
+        limits: null(),
     };
 
     fn check(&self) -> Result<(), Failure> {
@@ -151,9 +156,13 @@ impl hyd_engine_config {
     }
 
     /// Starts an engine as configured; 0 leaves a default alone.
-    fn start(&self) -> Result<Engine, Failure> {
+    fn start(&self, limits: Option<hyd_engine_limits>) -> Result<Engine, Failure> {
         self.check()?;
         let builder = self.builder();
+        let builder = match limits {
+            Some(limits) => builder.engine(move |engine| limits.apply(engine)),
+            None => builder,
+        };
         let poison = Poison::default();
         if self.has(HYD_ENGINE_DRIVEN) {
             let (hydrant, driven) = builder.build_here()?;
@@ -276,14 +285,15 @@ pub unsafe extern "C" fn hyd_engine_create(
 ) -> hyd_status {
     guard::entry(ErrorOut::new(error), |_| {
         // SAFETY: OWN-3. The caller lends what the pointers name for the time of the call.
-        let (engine, config) = unsafe {
+        let (engine, config, limits) = unsafe {
             let config = match config.is_null() {
                 true => hyd_engine_config::DEFAULT,
                 false => sized::read(config, "config")?,
             };
-            (Out::new(engine, "engine")?, config)
+            let limits = engine_limits::read(config.limits)?;
+            (Out::new(engine, "engine")?, config, limits)
         };
-        engine.write(handle::give(Arc::new(config.start()?))?);
+        engine.write(handle::give(Arc::new(config.start(limits)?))?);
         Ok(())
     })
 }

@@ -32,6 +32,9 @@ pub struct Failure {
     message: CString,
     s3_code: CString,
     request_id: CString,
+    host_id: CString,
+    region: CString,
+    endpoint: CString,
 }
 
 kind!(Failure, hyd_error, 1, "error");
@@ -66,6 +69,15 @@ pub struct hyd_error_view {
     /// What the server calls the request.
     pub request_id: *const c_char,
     pub request_id_len: usize,
+    /// What S3 calls it besides: `x-amz-id-2`.
+    pub host_id: *const c_char,
+    pub host_id_len: usize,
+    /// The region of the bucket, where S3 told it with a refusal: also to who may not use the bucket.
+    pub region: *const c_char,
+    pub region_len: usize,
+    /// The endpoint that S3 says to use. No credentials go there by themselves.
+    pub endpoint: *const c_char,
+    pub endpoint_len: usize,
 }
 
 // SAFETY: `repr(C)`, integers and raw pointers alone, no padding (the test of the header compares
@@ -87,6 +99,9 @@ impl Failure {
             message: c_text(message.into()),
             s3_code: CString::default(),
             request_id: CString::default(),
+            host_id: CString::default(),
+            region: CString::default(),
+            endpoint: CString::default(),
         }
     }
 
@@ -134,6 +149,12 @@ impl Failure {
             s3_code_len: self.s3_code.count_bytes(),
             request_id: self.request_id.as_ptr(),
             request_id_len: self.request_id.count_bytes(),
+            host_id: self.host_id.as_ptr(),
+            host_id_len: self.host_id.count_bytes(),
+            region: self.region.as_ptr(),
+            region_len: self.region.count_bytes(),
+            endpoint: self.endpoint.as_ptr(),
+            endpoint_len: self.endpoint.count_bytes(),
         }
     }
 }
@@ -148,7 +169,11 @@ impl From<Error> for Failure {
                 failure.http_status = i32::from(answer.http_status);
                 failure.attempts = answer.attempts;
                 failure.s3_code = c_text(answer.code.clone());
-                failure.request_id = c_text(answer.request_id.clone().unwrap_or_default());
+                let text = |told: &Option<String>| c_text(told.clone().unwrap_or_default());
+                failure.request_id = text(&answer.request_id);
+                failure.host_id = text(&answer.host_id);
+                failure.region = text(&answer.region);
+                failure.endpoint = text(&answer.endpoint);
             }
             ErrorKind::Refused { status, attempts, .. } => {
                 failure.http_status = i32::from(*status);
@@ -258,6 +283,8 @@ pub fn wipe(text: &mut CString) {
 #[cfg(test)]
 mod tests {
     use hydrant::engine::{Error as EngineError, OsError};
+    use hydrant::s3::xml::XmlLimits;
+    use hydrant::s3::{ErrorContext, S3Error};
 
     use super::*;
 
@@ -287,6 +314,25 @@ mod tests {
         assert!(failure.message.to_string_lossy().contains("index out of bounds"), "{failure:?}");
         let silent = Failure::of_panic(&7_u8);
         assert!(silent.message.to_string_lossy().contains("it said nothing"), "{silent:?}");
+    }
+
+    /// Who may not use a bucket is told where it is all the same.
+    #[test]
+    fn a_refusal_tells_the_region() {
+        let context = ErrorContext {
+            operation: "HeadBucket",
+            bucket: "b",
+            key: None,
+            http_status: 403,
+            request_id: Some("r"),
+            host_id: Some("h"),
+            bucket_region: Some("eu-west-1"),
+        };
+        let refused = S3Error::from_answer(&context, b"", &XmlLimits::default());
+        let failure = Failure::from(Error::from(ErrorKind::S3(refused)));
+        assert_eq!((failure.status(), failure.http_status), (status::HYD_E_CONFIG, 403));
+        let texts = [&failure.request_id, &failure.host_id, &failure.region, &failure.endpoint];
+        assert_eq!(texts.map(|text| text.to_str()), ["r", "h", "eu-west-1", ""].map(Ok));
     }
 
     #[test]

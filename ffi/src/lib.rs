@@ -11,6 +11,7 @@
 
 #![expect(non_camel_case_types, reason = "types of the header have the names of the header")]
 
+mod about;
 mod args;
 mod attributes;
 mod buckets;
@@ -22,6 +23,7 @@ mod delete;
 mod delete_objects;
 mod driven;
 mod engine;
+mod engine_limits;
 mod error;
 mod fork;
 mod guard;
@@ -43,12 +45,15 @@ mod presigned;
 mod probe;
 mod queue;
 mod ranges;
+mod s3_copy;
 mod s3_object;
 mod s3_options;
+mod signer;
 mod sized;
 mod stats;
 mod status;
 mod store;
+mod sum;
 mod tags;
 mod uploaded_part;
 mod uploads;
@@ -56,3 +61,4 @@ mod verify;
 mod version;
 mod versions;
 mod writer;
+mod writer_progress;

@@ -8,10 +8,11 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use hydrant::s3::{
-    AbortMultipartUpload, Checksum, CompleteMultipartUpload, Completed, CompletedPart, CopySource,
-    CreateMultipartUpload, ListParts, ReadRange, S3Client, Stored, UploadPart, UploadPartCopy,
+    AbortMultipartUpload, Checksum, ChecksumKind, CompleteMultipartUpload, Completed,
+    CompletedPart, CopySource, CreateMultipartUpload, ListParts, ReadRange, S3Client, Stored,
+    UploadPart, UploadPartCopy,
 };
-use hydrant::{ChecksumAlgorithm, ObjectMeta, PutOptions, ReadOptions, Sum};
+use hydrant::{ChecksumAlgorithm, ObjectMeta, PutOptions, Sum};
 
 use crate::args::{self, Out};
 use crate::engine::Engine;
@@ -21,12 +22,13 @@ use crate::handle::{self, kind};
 use crate::loan::lend;
 use crate::meta::hyd_object_meta;
 use crate::object::tell;
-use crate::object_options::{self, hyd_get_options, hyd_put_options};
+use crate::object_options::{self, S3Read, hyd_get_options, hyd_put_options};
+use crate::s3_copy::copy_source;
 use crate::sized::{self, SizedOut, SizedStruct};
 use crate::status::hyd_status;
 use crate::store::{hyd_store, use_store};
 use crate::uploaded_part::{
-    self, HYD_PARTS_MAX, check_number, completed_part, hyd_uploaded_part, uploaded,
+    HYD_PARTS_MAX, check_number, checksum_covering, completed_part, hyd_uploaded_part, uploaded,
 };
 
 /// An upload in parts.
@@ -62,6 +64,8 @@ pub struct Multipart {
     key: String,
     id: CString,
     algorithm: Option<ChecksumAlgorithm>,
+    /// What that covers, where it was said.
+    kind: Option<ChecksumKind>,
     /// It was begun elsewhere, and no checksum was named here: none may go with its parts.
     unsummed: bool,
     put: PutOptions,
@@ -125,6 +129,7 @@ impl Multipart {
         let s3 = self.put.s3.as_deref().cloned().unwrap_or_default();
         (complete.customer_key, complete.access) = (s3.customer_key, s3.access);
         complete.conditions = self.put.write_if.into();
+        complete.checksum_kind = self.kind;
         Ok(self.client.send(complete).wait()?)
     }
 }
@@ -141,8 +146,8 @@ fn use_multipart(
 /// Begins an upload, and waits until the server has; the caller closes the handle, and before that
 /// completes the upload or aborts it: its parts are paid for until then. `options`, which may be NULL, say
 /// what hyd_put() would be told; a condition in them is looked at when the upload is completed.
-/// `checksum_algorithm` is HYD_CHECKSUM_*, which then goes with each part, or 0 for what the store sends of
-/// itself.
+/// `checksum_algorithm` is HYD_CHECKSUM_*, which then goes with each part, and may have a bit that says what the
+/// server's own covers; or 0 for what the store sends of itself.
 ///
 /// Errors: HYD_E_UNSUPPORTED for a store that is not S3; HYD_E_NOT_FOUND (no such bucket); HYD_E_INVALID,
 /// HYD_E_TEMPORARY, HYD_E_CONFIG, HYD_E_CANCELLED.
@@ -165,17 +170,17 @@ pub unsafe extern "C" fn hyd_multipart_create(
             let key = args::text(key, key_len, "key")?;
             (key, object_options::put(options)?, Out::new(multipart, "multipart")?)
         };
-        let (client, algorithm) =
-            (store.s3()?, uploaded_part::checksum_algorithm(checksum_algorithm)?);
+        let (algorithm, kind) = checksum_covering(checksum_algorithm)?;
+        let client = store.s3()?;
         let mut create = CreateMultipartUpload::new(key);
         create.object = (&put).into();
-        create.checksum_algorithm = algorithm;
+        (create.checksum_algorithm, create.checksum_kind) = (algorithm, kind);
         create.access = put.s3.as_ref().map(|s3| s3.access.clone()).unwrap_or_default();
         let created = client.send(create).wait()?;
         let (engine, key, id) =
             (Arc::clone(&store.engine), key.to_owned(), c_text(created.upload_id));
         let unsummed = false;
-        let begun = Arc::new(Multipart { engine, client, key, id, algorithm, unsummed, put });
+        let begun = Arc::new(Multipart { engine, client, key, id, algorithm, kind, unsummed, put });
         let given = handle::give(Arc::clone(&begun));
         // Nobody would know of it. One that cannot be aborted is in the listing of uploads.
         out.write(given.inspect_err(|_| drop(begun.abort()))?);
@@ -214,11 +219,11 @@ pub unsafe extern "C" fn hyd_multipart_open(
         if key.is_empty() || id.is_empty() || id.contains('\0') {
             return Err(Failure::invalid("an upload has a key and an upload_id"));
         }
-        let (client, algorithm) =
-            (store.s3()?, uploaded_part::checksum_algorithm(checksum_algorithm)?);
+        let (algorithm, kind) = checksum_covering(checksum_algorithm)?;
+        let client = store.s3()?;
         let (key, id) = (key.to_owned(), c_text(id.to_owned()));
         let (engine, unsummed) = (Arc::clone(&store.engine), algorithm.is_none());
-        let begun = Multipart { engine, client, key, id, algorithm, unsummed, put };
+        let begun = Multipart { engine, client, key, id, algorithm, kind, unsummed, put };
         out.write(handle::give(Arc::new(begun))?);
         Ok(())
     })
@@ -305,13 +310,7 @@ pub unsafe extern "C" fn hyd_multipart_copy(
             (from, copied_bytes(source)?, Out::optional(part, "part")?)
         };
         check_number(number)?;
-        let mut source = CopySource::new(from_store.s3()?.bucket(), from);
-        let ReadOptions { read_if, version_id, s3, .. } = read;
-        let s3 = s3.map(|s3| *s3).unwrap_or_default();
-        source.conditions = read_if.into();
-        source.version_id = version_id;
-        source.customer_key = s3.customer_key;
-        source.expected_bucket_owner = s3.access.expected_bucket_owner;
+        let source = copy_source(&from_store, from, read)?;
         Out::write_optional(part, multipart.copy(number, source, range)?);
         Ok(())
     })
@@ -321,14 +320,14 @@ pub unsafe extern "C" fn hyd_multipart_copy(
 /// `from` is NULL, or readable as far as it says, and so is what it names.
 unsafe fn copied_bytes(
     from: *const hyd_part_source,
-) -> Result<(ReadOptions, Option<ReadRange>), Failure> {
+) -> Result<(S3Read, Option<ReadRange>), Failure> {
     if from.is_null() {
-        return Ok((ReadOptions::default(), None));
+        return Ok((S3Read::default(), None));
     }
     // SAFETY: OWN-3, by the contract of this function.
     let (raw, read) = unsafe {
         let raw = sized::read(from, "source")?;
-        (raw, object_options::get(raw.get)?)
+        (raw, object_options::s3_read(raw.get)?)
     };
     object_options::check_flags("source", 0, 0, raw.reserved)?;
     let range = match (raw.offset, raw.len) {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use hydrant::s3::{ListParts, ListedPart};
+use hydrant::s3::{ListParts, ListedPart, PartPage};
 
 use crate::args::Out;
 use crate::error::{ErrorOut, Failure, hyd_error};
@@ -22,20 +22,20 @@ pub type UploadedParts = Pages<Asked<ListParts>>;
 kind!(UploadedParts, hyd_uploaded_parts, 18, "listing of uploaded parts");
 
 impl Source for Asked<ListParts> {
-    type Page = Vec<ListedPart>;
+    type Page = PartPage;
     type Entry = ListedPart;
     type View = hyd_uploaded_part;
 
-    fn next_page(&mut self) -> Option<Result<Vec<ListedPart>, Failure>> {
+    fn next_page(&mut self) -> Option<Result<PartPage, Failure>> {
         self.ask(|mut ask, page| {
             ask.part_number_marker = page.next_part_number_marker;
             let further = ask.part_number_marker.is_some();
-            (page.parts, further.then_some(ask))
+            (page, further.then_some(ask))
         })
     }
 
-    fn entries(page: &Vec<ListedPart>) -> &[ListedPart] {
-        page
+    fn entries(page: &PartPage) -> &[ListedPart] {
+        &page.parts
     }
 
     fn view(part: &ListedPart) -> hyd_uploaded_part {
@@ -61,7 +61,7 @@ pub unsafe extern "C" fn hyd_uploaded_parts_open(
         // SAFETY: OWN-3. The caller lends what the pointer names for the time of the call.
         let out = unsafe { Out::new(parts, "parts")? };
         let asked = Asked::new(multipart.client.clone(), multipart.list_parts());
-        let pages = Pages::new(Arc::clone(&multipart.engine), asked, Vec::new());
+        let pages = Pages::new(Arc::clone(&multipart.engine), asked, PartPage::default());
         out.write(handle::give(Arc::new(pages))?);
         Ok(())
     })

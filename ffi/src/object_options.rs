@@ -3,6 +3,7 @@
 use std::ffi::c_char;
 use std::time::{Duration, SystemTime};
 
+use hydrant::s3::{Access, Conditions, CustomerKey};
 use hydrant::{Attributes, Etag, PutOptions, ReadIf, ReadOptions, WriteIf, WriterOptions};
 
 use crate::args;
@@ -75,6 +76,12 @@ pub struct hyd_get_options {
     pub version_id: *const c_char,
     /// What S3 alone can be asked for, or NULL.
     pub s3: *const hyd_s3_get_options,
+    /// Only if it was written behind this, in seconds since 1970, UTC; 0: whenever. Of hyd_s3_stat(),
+    /// hyd_s3_get_part(), hyd_s3_copy(), hyd_multipart_copy() and hyd_presign_request() alone, as is the next:
+    /// S3 compares to the second, so that two writes within one are the same to it. Tags tell them apart.
+    pub if_modified_since_unix_s: i64,
+    /// Only if it was not.
+    pub if_unmodified_since_unix_s: i64,
 }
 
 // SAFETY: `repr(C)`, integers and raw pointers alone, no padding, the size first.
@@ -150,9 +157,58 @@ pub unsafe fn put(from: *const hyd_put_options) -> Result<PutOptions, Failure> {
 /// # Safety
 /// As for [`stream`].
 pub unsafe fn get(from: *const hyd_get_options) -> Result<ReadOptions, Failure> {
+    // SAFETY: OWN-3, by the contract of this function.
+    let (options, dates) = unsafe { read(from)? };
+    if dates != Dates::default() {
+        let text = "options: a date is no condition of this call; take if_match or if_none_match";
+        return Err(Failure::invalid(text));
+    }
+    Ok(options)
+}
+
+/// How an operation of S3 alone reads an object.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct S3Read {
+    pub version_id: Option<String>,
+    pub conditions: Conditions,
+    pub customer_key: Option<CustomerKey>,
+    pub access: Access,
+}
+
+/// The same for an operation of S3 alone.
+///
+/// # Safety
+/// As for [`stream`].
+pub unsafe fn s3_read(from: *const hyd_get_options) -> Result<S3Read, Failure> {
+    // SAFETY: OWN-3, by the contract of this function.
+    let (options, dates) = unsafe { read(from)? };
+    let ReadOptions { read_if, version_id, s3, .. } = options;
+    let s3 = s3.map(|s3| *s3).unwrap_or_default();
+    let mut conditions = Conditions::from(read_if);
+    [conditions.if_modified_since, conditions.if_unmodified_since] = dates;
+    Ok(S3Read { version_id, conditions, customer_key: s3.customer_key, access: s3.access })
+}
+
+impl S3Read {
+    /// Refuses what is more than a version, and who asks and pays.
+    pub fn only_version(self, of: &str) -> Result<(Option<String>, Access), Failure> {
+        if self.conditions != Conditions::default() || self.customer_key.is_some() {
+            let text = format!("options: {of} have a version_id and an access alone");
+            return Err(Failure::invalid(text));
+        }
+        Ok((self.version_id, self.access))
+    }
+}
+
+/// Since when it was written, and since when not.
+type Dates = [Option<SystemTime>; 2];
+
+/// # Safety
+/// As for [`stream`].
+unsafe fn read(from: *const hyd_get_options) -> Result<(ReadOptions, Dates), Failure> {
     let mut options = ReadOptions::default();
     if from.is_null() {
-        return Ok(options);
+        return Ok((options, Dates::default()));
     }
     // SAFETY: OWN-3, by the contract of this function.
     let (raw, is, is_not) = unsafe {
@@ -174,7 +230,22 @@ pub unsafe fn get(from: *const hyd_get_options) -> Result<ReadOptions, Failure> 
         options.version_id = text(raw.version_id, "version_id")?.filter(|id| !id.is_empty());
         options.s3 = s3_options::get(raw.s3)?;
     }
-    Ok(options)
+    let dates = [
+        date(raw.if_modified_since_unix_s, "if_modified_since_unix_s")?,
+        date(raw.if_unmodified_since_unix_s, "if_unmodified_since_unix_s")?,
+    ];
+    Ok((options, dates))
+}
+
+/// The end of the year 9999: a date has four digits for it.
+const LAST_S: u64 = 253_402_300_799;
+
+/// A moment in seconds since 1970; 0 is none.
+pub fn date(unix_s: i64, argument: &str) -> Result<Option<SystemTime>, Failure> {
+    let seconds = u64::try_from(unix_s).ok().filter(|seconds| *seconds <= LAST_S);
+    let seconds =
+        seconds.ok_or_else(|| Failure::invalid(format!("options->{argument} is no time")))?;
+    Ok((seconds != 0).then(|| SystemTime::UNIX_EPOCH + Duration::from_secs(seconds)))
 }
 
 /// # Safety
@@ -195,12 +266,7 @@ unsafe fn said(raw: &hyd_put_options) -> Result<PutOptions, Failure> {
         put.s3 = s3_options::put(raw.s3)?;
         tag(raw.if_match, "if_match")?
     };
-    if raw.expires_unix_s != 0 {
-        let seconds = u64::try_from(raw.expires_unix_s).map(Duration::from_secs).ok();
-        let at = seconds.and_then(|seconds| SystemTime::UNIX_EPOCH.checked_add(seconds));
-        let at = at.ok_or_else(|| Failure::invalid("options->expires_unix_s is no time"))?;
-        attributes.expires = Some(at);
-    }
+    attributes.expires = date(raw.expires_unix_s, "expires_unix_s")?;
     put.attributes = (attributes != Attributes::default()).then(|| Box::new(attributes));
     put.write_if = write_if(raw.flags & HYD_PUT_IF_ABSENT != 0, replaced)?;
     Ok(put)

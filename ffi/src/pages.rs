@@ -69,13 +69,15 @@ pub struct Pages<S: Source> {
 pub struct State<S: Source> {
     source: S,
     pub page: S::Page,
+    /// The first of those that were handed out last, and the first of those that were not.
+    given: usize,
     next: usize,
 }
 
 impl<S: Source> Pages<S> {
     /// Begins with a page, which may be empty.
     pub fn new(engine: Arc<Engine>, source: S, page: S::Page) -> Pages<S> {
-        Pages { engine, state: Mutex::new(State { source, page, next: 0 }) }
+        Pages { engine, state: Mutex::new(State { source, page, given: 0, next: 0 }) }
     }
 
     /// For one call, of which the engine is poisoned by a panic.
@@ -123,6 +125,7 @@ impl<S: Source> Pages<S> {
             unsafe { views.add(filled).write(S::view(found)) };
             filled += 1;
         }
+        state.given = state.next;
         state.next += filled;
         count.write(filled);
         Ok(())
@@ -130,11 +133,21 @@ impl<S: Source> Pages<S> {
 }
 
 impl<S: Source> State<S> {
+    /// The entry at `index` of those that were handed out last.
+    ///
+    /// # Errors
+    /// `INVALID` where so many were not.
+    pub fn given(&self, index: usize) -> Result<&S::Entry, Failure> {
+        let given = &S::entries(&self.page)[self.given..self.next];
+        let few = || Failure::invalid(format!("index is {index}, of {} entries", given.len()));
+        given.get(index).ok_or_else(few)
+    }
+
     /// Gets the next page where this one has been read. A page may be empty and not the last.
     fn refill(&mut self) -> Result<(), Failure> {
         while self.next == S::entries(&self.page).len() {
             let Some(page) = self.source.next_page() else { return Ok(()) };
-            (self.page, self.next) = (page?, 0);
+            (self.page, self.given, self.next) = (page?, 0, 0);
         }
         Ok(())
     }

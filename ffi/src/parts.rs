@@ -4,8 +4,7 @@
 use std::ffi::c_char;
 use std::sync::Arc;
 
-use hydrant::ReadOptions;
-use hydrant::s3::{GetObjectAttributes, ObjectAttributes, ObjectPart};
+use hydrant::s3::{Conditions, GetObjectAttributes, ObjectAttributes, ObjectPart};
 
 use crate::args::{self, Out};
 use crate::error::{ErrorOut, Failure, hyd_error};
@@ -106,15 +105,14 @@ pub unsafe extern "C" fn hyd_parts_open(
         let (key, read, out, total) = unsafe {
             let key = args::text(key, key_len, "key")?;
             let total = Out::optional(total, "total")?;
-            (key, object_options::get(options)?, Out::new(parts, "parts")?, total)
+            (key, object_options::s3_read(options)?, Out::new(parts, "parts")?, total)
         };
-        let ReadOptions { read_if, version_id, s3, .. } = read;
-        if read_if.is_some() {
+        if read.conditions != Conditions::default() {
             return Err(Failure::invalid("options: parts are asked for without a condition"));
         }
-        let s3 = s3.map(|s3| *s3).unwrap_or_default();
         let mut ask = GetObjectAttributes::new(key);
-        (ask.version_id, ask.customer_key, ask.access) = (version_id, s3.customer_key, s3.access);
+        (ask.version_id, ask.customer_key, ask.access) =
+            (read.version_id, read.customer_key, read.access);
         let client = store.s3()?;
         let first = client.send(ask.clone()).wait()?;
         let (count, next) = (first.parts_count.unwrap_or(0), following(ask, &first));

@@ -3,17 +3,17 @@
 use std::ffi::c_char;
 use std::time::{Duration, SystemTime};
 
+use hydrant::PutOptions;
 use hydrant::s3::{
     Checksum, DeleteObject, GetObject, HeadObject, Presigned, PutObject, ReadRange, S3Client,
     UploadPart,
 };
-use hydrant::{PutOptions, ReadIf, ReadOptions};
 
 use crate::args::{Out, TextOut, text};
 use crate::error::{ErrorOut, Failure, hyd_error};
 use crate::guard;
 use crate::meta::algorithm_of;
-use crate::object_options::{self, check_flags, hyd_get_options, hyd_put_options};
+use crate::object_options::{self, S3Read, check_flags, date, hyd_get_options, hyd_put_options};
 use crate::presigned::{self, hyd_presigned};
 use crate::sized::{self, SizedStruct};
 use crate::status::hyd_status;
@@ -169,7 +169,7 @@ fn presign(
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Asked {
     from: Option<SystemTime>,
-    read: ReadOptions,
+    read: S3Read,
     put: PutOptions,
     range: Option<ReadRange>,
     part_number: u32,
@@ -190,14 +190,14 @@ impl Asked {
         // SAFETY: OWN-3, by the contract of this function.
         let raw = unsafe { sized::read(from, "options")? };
         check_flags("options", 0, 0, raw.reserved)?;
-        asked.from = begin(raw.from_unix_s)?;
+        asked.from = date(raw.from_unix_s, "from_unix_s")?;
         asked.range = range(raw.offset, raw.len)?;
         asked.part_number = raw.part_number;
         // SAFETY: as above.
         unsafe {
             let text = object_options::text;
             asked.upload_id = text(raw.upload_id, "upload_id")?;
-            asked.read = object_options::get(raw.get)?;
+            asked.read = object_options::s3_read(raw.get)?;
             asked.put = object_options::put(raw.put)?;
             let value = text(raw.checksum, "checksum")?;
             asked.checksum = checksum(raw.checksum_algorithm, value)?;
@@ -219,15 +219,13 @@ impl Asked {
     }
 
     fn take_get(&mut self, key: &str) -> GetObject {
-        let ReadOptions { read_if, version_id, s3, .. } = std::mem::take(&mut self.read);
-        let s3 = s3.map(|s3| *s3).unwrap_or_default();
+        let read = std::mem::take(&mut self.read);
         let [cache_control, disposition, encoding, language, content_type, expires] =
             std::mem::take(&mut self.answers);
         let mut get = GetObject::new(key);
-        get.conditions = read_if.into();
-        get.version_id = version_id;
+        (get.conditions, get.version_id) = (read.conditions, read.version_id);
         get.range = self.range.take();
-        (get.customer_key, get.access) = (s3.customer_key, s3.access);
+        (get.customer_key, get.access) = (read.customer_key, read.access);
         get.response_cache_control = cache_control;
         get.response_content_disposition = disposition;
         get.response_content_encoding = encoding;
@@ -247,17 +245,12 @@ impl Asked {
         put
     }
 
-    /// A condition that is not of a delete stays, and is found.
+    /// What is not of a delete stays, and is found.
     fn take_delete(&mut self, key: &str) -> DeleteObject {
         let mut delete = DeleteObject::new(key);
         delete.version_id = self.read.version_id.take();
-        if let Some(ReadIf::Is(etag)) = self.read.read_if {
-            delete.if_match = Some(etag.to_string());
-            self.read.read_if = None;
-        }
-        if let Some(s3) = self.read.s3.take_if(|s3| s3.customer_key.is_none()) {
-            delete.access = s3.access;
-        }
+        delete.if_match = self.read.conditions.if_match.take();
+        delete.access = std::mem::take(&mut self.read.access);
         delete
     }
 
@@ -266,20 +259,10 @@ impl Asked {
         let number = std::mem::take(&mut self.part_number);
         let mut part = UploadPart::new(key, upload_id, number, bytes::Bytes::new());
         part.checksum = self.checksum.take();
-        let s3 = self.read.s3.take().map(|s3| *s3).unwrap_or_default();
-        (part.customer_key, part.access) = (s3.customer_key, s3.access);
+        part.customer_key = self.read.customer_key.take();
+        part.access = std::mem::take(&mut self.read.access);
         part
     }
-}
-
-fn begin(unix_s: i64) -> Result<Option<SystemTime>, Failure> {
-    // The end of the year 9999: a signature has four digits for it.
-    const LAST_S: u64 = 253_402_300_799;
-    let seconds = u64::try_from(unix_s).ok().filter(|seconds| *seconds <= LAST_S);
-    let seconds = seconds.map(Duration::from_secs);
-    let at = seconds.and_then(|seconds| SystemTime::UNIX_EPOCH.checked_add(seconds));
-    let at = at.ok_or_else(|| Failure::invalid("options->from_unix_s is no time"))?;
-    Ok((unix_s != 0).then_some(at))
 }
 
 fn range(offset: u64, len: u64) -> Result<Option<ReadRange>, Failure> {

@@ -4,8 +4,8 @@ use std::ffi::{CString, c_char};
 use std::ptr::null;
 use std::sync::Arc;
 
+use hydrant::ObjectMeta;
 use hydrant::s3::{ChecksumKind, GetObject, HeadObject, ObjectInfo};
-use hydrant::{ObjectMeta, ReadOptions};
 
 use crate::args::{self, Out};
 use crate::buf::{Buf, hyd_buf};
@@ -14,7 +14,7 @@ use crate::guard;
 use crate::handle::{self, kind};
 use crate::meta::{hyd_object_meta, number_of};
 use crate::object::tell;
-use crate::object_options::{self, hyd_get_options};
+use crate::object_options::{self, S3Read, hyd_get_options};
 use crate::sized::{self, SizedOut, SizedStruct};
 use crate::status::hyd_status;
 use crate::store::{hyd_store, use_store};
@@ -91,6 +91,8 @@ pub struct hyd_s3_object_view {
     /// Those that the server keeps.
     pub checksums: *const hyd_s3_checksum,
     pub checksums_count: usize,
+    /// Of what hyd_s3_copy() tells: the version that was copied.
+    pub source_version_id: *const c_char,
 }
 
 // SAFETY: `repr(C)`, integers and raw pointers alone, no padding, the size first.
@@ -103,7 +105,7 @@ unsafe impl SizedStruct for hyd_s3_object_view {
 pub struct Told {
     info: ObjectInfo,
     /// In the order of the view.
-    texts: [Option<CString>; 14],
+    texts: [Option<CString>; 15],
     checksums: Vec<hyd_s3_checksum>,
     _values: Vec<CString>,
 }
@@ -116,7 +118,8 @@ unsafe impl Sync for Told {}
 kind!(Told, hyd_s3_object, 19, "object of S3");
 
 impl Told {
-    fn of(info: ObjectInfo) -> Told {
+    /// What was told, and of a copy which version of its source.
+    pub fn of(info: ObjectInfo, source_version_id: Option<String>) -> Told {
         let encrypted = &info.encrypted;
         let texts = [
             &info.storage_class,
@@ -133,6 +136,7 @@ impl Told {
             &encrypted.kms_context,
             &encrypted.customer_algorithm,
             &encrypted.customer_key_md5,
+            &source_version_id,
         ];
         let texts = texts.map(|text| text.clone().map(c_text));
         let told = &info.checksums;
@@ -184,22 +188,20 @@ impl Told {
             customer_key_md5: text(13),
             checksums: if none { null() } else { self.checksums.as_ptr() },
             checksums_count: self.checksums.len(),
+            source_version_id: text(14),
         }
     }
 }
 
 /// What is asked for with these options, of one part or of all.
-fn asked(key: &str, read: ReadOptions, part_number: u32) -> Result<GetObject, Failure> {
+fn asked(key: &str, read: S3Read, part_number: u32) -> Result<GetObject, Failure> {
     if part_number > HYD_PARTS_MAX {
         let text = format!("part_number: there are {HYD_PARTS_MAX} parts at most");
         return Err(Failure::invalid(text));
     }
-    let ReadOptions { read_if, version_id, s3, .. } = read;
-    let s3 = s3.map(|s3| *s3).unwrap_or_default();
     let mut get = GetObject::new(key);
-    get.conditions = read_if.into();
-    get.version_id = version_id;
-    (get.customer_key, get.access) = (s3.customer_key, s3.access);
+    (get.conditions, get.version_id) = (read.conditions, read.version_id);
+    (get.customer_key, get.access) = (read.customer_key, read.access);
     get.part_number = (part_number != 0).then_some(part_number);
     Ok(get)
 }
@@ -229,13 +231,13 @@ pub unsafe extern "C" fn hyd_s3_stat(
         let (key, read, meta, out) = unsafe {
             let key = args::text(key, key_len, "key")?;
             let meta = SizedOut::optional(meta, "meta")?;
-            (key, object_options::get(options)?, meta, Out::new(object, "object")?)
+            (key, object_options::s3_read(options)?, meta, Out::new(object, "object")?)
         };
         let mut head = HeadObject(asked(key, read, part_number)?);
         head.0.checksum_mode = true;
         let info = store.s3()?.send(head).wait()?;
         let known = of_part(&info);
-        out.write(handle::give(Arc::new(Told::of(info)))?);
+        out.write(handle::give(Arc::new(Told::of(info, None)))?);
         tell(meta, &known);
         Ok(())
     })
@@ -268,7 +270,7 @@ pub unsafe extern "C" fn hyd_s3_get_part(
         let (key, read, meta, out) = unsafe {
             let key = args::text(key, key_len, "key")?;
             let meta = SizedOut::optional(meta, "meta")?;
-            (key, object_options::get(options)?, meta, Out::new(buf, "buf")?)
+            (key, object_options::s3_read(options)?, meta, Out::new(buf, "buf")?)
         };
         if part_number == 0 {
             return Err(Failure::invalid("part_number: parts are counted from 1"));

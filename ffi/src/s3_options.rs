@@ -2,13 +2,11 @@
 
 use std::ffi::c_char;
 
-use std::time::{Duration, SystemTime};
-
 use hydrant::s3::{Access, CustomerKey, Retention, S3PutOptions, S3ReadOptions, ServerSide};
 use zeroize::Zeroizing;
 
 use crate::error::Failure;
-use crate::object_options::{check_flags, hyd_pair, pairs, text};
+use crate::object_options::{check_flags, date, hyd_pair, pairs, text};
 use crate::sized::{self, SizedStruct};
 
 /// A bit of the flags of hyd_s3_get_options and hyd_s3_put_options: who asks agrees to pay.
@@ -31,9 +29,6 @@ pub const HYD_SSE_KMS_DUAL: u32 = 3;
 
 /// Tags of an object at most (LIMIT-1); S3 takes 10.
 pub const TAGS_MAX: usize = 64;
-
-/// The end of the year 9999: a date has four digits for it.
-const LAST_S: u64 = 253_402_300_799;
 
 /// Bytes of a key of SSE-C.
 const KEY_BYTES: usize = 32;
@@ -192,11 +187,9 @@ fn legal_hold(flags: u32) -> Result<Option<bool>, Failure> {
 unsafe fn retention(raw: &hyd_s3_put_options) -> Result<Option<Retention>, Failure> {
     // SAFETY: OWN-3, by the contract of this function.
     let mode = unsafe { text(raw.lock_mode, "s3->lock_mode")? };
-    let seconds = u64::try_from(raw.lock_until_unix_s).ok().filter(|at| *at <= LAST_S);
-    match (mode, seconds) {
-        (None, Some(0)) => Ok(None),
-        (Some(mode), Some(at @ 1..)) if ["GOVERNANCE", "COMPLIANCE"].contains(&&*mode) => {
-            let until = SystemTime::UNIX_EPOCH + Duration::from_secs(at);
+    match (mode, date(raw.lock_until_unix_s, "s3->lock_until_unix_s")?) {
+        (None, None) => Ok(None),
+        (Some(mode), Some(until)) if ["GOVERNANCE", "COMPLIANCE"].contains(&&*mode) => {
             Ok(Some(Retention { mode, until }))
         }
         _ => Err(Failure::invalid(

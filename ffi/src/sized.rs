@@ -29,7 +29,7 @@ pub const fn size_of<T>() -> u32 {
 /// `from` is NULL, or its first 4 bytes are readable, and then as many as they say.
 pub unsafe fn read<T: SizedStruct>(from: *const T, argument: &str) -> Result<T, Failure> {
     // SAFETY: OWN-3, by the contract of this function.
-    let bytes_set = unsafe { check::<T>(from, argument)? };
+    let bytes_set = unsafe { size_set::<T>(from, argument)? };
     let mut value = std::mem::MaybeUninit::<T>::zeroed();
     // SAFETY: OWN-3. So many bytes are readable, and they fit; a `SizedStruct` is valid for all of
     // them and for zeros.
@@ -83,7 +83,7 @@ impl<T: SizedStruct> SizedOut<T> {
     /// As for [`read`], and the bytes are writable as long as this lives.
     pub unsafe fn new(to: *mut T, argument: &str) -> Result<SizedOut<T>, Failure> {
         // SAFETY: OWN-3, by the contract of this function.
-        let bytes = unsafe { check::<T>(to, argument)? };
+        let bytes = unsafe { size_set::<T>(to, argument)? };
         Ok(SizedOut { to, bytes })
     }
 
@@ -112,11 +112,11 @@ impl<T: SizedStruct> SizedOut<T> {
     }
 }
 
-/// Checks a struct of the caller, and tells its size.
+/// Checks a struct of the caller, and tells how much of it the caller has set.
 ///
 /// # Safety
 /// As for [`read`].
-unsafe fn check<T: SizedStruct>(from: *const T, argument: &str) -> Result<usize, Failure> {
+pub unsafe fn size_set<T: SizedStruct>(from: *const T, argument: &str) -> Result<usize, Failure> {
     args::usable(from, argument)?;
     // SAFETY: OWN-3. The first field is a `u32`, and readable.
     let bytes = unsafe { from.cast::<u32>().read() } as usize;

@@ -7,7 +7,7 @@ use hydrant::s3::S3Client;
 use hydrant::uri::Scheme;
 use hydrant::{FileMode, FileStore, Hydrant, Location};
 
-use crate::args::{Out, c_text};
+use crate::args::{self, Out, TextOut, c_text};
 use crate::engine::{Engine, hyd_engine, use_engine};
 use crate::error::{ErrorOut, Failure, hyd_error};
 use crate::guard::{self, Entry};
@@ -154,6 +154,31 @@ fn open(
     location.store = location.store.with_transfer(limits);
     let folder = rooted.map(|(root, _)| root.trim_end_matches('/').to_owned());
     Ok((location, folder))
+}
+
+/// Writes the URI of an object of a store, with a NUL at its end, as people and messages know it. `need` tells
+/// its length without the NUL; with a `capacity` of 0 nothing else is written.
+///
+/// Errors: HYD_E_AGAIN where the text does not fit; HYD_E_INVALID.
+///
+/// Threads: any.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn hyd_store_uri(
+    store: *const hyd_store,
+    key: *const c_char,
+    key_len: usize,
+    uri: *mut c_char,
+    capacity: usize,
+    need: *mut usize,
+    error: *mut *mut hyd_error,
+) -> hyd_status {
+    guard::entry(ErrorOut::new(error), |entry| {
+        let store = use_store(entry, store)?;
+        // SAFETY: OWN-3. The caller lends what the pointers name for the time of the call.
+        let (key, out) =
+            unsafe { (args::text(key, key_len, "key")?, TextOut::new(uri, capacity, need)?) };
+        out.write(&store.calls().uri_of(key))
+    })
 }
 
 /// Closes a store; NULL is fine. Calls that run in other threads, requests, writers and listings end

@@ -3,7 +3,6 @@
 use std::ffi::c_char;
 use std::sync::Arc;
 
-use hydrant::ReadOptions;
 use hydrant::s3::{Access, DeleteObjectTagging, GetObjectTagging, PutObjectTagging};
 
 use crate::args::{self, Out};
@@ -123,14 +122,8 @@ pub unsafe extern "C" fn hyd_tags_set(
 /// Of which version, and who asks.
 ///
 /// # Safety
-/// As for [`object_options::get`].
+/// As for [`object_options::s3_read`].
 unsafe fn whose(options: *const hyd_get_options) -> Result<(Option<String>, Access), Failure> {
     // SAFETY: OWN-3, by the contract of this function.
-    let options = unsafe { object_options::get(options)? };
-    let ReadOptions { read_if, version_id, s3, .. } = options;
-    let s3 = s3.map(|s3| *s3).unwrap_or_default();
-    if read_if.is_some() || s3.customer_key.is_some() {
-        return Err(Failure::invalid("options: tags have a version_id and an access alone"));
-    }
-    Ok((version_id, s3.access))
+    unsafe { object_options::s3_read(options)? }.only_version("tags")
 }

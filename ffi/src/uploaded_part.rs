@@ -2,7 +2,7 @@
 
 use std::ffi::c_char;
 
-use hydrant::s3::{Checksum, CompletedPart};
+use hydrant::s3::{Checksum, ChecksumKind, CompletedPart};
 use hydrant::{ChecksumAlgorithm, Etag, Sum};
 
 use crate::args::fixed_text;
@@ -44,6 +44,27 @@ pub fn uploaded(
     }
 }
 
+/// A bit beside HYD_CHECKSUM_CRC32 or HYD_CHECKSUM_CRC32C at hyd_multipart_create(): the server is to keep a
+/// checksum of all bytes of the object.
+pub const HYD_CHECKSUM_OF_OBJECT: u32 = 0x100;
+/// The same: it is to keep one of the checksums of its parts.
+pub const HYD_CHECKSUM_OF_PARTS: u32 = 0x200;
+
+/// The kind of checksum with a number, and what it covers where a bit says so.
+pub fn checksum_covering(
+    number: u32,
+) -> Result<(Option<ChecksumAlgorithm>, Option<ChecksumKind>), Failure> {
+    let covering = number & (HYD_CHECKSUM_OF_OBJECT | HYD_CHECKSUM_OF_PARTS);
+    let algorithm = checksum_algorithm(number & !covering)?;
+    let kind = match covering {
+        0 => None,
+        HYD_CHECKSUM_OF_OBJECT if algorithm.is_some() => Some(ChecksumKind::FullObject),
+        HYD_CHECKSUM_OF_PARTS if algorithm.is_some() => Some(ChecksumKind::Composite),
+        _ => return Err(Failure::invalid("checksum_algorithm: it covers the object or the parts")),
+    };
+    Ok((algorithm, kind))
+}
+
 /// The kind of checksum with a number; 0 is none.
 pub fn checksum_algorithm(number: u32) -> Result<Option<ChecksumAlgorithm>, Failure> {
     let known = algorithm_of(number);
@@ -79,7 +100,7 @@ pub fn completed_part(part: &hyd_uploaded_part) -> Result<CompletedPart, Failure
 }
 
 /// A text in a field of a struct, to its NUL.
-fn fixed<const BYTES: usize>(field: &[c_char; BYTES]) -> Option<String> {
+pub fn fixed<const BYTES: usize>(field: &[c_char; BYTES]) -> Option<String> {
     let bytes = field.map(|byte| byte as u8);
     let end = bytes.iter().position(|&byte| byte == 0)?;
     std::str::from_utf8(&bytes[..end]).ok().map(str::to_owned)

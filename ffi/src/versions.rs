@@ -28,6 +28,10 @@ pub const HYD_VERSIONING_NEVER: u32 = 0;
 pub const HYD_VERSIONING_ENABLED: u32 = 1;
 /// It did, and keeps those that it has.
 pub const HYD_VERSIONING_SUSPENDED: u32 = 2;
+/// A bit beside one of those: a version is deleted only with the code of a device.
+pub const HYD_VERSIONING_MFA_DELETE: u32 = 4;
+/// A bit beside one of those, to be set: it is deleted without.
+pub const HYD_VERSIONING_NO_MFA_DELETE: u32 = 8;
 
 /// A bit of hyd_version_entry.flags: the newest of its key.
 pub const HYD_VERSION_LATEST: u32 = 1;
@@ -112,8 +116,8 @@ impl Source for Asked<ListObjectVersions> {
     }
 }
 
-/// Asks whether the bucket of a store keeps versions: HYD_VERSIONING_*. `options`, which may be NULL, say
-/// who asks.
+/// Asks whether the bucket of a store keeps versions: HYD_VERSIONING_*, with the bit HYD_VERSIONING_MFA_DELETE
+/// where that is so. `options`, which may be NULL, say who asks.
 ///
 /// Errors: HYD_E_NOT_FOUND; HYD_E_UNSUPPORTED for a store that is not S3; HYD_E_INVALID, HYD_E_TEMPORARY,
 /// HYD_E_CONFIG, HYD_E_CANCELLED.
@@ -134,17 +138,21 @@ pub unsafe extern "C" fn hyd_bucket_versioning_get(
             ask.access = s3_options::only_access(options)?;
             Out::new(versioning, "versioning")?
         };
-        out.write(match store.s3()?.send(ask).wait()?.status {
+        let told = store.s3()?.send(ask).wait()?;
+        let kept = match told.status {
             None => HYD_VERSIONING_NEVER,
             Some(Versioning::Enabled) => HYD_VERSIONING_ENABLED,
             Some(Versioning::Suspended) => HYD_VERSIONING_SUSPENDED,
-        });
+        };
+        let with_code = told.mfa_delete == Some(true);
+        out.write(kept | if with_code { HYD_VERSIONING_MFA_DELETE } else { 0 });
         Ok(())
     })
 }
 
 /// Has the bucket of a store keep versions from now on, HYD_VERSIONING_ENABLED, or no longer,
-/// HYD_VERSIONING_SUSPENDED. `mfa` is NULL, or serial number and code of a device, with a NUL at the end,
+/// HYD_VERSIONING_SUSPENDED, with a bit about codes of devices where that is to change, which takes the keys of
+/// the account itself. `mfa` is NULL, or serial number and code of a device, with a NUL at the end,
 /// where the bucket demands them. `options`, which may be NULL, say who asks.
 ///
 /// Errors: HYD_E_NOT_FOUND; HYD_E_UNSUPPORTED for a store that is not S3; HYD_E_INVALID, HYD_E_TEMPORARY,
@@ -161,13 +169,20 @@ pub unsafe extern "C" fn hyd_bucket_versioning_set(
 ) -> hyd_status {
     guard::entry(ErrorOut::new(error), |entry| {
         let store = use_store(entry, store)?;
-        let mut put = PutBucketVersioning::new(match versioning {
+        let codes = versioning & (HYD_VERSIONING_MFA_DELETE | HYD_VERSIONING_NO_MFA_DELETE);
+        let mut put = PutBucketVersioning::new(match versioning & !codes {
             HYD_VERSIONING_ENABLED => Versioning::Enabled,
             HYD_VERSIONING_SUSPENDED => Versioning::Suspended,
             other => {
                 return Err(Failure::invalid(format!("versioning: {other} cannot be asked for")));
             }
         });
+        put.mfa_delete = match codes {
+            0 => None,
+            HYD_VERSIONING_MFA_DELETE => Some(true),
+            HYD_VERSIONING_NO_MFA_DELETE => Some(false),
+            _ => return Err(Failure::invalid("versioning: with codes of a device and without")),
+        };
         // SAFETY: OWN-3. The caller lends what the pointers name for the time of the call.
         unsafe {
             put.access = s3_options::only_access(options)?;

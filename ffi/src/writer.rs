@@ -37,7 +37,7 @@ pub struct Stream {
 }
 
 /// Where what writes is.
-enum Place {
+pub enum Place {
     Here(Box<State>),
     /// A request of a queue has it.
     AtWork,
@@ -52,8 +52,9 @@ enum Place {
 /// Looks at a lock, each a turn of the scheduler after the other, before its holder is taken for a call.
 const LOCK_TRIES: u32 = 64;
 
-struct State {
-    writer: Writer,
+/// What writes.
+pub struct State {
+    pub writer: Writer,
     /// How much the caller may still fill of what was lent last.
     reserved_bytes: usize,
 }
@@ -71,7 +72,7 @@ kind!(Stream, hyd_writer, 9, "writer");
 impl Stream {
     /// A call has the lock as long as it lasts; a request that gives the stream back has it for a moment,
     /// which is no use of the writer.
-    fn lock(&self) -> Result<MutexGuard<'_, Place>, Failure> {
+    pub fn lock(&self) -> Result<MutexGuard<'_, Place>, Failure> {
         for _ in 0..LOCK_TRIES {
             match self.place.try_lock() {
                 Ok(place) => return Ok(place),
@@ -163,13 +164,15 @@ impl Drop for Taken {
     }
 }
 
-fn use_writer(entry: &mut Entry, handle: *const hyd_writer) -> Result<Arc<Stream>, Failure> {
+/// The stream of a handle, in an engine that a panic of this entry poisons.
+pub fn use_writer(entry: &mut Entry, handle: *const hyd_writer) -> Result<Arc<Stream>, Failure> {
     let stream = handle::get::<Stream>(handle)?;
     entry.uses(&stream.store.engine.poison)?;
     Ok(stream)
 }
 
-fn open(place: &mut Place) -> Result<&mut State, Failure> {
+/// What writes, where the stream is still written and nobody else has it.
+pub fn open(place: &mut Place) -> Result<&mut State, Failure> {
     match place {
         Place::Here(state) => Ok(state),
         Place::AtWork => Err(Failure::new(HYD_E_BUSY, "a request has this writer; reap it")),

@@ -1,7 +1,7 @@
 //! Compiles the caller of the C library, which is C: it holds the library to the header that people have.
 
-const FILES: [&str; 8] =
-    ["world", "options", "calls", "objects", "streams", "presign", "queue", "service"];
+const FILES: [&str; 9] =
+    ["world", "options", "calls", "objects", "streams", "presign", "queue", "service", "besides"];
 
 fn main() {
     println!("cargo::rerun-if-changed=src/abi");

@@ -8,7 +8,9 @@ use hydrant::ChecksumAlgorithm;
 use hydrant::engine::TlsVersion;
 use hydrant::pipeline::CONNECTIONS_MAX;
 use hydrant::s3::endpoint::{AddressStyle, Endpoint, EndpointOptions};
-use hydrant::s3::{ChecksumPlace, ChecksumPolicy, EndpointChoice, S3Config, SentChecksum};
+use hydrant::s3::{
+    ChecksumPlace, ChecksumPolicy, EndpointChoice, PayloadSigning, S3Config, SentChecksum,
+};
 use zeroize::Zeroizing;
 
 use super::settings::{Change, Settings};
@@ -24,6 +26,7 @@ pub type Own = (&'static str, &'static str, fn(&mut Settings, &str) -> Option<()
 const BOOL: &str = "true or false";
 const BYTES: &str = "bytes, a number from 1";
 const FILE: &str = "the path of a file";
+const HEAD_BYTES: &str = "bytes, from 1 KiB (1024) to 1 MiB (1048576)";
 const MS: &str = "milliseconds, a number from 1";
 const NAME: &str = "a name";
 const NUMBER: &str = "a number from 1";
@@ -33,7 +36,7 @@ const SECONDS: &str = "seconds, a number from 1";
 
 /// All that stand in the settings of S3.
 pub fn of_s3() -> impl Iterator<Item = &'static OfS3> {
-    [SERVER, CREDENTIALS, CONNECTIONS, RETRIES, OBJECTS].into_iter().flatten()
+    [SERVER, CREDENTIALS, CONNECTIONS, FRAMING, RETRIES, FIRST_BYTE, OBJECTS].into_iter().flatten()
 }
 
 /// All others.
@@ -108,6 +111,9 @@ const CREDENTIALS: &[OfS3] = &[
     ("credentials_process_seconds", SECONDS, |value| {
         on(seconds(value), |s3, it| s3.credentials.process = it)
     }),
+    ("credentials_answer_bytes", BYTES, |value| {
+        on(count(value), |s3, it| s3.credentials.answer_bytes_max = it)
+    }),
 ];
 
 /// How TLS is spoken.
@@ -175,6 +181,32 @@ const CONNECTIONS: &[OfS3] = &[
         on(count(value), |s3, it| s3.http.redirect_origins_max = it)
     }),
     ("document_bytes", BYTES, |value| on(count(value), |s3, it| s3.http.document_bytes_max = it)),
+    ("kept_document_bytes", "bytes, a number", |value| {
+        on(value.parse().ok(), |s3, it: u32| s3.http.kept_document_bytes_max = it as usize)
+    }),
+];
+
+/// What a server may say around its answers.
+const FRAMING: &[OfS3] = &[
+    ("request_head_bytes", HEAD_BYTES, |value| {
+        on(head_bytes(value), |s3, it| s3.http.request_head_bytes_max = it)
+    }),
+    ("answer_head_bytes", HEAD_BYTES, |value| {
+        on(head_bytes(value), |s3, it| s3.http.head.head_bytes_max = it)
+    }),
+    ("answer_headers", NUMBER, |value| on(count(value), |s3, it| s3.http.head.headers_max = it)),
+    ("interim_heads", NUMBER, |value| {
+        on(number(value), |s3, it| s3.http.head.interim_heads_max = it)
+    }),
+    ("chunk_line_bytes", BYTES, |value| {
+        on(bytes(value), |s3, it| s3.http.chunk.size_line_bytes_max = it)
+    }),
+    ("chunk_extension_bytes", BYTES, |value| {
+        on(bytes(value), |s3, it| s3.http.chunk.extension_bytes_max = it)
+    }),
+    ("trailer_bytes", BYTES, |value| {
+        on(bytes(value), |s3, it| s3.http.chunk.trailer_bytes_max = it)
+    }),
 ];
 
 /// What is tried again, and when.
@@ -188,12 +220,53 @@ const RETRIES: &[OfS3] = &[
     ("retry_after_max_seconds", SECONDS, |value| {
         on(seconds(value), |s3, it| s3.retry.retry_after_max = it)
     }),
+    ("clock_off_seconds", SECONDS, |value| {
+        on(seconds(value), |s3, it| s3.retry.clock_off_max = it)
+    }),
+    ("renewal_wait_seconds", SECONDS, |value| {
+        on(seconds(value), |s3, it| s3.retry.renewal_wait = it)
+    }),
     ("pace_least", NUMBER, |value| on(count(value), |s3, it| s3.pace.least = it)),
     ("pace_lowered_to_percent", "a number from 1 to 99", |value| {
         let percent = value.parse().ok().filter(|it| (1..=99).contains(it));
         on(percent, |s3, it: u8| s3.pace.lowered_to_percent = it)
     }),
     ("pace_raised_by", NUMBER, |value| on(count(value), |s3, it| s3.pace.raised_by = it)),
+];
+
+/// How long the answer to a part is waited for, as was learnt.
+const FIRST_BYTE: &[OfS3] = &[
+    ("first_byte_most_ms", "milliseconds, a number from 1, or never", |value| {
+        let known = word(value, [("never", Duration::ZERO)]);
+        on(known.or_else(|| millis(value)), |s3, it| s3.first_byte.most = it)
+    }),
+    ("first_byte_least_ms", MS, |value| on(millis(value), |s3, it| s3.first_byte.least = it)),
+    ("first_byte_above_mean_ms", MS, |value| {
+        on(millis(value), |s3, it| s3.first_byte.above_mean = it)
+    }),
+    ("first_byte_learnt_from", NUMBER, |value| {
+        on(count(value), |s3, it| s3.first_byte.learnt_from = it)
+    }),
+    ("first_byte_learnt_percent", "a number from 1 to 100", |value| {
+        let percent = value.parse().ok().filter(|it| (1..=100).contains(it));
+        on(percent, |s3, it: u8| s3.first_byte.learnt_percent = it)
+    }),
+    ("first_byte_lowered_by_part", NUMBER, |value| {
+        on(number(value), |s3, it| s3.first_byte.lowered_by_part = it)
+    }),
+    ("first_byte_counted", NUMBER, |value| on(number(value), |s3, it| s3.first_byte.counted = it)),
+    ("first_byte_late_in_10000", NUMBER, |value| {
+        on(number(value), |s3, it| s3.first_byte.late_in_10_000 = it)
+    }),
+    ("first_byte_raised_by_ms", MS, |value| {
+        on(millis(value), |s3, it| s3.first_byte.raised_by = it)
+    }),
+    ("first_byte_many_late_in_10000", NUMBER, |value| {
+        on(number(value), |s3, it| s3.first_byte.many_late_in_10_000 = it)
+    }),
+    ("first_byte_many_raised_by_ms", MS, |value| {
+        on(millis(value), |s3, it| s3.first_byte.many_raised_by = it)
+    }),
 ];
 
 /// What goes with the bytes of objects.
@@ -222,6 +295,10 @@ const OBJECTS: &[OfS3] = &[
             ("signed_trailer", ChecksumPlace::SignedTrailer),
         ];
         on(word(value, known), |s3, it| s3.checksums.place = it)
+    }),
+    ("payload_signing", "unsigned or signed", |value| {
+        let known = [("unsigned", PayloadSigning::Unsigned), ("signed", PayloadSigning::Signed)];
+        on(word(value, known), |s3, it| s3.payload_signing = it)
     }),
     ("state_dir", "the path of a folder", |value| {
         on(text(value), |s3, it| s3.state_dir = Some(it.into()))
@@ -277,6 +354,10 @@ fn count(value: &str) -> Option<usize> {
 
 fn bytes(value: &str) -> Option<u64> {
     value.parse().ok().filter(|&number| number > 0)
+}
+
+fn head_bytes(value: &str) -> Option<usize> {
+    count(value).filter(|bytes| (1 << 10..=1 << 20).contains(bytes))
 }
 
 fn seconds(value: &str) -> Option<Duration> {

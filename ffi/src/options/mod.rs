@@ -92,6 +92,7 @@ pub extern "C" fn hyd_options_new() -> *mut hyd_options {
 ///     credentials_tries               of such a request; for the metadata service the variable
 ///                                     AWS_METADATA_SERVICE_NUM_ATTEMPTS comes before it
 ///     credentials_process_seconds     of a credential_process
+///     credentials_answer_bytes        of what a service answers or a credential_process writes
 ///
 /// How TLS is spoken, with S3 and http(s):// stores. Files are PEM, and read when a store is opened; the
 /// same may be given as the text itself, and of the two the one that was set last counts:
@@ -125,6 +126,14 @@ pub extern "C" fn hyd_options_new() -> *mut hyd_options {
 ///     redirects                       followed for one object, of http(s):// alone
 ///     redirect_origins                whose connections are kept, of http(s):// alone
 ///     document_bytes                  of an answer that is no payload: a listing, an error
+///     kept_document_bytes             of the last one, kept by each core for the next
+///     request_head_bytes              of the head of a request, 1 KiB to 1 MiB
+///     answer_head_bytes               of the head of an answer, 1 KiB to 1 MiB
+///     answer_headers                  lines in it, up to 128
+///     interim_heads                   heads of status 1xx before it
+///     chunk_line_bytes                of the line before a chunk of a chunked body
+///     chunk_extension_bytes           of what those lines say besides, in all chunks of a body
+///     trailer_bytes                   of the lines behind the last chunk
 ///
 /// What S3 and http(s):// stores try again:
 ///
@@ -133,10 +142,27 @@ pub extern "C" fn hyd_options_new() -> *mut hyd_options {
 ///     retry_throttled_wait_ms         the same where the server is overloaded
 ///     retry_wait_max_ms               and never longer; neither of the two may be
 ///     retry_after_max_seconds         that a server can ask for
+///     clock_off_seconds               by which a 403 to HEAD may be off before the clock is taken to be wrong
+///     renewal_wait_seconds            in which a 400 or 403 to HEAD asks for new credentials once at most
 ///     pace_least                      requests under way from one core, however often it is overloaded;
 ///                                     no more than connections_per_core, which counts where it is less
 ///     pace_lowered_to_percent         of the requests under way, when it is
 ///     pace_raised_by                  requests, when it is not any more
+///
+/// How long the answer to a part of an upload to S3 is waited for before the part is sent once more, as is learnt
+/// from answers before:
+///
+///     first_byte_most_ms              where it would be more, all are waited for; or never: nothing is learnt
+///     first_byte_least_ms             it is never less
+///     first_byte_above_mean_ms        nor less than so much above their mean
+///     first_byte_learnt_from          answers that come first; as many as connections, where those are more
+///     first_byte_learnt_percent       of those, that came in the first limit
+///     first_byte_lowered_by_part      of what is above the mean, taken away by each answer: one 64th is 64
+///     first_byte_counted              answers that mean and shares go back to
+///     first_byte_late_in_10000        answers; where more are late, it is raised
+///     first_byte_raised_by_ms         by so much
+///     first_byte_many_late_in_10000   answers; where more are late, it is raised a lot
+///     first_byte_many_raised_by_ms    by so much
 ///
 /// What goes with the bytes of objects of S3:
 ///
@@ -145,6 +171,8 @@ pub extern "C" fn hyd_options_new() -> *mut hyd_options {
 ///     response_checksum_validation    the same for what is read
 ///     checksum_algorithm              crc64nvme, crc32c, crc32, sha1, sha256, or md5 (Content-MD5)
 ///     checksum_place                  head, trailer, or signed_trailer: every byte is signed
+///     payload_signing                 unsigned, or signed: also what has no checksum behind it, for servers
+///                                     that insist on it
 ///     state_dir                       a folder, where it is noted how uploads are carried on
 ///     server_copy_whole_bytes         of an object that the server copies in one request
 ///     server_copy_part_size           bytes of a part where it does not, 5 MiB to 5 GiB; larger where there

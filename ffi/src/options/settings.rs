@@ -87,6 +87,7 @@ impl Settings {
             (is_longer && (has(name) || has(most)), text)
         };
         let (retry, left_alone) = (&config.retry, &config.endpoints);
+        let late = &config.first_byte;
         let contradictions = [
             (
                 self.anonymous && (self.names_keys() || self.provider.is_some()),
@@ -114,6 +115,11 @@ impl Settings {
                 "endpoint_left_alone_seconds",
                 "endpoint_left_alone_max_seconds",
                 left_alone.left_alone > left_alone.left_alone_max,
+            ),
+            longer(
+                "first_byte_least_ms",
+                "first_byte_most_ms",
+                !late.most.is_zero() && late.least > late.most,
             ),
         ];
         match contradictions.into_iter().find(|(is_one, _)| *is_one) {
@@ -198,6 +204,8 @@ mod tests {
             "request_checksum_calculation" | "response_checksum_validation" => "when_required",
             "checksum_algorithm" => "crc32c",
             "checksum_place" => "trailer",
+            "payload_signing" => "signed",
+            "request_head_bytes" | "answer_head_bytes" => "4096",
             "server_copy_part_size" => "5242880",
             "ca_pem" | "client_certificate_pem" | "client_key_pem" => "-----BEGIN IT-----",
             _ => "7",
@@ -217,6 +225,11 @@ mod tests {
             ("tries", "0"),
             ("part_size", "8MiB"),
             ("pace_lowered_to_percent", "100"),
+            ("first_byte_learnt_percent", "101"),
+            ("first_byte_most_ms", "0"),
+            ("payload_signing", "true"),
+            ("request_head_bytes", "7"),
+            ("answer_head_bytes", "1048577"),
             ("tls_min_version", "1.1"),
             ("expect_continue_bytes", "always"),
             ("idle_seconds", "-1"),
@@ -275,6 +288,7 @@ mod tests {
             (("retry_wait_ms", "30"), ("retry_wait_max_ms", "20")),
             (("retry_throttled_wait_ms", "30"), ("retry_wait_max_ms", "20")),
             (("endpoint_left_alone_seconds", "99"), ("endpoint_left_alone_max_seconds", "98")),
+            (("first_byte_least_ms", "4000"), ("first_byte_most_ms", "3000")),
         ] {
             let set = |pairs: &[(&str, &str)]| {
                 let mut settings = Settings::default();

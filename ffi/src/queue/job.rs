@@ -13,7 +13,7 @@ use super::more::{self, More};
 use super::op::Op;
 use super::outcome::{Outcome, Told};
 use super::request::{Memory, Request};
-use super::slots::{Finish, Queue};
+use super::slots::Finish;
 use crate::buf::{Buf, Lent};
 use crate::callback::progress;
 use crate::copy::Copying;
@@ -162,9 +162,9 @@ impl Job {
     }
 }
 
-/// Does what a request asks for. Dropped, it is cancelled; either way it completes when nobody has
-/// the caller's memory any more.
-pub async fn run(core: Core, queue: Arc<Queue>, id: u64, finish: Finish, mut job: Job) {
+/// Does what a request asks for, and tells what became of it; the texts come back for their room. Dropped, it
+/// is cancelled; either way the request completes when nobody has the caller's memory any more.
+pub async fn run(core: Core, finish: Finish, mut job: Job) -> Settled {
     let outcome = match job.op {
         Op::GetRange => get_range(&core, &job, &finish).await,
         Op::Put => put(&core, &job, &finish).await,
@@ -178,11 +178,14 @@ pub async fn run(core: Core, queue: Arc<Queue>, id: u64, finish: Finish, mut job
         _ => Box::pin(other(&core, &job)).await,
     };
     let outcome = outcome.unwrap_or_else(Outcome::failed);
-    let texts = (std::mem::take(&mut job.key), std::mem::take(&mut job.aux));
-    queue.settle(id, outcome, texts);
-    // Whoever has the completion may end what the request had.
-    drop(job);
-    drop(finish);
+    // What the request had goes with this, before anybody has the completion and may end it.
+    Settled { outcome, texts: (std::mem::take(&mut job.key), std::mem::take(&mut job.aux)) }
+}
+
+/// What became of a request, and its texts.
+pub struct Settled {
+    pub outcome: Outcome,
+    pub texts: (String, String),
 }
 
 async fn get_range(core: &Core, job: &Job, finish: &Finish) -> Result<Outcome, Failure> {
@@ -207,7 +210,7 @@ async fn get_range(core: &Core, job: &Job, finish: &Finish) -> Result<Outcome, F
     Ok(Outcome {
         bytes: info.len_bytes as u64,
         object_bytes: Some(info.object_bytes),
-        meta: job.wants_meta.then(|| reader.meta()).flatten(),
+        meta: job.wants_meta.then(|| reader.meta()).flatten().map(Box::new),
         ..Outcome::default()
     })
 }
@@ -233,7 +236,7 @@ async fn get_lent(core: &Core, job: &Job) -> Result<Outcome, Failure> {
         bytes: info.len_bytes as u64,
         object_bytes: Some(info.object_bytes),
         buf: Some(Arc::new(Buf::of_lease(lease, info.len_bytes))),
-        meta: job.wants_meta.then(|| reader.meta()).flatten(),
+        meta: job.wants_meta.then(|| reader.meta()).flatten().map(Box::new),
         ..Outcome::default()
     })
 }
@@ -298,7 +301,7 @@ async fn copied(job: &mut Job, finish: &Finish) -> Result<Outcome, Failure> {
     };
     let report = copy(&from, &to, options).await?;
     let outcome = Outcome::of_meta(report.bytes, report.meta.clone());
-    Ok(Outcome { told: Some(Told::Copied(Box::new(report))), ..outcome })
+    Ok(Outcome { told: Some(Box::new(Told::Copied(Box::new(report)))), ..outcome })
 }
 
 async fn list_page(core: &Core, job: &Job) -> Result<Outcome, Failure> {
@@ -317,7 +320,7 @@ async fn list_page(core: &Core, job: &Job) -> Result<Outcome, Failure> {
 impl Outcome {
     fn of_meta(bytes: u64, meta: ObjectMeta) -> Outcome {
         let object_bytes = Some(meta.size_bytes);
-        Outcome { bytes, object_bytes, meta: Some(meta), ..Outcome::default() }
+        Outcome { bytes, object_bytes, meta: Some(Box::new(meta)), ..Outcome::default() }
     }
 
     fn of_bytes(bytes: Bytes, meta: Option<ObjectMeta>) -> Outcome {
@@ -325,7 +328,7 @@ impl Outcome {
             bytes: bytes.len() as u64,
             object_bytes: meta.as_ref().map(|meta| meta.size_bytes),
             buf: Some(Arc::new(Buf::of_bytes(bytes))),
-            meta,
+            meta: meta.map(Box::new),
             ..Outcome::default()
         }
     }

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 
 use hydrant::engine::{Core, Task};
 
-use super::job::{self, Job};
+use super::job::{self, Job, Settled};
 use super::outcome::Outcome;
 use super::slots::{Finish, Queue, slot_of};
 use crate::error::Failure;
@@ -84,22 +84,25 @@ impl Lane {
         if told.ended {
             return false;
         }
+        let is_idle = told.is_idle();
         told.requests.push_back(id);
-        wake(told);
+        wake(told, is_idle);
         true
     }
 
     /// Has a request cancelled that was handed over and has not completed.
     pub fn cancel(&self, id: u64) {
         let mut told = self.lock();
+        let is_idle = told.is_idle();
         told.cancels.push(id);
-        wake(told);
+        wake(told, is_idle);
     }
 
     fn wake_seat(&self, seat: usize) {
         let mut told = self.lock();
+        let is_idle = told.is_idle();
         told.woken.push(seat);
-        wake(told);
+        wake(told, is_idle);
     }
 
     fn lock(&self) -> MutexGuard<'_, Told> {
@@ -107,9 +110,17 @@ impl Lane {
     }
 }
 
+impl Told {
+    /// Whether the task has been told nothing since it listened last. Else it has been woken, or will be by
+    /// whoever told it first.
+    fn is_idle(&self) -> bool {
+        self.requests.is_empty() && self.woken.is_empty() && self.cancels.slots.is_empty()
+    }
+}
+
 /// Wakers are woken outside of the lock: they may be anybody's.
-fn wake(told: MutexGuard<'_, Told>) {
-    let waker = told.waker.clone();
+fn wake(told: MutexGuard<'_, Told>, was_idle: bool) {
+    let waker = told.waker.as_ref().filter(|_| was_idle).cloned();
     drop(told);
     if let Some(waker) = waker {
         waker.wake();
@@ -126,9 +137,7 @@ pub fn start(
     // Made here, so that the lane ends even if its task never starts.
     let end = LaneEnd { queue: Arc::clone(queue), lane: Arc::clone(lane) };
     let start = move |core: Core| {
-        let make = move |queue: &Arc<Queue>, id, finish, job| {
-            job::run(core.clone(), Arc::clone(queue), id, finish, job)
-        };
+        let make = move |finish, job| job::run(core.clone(), finish, job);
         Pump::new(end, make, depth)
     };
     let task = queue.engine().hydrant.engine().on_core(core, start);
@@ -209,7 +218,7 @@ impl Wake for SeatWake {
 
 const NOWHERE: usize = usize::MAX;
 
-impl<F: Future<Output = ()>, M: Fn(&Arc<Queue>, u64, Finish, Job) -> F> Pump<F, M> {
+impl<F: Future<Output = Settled>, M: Fn(Finish, Job) -> F> Pump<F, M> {
     fn new(end: LaneEnd, make: M, depth: u32) -> Pump<F, M> {
         Pump {
             make,
@@ -236,7 +245,7 @@ impl<F: Future<Output = ()>, M: Fn(&Arc<Queue>, u64, Finish, Job) -> F> Pump<F, 
 
     fn sit_down(&mut self, id: u64) {
         let Some((finish, job)) = self.end.queue.begin(id) else { return };
-        let future = (self.make)(&self.end.queue, id, finish.also(), job);
+        let future = (self.make)(finish.also(), job);
         let seat = self.free.pop().unwrap_or_else(|| self.add_seat());
         let taken = &mut self.seats[seat];
         taken.future.as_mut().set(Some(future));
@@ -260,7 +269,7 @@ impl<F: Future<Output = ()>, M: Fn(&Arc<Queue>, u64, Finish, Job) -> F> Pump<F, 
     fn cancel(&mut self, id: u64) {
         let seat = self.seat_of_slot[slot_of(id)];
         if seat != NOWHERE && self.seats[seat].id == id {
-            self.stand_up(seat);
+            self.stand_up(seat, None);
         }
     }
 
@@ -271,28 +280,32 @@ impl<F: Future<Output = ()>, M: Fn(&Arc<Queue>, u64, Finish, Job) -> F> Pump<F, 
         let mut cx = Context::from_waker(&taken.waker);
         // What a future leaves in a broken state is the engine's, which is poisoned.
         match catch_unwind(AssertUnwindSafe(|| future.poll(&mut cx))) {
-            Ok(Poll::Pending) => return,
-            Ok(Poll::Ready(())) => {}
+            Ok(Poll::Pending) => {}
+            Ok(Poll::Ready(settled)) => self.stand_up(seat, Some(settled)),
             Err(panic) => {
                 let failure = Failure::of_panic(&*panic);
                 // Dropping what a panic carries may panic again.
                 std::mem::forget(panic);
                 self.end.queue.engine().poison.set();
-                self.end.queue.settle(taken.id, Outcome::failed(failure), Default::default());
+                let (outcome, texts) = (Outcome::failed(failure), Default::default());
+                self.stand_up(seat, Some(Settled { outcome, texts }));
             }
         }
-        self.stand_up(seat);
     }
 
-    fn stand_up(&mut self, seat: usize) {
+    /// What was not settled was cancelled.
+    fn stand_up(&mut self, seat: usize, settled: Option<Settled>) {
         let taken = &mut self.seats[seat];
         self.seat_of_slot[slot_of(taken.id)] = NOWHERE;
-        taken.id = 0;
+        let id = std::mem::take(&mut taken.id);
         if let Err(panic) = catch_unwind(AssertUnwindSafe(|| taken.future.as_mut().set(None))) {
             std::mem::forget(panic);
             self.end.queue.engine().poison.set();
         }
-        taken.finish = None;
+        match (taken.finish.take(), settled) {
+            (Some(finish), Some(settled)) => finish.settle(id, settled),
+            (finish, _) => drop(finish),
+        }
         self.free.push(seat);
         self.untold_since.get_or_insert_with(Instant::now);
     }
@@ -313,8 +326,8 @@ impl<F: Future<Output = ()>, M: Fn(&Arc<Queue>, u64, Finish, Job) -> F> Pump<F, 
 
 impl<F, M> Future for Pump<F, M>
 where
-    F: Future<Output = ()>,
-    M: Fn(&Arc<Queue>, u64, Finish, Job) -> F + Unpin,
+    F: Future<Output = Settled>,
+    M: Fn(Finish, Job) -> F + Unpin,
 {
     type Output = ();
 

@@ -205,10 +205,12 @@ pub unsafe extern "C" fn hyd_submit(
         }
         // SAFETY: OWN-3. The caller lends what the pointers name for the time of the call.
         let ids = unsafe { ArrayOut::optional(ids, count, "ids")? };
+        // SAFETY: as above.
+        let stride = if count > 0 { unsafe { request::stride(requests)? } } else { 0 };
         for index in 0..count {
             // SAFETY: OWN-3. The caller says that so many requests lie there, and lends them and what
             // they name for the time of the call.
-            let mut request = unsafe { request::read(requests, index)? };
+            let mut request = unsafe { request::read(requests, index, stride)? };
             let of_writer = request.writer.as_ref().map(|taken| taken.stream().engine());
             if of_writer.is_some_and(|engine| !Arc::ptr_eq(engine, queue.engine())) {
                 return Err(Failure::invalid("writer and queue belong to different engines"));

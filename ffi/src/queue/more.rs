@@ -117,7 +117,7 @@ async fn compare(job: &Job, comparing: Comparing, finish: &Finish) -> Result<Out
     let told = |function| progress(function, while_held(finish));
     let options = VerifyOptions { progress: comparing.progress.map(told), ..comparing.options };
     let same = verify(&one, &other, options).await?;
-    let told = Some(Told::Compared(same));
+    let told = Some(Box::new(Told::Compared(same)));
     Ok(Outcome { bytes: same.bytes, object_bytes: Some(same.bytes), told, ..Outcome::default() })
 }
 
@@ -132,16 +132,17 @@ async fn get_ranges(
         RangeRegion { key: &one.key, offset: one.offset, into }
     });
     let read = job.store().calls().get_regions(lent.collect(), options).await?;
-    let EachRead { each, first: failure } = EachRead::of(read);
+    let EachRead { each, first } = EachRead::of(read);
     let bytes = each.iter().map(|(_, read_len)| *read_len as u64).sum();
-    let told = Some(Told::Ranges(each));
-    Ok(Outcome { bytes, told, failure, ..Outcome::default() })
+    let told = Some(Box::new(Told::Ranges(each)));
+    Ok(Outcome { bytes, told, failure: first.map(Box::new), ..Outcome::default() })
 }
 
 async fn delete_keys(job: &Job, keys: Vec<String>) -> Result<Outcome, Failure> {
     let (task, told) = delete::delete_each(job.store(), keys);
-    let EachDeleted { statuses, first: failure } = told.outcomes(&task.await);
-    Ok(Outcome { told: Some(Told::Keys(statuses)), failure, ..Outcome::default() })
+    let EachDeleted { statuses, first } = told.outcomes(&task.await);
+    let failure = first.map(Box::new);
+    Ok(Outcome { told: Some(Box::new(Told::Keys(statuses))), failure, ..Outcome::default() })
 }
 
 async fn delete_prefix(
@@ -152,7 +153,8 @@ async fn delete_prefix(
     let on_deleted = told.map(|listener| delete::on_deleted(listener, while_held(finish)));
     let options = DeleteOptions { on_deleted };
     let report = job.store().calls().delete_prefix(job.key(), options).await?;
-    let failure = report.failures.first().map(|(_, error)| error.clone().into());
-    let told = Some(Told::Deleted(report));
+    let first = report.failures.first();
+    let failure = first.map(|(_, error)| Box::new(error.clone().into()));
+    let told = Some(Box::new(Told::Deleted(report)));
     Ok(Outcome { told, failure, ..Outcome::default() })
 }

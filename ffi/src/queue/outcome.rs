@@ -1,5 +1,6 @@
 //! What became of a request, and the event that tells it.
 
+use std::ptr::null_mut;
 use std::sync::Arc;
 
 use hydrant::{CopyReport, DeleteReport, ObjectMeta, VerifyReport};
@@ -44,6 +45,15 @@ pub struct hyd_event {
     pub error: *mut hyd_error,
 }
 
+impl hyd_event {
+    /// Of a request that brought nothing.
+    pub fn of(user_data: u64, id: u64, op: u32) -> hyd_event {
+        let (buf, list, error) = (null_mut(), null_mut(), null_mut());
+        let (bytes, object_bytes) = (0, HYD_SIZE_UNKNOWN);
+        hyd_event { user_data, id, status: HYD_OK, op, bytes, object_bytes, buf, list, error }
+    }
+}
+
 /// What became of a request.
 #[derive(Default)]
 pub struct Outcome {
@@ -51,9 +61,10 @@ pub struct Outcome {
     pub object_bytes: Option<u64>,
     pub buf: Option<Arc<Buf>>,
     pub list: Option<Arc<List>>,
-    pub meta: Option<ObjectMeta>,
-    pub told: Option<Told>,
-    pub failure: Option<Failure>,
+    /// Boxed, as are the others: most requests have none of them, and an outcome is moved about.
+    pub meta: Option<Box<ObjectMeta>>,
+    pub told: Option<Box<Told>>,
+    pub failure: Option<Box<Failure>>,
 }
 
 /// What some ops tell beside.
@@ -87,7 +98,7 @@ pub enum Place {
 impl Outcome {
     /// A request that came to this.
     pub fn failed(failure: Failure) -> Outcome {
-        Outcome { failure: Some(failure), ..Outcome::default() }
+        Outcome { failure: Some(Box::new(failure)), ..Outcome::default() }
     }
 
     /// A request that nobody settled.
@@ -96,14 +107,23 @@ impl Outcome {
         Outcome::failed(Failure::new(HYD_E_CANCELLED, message))
     }
 
-    /// Gives the caller what it brought.
-    pub fn hand_over(self, event: &mut hyd_event, places: Places) -> Result<(), Failure> {
+    /// Gives the caller what the request brought.
+    pub fn hand_over(self, event: &mut hyd_event, places: Places) {
+        event.bytes = self.bytes;
+        event.object_bytes = self.object_bytes.unwrap_or(HYD_SIZE_UNKNOWN);
+        if let Err(failure) = self.give(event, places) {
+            event.status = failure.status();
+            event.error = handle::give(Arc::new(failure)).unwrap_or(null_mut());
+        }
+    }
+
+    fn give(self, event: &mut hyd_event, places: Places) -> Result<(), Failure> {
         if let Some(place) = places.told {
-            let status = self.failure.as_ref().map_or(HYD_OK, Failure::status);
-            place.fill(self.told.as_ref(), status);
+            let status = self.failure.as_ref().map_or(HYD_OK, |failure| failure.status());
+            place.fill(self.told.as_deref(), status);
         }
         if let Some(failure) = self.failure {
-            return Err(failure);
+            return Err(*failure);
         }
         if let Some(buf) = self.buf {
             event.buf = handle::give(buf)?;

@@ -141,23 +141,31 @@ pub struct Memory {
 // SAFETY: OWN-3. The memory is the library's, on whatever thread.
 unsafe impl Send for Memory {}
 
+/// How far apart requests lie: as the first says.
+///
+/// # Safety
+/// `first` is NULL, or a request that is readable as far as it says.
+pub unsafe fn stride(first: *const hyd_request) -> Result<usize, Failure> {
+    // SAFETY: OWN-3, by the contract of this function.
+    unsafe { sized::size_set(first, "requests") }
+}
+
 /// Reads the request at `index` of those that lie end to end at `first`.
 ///
 /// # Safety
 /// `first` is NULL, or as many requests lie there as the caller says, each as long as the first says;
-/// what they name is readable during the call, and the memory for bytes and `meta` are the library's
-/// from here on, if the request is accepted.
-pub unsafe fn read<'a>(first: *const hyd_request, index: usize) -> Result<Request<'a>, Failure> {
+/// what they name is readable during the call, and the memory for bytes and whatever is filled are the
+/// library's from here on, if the request is accepted.
+pub unsafe fn read<'a>(
+    first: *const hyd_request,
+    index: usize,
+    stride: usize,
+) -> Result<Request<'a>, Failure> {
     // SAFETY: OWN-3, by the contract of this function.
-    let raw = unsafe {
-        let stride = sized::read(first, "requests")?.struct_size as usize;
-        let at = first.wrapping_byte_add(index * stride);
-        let raw = sized::read(at, "a request")?;
-        if raw.struct_size as usize != stride {
-            return Err(Failure::invalid("all requests of a batch have one struct_size"));
-        }
-        raw
-    };
+    let raw = unsafe { sized::read(first.wrapping_byte_add(index * stride), "a request")? };
+    if raw.struct_size as usize != stride {
+        return Err(Failure::invalid("all requests of a batch have one struct_size"));
+    }
     let op = Op::of(raw.op)
         .ok_or_else(|| Failure::invalid(format!("request->op: there is no op {}", raw.op)))?;
     check_names(op, &raw)?;

@@ -3,7 +3,6 @@
 use std::collections::VecDeque;
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
-use std::ptr::null_mut;
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::task::{Poll, Waker};
@@ -12,16 +11,18 @@ use std::time::{Duration, Instant};
 use hydrant::Error;
 use hydrant::engine::{Task, block_on};
 
-use super::job::Job;
+use super::job::{Job, Settled};
 use super::lane::{self, Lane};
-use super::outcome::{HYD_SIZE_UNKNOWN, Outcome, Places, hyd_event};
+use super::outcome::{Outcome, Places, hyd_event};
 use super::request::Request;
 use super::signal::Signal;
 use crate::engine::Engine;
 use crate::error::Failure;
-use crate::handle;
-use crate::status::{HYD_E_AGAIN, HYD_E_BUSY, HYD_E_CANCELLED, HYD_E_HANDLE, HYD_OK};
+use crate::status::{HYD_E_AGAIN, HYD_E_BUSY, HYD_E_CANCELLED, HYD_E_HANDLE};
 use crate::store::Store;
+
+/// Completions whose slots are freed under one lock.
+const REAPED_AT_ONCE: usize = 8;
 
 /// What a queue handle holds.
 pub struct Queue {
@@ -73,6 +74,8 @@ pub struct Finish {
     slot: u32,
     /// Whether waiting threads are told at once.
     tells: bool,
+    /// Whether it is one of the holders still.
+    counts: bool,
 }
 
 impl Queue {
@@ -164,13 +167,36 @@ impl Queue {
         }
         state.woken = false;
         let count = state.done.len().min(max);
+        // All of them are this call's from here on: another that waits for fewer takes none of them.
         for index in 0..count {
-            let event = state.reap_one().expect("as many are there");
+            let event = state.next_event().expect("as many are there");
             // SAFETY: OWN-3. The caller says that there is room for `max` events.
             unsafe { events.add(index).write(event) };
         }
-        state.signal();
-        Ok(count)
+        let mut done = 0;
+        loop {
+            let mut some: [Option<(Outcome, Places)>; REAPED_AT_ONCE] =
+                [const { None }; REAPED_AT_ONCE];
+            for (at, place) in some.iter_mut().enumerate().take(count - done) {
+                // SAFETY: OWN-3. As above; it was written there.
+                let id = unsafe { (*events.add(done + at)).id };
+                *place = Some(state.free_slot(id));
+            }
+            if count - done <= REAPED_AT_ONCE {
+                state.signal();
+            }
+            drop(state);
+            // Outside of the lock, which the cores would sleep for.
+            for (outcome, places) in some.into_iter().flatten() {
+                // SAFETY: OWN-3. As above.
+                outcome.hand_over(unsafe { &mut *events.add(done) }, places);
+                done += 1;
+            }
+            if done == count {
+                return Ok(count);
+            }
+            state = self.lock();
+        }
     }
 
     fn sleep_until(&self, min: usize, deadline: Option<Instant>) -> MutexGuard<'_, State> {
@@ -280,26 +306,8 @@ impl Queue {
     /// The job of a request, to be done, and who completes it.
     pub(super) fn begin(self: &Arc<Self>, id: u64) -> Option<(Finish, Job)> {
         let job = self.lock().slots[slot_of(id)].job.take()?;
-        Some((Finish { queue: Arc::clone(self), slot: slot_of(id) as u32, tells: true }, job))
-    }
-
-    /// What became of a request; it completes when the last who holds it is done. The texts come back
-    /// for their room.
-    pub(super) fn settle(&self, id: u64, outcome: Outcome, texts: (String, String)) {
-        let mut state = self.lock();
-        let slot = &mut state.slots[slot_of(id)];
-        if slot.generation != generation_of(id) {
-            return;
-        }
-        slot.outcome.get_or_insert(outcome);
-        slot.texts = texts;
-    }
-
-    fn complete(&self, slot: u32) {
-        let mut state = self.lock();
-        state.in_flight -= 1;
-        state.slots[slot as usize].in_flight = false;
-        state.done.push_back(slot);
+        let slot = slot_of(id) as u32;
+        Some((Finish { queue: Arc::clone(self), slot, tells: true, counts: true }, job))
     }
 
     /// Wakes whoever waits for as many completions as there are.
@@ -366,30 +374,29 @@ impl State {
         self.done.len() >= min || self.woken || self.ended
     }
 
-    fn reap_one(&mut self) -> Option<hyd_event> {
+    /// A request has completed.
+    fn complete(&mut self, slot: u32) {
+        self.in_flight -= 1;
+        self.slots[slot as usize].in_flight = false;
+        self.done.push_back(slot);
+    }
+
+    /// The event of the oldest completion, which says nothing yet of what became of the request.
+    fn next_event(&mut self) -> Option<hyd_event> {
         let index = self.done.pop_front()?;
-        let slot = &mut self.slots[index as usize];
+        let slot = &self.slots[index as usize];
+        let id = u64::from(slot.generation) << 32 | u64::from(index);
+        Some(hyd_event::of(slot.user_data, id, slot.op))
+    }
+
+    /// What became of a request that has completed. The slot takes another one from here on.
+    fn free_slot(&mut self, id: u64) -> (Outcome, Places) {
+        let slot = &mut self.slots[slot_of(id)];
         let outcome = slot.outcome.take().unwrap_or_else(Outcome::cancelled);
-        let places = std::mem::take(&mut slot.places);
-        let mut event = hyd_event {
-            user_data: slot.user_data,
-            id: u64::from(slot.generation) << 32 | u64::from(index),
-            status: HYD_OK,
-            op: slot.op,
-            bytes: outcome.bytes,
-            object_bytes: outcome.object_bytes.unwrap_or(HYD_SIZE_UNKNOWN),
-            buf: null_mut(),
-            list: null_mut(),
-            error: null_mut(),
-        };
         // A generation of 0 would make an id of 0.
         slot.generation = slot.generation.wrapping_add(1).max(1);
-        self.free.push(index);
-        if let Err(failure) = outcome.hand_over(&mut event, places) {
-            event.status = failure.status();
-            event.error = handle::give(Arc::new(failure)).unwrap_or(null_mut());
-        }
-        Some(event)
+        self.free.push(slot_of(id) as u32);
+        (outcome, std::mem::take(&mut slot.places))
     }
 
     /// Makes the descriptor readable, or not.
@@ -405,7 +412,7 @@ impl Finish {
     /// One more who has to be done.
     pub fn also(&self) -> Finish {
         self.queue.holders[self.slot as usize].fetch_add(1, Ordering::Relaxed);
-        Finish { queue: Arc::clone(&self.queue), slot: self.slot, tells: true }
+        Finish { queue: Arc::clone(&self.queue), slot: self.slot, tells: true, counts: true }
     }
 
     /// The same, whose holder tells ([`Queue::tell`]) once it has dropped it.
@@ -415,10 +422,32 @@ impl Finish {
     }
 }
 
+impl Finish {
+    /// Says what became of the request, which completes here if nobody else has to be done. Whoever says so
+    /// tells ([`Queue::tell`]).
+    pub(super) fn settle(mut self, id: u64, settled: Settled) {
+        let mut state = self.queue.lock();
+        let slot = &mut state.slots[slot_of(id)];
+        if slot.generation == generation_of(id) {
+            slot.outcome.get_or_insert(settled.outcome);
+            slot.texts = settled.texts;
+        }
+        if self.is_last() {
+            state.complete(self.slot);
+        }
+        drop(state);
+        self.counts = false;
+    }
+
+    fn is_last(&self) -> bool {
+        self.queue.holders[self.slot as usize].fetch_sub(1, Ordering::AcqRel) == 1
+    }
+}
+
 impl Drop for Finish {
     fn drop(&mut self) {
-        if self.queue.holders[self.slot as usize].fetch_sub(1, Ordering::AcqRel) == 1 {
-            self.queue.complete(self.slot);
+        if self.counts && self.is_last() {
+            self.queue.lock().complete(self.slot);
             if self.tells {
                 self.queue.tell();
             }

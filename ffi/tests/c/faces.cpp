@@ -155,6 +155,13 @@ void requests(const hydrant::engine &engine, const hydrant::store &store) {
     auto writer = must("writer", store.write("queued"));
     const auto bytes = hydrant::bytes_of("bytes of a stream");
     std::uint64_t id = 0;
+    CHECK(must("written", writer.written()).written_bytes == 0);
+    must("flush", writer.flush());
+    const auto halves = {must("sum", hydrant::sum_of(HYD_CHECKSUM_CRC32C, hydrant::bytes_of("bytes "))),
+                         must("sum", hydrant::sum_of(HYD_CHECKSUM_CRC32C, hydrant::bytes_of("of a stream")))};
+    const auto both = must("sum", hydrant::sum_then(*halves.begin(), halves.begin()[1], 11));
+    CHECK(both.value == std::string_view(must("sum", hydrant::sum_of(HYD_CHECKSUM_CRC32C, bytes)).value));
+    CHECK(must("uri", store.uri_of("queued")).find("queued") != std::string::npos);
     must("write", queue.submit(store, hydrant::write_request(writer, bytes, 7), &id));
     CHECK(must("wait", queue.wait([&](hydrant::completion &each) {
               CHECK(each && each.user_data() == 7 && each.id() == id);
@@ -244,7 +251,19 @@ void told(const hydrant::store &peer) {
     auto versions = must("versions", peer.versions());
     const auto version = must("next", versions.next());
     CHECK(version && version->key == "a" && version->version_id == "2" && version->is_latest);
+    CHECK(must("about", versions.about()).owner_id == "me");
     must("remove", peer.remove_version("a", "2"));
+    auto uploads = must("uploads", peer.uploads());
+    CHECK(must("next", uploads.next()) && must("about", uploads.about()).owner_id.empty());
+    CHECK(must("next", uploads.next()) && must("about", uploads.about()).initiator_id == "somebody");
+    auto upload = must("open", peer.open_multipart("parted", "a/b"));
+    auto uploaded = must("parts", upload.parts());
+    CHECK(must("next", uploaded.next()) && must("about", uploaded.about()).storage_class == "GLACIER");
+    auto account = must("buckets", peer.buckets());
+    CHECK(must("next", account.next()) && must("about", account.about()).owner_name == "myself");
+    auto copied = must("copy", peer.copy_s3("a source", peer, "copied", hydrant::s3_copy_options()));
+    CHECK(copied.view().source_version_id == "v1"s);
+    CHECK((must("signer", peer.signer()).flags & HYD_SIGNER_SIGNS) != 0);
     auto parts = must("parts", peer.parts("parts"));
     const auto part = must("next", parts.next());
     CHECK(parts.total() == 3 && part && part->number == 1 && part->algorithm == "CRC64NVME");
@@ -264,6 +283,7 @@ void refused(const hydrant::store &memory) {
           status_of(memory.locate_bucket()), status_of(memory.versioning()),
           status_of(memory.set_versioning(HYD_VERSIONING_ENABLED)), status_of(memory.versions()),
           status_of(memory.remove_version("given", "v1")), status_of(memory.parts("given")),
+          status_of(memory.signer()), status_of(memory.copy_s3("given", memory, "copied")),
           status_of(memory.tags("given")), status_of(memory.set_tags("given", nullptr, 0)),
           status_of(memory.presign(HYD_PRESIGN_GET, "given", 60))}) {
         CHECK(status == HYD_E_UNSUPPORTED);
@@ -281,6 +301,9 @@ int main(int argc, char **argv) {
     auto config = hydrant::engine::default_config();
     config.cores = 1;
     config.pool_bytes = 64 << 20;
+    auto limits = hydrant::engine_limits();
+    limits.ops_in_flight = 512;
+    config.limits = &limits;
     auto engine = must("engine", hydrant::engine::create(config));
     auto memory = must("memory", engine.open(argv[1]));
     auto bucket = opened_by(engine, argv[2], argv[5], argv[6]);

@@ -547,6 +547,36 @@ static void a_writer_that_fails(const hyd_engine *engine) {
     CHECK(hyd_store_close(files) == HYD_OK);
 }
 
+/* Of whole bytes, and made of those of their halves. */
+static void sums_and_names(const hyd_store *store) {
+    static const uint32_t kinds[] = {HYD_CHECKSUM_CRC32, HYD_CHECKSUM_CRC32C, HYD_CHECKSUM_CRC64NVME,
+                                     HYD_CHECKSUM_SHA1, HYD_CHECKSUM_SHA256};
+    hyd_writer *writer = NULL;
+    uint64_t written = 7, next = 7;
+    hyd_sum whole, halves[2];
+    char uri[256];
+    size_t need = 0, i;
+
+    for (i = 0; i < 5; i++) {
+        hyd_status expected = i < 3 ? HYD_OK : HYD_E_UNSUPPORTED;
+        CHECK_STATUS(HYD_OK, hyd_sum_of(kinds[i], "123456789", 9, &whole, &error));
+        CHECK_STATUS(HYD_OK, hyd_sum_of(kinds[i], "1234", 4, &halves[0], &error));
+        CHECK_STATUS(HYD_OK, hyd_sum_of(kinds[i], "56789", 5, &halves[1], &error));
+        CHECK_STATUS(expected, hyd_sum_then(&halves[0], &halves[1], 5, &halves[0], &error));
+        CHECK((strcmp(halves[0].value, whole.value) == 0) == (i < 3) && whole.algorithm == kinds[i]);
+    }
+    CHECK_STATUS(HYD_OK, hyd_store_uri(store, TEXT("a/b"), uri, sizeof uri, &need, &error));
+    CHECK(strlen(uri) == need && strcmp(uri + need - 4, "/a/b") == 0);
+
+    CHECK_STATUS(HYD_OK, hyd_writer_open(store, TEXT("counted"), NULL, &writer, &error));
+    CHECK_STATUS(HYD_OK, hyd_writer_write(writer, "123456789", 9, HYD_WRITE_COPY, &error));
+    CHECK_STATUS(HYD_OK, hyd_writer_written(writer, &written, &next, &error));
+    CHECK(written == 9 && next == 8 * 1024 * 1024 - 9);
+    CHECK_STATUS(HYD_OK, hyd_writer_flush(writer, &error));
+    CHECK_STATUS(HYD_OK, hyd_writer_written(writer, NULL, NULL, &error));
+    CHECK(hyd_writer_abort(writer) == HYD_OK);
+}
+
 int main(int argc, char **argv) {
     hyd_engine *engine;
     hyd_store *store;
@@ -558,6 +588,7 @@ int main(int argc, char **argv) {
     engine = small_engine(0);
     store = open_store(engine, argv[1]);
     whole_objects(store);
+    sums_and_names(store);
     many_ranges(store);
     ranges_of_many_objects(store);
     copies_and_files(engine, store, argv[2]);

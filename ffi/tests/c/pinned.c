@@ -1,6 +1,7 @@
 /*
  * Moves data through memory that belongs to somebody else as well: pinned before by another owner, as the
- * driver of a device pins it; locked; and a mapping of a file, which the kernel may refuse to pin.
+ * driver of a device pins it; locked; a mapping of a file, which the kernel may refuse to pin; and one that may
+ * not be written to, which it does refuse.
  *
  *     pinned URI FOLDER      the URI of an empty store, and an empty folder
  */
@@ -129,6 +130,42 @@ static void of_a_file(const hyd_engine *engine, const char *uri, const char *fol
     CHECK(munmap(memory, BYTES) == 0 && close(fd) == 0);
 }
 
+/* The kernel pins no memory that may not be written to; it is sent from all the same. */
+static void read_only(const hyd_engine *engine, const char *uri, const char *folder) {
+    const char *uris[3] = {NULL, "file:///", "direct:///"};
+    hyd_cq *cq = new_queue(engine, 0);
+    hyd_request put = request_of(HYD_OP_PUT, "read only");
+    hyd_mem *mem = NULL;
+    uint32_t state = 7;
+    char key[4096];
+    unsigned char *memory;
+    size_t i;
+    int fd;
+
+    snprintf(key, sizeof key, "%s/read-only", folder);
+    fd = open(key, O_RDWR | O_CREAT, 0600);
+    CHECK(fd >= 0 && write(fd, content, BYTES) == BYTES);
+    memory = mmap(NULL, BYTES, PROT_READ, MAP_SHARED, fd, 0);
+    CHECK(memory != MAP_FAILED);
+    CHECK_STATUS(HYD_OK, hyd_mem_register(engine, memory, BYTES, &mem, &state, &error));
+    CHECK(state == HYD_MEM_UNREGISTERED);
+    uris[0] = uri;
+    for (i = 0; i < 3; i++) {
+        hyd_store *store = open_store(engine, uris[i]);
+        snprintf(key, sizeof key, "%s/object", folder);
+        put.key = i == 0 ? "object" : key;
+        put.key_len = strlen(put.key);
+        put.data = memory;
+        put.data_len = BYTES;
+        put.mem = mem;
+        CHECK(do_one(store, cq, &put, HYD_OK).bytes == BYTES);
+        check_object(store, put.key, content, BYTES);
+        CHECK(hyd_store_close(store) == HYD_OK);
+    }
+    CHECK(hyd_mem_unregister(mem) == HYD_OK && hyd_cq_destroy(cq) == HYD_OK);
+    CHECK(munmap(memory, BYTES) == 0 && close(fd) == 0);
+}
+
 int main(int argc, char **argv) {
     hyd_engine *engine = small_engine(0);
 
@@ -137,6 +174,7 @@ int main(int argc, char **argv) {
     pinned_by_another(engine, argv[1], argv[2]);
     locked(engine, argv[1], argv[2]);
     of_a_file(engine, argv[1], argv[2]);
+    read_only(engine, argv[1], argv[2]);
     CHECK(hyd_engine_destroy(engine) == HYD_OK);
     puts("all memory was good");
     return EXIT_SUCCESS;

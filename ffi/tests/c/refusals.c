@@ -1,96 +1,9 @@
 /*
- * Every function of hydrant.h is handed NULL, a handle that has ended, and structs of sizes that no version
- * has, as far as it takes such; it says so, and touches nothing. A test compares this text with the header.
+ * What is no handle and no struct, handed to every function but those of S3 alone, which refusals_s3.c has.
  *
  *     refusals URI        a bucket of a server that takes anything
  */
-#include "check.h"
-
-/* One handle of each kind: those that live, and those that have ended. */
-static struct handles {
-    hyd_engine *engine;
-    hyd_store *store;
-    hyd_buf *buf;
-    hyd_mem *mem;
-    hyd_options *options;
-    hyd_attributes *attributes;
-    hyd_uploads *uploads;
-    hyd_buckets *buckets;
-    hyd_versions *versions;
-    hyd_parts *parts;
-    hyd_multipart *multipart;
-    hyd_uploaded_parts *uploaded;
-    hyd_s3_object *object;
-    hyd_tags *tags;
-    hyd_presigned *presigned;
-    hyd_list *list;
-    hyd_writer *writer;
-    hyd_cq *cq;
-    hyd_error *failure;
-} live, ended;
-
-static unsigned char memory[64];
-
-/* `call` names its handle by the kind. */
-#define CHECKS(type, kind, call)                                                         \
-    do {                                                                                 \
-        type *kind = NULL;                                                               \
-        CHECK_STATUS(HYD_E_INVALID, call);                                               \
-        kind = ended.kind;                                                               \
-        CHECK_STATUS(HYD_E_HANDLE, call);                                                \
-    } while (0)
-
-/* The same of what ends one: NULL is fine. */
-#define ENDS(type, kind, call)                                                           \
-    do {                                                                                 \
-        type *kind = NULL;                                                               \
-        CHECK_STATUS(HYD_OK, call);                                                      \
-        kind = ended.kind;                                                               \
-        CHECK_STATUS(HYD_E_HANDLE, call);                                                \
-    } while (0)
-
-#define REFUSES(call) CHECK_STATUS(HYD_E_INVALID, call)
-
-static struct handles made(const char *uri) {
-    struct handles all;
-    hyd_object_meta meta = HYD_OBJECT_META_INIT;
-    all.engine = small_engine(0);
-    all.store = open_store(all.engine, uri);
-    all.options = hyd_options_new();
-    CHECK_STATUS(HYD_OK, hyd_buf_lend(all.engine, 1, &all.buf, &error));
-    CHECK_STATUS(HYD_OK, hyd_mem_register(all.engine, memory, sizeof memory, &all.mem, NULL, &error));
-    CHECK_STATUS(HYD_OK, hyd_stat(all.store, TEXT("k"), NULL, &meta, &all.attributes, &error));
-    CHECK_STATUS(HYD_OK, hyd_uploads_open(all.store, NULL, 0, &all.uploads, &error));
-    CHECK_STATUS(HYD_OK, hyd_buckets_open(all.store, NULL, 0, NULL, &all.buckets, &error));
-    CHECK_STATUS(HYD_OK, hyd_versions_open(all.store, NULL, 0, NULL, &all.versions, &error));
-    CHECK_STATUS(HYD_OK, hyd_parts_open(all.store, TEXT("k"), NULL, &all.parts, NULL, &error));
-    CHECK_STATUS(HYD_OK, hyd_multipart_open(all.store, TEXT("k"), TEXT("u"), NULL, 0, &all.multipart, &error));
-    CHECK_STATUS(HYD_OK, hyd_uploaded_parts_open(all.multipart, &all.uploaded, &error));
-    CHECK_STATUS(HYD_OK, hyd_s3_stat(all.store, TEXT("k"), NULL, 0, NULL, &all.object, &error));
-    CHECK_STATUS(HYD_OK, hyd_tags_get(all.store, TEXT("tagged"), NULL, &all.tags, &error));
-    CHECK_STATUS(HYD_OK, hyd_presign_request(all.store, HYD_PRESIGN_GET, TEXT("k"), 60, NULL,
-                                             &all.presigned, &error));
-    CHECK_STATUS(HYD_OK, hyd_list_open(all.store, NULL, 0, NULL, 0, 0, 0, &all.list, &error));
-    CHECK_STATUS(HYD_OK, hyd_writer_open(all.store, TEXT("k"), NULL, &all.writer, &error));
-    CHECK_STATUS(HYD_OK, hyd_cq_create(all.engine, 1, &all.cq, &error));
-    CHECK(hyd_put(NULL, "k", 1, NULL, 0, NULL, NULL, &all.failure) == HYD_E_INVALID);
-    return all;
-}
-
-static void end(struct handles all) {
-    CHECK(hyd_cq_destroy(all.cq) == HYD_OK && hyd_writer_abort(all.writer) == HYD_OK);
-    CHECK(hyd_list_close(all.list) == HYD_OK && hyd_presigned_free(all.presigned) == HYD_OK);
-    CHECK(hyd_tags_free(all.tags) == HYD_OK && hyd_parts_close(all.parts) == HYD_OK);
-    CHECK(hyd_uploaded_parts_close(all.uploaded) == HYD_OK);
-    CHECK(hyd_s3_object_free(all.object) == HYD_OK);
-    CHECK(hyd_multipart_close(all.multipart) == HYD_OK);
-    CHECK(hyd_versions_close(all.versions) == HYD_OK && hyd_buckets_close(all.buckets) == HYD_OK);
-    CHECK(hyd_uploads_close(all.uploads) == HYD_OK && hyd_options_free(all.options) == HYD_OK);
-    CHECK(hyd_attributes_free(all.attributes) == HYD_OK && hyd_mem_unregister(all.mem) == HYD_OK);
-    CHECK(hyd_buf_release(all.buf) == HYD_OK && hyd_store_close(all.store) == HYD_OK);
-    CHECK(hyd_engine_destroy(all.engine) == HYD_OK);
-    hyd_error_free(all.failure);
-}
+#include "refusals.h"
 
 /* All ways to end a handle, once more. */
 static void what_ends(void) {
@@ -353,192 +266,6 @@ static void listings(void) {
     CHECK(opened == NULL && token == NULL && count == 0);
 }
 
-static void by_hand(void) {
-    hyd_delete_options deleting = HYD_DELETE_OPTIONS_INIT;
-    hyd_part_source source = HYD_PART_SOURCE_INIT;
-    hyd_put_options put = HYD_PUT_OPTIONS_INIT;
-    hyd_object_meta meta = HYD_OBJECT_META_INIT;
-    hyd_get_options get = HYD_GET_OPTIONS_INIT;
-    hyd_s3_object_view view = HYD_S3_OBJECT_VIEW_INIT;
-    hyd_s3_object *told = NULL;
-    hyd_buf *buf = NULL;
-    hyd_multipart *begun = NULL;
-    hyd_uploaded_parts *listed = NULL;
-    hyd_uploaded_part part;
-    hyd_delete_object object;
-    const char *id = NULL;
-    size_t count = 0;
-
-    memset(&part, 0, sizeof part);
-    memset(&object, 0, sizeof object);
-    CHECKS(hyd_store, store, hyd_multipart_create(store, "k", 1, NULL, 0, &begun, &error));
-    CHECKS(hyd_store, store, hyd_multipart_open(store, "k", 1, "u", 1, NULL, 0, &begun, &error));
-    CHECKS(hyd_multipart, multipart, hyd_multipart_id(multipart, &id, NULL));
-    CHECKS(hyd_multipart, multipart, hyd_multipart_put(multipart, 1, "x", 1, NULL, &error));
-    CHECKS(hyd_multipart, multipart,
-           hyd_multipart_copy(multipart, 1, live.store, "k", 1, NULL, NULL, &error));
-    CHECKS(hyd_store, store, hyd_multipart_copy(live.multipart, 1, store, "k", 1, NULL, NULL, &error));
-    CHECKS(hyd_multipart, multipart, hyd_multipart_complete(multipart, &part, 1, NULL, &error));
-    CHECKS(hyd_multipart, multipart, hyd_multipart_abort(multipart, &error));
-    CHECKS(hyd_multipart, multipart, hyd_uploaded_parts_open(multipart, &listed, &error));
-    CHECKS(hyd_uploaded_parts, uploaded, hyd_uploaded_parts_next(uploaded, &part, 1, &count, &error));
-    CHECKS(hyd_store, store, hyd_delete_objects(store, &object, 1, NULL, &error));
-    CHECKS(hyd_store, store, hyd_s3_stat(store, "k", 1, NULL, 0, NULL, &told, &error));
-    CHECKS(hyd_store, store, hyd_s3_get_part(store, "k", 1, NULL, 1, 9, &buf, NULL, &error));
-    CHECKS(hyd_s3_object, object, hyd_s3_object_info(object, &view));
-    REFUSES(hyd_s3_stat(live.store, NULL, 1, NULL, 0, NULL, &told, &error));
-    REFUSES(hyd_s3_stat(live.store, "k", 1, NULL, 0, NULL, NULL, &error));
-    REFUSES(hyd_s3_get_part(live.store, NULL, 1, NULL, 1, 9, &buf, NULL, &error));
-    REFUSES(hyd_s3_get_part(live.store, "k", 1, NULL, 1, 9, NULL, NULL, &error));
-    REFUSES(hyd_s3_object_info(live.object, NULL));
-    REFUSES(hyd_multipart_create(live.store, NULL, 1, NULL, 0, &begun, &error));
-    REFUSES(hyd_multipart_create(live.store, "k", 1, NULL, 0, NULL, &error));
-    REFUSES(hyd_multipart_open(live.store, NULL, 1, "u", 1, NULL, 0, &begun, &error));
-    REFUSES(hyd_multipart_open(live.store, "k", 1, NULL, 1, NULL, 0, &begun, &error));
-    REFUSES(hyd_multipart_open(live.store, "k", 1, "u", 1, NULL, 0, NULL, &error));
-    REFUSES(hyd_multipart_id(live.multipart, NULL, NULL));
-    REFUSES(hyd_multipart_put(live.multipart, 1, NULL, 1, NULL, &error));
-    REFUSES(hyd_multipart_copy(live.multipart, 1, live.store, NULL, 1, NULL, NULL, &error));
-    REFUSES(hyd_multipart_complete(live.multipart, NULL, 1, NULL, &error));
-    REFUSES(hyd_uploaded_parts_open(live.multipart, NULL, &error));
-    REFUSES(hyd_uploaded_parts_next(live.uploaded, NULL, 1, &count, &error));
-    REFUSES(hyd_uploaded_parts_next(live.uploaded, &part, 1, NULL, &error));
-    REFUSES(hyd_delete_objects(live.store, NULL, 1, NULL, &error));
-    put.struct_size = source.struct_size = deleting.struct_size = meta.struct_size = 1;
-    view.struct_size = get.struct_size = 1;
-    REFUSES(hyd_s3_object_info(live.object, &view));
-    REFUSES(hyd_s3_stat(live.store, "k", 1, &get, 0, NULL, &told, &error));
-    REFUSES(hyd_s3_stat(live.store, "k", 1, NULL, 0, &meta, &told, &error));
-    REFUSES(hyd_s3_get_part(live.store, "k", 1, NULL, 1, 9, &buf, &meta, &error));
-    REFUSES(hyd_multipart_create(live.store, "k", 1, &put, 0, &begun, &error));
-    REFUSES(hyd_multipart_open(live.store, "k", 1, "u", 1, &put, 0, &begun, &error));
-    REFUSES(hyd_multipart_copy(live.multipart, 1, live.store, "k", 1, &source, NULL, &error));
-    REFUSES(hyd_multipart_complete(live.multipart, &part, 1, &meta, &error));
-    REFUSES(hyd_delete_objects(live.store, &object, 1, &deleting, &error));
-    CHECK(begun == NULL && listed == NULL && id == NULL && count == 0 && told == NULL && buf == NULL);
-}
-
-static void uploads_and_parts(void) {
-    hyd_get_options get = HYD_GET_OPTIONS_INIT;
-    hyd_uploads *begun = NULL;
-    hyd_parts *opened = NULL;
-    hyd_upload upload;
-    hyd_part part;
-    size_t count = 0;
-
-    CHECKS(hyd_store, store, hyd_uploads_open(store, NULL, 0, &begun, &error));
-    CHECKS(hyd_store, store, hyd_upload_abort(store, "k", 1, "u", 1, &error));
-    CHECKS(hyd_store, store, hyd_parts_open(store, "k", 1, NULL, &opened, NULL, &error));
-    CHECKS(hyd_uploads, uploads, hyd_uploads_next(uploads, &upload, 1, &count, &error));
-    CHECKS(hyd_parts, parts, hyd_parts_next(parts, &part, 1, &count, &error));
-    REFUSES(hyd_uploads_open(live.store, NULL, 1, &begun, &error));
-    REFUSES(hyd_uploads_open(live.store, NULL, 0, NULL, &error));
-    REFUSES(hyd_uploads_next(live.uploads, NULL, 1, &count, &error));
-    REFUSES(hyd_uploads_next(live.uploads, &upload, 1, NULL, &error));
-    REFUSES(hyd_upload_abort(live.store, NULL, 1, "u", 1, &error));
-    REFUSES(hyd_upload_abort(live.store, "k", 1, NULL, 1, &error));
-    REFUSES(hyd_parts_open(live.store, NULL, 1, NULL, &opened, NULL, &error));
-    REFUSES(hyd_parts_open(live.store, "k", 1, NULL, NULL, NULL, &error));
-    REFUSES(hyd_parts_next(live.parts, NULL, 1, &count, &error));
-    REFUSES(hyd_parts_next(live.parts, &part, 1, NULL, &error));
-    get.struct_size = 1;
-    REFUSES(hyd_parts_open(live.store, "k", 1, &get, &opened, NULL, &error));
-    CHECK(begun == NULL && opened == NULL && count == 0);
-}
-
-static void the_service(void) {
-    hyd_bucket_options making = HYD_BUCKET_OPTIONS_INIT;
-    hyd_bucket_info info = HYD_BUCKET_INFO_INIT;
-    hyd_s3_get_options s3 = HYD_S3_GET_OPTIONS_INIT;
-    hyd_buckets *opened = NULL;
-    hyd_bucket bucket;
-    uint32_t versioning = 0;
-    size_t count = 0;
-
-    CHECKS(hyd_store, store, hyd_bucket_create(store, NULL, &error));
-    CHECKS(hyd_store, store, hyd_bucket_delete(store, NULL, &error));
-    CHECKS(hyd_store, store, hyd_bucket_head(store, NULL, NULL, &error));
-    CHECKS(hyd_store, store, hyd_bucket_location(store, NULL, &info, &error));
-    CHECKS(hyd_store, store, hyd_bucket_versioning_get(store, NULL, &versioning, &error));
-    CHECKS(hyd_store, store, hyd_bucket_versioning_set(store, NULL, HYD_VERSIONING_ENABLED, NULL, &error));
-    CHECKS(hyd_store, store, hyd_buckets_open(store, NULL, 0, NULL, &opened, &error));
-    CHECKS(hyd_buckets, buckets, hyd_buckets_next(buckets, &bucket, 1, &count, &error));
-    REFUSES(hyd_bucket_location(live.store, NULL, NULL, &error));
-    REFUSES(hyd_bucket_versioning_get(live.store, NULL, NULL, &error));
-    REFUSES(hyd_bucket_versioning_set(live.store, NULL, 99, NULL, &error));
-    REFUSES(hyd_buckets_open(live.store, NULL, 1, NULL, &opened, &error));
-    REFUSES(hyd_buckets_open(live.store, NULL, 0, NULL, NULL, &error));
-    REFUSES(hyd_buckets_next(live.buckets, NULL, 1, &count, &error));
-    REFUSES(hyd_buckets_next(live.buckets, &bucket, 1, NULL, &error));
-    making.struct_size = info.struct_size = s3.struct_size = 1;
-    REFUSES(hyd_bucket_create(live.store, &making, &error));
-    REFUSES(hyd_bucket_delete(live.store, &s3, &error));
-    REFUSES(hyd_bucket_head(live.store, &s3, NULL, &error));
-    REFUSES(hyd_bucket_head(live.store, NULL, &info, &error));
-    REFUSES(hyd_bucket_location(live.store, NULL, &info, &error));
-    REFUSES(hyd_bucket_versioning_get(live.store, &s3, &versioning, &error));
-    REFUSES(hyd_bucket_versioning_set(live.store, &s3, HYD_VERSIONING_ENABLED, NULL, &error));
-    CHECK(opened == NULL && versioning == 0 && count == 0);
-}
-
-static void versions_and_tags(void) {
-    hyd_get_options get = HYD_GET_OPTIONS_INIT;
-    hyd_s3_get_options s3 = HYD_S3_GET_OPTIONS_INIT;
-    hyd_versions *opened = NULL;
-    hyd_version_entry version;
-    hyd_tags *told = NULL;
-    hyd_pair tag = {NULL, NULL};
-    const hyd_pair *pairs = NULL;
-    size_t count = 0;
-
-    CHECKS(hyd_store, store, hyd_version_delete(store, "k", 1, "v", 1, NULL, NULL, 0, &error));
-    CHECKS(hyd_store, store, hyd_versions_open(store, NULL, 0, NULL, &opened, &error));
-    CHECKS(hyd_versions, versions, hyd_versions_next(versions, &version, 1, &count, &error));
-    CHECKS(hyd_store, store, hyd_tags_get(store, "k", 1, NULL, &told, &error));
-    CHECKS(hyd_store, store, hyd_tags_set(store, "k", 1, NULL, NULL, 0, &error));
-    CHECKS(hyd_tags, tags, hyd_tags_view(tags, &pairs, &count));
-    REFUSES(hyd_version_delete(live.store, NULL, 1, "v", 1, NULL, NULL, 0, &error));
-    REFUSES(hyd_version_delete(live.store, "k", 1, NULL, 1, NULL, NULL, 0, &error));
-    REFUSES(hyd_versions_open(live.store, NULL, 1, NULL, &opened, &error));
-    REFUSES(hyd_versions_open(live.store, NULL, 0, NULL, NULL, &error));
-    REFUSES(hyd_versions_next(live.versions, NULL, 1, &count, &error));
-    REFUSES(hyd_versions_next(live.versions, &version, 1, NULL, &error));
-    REFUSES(hyd_tags_get(live.store, NULL, 1, NULL, &told, &error));
-    REFUSES(hyd_tags_get(live.store, "k", 1, NULL, NULL, &error));
-    REFUSES(hyd_tags_set(live.store, NULL, 1, NULL, NULL, 0, &error));
-    REFUSES(hyd_tags_set(live.store, "k", 1, NULL, NULL, 1, &error));
-    REFUSES(hyd_tags_set(live.store, "k", 1, NULL, &tag, 1, &error));
-    REFUSES(hyd_tags_view(live.tags, NULL, &count));
-    REFUSES(hyd_tags_view(live.tags, &pairs, NULL));
-    get.struct_size = s3.struct_size = 1;
-    REFUSES(hyd_version_delete(live.store, "k", 1, "v", 1, &s3, NULL, 0, &error));
-    REFUSES(hyd_versions_open(live.store, NULL, 0, &s3, &opened, &error));
-    REFUSES(hyd_tags_get(live.store, "k", 1, &get, &told, &error));
-    REFUSES(hyd_tags_set(live.store, "k", 1, &get, NULL, 0, &error));
-    CHECK(opened == NULL && told == NULL && pairs == NULL && count == 0);
-}
-
-static void presigns(void) {
-    hyd_presign_options options = HYD_PRESIGN_OPTIONS_INIT;
-    hyd_presigned_view view = HYD_PRESIGNED_VIEW_INIT;
-    hyd_presigned *request = NULL;
-    size_t need = 0;
-
-    CHECKS(hyd_store, store, hyd_presign(store, 1, "k", 1, 60, NULL, 0, &need, &error));
-    CHECKS(hyd_store, store, hyd_presign_request(store, 1, "k", 1, 60, NULL, &request, &error));
-    CHECKS(hyd_presigned, presigned, hyd_presigned_info(presigned, &view));
-    REFUSES(hyd_presign(live.store, 1, NULL, 1, 60, NULL, 0, &need, &error));
-    REFUSES(hyd_presign(live.store, 1, "k", 1, 60, NULL, 0, NULL, &error));
-    REFUSES(hyd_presign(live.store, 1, "k", 1, 60, NULL, 1, &need, &error));
-    REFUSES(hyd_presign_request(live.store, 1, NULL, 1, 60, NULL, &request, &error));
-    REFUSES(hyd_presign_request(live.store, 1, "k", 1, 60, NULL, NULL, &error));
-    REFUSES(hyd_presigned_info(live.presigned, NULL));
-    options.struct_size = view.struct_size = 1;
-    REFUSES(hyd_presign_request(live.store, 1, "k", 1, 60, &options, &request, &error));
-    REFUSES(hyd_presigned_info(live.presigned, &view));
-    CHECK(request == NULL && need == 0);
-}
-
 static void queues(void) {
     hyd_request request = HYD_REQUEST_INIT;
     hyd_event event;
@@ -566,13 +293,36 @@ static void queues(void) {
     CHECK(made_one == NULL && fd == -1 && count == 0);
 }
 
+static void besides(void) {
+    hyd_sum sum = {HYD_CHECKSUM_CRC32, 0, "AAAAAA=="}, none = {0, 0, ""}, other = {HYD_CHECKSUM_CRC32C, 0, "AAAAAA=="};
+    uint64_t bytes = 7;
+    size_t need = 0;
+    char text[2];
+
+    CHECKS(hyd_writer, writer, hyd_writer_flush(writer, &error));
+    CHECKS(hyd_writer, writer, hyd_writer_written(writer, &bytes, &bytes, &error));
+    CHECKS(hyd_store, store, hyd_store_uri(store, "k", 1, NULL, 0, &need, &error));
+    REFUSES(hyd_writer_written(live.writer, (uint64_t *)((char *)&bytes + 1), NULL, &error));
+    REFUSES(hyd_store_uri(live.store, NULL, 1, NULL, 0, &need, &error));
+    REFUSES(hyd_store_uri(live.store, "k", 1, NULL, 1, &need, &error));
+    REFUSES(hyd_store_uri(live.store, "k", 1, NULL, 0, NULL, &error));
+    CHECK(need == 0 && bytes == 7);
+    CHECK_STATUS(HYD_E_AGAIN, hyd_store_uri(live.store, "k", 1, text, sizeof text, &need, &error));
+    REFUSES(hyd_sum_of(0, "x", 1, &sum, &error));
+    REFUSES(hyd_sum_of(HYD_CHECKSUM_CRC32, NULL, 1, &sum, &error));
+    REFUSES(hyd_sum_of(HYD_CHECKSUM_CRC32, "x", 1, NULL, &error));
+    REFUSES(hyd_sum_then(NULL, &sum, 1, &sum, &error));
+    REFUSES(hyd_sum_then(&sum, NULL, 1, &sum, &error));
+    REFUSES(hyd_sum_then(&sum, &sum, 1, NULL, &error));
+    REFUSES(hyd_sum_then(&none, &sum, 1, &sum, &error));
+    REFUSES(hyd_sum_then(&sum, &other, 1, &sum, &error));
+}
+
 int main(int argc, char **argv) {
     hyd_options *options = hyd_options_new();
 
     CHECK(argc == 2 && options != NULL && hyd_options_free(options) == HYD_OK);
-    ended = made(argv[1]);
-    end(ended);
-    live = made(argv[1]);
+    begin_refusals(argv[1]);
     what_ends();
     the_library();
     engines();
@@ -583,12 +333,8 @@ int main(int argc, char **argv) {
     transfers();
     streams();
     listings();
-    uploads_and_parts();
-    by_hand();
-    the_service();
-    versions_and_tags();
-    presigns();
     queues();
+    besides();
     end(live);
     puts("all of it is refused");
     return EXIT_SUCCESS;

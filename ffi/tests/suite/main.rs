@@ -11,3 +11,4 @@ mod install;
 mod options;
 mod programs;
 mod service;
+mod told;

@@ -70,17 +70,22 @@ fn every_function_is_called_by_a_c_program() {
 /// A function that is new has to be handed what it refuses, too.
 #[test]
 fn every_function_refuses_what_is_no_handle_and_no_struct() {
-    let source = common::crate_path("tests/c/refusals.c");
-    let text = std::fs::read_to_string(&source).expect("the program");
+    let sources =
+        ["refusals.c", "refusals_s3.c"].map(|name| common::crate_path(&format!("tests/c/{name}")));
+    let text = |path| std::fs::read_to_string(path).expect("the program");
+    let text: String =
+        sources.iter().chain([&common::crate_path("tests/c/refusals.h")]).map(text).collect();
     let declared = common::functions_of_the_header();
     let left_out: Vec<&String> =
         declared.iter().filter(|name| !text.contains(&format!("{name}("))).collect();
     assert!(left_out.is_empty(), "{left_out:?}");
     let library = Library::get();
     let (folder, bucket, peer) = (Folder::new(), Bucket::new(), Peer::start());
-    let program = library.link(&folder, &source, Linking::Static);
-    let output = run(library.command(&program, &bucket).arg(&peer.uri));
-    assert_eq!(String::from_utf8_lossy(&output.stdout), "all of it is refused\n");
+    for source in &sources {
+        let program = library.link(&folder, source, Linking::Static);
+        let output = run(library.command(&program, &bucket).arg(&peer.uri));
+        assert_eq!(String::from_utf8_lossy(&output.stdout), "all of it is refused\n");
+    }
 }
 
 /// What is wrong with the memory of the C side, or with what it is handed, shows there: buffers that
@@ -104,6 +109,8 @@ fn the_c_side_is_clean_under_the_address_sanitizer() {
         ("objects", vec!["mem://asan".to_owned(), folder.path("").display().to_string()]),
         ("misuse", vec!["mem://asan".to_owned()]),
         ("refusals", vec![peer.uri.clone()]),
+        ("refusals_s3", vec![peer.uri.clone()]),
+        ("told", vec![peer.uri.clone()]),
         ("pinned", vec!["mem://asan".to_owned(), folder.path("").display().to_string()]),
         ("driven", vec!["mem://asan".to_owned()]),
         ("engine", vec!["mem://asan".to_owned()]),

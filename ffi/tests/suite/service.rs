@@ -26,7 +26,8 @@ const VERSIONS: &str = "<ListVersionsResult><IsTruncated>true</IsTruncated>\
     <NextKeyMarker>a</NextKeyMarker><NextVersionIdMarker>2</NextVersionIdMarker>\
     <Version><Key>a</Key><VersionId>2</VersionId><IsLatest>true</IsLatest>\
     <LastModified>2026-01-02T03:04:05.000Z</LastModified><ETag>&quot;e&quot;</ETag><Size>5</Size>\
-    <StorageClass>STANDARD</StorageClass></Version></ListVersionsResult>";
+    <StorageClass>STANDARD</StorageClass><Owner><ID>me</ID></Owner>\
+    <ChecksumAlgorithm>CRC32C</ChecksumAlgorithm></Version></ListVersionsResult>";
 const LAST_VERSIONS: &str = "<ListVersionsResult><IsTruncated>false</IsTruncated>\
     <DeleteMarker><Key>b</Key><VersionId>null</VersionId><IsLatest>false</IsLatest>\
     <LastModified>2026-01-02T03:04:05.000Z</LastModified></DeleteMarker></ListVersionsResult>";
@@ -54,6 +55,25 @@ const DESCRIBED: &str = "ETag: \"e\"\r\nx-amz-version-id: v1\r\nContent-Length: 
     x-amz-mp-parts-count: 3\r\nx-amz-tagging-count: 2\r\nx-amz-missing-meta: 1\r\n\
     x-amz-request-charged: requester\r\nx-amz-checksum-crc32: NhCmhg==\r\n\
     x-amz-checksum-type: FULL_OBJECT\r\nContent-Type: text/told\r\n";
+const UPLOADS: &str = "<ListMultipartUploadsResult><IsTruncated>false</IsTruncated>\
+    <Upload><Key>a</Key><UploadId>1</UploadId></Upload><Upload><Key>b</Key><UploadId>2</UploadId>\
+    <Owner><ID>me</ID><DisplayName>myself</DisplayName></Owner>\
+    <Initiator><ID>somebody</ID></Initiator><StorageClass>GLACIER</StorageClass>\
+    <ChecksumAlgorithm>SHA256</ChecksumAlgorithm></Upload></ListMultipartUploadsResult>";
+const BEGUN: &str =
+    "<InitiateMultipartUploadResult><UploadId>u</UploadId></InitiateMultipartUploadResult>";
+const UPLOADED: &str = "<ListPartsResult><IsTruncated>false</IsTruncated>\
+    <Owner><ID>me</ID></Owner><Initiator><ID>somebody</ID></Initiator>\
+    <StorageClass>GLACIER</StorageClass><ChecksumAlgorithm>CRC32</ChecksumAlgorithm>\
+    <Part><PartNumber>1</PartNumber><Size>8</Size><ETag>&quot;e&quot;</ETag></Part></ListPartsResult>";
+const BUCKETS: &str = "<ListAllMyBucketsResult><Buckets><Bucket><Name>bucket</Name></Bucket></Buckets>\
+    <Owner><ID>me</ID><DisplayName>myself</DisplayName></Owner></ListAllMyBucketsResult>";
+const COPIED_WHOLE: &str = "<CopyObjectResult><ETag>&quot;copied&quot;</ETag>\
+    <LastModified>2026-01-02T03:04:05.000Z</LastModified></CopyObjectResult>";
+const COPIED_AS: &str = "x-amz-version-id: v2\r\nx-amz-copy-source-version-id: v1\r\n\
+    x-amz-server-side-encryption: AES256\r\n";
+/// Of an account that has nothing to do with the bucket.
+const FOREIGN: &str = "x-amz-bucket-region: eu-west-3\r\nx-amz-id-2: host\r\nContent-Length: 0\r\n";
 const COPIED: &str = "<CopyPartResult><ETag>&quot;copied&quot;</ETag>\
     <ChecksumCRC32>NhCmhg==</ChecksumCRC32></CopyPartResult>";
 const DELETED: &str = "<DeleteResult><Deleted><Key>versioned</Key><VersionId>v1</VersionId></Deleted>\
@@ -205,6 +225,7 @@ fn answer_all(stream: TcpStream, seen: &Mutex<Vec<String>>) -> std::io::Result<(
         let mut body = vec![0; length];
         input.read_exact(&mut body)?;
         let (status, fields, answer) = match request.split(' ').next() {
+            Some("HEAD") if request.contains("owner: 999") => ("403 Forbidden", FOREIGN, ""),
             Some("HEAD") if request.contains("/bucket/described") => ("200 OK", DESCRIBED, ""),
             Some("HEAD") => {
                 ("200 OK", "ETag: \"e\"\r\nx-amz-version-id: v1\r\nContent-Length: 5\r\n", "")
@@ -219,6 +240,9 @@ fn answer_all(stream: TcpStream, seen: &Mutex<Vec<String>>) -> std::io::Result<(
             Some("GET") if request.contains("location=") => ("200 OK", "", LOCATION),
             Some("GET") if request.contains("key-marker=a") => ("200 OK", "", LAST_VERSIONS),
             Some("GET") if request.contains("versions=") => ("200 OK", "", VERSIONS),
+            Some("GET") if request.contains("uploads=") => ("200 OK", "", UPLOADS),
+            Some("GET") if request.contains("uploadId=") => ("200 OK", "", UPLOADED),
+            Some("GET") if request.starts_with("GET / ") => ("200 OK", "", BUCKETS),
             Some("GET") => {
                 ("206 Partial Content", "ETag: \"e\"\r\nContent-Range: bytes 0-4/5\r\n", "hello")
             }
@@ -226,7 +250,11 @@ fn answer_all(stream: TcpStream, seen: &Mutex<Vec<String>>) -> std::io::Result<(
                 ("412 Precondition Failed", "", CHANGED)
             }
             Some("DELETE") => ("204 No Content", "", ""),
+            Some("POST") if request.contains("?uploads=") => ("200 OK", "", BEGUN),
             Some("POST") if request.contains("?delete=") => ("200 OK", "", DELETED),
+            Some("PUT") if request.contains("/bucket/copied") => {
+                ("200 OK", COPIED_AS, COPIED_WHOLE)
+            }
             Some("PUT") if request.contains("x-amz-copy-source") => ("200 OK", "", COPIED),
             _ => ("200 OK", "ETag: \"e\"\r\nx-amz-version-id: v2\r\n", ""),
         };

@@ -17,6 +17,21 @@ static void noticed(void *user, uint32_t level, const char *text, size_t len) {
     touch(text, len);
 }
 
+/* Fewer than that of what there may be, and calls that make sense are refused. */
+static const hyd_engine_limits *some_limits(void) {
+    hyd_engine_limits limits = HYD_ENGINE_LIMITS_INIT;
+    limits.ops_in_flight = input_byte() < 224 ? 0 : 64 + input_number(65536);
+    limits.submission_bytes = input_byte() < 224 ? 4096 << input_number(8) : 0;
+    limits.submit_batch = input_number(65536);
+    limits.submit_send_bytes = input_byte() % 2 == 0 ? HYD_LIMIT_NONE : input_number(65536);
+    limits.harvests = input_byte() % 2 == 0 ? HYD_LIMIT_NONE : input_number(4);
+    limits.installed_files = input_byte() % 2 == 0 ? HYD_LIMIT_NONE : input_number(65);
+    limits.memory_entries = input_byte() % 2 == 0 ? HYD_LIMIT_NONE : input_number(65);
+    limits.polls_per_turn = input_number(9);
+    limits.timers = input_byte() < 240 ? 0 : (uint32_t)input_wide();
+    return some_struct(&limits, sizeof limits);
+}
+
 static void create_engine(void) {
     static const uint64_t pools[] = {8 << 20, 8 << 20, 16 << 20, 1 << 20, 1, UINT64_MAX, 4096};
     static const uint64_t parts[] = {64 << 10, 4096, 100000, 1 << 20, 0, UINT64_MAX, 1};
@@ -31,6 +46,7 @@ static void create_engine(void) {
     /* Calls that wait for what this thread holds itself. */
     config.pool_wait_ms = 20;
     config.connections = connections[input_number(5)];
+    if (input_byte() % 8 == 7) config.limits = some_limits();
     hyd_engine *engine = NULL;
     hyd_engine_config *given = some_struct(&config, sizeof config);
     /* The defaults are a large pool, and waits of 30 s: what is cut short before its last field has them. */
@@ -211,7 +227,7 @@ static void (*const CALLS[])(void) = {
     stat_or_delete, copy_object, through_file, presign, open_list, use_list, open_writer, use_writer,
     use_writer, call_queue, call_queue, call_queue, compare_objects, delete_prefix, use_attributes, uploads,
     get_object_ranges, ask_service, open_faulty_store, presign_request, use_presigned,
-    by_hand,
+    by_hand, ask_besides,
 };
 
 void call_anything(void) {

@@ -60,6 +60,7 @@ const hyd_get_options *some_get_options(void) {
     options.if_match = some_tag();
     options.if_none_match = some_tag();
     options.version_id = input_byte() % 16 == 15 ? some_c_text() : NULL;
+    options.if_modified_since_unix_s = input_byte() % 16 == 15 ? (int64_t)input_wide() : 0;
     options.s3 = some_s3_get_options();
     return some_struct(&options, sizeof options);
 }

@@ -48,12 +48,12 @@ static void ask_bucket(hyd_store *store, const hyd_s3_get_options *who) {
     case 4: {
         uint32_t *place = some_place(&versioning);
         if (ended(hyd_bucket_versioning_get(store, who, place, error_place()))) {
-            HOLDS(versioning <= HYD_VERSIONING_SUSPENDED);
+            HOLDS((versioning & ~HYD_VERSIONING_MFA_DELETE) <= HYD_VERSIONING_SUSPENDED);
         }
         break;
     }
     default: {
-        uint32_t wanted = input_byte() % 4;
+        uint32_t wanted = input_byte() % 16;
         const char *mfa = some_c_text();
         ended(hyd_bucket_versioning_set(store, who, wanted, mfa, error_place()));
     }

@@ -56,7 +56,10 @@ void use_writer(void) {
     hyd_writer *writer = some(WRITER);
     size_t bytes = input_number(DATA_BYTES_MAX), capacity = 0;
     void *room = NULL;
-    switch (input_byte() % 8) {
+    uint64_t so_far = 0;
+    switch (input_byte() % 10) {
+    case 8: ended(hyd_writer_flush(writer, error_place())); break;
+    case 9: ended(hyd_writer_written(writer, some_place(&so_far), NULL, error_place())); break;
     case 0: told(hyd_writer_abort(writer)); break;
     case 1: ended(hyd_writer_finish(writer, some_meta(), error_place())); break;
     case 2: case 3: {

@@ -105,7 +105,8 @@ void use_writer(void);
 void presign(void);
 void presign_request(void);
 void use_presigned(void);
-/* service.c, queue.c, calls.c. */
+/* besides.c, service.c, queue.c, calls.c. */
+void ask_besides(void);
 const hyd_s3_get_options *some_s3_get_options(void);
 void open_faulty_store(void);
 void ask_service(void);
