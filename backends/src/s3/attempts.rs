@@ -10,6 +10,7 @@ use std::time::Duration;
 use hydrant_engine::{Core, Error as EngineError};
 
 use super::choice::Verdict;
+use super::clock::ClockGuess;
 use super::credentials::{Credentials, Identity};
 use super::error::S3Error;
 use super::hosts::{Hosts, Turn};
@@ -69,6 +70,8 @@ pub(super) struct Attempts<'a> {
     signed_with: Option<Arc<Credentials>>,
     /// What the clock that it is signed by is ahead of ours, in seconds.
     clock_ahead_s: i64,
+    /// A clock that was taken for the right one without a word that it is, until that has helped.
+    clock_guess: Option<ClockGuess>,
 }
 
 impl<'a> Attempts<'a> {
@@ -106,6 +109,7 @@ impl<'a> Attempts<'a> {
             fresh_connection: repeat != Repeat::Freely,
             signed_with: None,
             clock_ahead_s: 0,
+            clock_guess: None,
         })
     }
 
@@ -127,6 +131,7 @@ impl<'a> Attempts<'a> {
                 Ok(None) => continue,
                 Ok(Some(place)) => match self.try_once(&per_core, place, &mut attempt).await {
                     Ok(value) => {
+                        self.clock_is_right();
                         // What the last retry cost comes back.
                         per_core.budget().succeeded(self.last_cost);
                         per_core.paced(Pace::succeeded);
@@ -169,7 +174,7 @@ impl<'a> Attempts<'a> {
         let lent = per_core.connections.lend(self.core, place, self.fresh_connection).await;
         let mut connection = lent.map_err(Failed::Http)?;
         self.begun = per_core.pace.borrow().begin();
-        self.clock_ahead_s = per_core.clock_ahead_s();
+        self.clock_ahead_s = per_core.clock().ahead_s();
         let result = attempt(per_core, &mut connection).await;
         if let Err(Failed::Http(error) | Failed::CutOff(error)) = &result
             && !is_local(error)
@@ -191,8 +196,16 @@ impl<'a> Attempts<'a> {
 
     /// Waits for the next attempt after one that failed, or gives the error that ends the call.
     async fn failed(&mut self, failed: Failed, turn: Turn) -> Result<()> {
-        if let Failed::CutOff(_) = &failed {
-            self.progressed();
+        match &failed {
+            Failed::CutOff(_) => {
+                self.clock_is_right();
+                self.progressed();
+            }
+            // These are about the object, which nobody is told of whose signature is not good.
+            Failed::Answer { error, .. } if matches!(error.http_status, 304 | 404 | 412 | 416) => {
+                self.clock_is_right();
+            }
+            _ => {}
         }
         let failure = match &failed {
             Failed::Final(error) => return Err(error.clone()),
@@ -257,6 +270,11 @@ impl<'a> Attempts<'a> {
         }
     }
 
+    /// What was guessed of the server's clock has helped.
+    fn clock_is_right(&mut self) {
+        self.clock_guess.take().into_iter().for_each(ClockGuess::keep);
+    }
+
     /// Whether the answer names another region than the one that was asked and signed for.
     fn is_misdirected(&self, error: &S3Error) -> bool {
         let elsewhere = !self.per_core.endpoint.is_plain()
@@ -290,7 +308,15 @@ impl<'a> Attempts<'a> {
             (Remedy::Reread, _) => self.remedies.corrupt_reread = true,
             (Remedy::CorrectClock, Failed::Answer { date: Some(date), .. }) => {
                 self.remedies.clock_corrected = true;
-                self.per_core.learn_clock(self.core, *date);
+                let ahead_s =
+                    date.unix_seconds() as i64 - own_clock(self.core).unix_seconds() as i64;
+                match failed {
+                    // A proxy may have said it, whose clock is its own.
+                    Failed::Answer { error, .. } if error.code.is_empty() => {
+                        self.clock_guess = Some(self.per_core.clock().guess(ahead_s));
+                    }
+                    _ => self.per_core.clock().learn(ahead_s),
+                }
             }
             (Remedy::LearnRegion, Failed::Answer { error, .. }) => {
                 self.remedies.region_learnt = true;

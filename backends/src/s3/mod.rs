@@ -12,6 +12,7 @@ mod call;
 mod checksum;
 mod choice;
 mod client;
+mod clock;
 mod copy;
 mod coverage;
 pub mod credentials;
