@@ -12,6 +12,7 @@ use hydrant_engine::{Core, Error as EngineError};
 use super::choice::Verdict;
 use super::clock::ClockGuess;
 use super::credentials::{Credentials, Identity};
+use super::elsewhere::Elsewhere;
 use super::error::S3Error;
 use super::hosts::{Hosts, Turn};
 use super::ops::Operation;
@@ -54,6 +55,8 @@ pub(super) struct Attempts<'a> {
     /// Where the last attempt went, and which of them that was.
     per_core: Rc<PerCore>,
     failed_at: Option<usize>,
+    /// The endpoint that the last one has named instead of itself.
+    sent_to: Option<usize>,
     operation: &'static str,
     method: Method,
     key: Option<&'a str>,
@@ -96,6 +99,7 @@ impl<'a> Attempts<'a> {
             hosts,
             per_core,
             failed_at: None,
+            sent_to: None,
             operation: shared.name_of(O::NAME),
             method,
             key,
@@ -122,7 +126,10 @@ impl<'a> Attempts<'a> {
         mut attempt: impl AsyncFnMut(&PerCore, &mut Connection) -> Result<T, Failed>,
     ) -> Result<T> {
         loop {
-            let turn = self.hosts.choose(self.core, self.failed_at);
+            let turn = match self.sent_to {
+                Some(endpoint) => self.hosts.turn_at(endpoint),
+                None => self.hosts.choose(self.core, self.failed_at),
+            };
             let per_core = Rc::clone(turn.per_core());
             self.per_core = Rc::clone(&per_core);
             self.begun = per_core.pace.borrow().begin();
@@ -207,6 +214,13 @@ impl<'a> Attempts<'a> {
             }
             _ => {}
         }
+        self.sent_to = None;
+        let elsewhere = match &failed {
+            Failed::Answer { error, .. } => {
+                Elsewhere::of(error, &self.per_core.endpoint, &self.hosts)
+            }
+            _ => None,
+        };
         let failure = match &failed {
             Failed::Final(error) => return Err(error.clone()),
             Failed::Http(error) | Failed::CutOff(error) if is_local(error) => {
@@ -215,7 +229,7 @@ impl<'a> Attempts<'a> {
             Failed::Http(error) | Failed::CutOff(error) => failure_of(error),
             Failed::Late(_) => Failure::Late,
             Failed::Corrupt(_) => Failure::Corrupt,
-            Failed::Answer { error, .. } if self.is_misdirected(error) => Failure::Misdirected,
+            Failed::Answer { .. } if elsewhere.is_some() => Failure::Misdirected,
             Failed::Answer { error, retry_after, date } => Failure::Answer {
                 status: error.http_status,
                 code: match error.code.as_str() {
@@ -238,7 +252,7 @@ impl<'a> Attempts<'a> {
         let decision = decide(policy, &mut self.per_core.budget(), attempt, &failure, random);
         match decision {
             Decision::Retry { after, fresh_connection, remedy, cost } => {
-                if !self.apply(remedy, &failed).await {
+                if !self.apply(remedy, &failed, elsewhere).await {
                     return Err(self.give_up(failed, Some(GiveUp::Permanent)));
                 }
                 self.fresh_connection = fresh_connection || self.repeat != Repeat::Freely;
@@ -275,15 +289,6 @@ impl<'a> Attempts<'a> {
         self.clock_guess.take().into_iter().for_each(ClockGuess::keep);
     }
 
-    /// Whether the answer names another region than the one that was asked and signed for.
-    fn is_misdirected(&self, error: &S3Error) -> bool {
-        let elsewhere = !self.per_core.endpoint.is_plain()
-            && error.region.as_deref().is_some_and(|region| {
-                !region.is_empty() && region != self.per_core.endpoint.region()
-            });
-        elsewhere && matches!(error.http_status, 301 | 307 | 400)
-    }
-
     /// What a refusal without a code may be about, of a HEAD: its answer has no document (RFC 9110
     /// section 9.3.2).
     fn likely_code(&self, status: u16, date: Option<Timestamp>) -> Option<&'static str> {
@@ -302,7 +307,12 @@ impl<'a> Attempts<'a> {
     }
 
     /// Does what the next attempt needs; tells whether that was possible.
-    async fn apply(&mut self, remedy: Remedy, failed: &Failed) -> bool {
+    async fn apply(
+        &mut self,
+        remedy: Remedy,
+        failed: &Failed,
+        elsewhere: Option<Elsewhere>,
+    ) -> bool {
         match (remedy, failed) {
             (Remedy::None, _) => {}
             (Remedy::Reread, _) => self.remedies.corrupt_reread = true,
@@ -318,11 +328,15 @@ impl<'a> Attempts<'a> {
                     _ => self.per_core.clock().learn(ahead_s),
                 }
             }
-            (Remedy::LearnRegion, Failed::Answer { error, .. }) => {
+            (Remedy::LearnRegion, _) => {
                 self.remedies.region_learnt = true;
-                let region = error.region.as_deref().unwrap_or_default();
-                match self.hosts.in_region(self.core, self.shared, region) {
-                    Some(moved) => self.hosts = moved,
+                match elsewhere {
+                    Some(Elsewhere::Region(region)) => {
+                        let moved = self.hosts.in_region(self.core, self.shared, &region);
+                        let Some(moved) = moved else { return false };
+                        self.hosts = moved;
+                    }
+                    Some(Elsewhere::Endpoint(endpoint)) => self.sent_to = Some(endpoint),
                     None => return false,
                 }
             }
@@ -335,7 +349,7 @@ impl<'a> Attempts<'a> {
                 return self.per_core.expired(self.shared, &expired);
             }
             // The clock cannot be learnt without a `Date`.
-            (Remedy::CorrectClock | Remedy::LearnRegion, _) => return false,
+            (Remedy::CorrectClock, _) => return false,
         }
         true
     }
