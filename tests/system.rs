@@ -5,6 +5,7 @@
 //! - [`checksums`], [`payloads`], [`expect`], [`overload`]: what goes beside the bytes, and when, and how many
 //!   at once.
 //! - [`first_byte`]: answers that are waited for no longer than those before them took.
+//! - [`addresses`]: a name with many addresses.
 //! - [`endpoints`]: several servers of one store, and what is done without one of them.
 //! - [`leftovers`]: what is given up leaves nothing.
 //! - [`pool`]: the limit of memory, and who waits for whom.
@@ -27,6 +28,7 @@
 
 #![cfg(test)]
 
+mod addresses;
 mod boto3;
 mod botocore;
 mod checksums;
