@@ -8,6 +8,7 @@
 mod bucket;
 mod server;
 mod small_parts;
+mod torture;
 mod trouble;
 mod worker;
 

@@ -18,6 +18,7 @@ pub(super) struct Server {
     address: SocketAddr,
     /// Only trouble that can be mended, and never so much of it that a client gives up.
     is_fair: bool,
+    makes_trouble: bool,
     shared: Arc<Mutex<Shared>>,
 }
 
@@ -44,9 +45,23 @@ const DAWDLING: Duration = Duration::from_secs(90);
 impl Server {
     /// Starts one on a core of the simulation; it ends with that.
     pub(super) fn start(simulation: &Simulation, index: u8, is_fair: bool) -> Server {
+        Server::start_with(simulation, index, is_fair, true)
+    }
+
+    /// The same without any trouble.
+    pub(super) fn start_fine(simulation: &Simulation, index: u8) -> Server {
+        Server::start_with(simulation, index, true, false)
+    }
+
+    fn start_with(
+        simulation: &Simulation,
+        index: u8,
+        is_fair: bool,
+        makes_trouble: bool,
+    ) -> Server {
         let address = SocketAddr::from((Ipv4Addr::new(10, 0, 0, index), 9000));
         let listener = TcpListener::simulated(simulation.world(), address).expect("a free address");
-        let server = Server { address, is_fair, shared: Arc::default() };
+        let server = Server { address, is_fair, makes_trouble, shared: Arc::default() };
         let serving = server.clone();
         let engine = simulation.engine();
         let core = usize::from(index) % engine.cores();
@@ -172,6 +187,9 @@ impl Server {
     }
 
     fn draw(&self, core: &Core, request: &Request) -> Option<Trouble> {
+        if !self.makes_trouble {
+            return None;
+        }
         let mut shared = self.lock();
         let range = request.header("range").unwrap_or_default();
         let name = format!("{} {} {:?} {range}", request.method, request.key, request.query);
