@@ -4,6 +4,7 @@
 //! - [`failures`]: what a client makes of servers that break the rules.
 //! - [`checksums`], [`payloads`], [`expect`], [`overload`]: what goes beside the bytes, and when, and how many
 //!   at once.
+//! - [`composites`]: checksums of checksums.
 //! - [`first_byte`]: answers that are waited for no longer than those before them took.
 //! - [`addresses`]: a name with many addresses.
 //! - [`endpoints`]: several servers of one store, and what is done without one of them.
@@ -32,6 +33,7 @@ mod addresses;
 mod boto3;
 mod botocore;
 mod checksums;
+mod composites;
 mod conditions;
 mod copies;
 mod credentials;
