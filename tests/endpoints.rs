@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
+use hydrant::s3::credentials::{Credentials, Identity};
 use hydrant::{Bytes, ErrorKind, Hydrant, PutOptions, Store, WriteIf};
 use hydrant_tests::{
     BUCKET, PART, Peer, Seen, Wire, World, client_with, noise, read_all, wait_until,
@@ -210,6 +211,70 @@ fn a_server_that_wants_to_be_left_alone_is_and_the_others_are_not() {
     let (_hydrant, store) = store_of(&[&tired.url(), &awake.url()]);
     read_often(&store);
     assert_eq!((tired.seen().len(), awake.seen().len()), (1, 20));
+}
+
+fn elsewhere(wire: &mut Wire, url: &str) -> std::io::Result<()> {
+    let document = "<Error><Code>TemporaryRedirect</Code><Message>there</Message></Error>";
+    let length = document.len();
+    let head = format!(
+        "HTTP/1.1 307 Temporary Redirect\r\nLocation: {url}/{BUCKET}/key\r\n\
+         Content-Length: {length}\r\n\r\n{document}"
+    );
+    wire.send(head.as_bytes())
+}
+
+/// The body goes anew, and the server that it goes to checks the signature.
+#[test]
+fn a_server_that_names_another_of_its_store_is_followed() {
+    let world = World::new();
+    let there = world.server().url();
+    let to = there.clone();
+    for waits_for_the_body in [false, true] {
+        let to = to.clone();
+        let peer = Peer::start(move |_, wire| {
+            if waits_for_the_body {
+                wire.receive_body()?;
+            }
+            elsewhere(wire, &to)
+        });
+        let endpoints = format!("{},{there}", peer.url());
+        let hydrant = world
+            .client_with(|builder| builder.cores(1).s3(|s3| s3.endpoint.url = Some(endpoints)));
+        let store = hydrant.store(&format!("s3://{BUCKET}/")).expect("a bucket");
+        let before = world.server().stats().requests();
+        let data = Bytes::from(noise(1, PART));
+        store.put("key", data.clone()).wait().expect("followed");
+        assert_eq!(peer.seen().len(), 1);
+        assert_eq!(world.server().stats().requests(), before + 1);
+        assert!(std::fs::read(world.object("key")).expect("an object") == data);
+    }
+}
+
+#[test]
+fn a_server_that_leads_to_a_stranger_or_in_circles_is_not_followed() {
+    let stranger = Peer::start(fine);
+    let url = stranger.url();
+    let peer = Peer::start(move |_, wire| elsewhere(wire, &url));
+    let keys = Credentials::new("AKID", "secret", None, None).expect("credentials");
+    let hydrant = client_with(&peer.url(), |builder| {
+        builder.s3(|s3| s3.identity = Some(Identity::Keys(keys)))
+    });
+    let store = hydrant.store(&format!("s3://{BUCKET}/")).expect("a bucket");
+    let error = store.get_range("key", 0..4).wait().expect_err("not followed");
+    assert!(error.to_string().contains("TemporaryRedirect"), "{error}");
+    assert_eq!((peer.seen().len(), stranger.connections()), (1, 0), "SEC-3");
+
+    let other = Arc::new(Mutex::new(String::new()));
+    let circle = |to: &Arc<Mutex<String>>| {
+        let to = Arc::clone(to);
+        Peer::start(move |_, wire| elsewhere(wire, &to.lock().expect("no panic").clone()))
+    };
+    let first = circle(&other);
+    let second = circle(&Arc::new(Mutex::new(first.url())));
+    *other.lock().expect("no panic") = second.url();
+    let (_hydrant, store) = store_of(&[&first.url(), &second.url()]);
+    store.get_range("key", 0..4).wait().expect_err("in circles");
+    assert_eq!((first.seen().len(), second.seen().len()), (1, 1), "one step");
 }
 
 #[test]

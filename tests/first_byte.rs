@@ -79,6 +79,25 @@ fn only_parts_are_given_up_early() {
     assert_eq!(peer.seen().len(), before + 2);
 }
 
+/// The wait begins when the part is out, and not when the socket has taken it.
+#[test]
+fn a_part_that_is_on_its_way_for_long_is_not_late() {
+    let slow = Duration::from_secs(4);
+    let peer = Peer::start(move |seen: &Seen, wire: &mut Wire| {
+        if seen.target.contains("partNumber=9&") {
+            // Less than all of it finds room at this end meanwhile.
+            std::thread::sleep(slow);
+        }
+        wire.receive_body()?;
+        wire.send(STORED)
+    });
+    let (_hydrant, client) = learning(&peer, slow / 2);
+    (1..=8).for_each(|number| write_part(&client, number));
+    let part = UploadPart::new("key", "U", 9, Bytes::from(vec![7; 1 << 20]));
+    client.send(part).wait().expect("stored");
+    assert_eq!(asked_for(&peer, 9).len(), 1, "it was asked for again");
+}
+
 #[test]
 fn a_slow_and_steady_server_is_never_given_up() {
     let peer = Peer::start(move |_: &Seen, wire: &mut Wire| {

@@ -324,6 +324,19 @@ fn a_clock_that_is_off_is_learnt_from_the_answer_to_a_head() {
         assert_eq!(s3_error(&error).kind(), S3ErrorKind::AccessDenied);
         assert_eq!(peer.seen().len(), requests);
     }
+    // What is refused again has nothing to do with the clock: that of a proxy is not kept.
+    let peer = Peer::start(move |seen, wire| {
+        let is_ours = !seen.header("x-amz-date").is_some_and(|date| date.starts_with("1994"));
+        match seen.method.as_str() {
+            "HEAD" => answer(wire, "403 Forbidden", "Date: Sun, 06 Nov 1994 08:49:37 GMT\r\n", ""),
+            _ if is_ours => answer(wire, "204 No Content", "", ""),
+            _ => answer(wire, "400 Bad Request", "", ""),
+        }
+    });
+    let (_hydrant, client) = signing(&peer);
+    client.send(HeadObject::new("k")).wait().expect_err("refused");
+    assert_eq!(peer.seen().len(), 2, "it was tried");
+    client.send(DeleteObject::new("k")).wait().expect("signed by the own clock");
     // A request that nobody signs has no clock.
     let peer = Peer::start(move |_, wire| {
         answer(wire, "403 Forbidden", "Date: Sun, 06 Nov 1994 08:49:37 GMT\r\n", "")

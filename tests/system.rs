@@ -4,7 +4,9 @@
 //! - [`failures`]: what a client makes of servers that break the rules.
 //! - [`checksums`], [`payloads`], [`expect`], [`overload`]: what goes beside the bytes, and when, and how many
 //!   at once.
+//! - [`composites`]: checksums of checksums.
 //! - [`first_byte`]: answers that are waited for no longer than those before them took.
+//! - [`addresses`]: a name with many addresses.
 //! - [`endpoints`]: several servers of one store, and what is done without one of them.
 //! - [`leftovers`]: what is given up leaves nothing.
 //! - [`pool`]: the limit of memory, and who waits for whom.
@@ -27,9 +29,11 @@
 
 #![cfg(test)]
 
+mod addresses;
 mod boto3;
 mod botocore;
 mod checksums;
+mod composites;
 mod conditions;
 mod copies;
 mod credentials;

@@ -5,11 +5,12 @@ use std::net::{SocketAddr, TcpListener, TcpStream, ToSocketAddrs};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 
+use hydrant::engine::{TlsConfig, TlsConfigBuilder, TlsVersion};
 use hydrant::s3::endpoint::AddressStyle;
 use hydrant::s3::{ChecksumPlace, PutObject};
 use hydrant::{Bytes, Class, CopyOptions, Error, Hydrant, HydrantBuilder, copy};
 use hydrant_server::TlsIdentity;
-use hydrant_tests::{Authority, BUCKET, PART, World, noise, read_all};
+use hydrant_tests::{Authority, BUCKET, Front, FrontRules, PART, World, noise, read_all};
 
 const LOOPBACK: &str = "127.0.0.1";
 
@@ -110,6 +111,65 @@ fn certificates_are_checked() {
         assert!(text.contains("tried 1 times"), "no other try would change it: {text}");
         assert_eq!(world.server().stats().requests(), 0, "nothing was asked: {text}");
     }
+}
+
+/// A client of a front, with these settings beside the bundle.
+fn behind(
+    world: &World,
+    front: &Front,
+    settings: impl FnOnce(TlsConfigBuilder) -> TlsConfigBuilder,
+    bundle: &str,
+) -> Hydrant {
+    let tls = settings(TlsConfig::builder().roots_pem(bundle));
+    client_with(world, None, &front.url(), |builder| builder.s3(|s3| s3.tls_settings = Some(tls)))
+}
+
+#[test]
+fn a_server_that_asks_for_a_certificate_gets_the_one_that_was_given() {
+    let (ours, theirs) = (Authority::new(), Authority::new());
+    let world = World::new();
+    for old in [false, true] {
+        let rules = FrontRules { clients_of: Some(&ours), old };
+        let front = Front::start(world.server().addr(), &ours, &rules);
+        let (chain, key) = ours.certificate(&["a-client.test"]);
+        let showing =
+            behind(&world, &front, |tls| tls.client_certificate_pem(chain, key), ours.pem());
+        let at = showing.locate(&world.uri("s3", "shown")).expect("a URI");
+        let data = Bytes::from(noise(1, PART + 1));
+        at.store.put(&at.key, data.clone()).wait().expect("put");
+        assert!(read_all(&at).expect("read") == data);
+
+        let before = world.server().stats().requests();
+        let (chain, key) = theirs.certificate(&["a-client.test"]);
+        let strange =
+            behind(&world, &front, |tls| tls.client_certificate_pem(chain, key), ours.pem());
+        let without = behind(&world, &front, |tls| tls, ours.pem());
+        for (hydrant, says) in [(strange, "client certificate"), (without, "client certificate")] {
+            let error = head(&world, &hydrant);
+            let text = error.to_string();
+            assert!(text.contains(says) && text.contains(LOOPBACK), "old: {old}: {text}");
+            assert_eq!(error.class(), Class::Config, "{text}");
+            assert!(text.contains("tried 1 times"), "no other try would change it: {text}");
+        }
+        assert_eq!(world.server().stats().requests(), before, "nothing was asked");
+    }
+}
+
+#[test]
+fn a_server_that_is_too_old_is_told_of_and_not_asked() {
+    let authority = Authority::new();
+    let world = World::new();
+    let rules = FrontRules { clients_of: None, old: true };
+    let front = Front::start(world.server().addr(), &authority, &rules);
+    let newest = |tls: TlsConfigBuilder| tls.min_version(TlsVersion::V1_3);
+    let error = head(&world, &behind(&world, &front, newest, authority.pem()));
+    let text = error.to_string();
+    assert!(text.contains("no version of TLS that is allowed here"), "{text}");
+    assert_eq!(error.class(), Class::Config, "{text}");
+    assert_eq!(world.server().stats().requests(), 0, "{text}");
+    // Nothing else stands between them.
+    let error = head(&world, &behind(&world, &front, |tls| tls, authority.pem()));
+    assert!(error.to_string().contains("404"), "{error}");
 }
 
 #[test]

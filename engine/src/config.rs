@@ -1,5 +1,6 @@
 //! Every limit of the engine, named, with its unit, its default and its reason (LIMIT-1).
 
+use std::net::{SocketAddr, ToSocketAddrs};
 use std::time::Duration;
 
 pub use crate::pool::PoolConfig;
@@ -36,6 +37,9 @@ pub struct Config {
     pub stop: StopLimits,
     /// The thread for work that blocks.
     pub control: ControlLimits,
+    /// Who knows the addresses of a name, for a port; asked on the control thread, where it may block.
+    /// Default: the system's resolver, in the order that it gives.
+    pub look_up: fn(&str, u16) -> std::io::Result<Vec<SocketAddr>>,
     /// Where failures are told that nobody waits for. Default: standard error.
     pub report: fn(std::fmt::Arguments<'_>),
     /// A mistake to be made on purpose, for tests that show that it would be noticed.
@@ -210,11 +214,16 @@ impl Default for Config {
             core: CoreLimits::default(),
             stop: StopLimits::default(),
             control: ControlLimits::default(),
+            look_up: look_up_in_system,
             report: report_to_stderr,
             #[cfg(any(test, feature = "testing"))]
             planted_bug: None,
         }
     }
+}
+
+fn look_up_in_system(name: &str, port: u16) -> std::io::Result<Vec<SocketAddr>> {
+    (name, port).to_socket_addrs().map(Iterator::collect)
 }
 
 #[expect(clippy::print_stderr, reason = "the default of a hook that the embedder may replace")]

@@ -40,17 +40,31 @@ impl Authority {
         self.identity_with(names, |params| params.not_after = rcgen::date_time_ymd(2020, 1, 1))
     }
 
+    /// A certificate for these names or addresses, and its key, both as PEM.
+    pub fn certificate(&self, names: &[&str]) -> (String, String) {
+        self.certificate_with(names, |_| {})
+    }
+
     fn identity_with(
         &self,
         names: &[&str],
         change: impl FnOnce(&mut CertificateParams),
     ) -> TlsIdentity {
+        let (chain, key) = self.certificate_with(names, change);
+        TlsIdentity::new(chain, key)
+    }
+
+    fn certificate_with(
+        &self,
+        names: &[&str],
+        change: impl FnOnce(&mut CertificateParams),
+    ) -> (String, String) {
         let names: Vec<_> = names.iter().map(|name| (*name).to_owned()).collect();
         let mut params = CertificateParams::new(names).expect("names");
         change(&mut params);
         let key = KeyPair::generate_for(&PKCS_ED25519).expect("a key");
         let chain = params.signed_by(&key, &self.issuer).expect("signed").pem();
-        TlsIdentity::new(chain, key.serialize_pem())
+        (chain, key.serialize_pem())
     }
 }
 

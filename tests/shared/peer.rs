@@ -61,7 +61,15 @@ impl Peer {
     pub fn start(
         script: impl Fn(&Seen, &mut Wire) -> io::Result<()> + Send + Sync + 'static,
     ) -> Peer {
-        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+        Peer::start_at(SocketAddr::from(([127, 0, 0, 1], 0)), script)
+    }
+
+    /// The same at an address of the caller's choice.
+    pub fn start_at(
+        at: SocketAddr,
+        script: impl Fn(&Seen, &mut Wire) -> io::Result<()> + Send + Sync + 'static,
+    ) -> Peer {
+        let listener = TcpListener::bind(at).expect("a port");
         let addr = listener.local_addr().expect("an address");
         let shared = Arc::new(Shared::default());
         let (state, script) = (Arc::clone(&shared), Arc::new(script));
@@ -87,6 +95,11 @@ impl Peer {
     /// The endpoint: `http://ADDR`.
     pub fn url(&self) -> String {
         format!("http://{}", self.addr)
+    }
+
+    /// Where it listens.
+    pub fn addr(&self) -> SocketAddr {
+        self.addr
     }
 
     /// Connections that were made so far.

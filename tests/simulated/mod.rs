@@ -8,18 +8,23 @@
 mod bucket;
 mod server;
 mod small_parts;
+mod torture;
+mod trouble;
 mod worker;
 
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
 use hydrant::engine::sim::{Fault, SimConfig, World, seeds};
 use hydrant::engine::{Config, Simulation, Task};
+use hydrant::s3::credentials::{Credentials, Identity, Provider};
 use hydrant::s3::endpoint::AddressStyle;
 use hydrant::{Hydrant, Location, Store, TransferLimits};
 
-use server::{Server, Trouble};
+use server::Server;
 use small_parts::SmallParts;
+use trouble::Trouble;
 use worker::Worker;
 
 /// Runs, half of them in each kind of world; `HYDRANT_SEEDS` changes it.
@@ -156,8 +161,17 @@ fn client(simulation: &Simulation) -> Hydrant {
     let mut transfer = TransferLimits::default();
     transfer.part_size_bytes = PART as u64;
     transfer.connections = 3;
-    let builder = Hydrant::builder().transfer(transfer).anonymous().env(|_| None);
+    let builder = Hydrant::builder().transfer(transfer).env(|_| None);
     builder.build_on(simulation.engine())
+}
+
+/// Each time keys with another token.
+fn provider() -> Provider {
+    let given = AtomicU64::new(0);
+    Provider::new(move || {
+        let token = format!("token-{}", given.fetch_add(1, Relaxed));
+        Credentials::new("AKID", "secret", Some(token), None)
+    })
 }
 
 /// The bucket of a server; it has the same name on both.
@@ -166,6 +180,7 @@ fn place(hydrant: &Hydrant, server: &Server) -> Location {
     let opened = hydrant.open_with(uri, |s3| {
         s3.endpoint.url = Some(server.url());
         s3.endpoint.style = Some(AddressStyle::Path);
+        s3.identity = Some(Identity::Provider(provider()));
     });
     let mut location = opened.expect("a store");
     location.store = Store::custom(hydrant, SmallParts::of(&location));

@@ -3,74 +3,14 @@
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use hydrant::Bytes;
 use hydrant::engine::{Core, RecvMode, Region, RegionOwner, Simulation, TcpListener, TcpStream};
+use hydrant::s3::time::{HttpDate, Timestamp};
 
 use super::bucket::{Answer, Bucket, Request};
-
-/// What a server does to an answer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Trouble {
-    /// 503 SlowDown, and nothing is carried out.
-    Throttles,
-    /// 500, and nothing is carried out.
-    Fails,
-    /// 503 before the body was read, and the connection ends.
-    RefusesEarly,
-    /// Carried out; the answer is lost with the connection.
-    LosesAnswer,
-    /// Carried out; the answer breaks off.
-    CutsAnswer,
-    /// Carried out and answered; the connection ends without a word.
-    Leaves,
-    /// Carried out and answered, with bytes behind the answer that belong to nothing.
-    SaysMore,
-    /// An answer that is no HTTP.
-    Babbles,
-    /// Nothing for longer than any client waits.
-    Dawdles,
-    /// A 200 with an error in it, where S3 is known to do that.
-    FailsInside,
-    /// The answer is about another range than was asked for.
-    Misreads,
-}
-
-impl Trouble {
-    pub(super) const ALL: [Trouble; 11] = [
-        Trouble::Throttles,
-        Trouble::Fails,
-        Trouble::RefusesEarly,
-        Trouble::LosesAnswer,
-        Trouble::CutsAnswer,
-        Trouble::Leaves,
-        Trouble::SaysMore,
-        Trouble::Babbles,
-        Trouble::Dawdles,
-        Trouble::FailsInside,
-        Trouble::Misreads,
-    ];
-
-    /// Whether a client can go on as if nothing had been, where it does not come too often.
-    pub(super) fn can_be_mended(self) -> bool {
-        self != Trouble::Misreads
-    }
-
-    /// What can happen to few requests happens to those more often.
-    fn weight(self) -> usize {
-        if self == Trouble::FailsInside { 5 } else { 1 }
-    }
-
-    /// Whether it can happen to this request.
-    fn concerns(self, request: &Request) -> bool {
-        match self {
-            Trouble::FailsInside => request.method == "POST" && request.query("uploadId").is_some(),
-            Trouble::Misreads => request.method == "GET" && request.header("range").is_some(),
-            _ => true,
-        }
-    }
-}
+use super::trouble::Trouble;
 
 /// A server with one bucket. Clones are the same.
 #[derive(Clone)]
@@ -78,6 +18,7 @@ pub(super) struct Server {
     address: SocketAddr,
     /// Only trouble that can be mended, and never so much of it that a client gives up.
     is_fair: bool,
+    makes_trouble: bool,
     shared: Arc<Mutex<Shared>>,
 }
 
@@ -85,25 +26,42 @@ pub(super) struct Server {
 struct Shared {
     bucket: Bucket,
     met: [u64; Trouble::ALL.len()],
-    /// Troubles one after the other, by request.
-    in_a_row: BTreeMap<String, u32>,
+    /// Troubles one after the other, by request, with the token that each was signed with.
+    in_a_row: BTreeMap<String, Vec<(Trouble, String)>>,
 }
 
 /// A request in so many meets trouble.
 const ONE_IN: u64 = 8;
 
 /// A client tries more often than that.
-const TROUBLES_IN_A_ROW_MAX: u32 = 2;
+const TROUBLES_IN_A_ROW_MAX: usize = 2;
+
+/// More than S3 allows.
+const CLOCK_OFF: Duration = Duration::from_secs(3600);
 
 /// Longer than any client of these tests waits.
 const DAWDLING: Duration = Duration::from_secs(90);
 
 impl Server {
-    /// Starts it on a core of the simulation; it ends with that.
+    /// Starts one on a core of the simulation; it ends with that.
     pub(super) fn start(simulation: &Simulation, index: u8, is_fair: bool) -> Server {
+        Server::start_with(simulation, index, is_fair, true)
+    }
+
+    /// The same without any trouble.
+    pub(super) fn start_fine(simulation: &Simulation, index: u8) -> Server {
+        Server::start_with(simulation, index, true, false)
+    }
+
+    fn start_with(
+        simulation: &Simulation,
+        index: u8,
+        is_fair: bool,
+        makes_trouble: bool,
+    ) -> Server {
         let address = SocketAddr::from((Ipv4Addr::new(10, 0, 0, index), 9000));
         let listener = TcpListener::simulated(simulation.world(), address).expect("a free address");
-        let server = Server { address, is_fair, shared: Arc::default() };
+        let server = Server { address, is_fair, makes_trouble, shared: Arc::default() };
         let serving = server.clone();
         let engine = simulation.engine();
         let core = usize::from(index) % engine.cores();
@@ -171,6 +129,24 @@ impl Server {
             Some(Trouble::Throttles) => Some(Answer::error(503, "SlowDown")),
             Some(Trouble::Fails) => Some(Answer::error(500, "InternalError")),
             Some(Trouble::FailsInside) => Some(Answer::error(200, "InternalError")),
+            Some(Trouble::AsksToWait) => Some(Answer {
+                headers: vec![("Retry-After", (wire.core.random_u64() % 3).to_string())],
+                ..Answer::error(429, "TooManyRequests")
+            }),
+            Some(Trouble::NamesRegion) => {
+                let headers = vec![("x-amz-bucket-region", request.other_region().to_owned())];
+                let (status, code) = match wire.core.random_u64() % 2 {
+                    0 => (301, "PermanentRedirect"),
+                    _ => (307, "TemporaryRedirect"),
+                };
+                Some(Answer { headers, ..Answer::error(status, code) })
+            }
+            Some(Trouble::DoubtsClock) => {
+                let date = HttpDate(Timestamp::from(self.clock(&wire.core))).to_string();
+                let headers = vec![("Date", date)];
+                Some(Answer { headers, ..Answer::error(403, "RequestTimeTooSkewed") })
+            }
+            Some(Trouble::EndsToken) => Some(Answer::error(400, "ExpiredToken")),
             _ => None,
         };
         if let Some(refusal) = refusal {
@@ -211,14 +187,26 @@ impl Server {
     }
 
     fn draw(&self, core: &Core, request: &Request) -> Option<Trouble> {
+        if !self.makes_trouble {
+            return None;
+        }
         let mut shared = self.lock();
         let range = request.header("range").unwrap_or_default();
         let name = format!("{} {} {:?} {range}", request.method, request.key, request.query);
+        let token = request.header("x-amz-security-token").expect("a token").to_owned();
+        let clock = self.clock(core);
         let in_a_row = shared.in_a_row.entry(name).or_default();
+        // In a fair world the client has heard of it.
+        if let Some((Trouble::EndsToken, ended)) = in_a_row.last() {
+            assert!(!self.is_fair || *ended != token, "a token that has ended is shown again");
+        }
         let can_come = |index: &usize| {
             let trouble = Trouble::ALL[*index];
-            let is_bearable = trouble.can_be_mended() && *in_a_row < TROUBLES_IN_A_ROW_MAX;
-            trouble.concerns(request) && (is_bearable || !self.is_fair)
+            let is_again = in_a_row.iter().any(|(before, _)| *before == trouble);
+            let is_bearable = trouble.can_be_mended()
+                && in_a_row.len() < TROUBLES_IN_A_ROW_MAX
+                && !(is_again && trouble.is_mended_once());
+            trouble.concerns(request, clock) && (is_bearable || !self.is_fair)
         };
         let weighed = |index: usize| std::iter::repeat_n(index, Trouble::ALL[index].weight());
         let possible: Vec<usize> =
@@ -228,13 +216,18 @@ impl Server {
         let meets = !possible.is_empty() && core.random_u64().is_multiple_of(one_in);
         let drawn = meets.then(|| possible[(core.random_u64() % possible.len() as u64) as usize]);
         match drawn {
-            None => *in_a_row = 0,
+            None => in_a_row.clear(),
             Some(index) => {
-                *in_a_row += 1;
+                in_a_row.push((Trouble::ALL[index], token));
                 shared.met[index] += 1;
             }
         }
         drawn.map(|index| Trouble::ALL[index])
+    }
+
+    /// Its own clock, which is off.
+    fn clock(&self, core: &Core) -> SystemTime {
+        core.wall_clock() + CLOCK_OFF
     }
 
     fn lock(&self) -> MutexGuard<'_, Shared> {

@@ -6,10 +6,11 @@
 //!
 //! This file says what a connection is and when it may serve again; [`exchange`] sends a request
 //! while the head of its answer is awaited, [`framed`] a body with something between its pieces,
-//! [`receive`] receives what follows the head.
+//! [`patience`] says how long the answer is waited for then, [`receive`] receives what follows the head.
 
 mod exchange;
 mod framed;
+mod patience;
 mod receive;
 
 use std::cell::RefCell;

@@ -40,8 +40,8 @@ pub struct HttpLimits {
     /// Requests over one connection. Default none; 100 for AWS, which was seen to close after that
     /// many.
     pub requests_per_connection_max: Option<u32>,
-    /// Redirects that are followed for one object of an `http://` or `https://` URL; S3 requests follow
-    /// none (SEC-3). Default 10.
+    /// Redirects that are followed for one object of an `http://` or `https://` URL; a request of S3 follows
+    /// one, within its store (SEC-3). Default 10.
     pub redirects_max: u32,
     /// Origins that redirects lead to from one origin, whose connections are kept for the next object.
     /// Default 16.

@@ -10,7 +10,9 @@ use std::time::Duration;
 use hydrant_engine::{Core, Error as EngineError};
 
 use super::choice::Verdict;
+use super::clock::ClockGuess;
 use super::credentials::{Credentials, Identity};
+use super::elsewhere::Elsewhere;
 use super::error::S3Error;
 use super::hosts::{Hosts, Turn};
 use super::ops::Operation;
@@ -53,6 +55,8 @@ pub(super) struct Attempts<'a> {
     /// Where the last attempt went, and which of them that was.
     per_core: Rc<PerCore>,
     failed_at: Option<usize>,
+    /// The endpoint that the last one has named instead of itself.
+    sent_to: Option<usize>,
     operation: &'static str,
     method: Method,
     key: Option<&'a str>,
@@ -69,6 +73,8 @@ pub(super) struct Attempts<'a> {
     signed_with: Option<Arc<Credentials>>,
     /// What the clock that it is signed by is ahead of ours, in seconds.
     clock_ahead_s: i64,
+    /// A clock that was taken for the right one without a word that it is, until that has helped.
+    clock_guess: Option<ClockGuess>,
 }
 
 impl<'a> Attempts<'a> {
@@ -93,6 +99,7 @@ impl<'a> Attempts<'a> {
             hosts,
             per_core,
             failed_at: None,
+            sent_to: None,
             operation: shared.name_of(O::NAME),
             method,
             key,
@@ -106,6 +113,7 @@ impl<'a> Attempts<'a> {
             fresh_connection: repeat != Repeat::Freely,
             signed_with: None,
             clock_ahead_s: 0,
+            clock_guess: None,
         })
     }
 
@@ -118,7 +126,10 @@ impl<'a> Attempts<'a> {
         mut attempt: impl AsyncFnMut(&PerCore, &mut Connection) -> Result<T, Failed>,
     ) -> Result<T> {
         loop {
-            let turn = self.hosts.choose(self.core, self.failed_at);
+            let turn = match self.sent_to {
+                Some(endpoint) => self.hosts.turn_at(endpoint),
+                None => self.hosts.choose(self.core, self.failed_at),
+            };
             let per_core = Rc::clone(turn.per_core());
             self.per_core = Rc::clone(&per_core);
             self.begun = per_core.pace.borrow().begin();
@@ -127,6 +138,7 @@ impl<'a> Attempts<'a> {
                 Ok(None) => continue,
                 Ok(Some(place)) => match self.try_once(&per_core, place, &mut attempt).await {
                     Ok(value) => {
+                        self.clock_is_right();
                         // What the last retry cost comes back.
                         per_core.budget().succeeded(self.last_cost);
                         per_core.paced(Pace::succeeded);
@@ -169,7 +181,7 @@ impl<'a> Attempts<'a> {
         let lent = per_core.connections.lend(self.core, place, self.fresh_connection).await;
         let mut connection = lent.map_err(Failed::Http)?;
         self.begun = per_core.pace.borrow().begin();
-        self.clock_ahead_s = per_core.clock_ahead_s();
+        self.clock_ahead_s = per_core.clock().ahead_s();
         let result = attempt(per_core, &mut connection).await;
         if let Err(Failed::Http(error) | Failed::CutOff(error)) = &result
             && !is_local(error)
@@ -191,9 +203,24 @@ impl<'a> Attempts<'a> {
 
     /// Waits for the next attempt after one that failed, or gives the error that ends the call.
     async fn failed(&mut self, failed: Failed, turn: Turn) -> Result<()> {
-        if let Failed::CutOff(_) = &failed {
-            self.progressed();
+        match &failed {
+            Failed::CutOff(_) => {
+                self.clock_is_right();
+                self.progressed();
+            }
+            // These are about the object, which nobody is told of whose signature is not good.
+            Failed::Answer { error, .. } if matches!(error.http_status, 304 | 404 | 412 | 416) => {
+                self.clock_is_right();
+            }
+            _ => {}
         }
+        self.sent_to = None;
+        let elsewhere = match &failed {
+            Failed::Answer { error, .. } => {
+                Elsewhere::of(error, &self.per_core.endpoint, &self.hosts)
+            }
+            _ => None,
+        };
         let failure = match &failed {
             Failed::Final(error) => return Err(error.clone()),
             Failed::Http(error) | Failed::CutOff(error) if is_local(error) => {
@@ -202,7 +229,7 @@ impl<'a> Attempts<'a> {
             Failed::Http(error) | Failed::CutOff(error) => failure_of(error),
             Failed::Late(_) => Failure::Late,
             Failed::Corrupt(_) => Failure::Corrupt,
-            Failed::Answer { error, .. } if self.is_misdirected(error) => Failure::Misdirected,
+            Failed::Answer { .. } if elsewhere.is_some() => Failure::Misdirected,
             Failed::Answer { error, retry_after, date } => Failure::Answer {
                 status: error.http_status,
                 code: match error.code.as_str() {
@@ -225,7 +252,7 @@ impl<'a> Attempts<'a> {
         let decision = decide(policy, &mut self.per_core.budget(), attempt, &failure, random);
         match decision {
             Decision::Retry { after, fresh_connection, remedy, cost } => {
-                if !self.apply(remedy, &failed).await {
+                if !self.apply(remedy, &failed, elsewhere).await {
                     return Err(self.give_up(failed, Some(GiveUp::Permanent)));
                 }
                 self.fresh_connection = fresh_connection || self.repeat != Repeat::Freely;
@@ -257,13 +284,9 @@ impl<'a> Attempts<'a> {
         }
     }
 
-    /// Whether the answer names another region than the one that was asked and signed for.
-    fn is_misdirected(&self, error: &S3Error) -> bool {
-        let elsewhere = !self.per_core.endpoint.is_plain()
-            && error.region.as_deref().is_some_and(|region| {
-                !region.is_empty() && region != self.per_core.endpoint.region()
-            });
-        elsewhere && matches!(error.http_status, 301 | 307 | 400)
+    /// What was guessed of the server's clock has helped.
+    fn clock_is_right(&mut self) {
+        self.clock_guess.take().into_iter().for_each(ClockGuess::keep);
     }
 
     /// What a refusal without a code may be about, of a HEAD: its answer has no document (RFC 9110
@@ -284,19 +307,36 @@ impl<'a> Attempts<'a> {
     }
 
     /// Does what the next attempt needs; tells whether that was possible.
-    async fn apply(&mut self, remedy: Remedy, failed: &Failed) -> bool {
+    async fn apply(
+        &mut self,
+        remedy: Remedy,
+        failed: &Failed,
+        elsewhere: Option<Elsewhere>,
+    ) -> bool {
         match (remedy, failed) {
             (Remedy::None, _) => {}
             (Remedy::Reread, _) => self.remedies.corrupt_reread = true,
             (Remedy::CorrectClock, Failed::Answer { date: Some(date), .. }) => {
                 self.remedies.clock_corrected = true;
-                self.per_core.learn_clock(self.core, *date);
+                let ahead_s =
+                    date.unix_seconds() as i64 - own_clock(self.core).unix_seconds() as i64;
+                match failed {
+                    // A proxy may have said it, whose clock is its own.
+                    Failed::Answer { error, .. } if error.code.is_empty() => {
+                        self.clock_guess = Some(self.per_core.clock().guess(ahead_s));
+                    }
+                    _ => self.per_core.clock().learn(ahead_s),
+                }
             }
-            (Remedy::LearnRegion, Failed::Answer { error, .. }) => {
+            (Remedy::LearnRegion, _) => {
                 self.remedies.region_learnt = true;
-                let region = error.region.as_deref().unwrap_or_default();
-                match self.hosts.in_region(self.core, self.shared, region) {
-                    Some(moved) => self.hosts = moved,
+                match elsewhere {
+                    Some(Elsewhere::Region(region)) => {
+                        let moved = self.hosts.in_region(self.core, self.shared, &region);
+                        let Some(moved) = moved else { return false };
+                        self.hosts = moved;
+                    }
+                    Some(Elsewhere::Endpoint(endpoint)) => self.sent_to = Some(endpoint),
                     None => return false,
                 }
             }
@@ -309,7 +349,7 @@ impl<'a> Attempts<'a> {
                 return self.per_core.expired(self.shared, &expired);
             }
             // The clock cannot be learnt without a `Date`.
-            (Remedy::CorrectClock | Remedy::LearnRegion, _) => return false,
+            (Remedy::CorrectClock, _) => return false,
         }
         true
     }

@@ -148,9 +148,14 @@ impl Choice {
             .min_by_key(|&endpoint| self.rank(endpoint, now, held(endpoint), shunned))
             .expect("there is one at least");
         self.turn = (endpoint + 1) % count;
-        let chosen = &mut self.endpoints[endpoint];
-        chosen.pending += 1;
-        Chosen { endpoint, downs: chosen.downs }
+        self.take(endpoint)
+    }
+
+    /// Takes a certain one for an attempt.
+    pub(super) fn take(&mut self, endpoint: usize) -> Chosen {
+        let taken = &mut self.endpoints[endpoint];
+        taken.pending += 1;
+        Chosen { endpoint, downs: taken.downs }
     }
 
     fn rank(&self, at: usize, now: Instant, held: Duration, shunned: Option<usize>) -> Rank {

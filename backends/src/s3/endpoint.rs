@@ -13,6 +13,7 @@ use std::net::{IpAddr, Ipv6Addr};
 use super::encode::{ByteSink, encode_path};
 use crate::http1::url::HttpUrl;
 
+mod elsewhere;
 mod list;
 
 pub use list::ENDPOINTS_MAX;

@@ -39,7 +39,8 @@ pub struct S3Error {
     pub attempts: u32,
     /// Why it was not tried again.
     pub gave_up: Option<GiveUp>,
-    /// Where the answer points; requests of S3 do not go there (SEC-3).
+    /// Where the answer points; requests of S3 go there only where it is an endpoint of their own store
+    /// (SEC-3).
     pub(crate) location: Option<Location>,
 }
 

@@ -7,7 +7,7 @@ use hydrant_engine::{Buf, Core};
 
 use super::attempts::{Attempts, Failed};
 use super::checksum::{ToldSum, bytes_of};
-use super::ops::{GetObject, ObjectInfo, Operation, ReadRange};
+use super::ops::{ChecksumKind, GetObject, ObjectInfo, Operation, ReadRange};
 use super::per_core::PerCore;
 use super::refusal::{Ids, Refusal};
 use super::request::BodyInfo;
@@ -63,7 +63,7 @@ impl Attempt<'_> {
         let exchanged = connection
             .exchange(write, None, |head, framing| {
                 if head.is_success() {
-                    let told = self.covers_body(head).then(|| ToldSum::of_head(head)).flatten();
+                    let told = self.told_of_body(head);
                     let info = self.operation.decode(head, &[]);
                     let info = info.map_err(|error| format!("{error}{}", Ids::of(head)));
                     Ok((info, head.status(), framing, told))
@@ -168,10 +168,17 @@ impl Attempt<'_> {
         }
     }
 
-    /// Whether a checksum in this head is one of the bytes that come: a range may be told that of the
-    /// whole object.
-    fn covers_body(&self, head: &ResponseHead<'_>) -> bool {
-        self.shared.checks.answers() && head.status() == 200 && self.operation.part_number.is_none()
+    /// The checksum in this head, where it is one of the bytes that come: a range may be told that of the
+    /// whole object, and so may a part, unless the object has a composite one; that is no value of its
+    /// algorithm, so what is one belongs to the part.
+    fn told_of_body(&self, head: &ResponseHead<'_>) -> Option<ToldSum> {
+        let told = ToldSum::of_head(head).filter(|_| self.shared.checks.answers())?;
+        let covers = match (head.status(), self.operation.part_number) {
+            (200, None) => true,
+            (206, Some(_)) => told.kind == Some(ChecksumKind::Composite),
+            _ => false,
+        };
+        covers.then_some(told)
     }
 
     fn compare(&self, told: Option<ToldSum>, bytes: &[u8]) -> Result<(), Failed> {

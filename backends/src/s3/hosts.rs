@@ -14,6 +14,7 @@ use super::choice::{Choice, Chosen, Probed, Verdict};
 use super::per_core::{Common, PerCore};
 use super::store::Shared;
 use crate::http1::HttpError;
+use crate::http1::url::HttpUrl;
 
 /// The endpoints of one store, at least one.
 pub(super) struct Hosts {
@@ -85,6 +86,17 @@ impl Hosts {
         let held = |at: usize| self.all[at].held(core).unwrap_or(Duration::ZERO);
         let chosen = self.choice.borrow_mut().choose(core.now(), held, shunned);
         Turn { hosts: Rc::clone(self), chosen }
+    }
+
+    /// The attempt goes to this endpoint, because another one has named it.
+    pub(super) fn turn_at(self: &Rc<Hosts>, endpoint: usize) -> Turn {
+        let chosen = self.choice.borrow_mut().take(endpoint);
+        Turn { hosts: Rc::clone(self), chosen }
+    }
+
+    /// Which endpoint of the store a URL leads to.
+    pub(super) fn at_origin_of(&self, url: &HttpUrl) -> Option<usize> {
+        self.all.iter().position(|one| one.endpoint.is_origin_of(url))
     }
 
     /// Starts a probe of an endpoint whose time has come.

@@ -4,7 +4,7 @@
 //! plain data in [`ops`]; one function puts them on the connections of [`crate::http1`]: it writes
 //! and signs each attempt anew, sends it, and decides with [`retry`] what a failure means.
 //! [`S3Client`] runs any of them; [`S3Store`] is made of the same ones. Secrets appear in no log and no error (SEC-1),
-//! and no request follows a redirect to another origin (SEC-3).
+//! and no request follows a redirect out of its store (SEC-3).
 
 mod attempts;
 mod aws_chunked;
@@ -12,10 +12,12 @@ mod call;
 mod checksum;
 mod choice;
 mod client;
+mod clock;
 mod copy;
 mod coverage;
 pub mod credentials;
 mod delete;
+mod elsewhere;
 pub mod encode;
 pub mod endpoint;
 mod error;

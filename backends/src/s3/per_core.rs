@@ -8,6 +8,7 @@ use std::time::{Duration, Instant, UNIX_EPOCH};
 
 use hydrant_engine::Core;
 
+use super::clock::Clock;
 use super::credentials::{Credentials, CredentialsError, Held, Identity};
 use super::endpoint::Endpoint;
 use super::first_byte::FirstByte;
@@ -44,8 +45,7 @@ pub(super) struct Common {
     budget: RefCell<RetryBudget>,
     /// The last credentials that were refused without a word.
     doubted: RefCell<Option<Doubted>>,
-    /// What the servers' clock is ahead of ours, in seconds, once one has complained: ours is wrong then.
-    clock_ahead_s: Cell<i64>,
+    clock: Rc<Clock>,
     /// A server has shown that it does not say `100 Continue`: the others will not, either.
     expects_no_more: Cell<bool>,
     /// Objects that are read in order.
@@ -212,7 +212,7 @@ impl PerCore {
             endpoint: &self.endpoint,
             host: &self.host,
             credentials,
-            now: own_clock(core).shifted(self.common.clock_ahead_s.get()),
+            now: own_clock(core).shifted(self.common.clock.ahead_s()),
             expect_bytes_min: self.expect_bytes_min.filter(|_| !self.common.expects_no_more.get()),
         };
         self.common.scratch.borrow_mut().write_head(out, operation, body, caller)
@@ -247,15 +247,9 @@ impl PerCore {
         self.common.expects_no_more.set(true);
     }
 
-    /// What the server's clock is ahead of ours, in seconds, as far as that is known.
-    pub(super) fn clock_ahead_s(&self) -> i64 {
-        self.common.clock_ahead_s.get()
-    }
-
-    /// Takes the server's clock for the right one.
-    pub(super) fn learn_clock(&self, core: &Core, server: Timestamp) {
-        let (server, own) = (server.unix_seconds(), own_clock(core).unix_seconds());
-        self.common.clock_ahead_s.set(server as i64 - own as i64);
+    /// What the servers' clock is taken for.
+    pub(super) fn clock(&self) -> &Rc<Clock> {
+        &self.common.clock
     }
 }
 

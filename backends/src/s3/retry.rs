@@ -114,7 +114,8 @@ pub enum Failure<'a> {
     Malformed,
     /// The body's checksum or length was wrong (DATA-2).
     Corrupt,
-    /// The server names another region for the bucket than the one that was asked and signed for.
+    /// The server names another region for the bucket than the one that was asked and signed for, or
+    /// another endpoint of the same store.
     Misdirected,
     /// The server answered with an error, be it inside a 200.
     Answer {
@@ -142,7 +143,7 @@ pub enum Class {
     ClockSkewed,
     /// Good after fetching new credentials, once.
     CredentialsExpired,
-    /// Good in the region that the server named, once.
+    /// Good in the region, or at the endpoint, that the server named, once.
     WrongRegion,
     /// Worth one more try, then an integrity error.
     Corrupt,
@@ -216,7 +217,7 @@ pub struct Remedies {
     pub clock_corrected: bool,
     /// New credentials were fetched.
     pub credentials_refreshed: bool,
-    /// The bucket's region was learnt.
+    /// The bucket's region was learnt, or the endpoint that one of the others named was asked.
     pub region_learnt: bool,
     /// A corrupt answer was asked for again.
     pub corrupt_reread: bool,
@@ -231,7 +232,7 @@ pub enum Remedy {
     CorrectClock,
     /// Ask the source of credentials for new ones.
     RefreshCredentials,
-    /// Sign for the region that the server named, and ask there.
+    /// Sign for the region that the server named, and ask there; or ask the endpoint that it named.
     LearnRegion,
     /// Throw away what came and ask for it again.
     Reread,

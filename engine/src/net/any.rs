@@ -34,6 +34,15 @@ impl Stream {
         }
     }
 
+    /// As [`TcpStream::unacknowledged_bytes`]; of TLS, records are counted.
+    pub fn unacknowledged_bytes(&self) -> Option<u64> {
+        match self {
+            Stream::Tcp(stream) => stream.unacknowledged_bytes(),
+            #[cfg(feature = "tls")]
+            Stream::Tls(stream) => stream.unacknowledged_bytes(),
+        }
+    }
+
     /// Receives as [`TcpStream::recv`] does.
     ///
     /// # Errors

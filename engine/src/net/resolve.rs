@@ -1,13 +1,13 @@
 //! From a host and a port to addresses.
 
-use std::net::{IpAddr, SocketAddr, SocketAddrV6, ToSocketAddrs};
+use std::net::{IpAddr, SocketAddr, SocketAddrV6};
 use std::sync::Arc;
 
 use crate::cores::Core;
 use crate::error::{Error, Result};
 
 /// All addresses of a host. A literal address is parsed; a name is looked up on the control thread
-/// (CORE-1), in the order that the system's resolver gives.
+/// (CORE-1), by [`Config::look_up`](crate::Config::look_up) and in the order that it gives.
 ///
 /// An IPv6 address may stand in brackets, and may name its zone: `fe80::1%2`, `[fe80::1%eth0]`
 /// (RFC 4007, section 11). A zone by name is a matter of the system, and goes the way of a name.
@@ -52,16 +52,16 @@ fn literal(host: &str, port: u16) -> Option<SocketAddr> {
     with_zone.parse::<SocketAddrV6>().ok().map(SocketAddr::V6)
 }
 
-/// Asks the system's resolver, on the control thread.
+/// Asks who knows names, on the control thread.
 async fn look_up(core: &Core, name: &str, port: u16) -> Result<std::io::Result<Vec<SocketAddr>>> {
-    let name = name.to_owned();
+    let (name, ask) = (name.to_owned(), core.engine().config().look_up);
     // Goes with this future. Behind a look-up that hangs, those that nobody waits for any more must
     // not each take their time.
     let waiter = Arc::new(());
     let asked = Arc::downgrade(&waiter);
     let look_up = move || match asked.strong_count() {
         0 => Ok(Vec::new()),
-        _ => (name.as_str(), port).to_socket_addrs().map(Iterator::collect),
+        _ => ask(&name, port),
     };
     let found = core.blocking(look_up).await;
     drop(waiter);

@@ -14,7 +14,7 @@ use crate::op::{Handle, Op, Outcome, SendList};
 use crate::pool::Buf;
 use crate::ring::{
     LateOpcode, acknowledged_bytes, received_bytes, reset_connection, set_receive_low_water,
-    set_tcp_nodelay, stays_here, was_reset,
+    set_tcp_nodelay, stays_here, unacknowledged_bytes, was_reset,
 };
 use crate::trace::event;
 
@@ -103,6 +103,13 @@ impl TcpStream {
     /// The other end.
     pub fn peer(&self) -> SocketAddr {
         self.peer
+    }
+
+    /// Bytes that were sent and that the peer has not acknowledged: they are on their way, or lie here until
+    /// there is room at its end. A send with a copy ends before they are gone. `None` where the kernel does
+    /// not tell.
+    pub fn unacknowledged_bytes(&self) -> Option<u64> {
+        unacknowledged_bytes(&self.handle)
     }
 
     /// Chooses whether later sends go without a copy. A stream starts with

@@ -10,6 +10,7 @@ use std::time::Duration;
 use hydrant_engine::{Buf, Core, Error as EngineError, Lease, RecvMode, Stream, TlsProblem};
 
 use super::framed::BodyFrames;
+use super::patience::{Look, Patience};
 use super::receive::feed_document;
 use super::{Connection, INCOMING_BYTES, broken_receive, no_answer};
 use crate::http1::body::BodyState;
@@ -40,7 +41,7 @@ pub(crate) struct Exchanged<T> {
     pub(crate) waited: Waited,
 }
 
-/// How long an answer was waited for once all was sent.
+/// How long an answer was waited for once all was out, as far as that is known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Waited {
     /// It came after this.
@@ -128,7 +129,7 @@ pub(super) struct Received {
 
 impl Connection {
     /// Sends head and body while the answer is already awaited: the receive is queued together with
-    /// the send, and an early refusal is seen while the body is still going out. Once all is sent the
+    /// the send, and an early refusal is seen while the body is still going out. Once all is out the
     /// answer is waited for as long as `patience` allows, where that is less than the stall limit.
     pub(super) async fn send_and_receive(
         &self,
@@ -184,31 +185,50 @@ impl Connection {
             return (sent, answer, Waited::Otherwise);
         };
         if let Some(answer) = answer {
-            let waited = answered_after(&answer, Duration::ZERO);
+            let waited = match answer {
+                Ok(_) => Waited::Answered(Duration::ZERO),
+                Err(_) => Waited::Otherwise,
+            };
             return (sent, answer, waited);
         }
-        let wait = match sent.error {
-            Some(_) => early_wait,
-            None => patience.unwrap_or(stall).min(stall),
+        let until_late = patience.unwrap_or(stall).min(stall);
+        let mut patience = match sent.error {
+            // Nothing more goes out, and the answer to what did is there or on its way.
+            Some(_) => Patience::all_out(self.core.now(), early_wait),
+            None => Patience::new(self.core.now(), until_late, stall),
         };
-        let (since, was_sent) = (self.core.now(), sent.error.is_none());
-        let answer = match (self.core.timeout(wait, receive).await, sent.error.take()) {
-            (Ok(Ok(received)), error) => {
+        let answer = loop {
+            let step = patience.step(self.core.now());
+            if let Ok(answer) = self.core.timeout(step, receive.as_mut()).await {
+                break Some(answer);
+            }
+            let left = || stream.unacknowledged_bytes();
+            match patience.look(self.core.now(), left) {
+                Look::Wait => {}
+                Look::GiveUp => break None,
+            }
+        };
+        match (answer, sent.error.take()) {
+            (Some(Ok(received)), error) => {
+                let waited = match error {
+                    None => Waited::Answered(patience.waited(self.core.now())),
+                    Some(_) => Waited::Otherwise,
+                };
                 sent.error = error;
-                Ok(received)
+                (sent, Ok(received), waited)
             }
-            (Ok(Err(_)) | Err(_), Some(error)) => Err(HttpError::Socket { error, stale: false }),
-            (Ok(Err(error)), None) => Err(error),
-            (Err(_), None) => {
-                let waited = if wait < stall { Waited::TooLong(wait) } else { Waited::Otherwise };
-                return (sent, Err(self.no_answer_in_time(wait)), waited);
+            (_, Some(error)) => {
+                (sent, Err(HttpError::Socket { error, stale: false }), Waited::Otherwise)
             }
-        };
-        let waited = match was_sent {
-            true => answered_after(&answer, self.core.now().saturating_duration_since(since)),
-            false => Waited::Otherwise,
-        };
-        (sent, answer, waited)
+            (Some(Err(error)), None) => (sent, Err(error), Waited::Otherwise),
+            (None, None) => {
+                let (limit, waited) = match patience.is_late() && until_late < stall {
+                    true => (until_late, Waited::TooLong(until_late)),
+                    false => (stall, Waited::Otherwise),
+                };
+                (sent, Err(self.no_answer_in_time(limit)), waited)
+            }
+        }
     }
 
     fn no_answer_in_time(&self, limit: Duration) -> HttpError {
@@ -269,10 +289,6 @@ impl Connection {
         let error = result.err();
         Sent { head, body, error, reset: false, withheld: false, waited_in_vain: false }
     }
-}
-
-fn answered_after(answer: &Result<Received, HttpError>, time: Duration) -> Waited {
-    if answer.is_ok() { Waited::Answered(time) } else { Waited::Otherwise }
 }
 
 impl RequestBody {

@@ -261,10 +261,11 @@ pub(super) fn identity(
     whose: &str,
 ) -> Result<(Vec<CertificateDer<'static>>, PrivateKeyDer<'static>)> {
     let chain = certificates(chain).map_err(|error| refused(whose, error))?;
-    let key = PrivateKeyDer::from_pem_slice(key).map_err(|error| refused(whose, error))?;
     if chain.is_empty() {
         return Err(refused(whose, "the PEM holds no certificate"));
     }
+    // Who loads the key wipes this: the provider in `crypto::ring`, of a client and of a server.
+    let key = PrivateKeyDer::from_pem_slice(key).map_err(|error| refused(whose, error))?;
     Ok((chain, key))
 }
 

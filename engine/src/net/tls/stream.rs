@@ -147,6 +147,11 @@ impl TlsStream {
         self.tcp.peer()
     }
 
+    /// As [`TcpStream::unacknowledged_bytes`].
+    pub(crate) fn unacknowledged_bytes(&self) -> Option<u64> {
+        self.tcp.unacknowledged_bytes()
+    }
+
     /// Whether the handshake went the short way, by a session of an earlier connection.
     pub fn is_resumed(&self) -> bool {
         self.session.borrow().is_resumed()

@@ -83,6 +83,9 @@ impl State {
 
     /// Draws the faults that end an operation before it has done anything.
     fn inject(&mut self, request: &Request) -> Result<()> {
+        if self.fails_this_one() {
+            return Err(self.fail_for_good(request));
+        }
         let resolves = libc::RESOLVE_BENEATH | libc::RESOLVE_IN_ROOT;
         let mut errors = Vec::new();
         match request {
@@ -133,6 +136,35 @@ impl State {
             self.disk.fail_sync(file.inode);
         }
         Err(errno)
+    }
+
+    /// Counts this submission, where one is to fail.
+    fn fails_this_one(&mut self) -> bool {
+        let before = self.fails_in;
+        self.fails_in = self.fails_in.saturating_sub(1);
+        before == 1
+    }
+
+    /// What a kernel would say of it that no other try changes at once.
+    fn fail_for_good(&mut self, request: &Request) -> i32 {
+        match request {
+            Request::Socket { .. } | Request::Accept { .. } => libc::EMFILE,
+            Request::Connect { .. } => libc::ECONNREFUSED,
+            Request::Recv { socket, .. } | Request::Send { socket, .. } => {
+                if let Ok(end) = self.end_of(*socket) {
+                    self.reset_connection(end);
+                }
+                libc::ECONNRESET
+            }
+            Request::Sync { file } => {
+                if let Ok(file) = self.objects.file(*file) {
+                    self.disk.fail_sync(file.inode);
+                }
+                libc::EIO
+            }
+            Request::Refused { errno } => *errno,
+            _ => libc::EIO,
+        }
     }
 
     fn inject_reset(&mut self, socket: ObjectId) {

@@ -39,6 +39,13 @@ impl SimDescriptor {
         Some(state.network.acknowledged_bytes(end))
     }
 
+    /// Bytes sent that the peer has not received yet; `None` on what is no connected socket.
+    pub(crate) fn unacknowledged_bytes(&self) -> Option<u64> {
+        let mut state = self.world.lock();
+        let end = state.end_of(self.id).ok()?;
+        Some(state.network.unacknowledged_bytes(end))
+    }
+
     /// Whether the connection was reset, reported or not.
     pub(crate) fn was_reset(&self) -> bool {
         let mut state = self.world.lock();

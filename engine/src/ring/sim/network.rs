@@ -228,6 +228,11 @@ impl Network {
         self.connections[&id.connection].streams[id.side].taken_bytes
     }
 
+    /// Bytes sent by this end that the other has not received yet.
+    pub(super) fn unacknowledged_bytes(&self, id: EndId) -> u64 {
+        self.connections[&id.connection].streams[id.side].bytes as u64
+    }
+
     pub(super) fn was_reset(&self, id: EndId) -> bool {
         self.connections[&id.connection].ends[id.side].reset != Reset::No
     }

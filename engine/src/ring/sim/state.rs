@@ -44,6 +44,8 @@ pub(super) struct State {
     trace: u64,
     /// How often each fault was met.
     met: [u64; Fault::ALL.len()],
+    /// The submission that fails, counted from the next one as 1; 0 once it has, or where none is to.
+    pub(super) fails_in: u64,
 }
 
 #[derive(Debug)]
@@ -119,6 +121,7 @@ impl State {
             sequence: 0,
             trace: TRACE_START,
             met: [0; Fault::ALL.len()],
+            fails_in: 0,
             config,
         }
     }

@@ -63,6 +63,17 @@ impl World {
         self.lock().config.faults = faults;
     }
 
+    /// The `nth` submission from now on, counted from 1, fails, whatever it is and by whichever core: with
+    /// EIO on the disk, EMFILE where a descriptor is asked for, a refusal or a reset on the network.
+    pub fn fail_nth(&self, nth: u64) {
+        self.lock().fails_in = nth;
+    }
+
+    /// Whether that submission has not come yet.
+    pub fn is_yet_to_fail(&self) -> bool {
+        self.lock().fails_in > 0
+    }
+
     /// The power fails and comes back. The disk keeps what was synced, and may keep more; every
     /// connection is reset; what was open of the disk answers EIO from now on. Operations in
     /// flight still complete, so that cores can be drained.

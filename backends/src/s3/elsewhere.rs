@@ -1,0 +1,38 @@
+//! Where an answer says that a request is to be asked instead, as far as credentials may go there: into
+//! another region of the same service, or to another endpoint of the same store (SEC-3).
+
+use super::endpoint::Endpoint;
+use super::error::S3Error;
+use super::hosts::Hosts;
+use crate::http1::url::HttpUrl;
+
+/// Where the next attempt goes.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Elsewhere {
+    /// To the host that is made from it, where AWS is asked; elsewhere to the same, signed for it.
+    Region(String),
+    /// To this endpoint of the store.
+    Endpoint(usize),
+}
+
+impl Elsewhere {
+    /// Nothing where the answer names nothing else than what was asked, or what is foreign.
+    pub(super) fn of(error: &S3Error, asked: &Endpoint, hosts: &Hosts) -> Option<Elsewhere> {
+        let is_redirect = matches!(error.http_status, 301 | 302 | 307 | 308);
+        if asked.is_plain() || !(is_redirect || error.http_status == 400) {
+            return None;
+        }
+        let location = error.location.as_ref().map(|location| location.0.as_str());
+        let hosts_told = [error.endpoint.as_deref(), location].into_iter().flatten();
+        let mut regions = hosts_told.filter_map(|host| asked.region_named_by(host));
+        let region = error.region.as_deref().or_else(|| regions.next().filter(|_| is_redirect));
+        if let Some(region) =
+            region.filter(|region| !region.is_empty() && *region != asked.region())
+        {
+            return Some(Elsewhere::Region(region.to_owned()));
+        }
+        let url = HttpUrl::parse(location.filter(|_| is_redirect)?).ok()?;
+        let at = hosts.at_origin_of(&url).filter(|_| !asked.is_origin_of(&url))?;
+        Some(Elsewhere::Endpoint(at))
+    }
+}
