@@ -38,10 +38,10 @@ pub(super) fn aligned_request_bytes(request_bytes: u64, stored_bytes: u64) -> Op
         request_bytes - request_bytes % stored_bytes
     } else {
         let least = stored_bytes.div_ceil(request_bytes);
-        let pieces = (least..=2 * least).find(|pieces| stored_bytes % pieces == 0)?;
+        let pieces = (least..=2 * least).find(|pieces| stored_bytes.is_multiple_of(*pieces))?;
         stored_bytes / pieces
     };
-    (aligned % PART_ALIGN_BYTES == 0 && aligned >= request_bytes / 2).then_some(aligned)
+    (aligned.is_multiple_of(PART_ALIGN_BYTES) && aligned >= request_bytes / 2).then_some(aligned)
 }
 
 #[cfg(test)]
