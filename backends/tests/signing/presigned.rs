@@ -210,3 +210,27 @@ fn parts_of(url: &str) -> (String, Vec<String>) {
     pairs.sort();
     (path.to_owned(), pairs)
 }
+
+/// Amazon S3 API reference, "Authenticating requests: using query parameters", the example.
+#[test]
+fn the_example_of_s3_is_presigned_as_published() {
+    let options = EndpointOptions {
+        url: Some("https://s3.amazonaws.com".into()),
+        region: Some("us-east-1".into()),
+        style: Some(AddressStyle::VirtualHost),
+        ..EndpointOptions::default()
+    };
+    let endpoint = Endpoint::resolve("examplebucket", &options).unwrap();
+    let secret = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY";
+    let credentials = Credentials::new("AKIAIOSFODNN7EXAMPLE", secret, None, None).unwrap();
+    let now = Timestamp::parse_iso8601("2013-05-24T00:00:00Z").unwrap();
+    let get = GetObject::new("test.txt");
+    let presigned =
+        presign(&get, &endpoint, &credentials, now, Duration::from_secs(86_400)).unwrap();
+    let published = "https://examplebucket.s3.amazonaws.com/test.txt?X-Amz-Algorithm=AWS4-HMAC-SHA256\
+        &X-Amz-Credential=AKIAIOSFODNN7EXAMPLE%2F20130524%2Fus-east-1%2Fs3%2Faws4_request\
+        &X-Amz-Date=20130524T000000Z&X-Amz-Expires=86400&X-Amz-SignedHeaders=host\
+        &X-Amz-Signature=aeeed9bbccd4d02ee5c0109b86d86835f995330da4c265957d157751f604d404";
+    assert_eq!(parts_of(&presigned.url), parts_of(published));
+    assert_eq!(presigned.headers.len(), 0);
+}

@@ -180,7 +180,9 @@ impl Chain {
                 sts.assume(role, &credentials, outside.now()).expect("it was signed a moment ago")
             });
             let answer = answer.await.map_err(|problem| no_answer(&sts, problem))?;
-            credentials = answered(&answer, credentials.session_token().unwrap_or_default())?;
+            let sent = credentials.session_token().unwrap_or_default();
+            let given = answered(&answer, sent).map_err(|error| of_role(error, &role.arn))?;
+            credentials = given;
             source.push_str(", role ");
             source.push_str(&role.arn);
         }
@@ -201,6 +203,7 @@ impl Chain {
         let make = || sts.assume_with_token(identity, token.trim(), outside.now());
         let answer = ask_again(outside, self.limits.tries_max, make).await;
         answered(&answer.map_err(|problem| no_answer(sts, problem))?, token.trim())
+            .map_err(|error| of_role(error, &identity.role_arn))
     }
 
     fn sts(&self, profiles: &Profiles) -> Result<Sts, CredentialsError> {
@@ -255,6 +258,17 @@ pub(in crate::s3) fn parse(
 /// A file that is needed and cannot be read.
 pub(in crate::s3) fn unreadable(path: &str, problem: &str) -> CredentialsError {
     CredentialsError::File { path: path.to_owned(), problem: problem.to_owned() }
+}
+
+/// Of several roles, which is not given.
+fn of_role(error: CredentialsError, arn: &str) -> CredentialsError {
+    match error {
+        CredentialsError::Source { source_name, problem } => CredentialsError::Source {
+            source_name,
+            problem: format!("{problem}, for the role {arn}"),
+        },
+        error => error,
+    }
 }
 
 fn no_answer(sts: &Sts, problem: String) -> CredentialsError {
