@@ -227,7 +227,7 @@ impl Job {
     /// anybody.
     async fn stream(&mut self, core: &Core) -> Result<CopyReport> {
         let error = match self.stream_once(core).await {
-            Err(error) if matches!(error.kind(), ErrorKind::IntegrityOfParts { .. }) => error,
+            Err(error) if error.is_of_parts() => error,
             result => return result,
         };
         core.report(format_args!("{error}; all of it is read once more"));
@@ -286,9 +286,9 @@ impl Job {
         let connections = self.limits.connections;
         let moved = each_part(core, reader, source, first, connections, writing.clone()).await;
         if let Err(error) = moved {
-            return Err(match error.kind() {
-                ErrorKind::IntegrityOfParts { .. } => guard.discard(error).await,
-                _ => guard.abort(error).await,
+            return Err(match error.is_of_parts() {
+                true => guard.discard(error).await,
+                false => guard.abort(error).await,
             });
         }
         let Written { mut parts, resumed_bytes, .. } = std::mem::take(&mut *writing.written());
