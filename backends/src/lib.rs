@@ -61,8 +61,8 @@ pub use mem::MemConfig;
 pub use object::{Attributes, Etag, ListEntry, ListPage, ListRequest, ObjectMeta, PutOptions};
 pub use pipeline::{
     CopyOptions, CopyReport, DeleteOptions, DeleteReport, GetOptions, GetStream, Listing,
-    OnDeleted, OnFailure, Outcome, Piece, PieceStream, RangeInto, RangesOptions, Reserved,
-    TransferLimits, VerifyOptions, VerifyReport, Writer, WriterOptions, copy, verify,
+    OnDeleted, OnFailure, Outcome, Piece, PieceStream, RangeInto, RangeRegion, RangesOptions,
+    Reserved, TransferLimits, VerifyOptions, VerifyReport, Writer, WriterOptions, copy, verify,
 };
 pub use store::{
     CopiedWithin, CopyWay, CopyWithin, KeptPart, LocalFuture, ObjectAt, ObjectStore, PartRead,

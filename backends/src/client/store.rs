@@ -2,6 +2,7 @@
 
 use std::any::Any;
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -15,10 +16,10 @@ use crate::object::{ListRequest, ObjectMeta, PutOptions};
 use crate::pipeline::plan::WantedRange;
 use crate::pipeline::{
     self, DeleteOptions, DeleteReport, GetOptions, GetStream, Keys, Listing, PieceStream,
-    RangeInto, RangesOptions, TransferLimits, Wanted, Writer, WriterOptions,
+    RangeInto, RangeRegion, RangesOptions, TransferLimits, Wanted, Writer, WriterOptions,
 };
 use crate::s3::S3Client;
-use crate::store::ObjectStore;
+use crate::store::{ObjectStore, Reader};
 
 /// One place for objects: a bucket, the file system, a piece of memory. Clones share it.
 #[derive(Debug, Clone)]
@@ -27,6 +28,9 @@ pub struct Store {
     inner: Arc<dyn ObjectStore>,
     limits: TransferLimits,
 }
+
+/// A reader for each object, and ranges of them by number.
+type Places = (Vec<Arc<dyn Reader>>, Vec<WantedRange>);
 
 impl Store {
     pub(super) fn new(hydrant: &Hydrant, inner: Arc<dyn ObjectStore>) -> Store {
@@ -175,27 +179,61 @@ impl Store {
         options: RangesOptions,
     ) -> Result<Vec<Result<usize>>> {
         refuse_on_a_core()?;
-        let limits = self.limits().with(None, options.connections);
-        let mut objects = Vec::new();
-        let mut numbers = HashMap::new();
-        let mut places = Vec::with_capacity(ranges.len());
-        let mut memory = Vec::with_capacity(ranges.len());
-        for RangeInto { key, offset, into } in ranges {
-            let object = *numbers.entry(*key).or_insert_with(|| {
-                objects.push(self.inner.reader_with(key, &options.read));
-                objects.len() - 1
-            });
-            places.push(WantedRange { object, offset: *offset, len: into.len() as u64 });
-            memory.push(&mut **into);
+        let places = ranges.iter().map(|range| (range.key, range.offset, range.into.len()));
+        let places = self.places(places, &options)?;
+        let memory = ranges.iter_mut().map(|range| &mut *range.into).collect();
+        borrow_all_blocking(memory, |regions| self.read_ranges(places, regions, &options).wait())
+    }
+
+    /// Fills many pieces of lent memory, as [`Store::get_ranges_into`] does, without blocking. Each is
+    /// free once its owner has it back.
+    ///
+    /// # Errors
+    /// None of the ranges is read: options that the store does not know.
+    pub fn get_regions(
+        &self,
+        ranges: Vec<RangeRegion>,
+        options: &RangesOptions,
+    ) -> Result<Task<Vec<Result<usize>>>> {
+        let places = ranges.iter().map(|range| (&*range.key, range.offset, range.into.len()));
+        let places = self.places(places, options)?;
+        let regions = ranges.into_iter().map(|range| range.into);
+        Ok(self.read_ranges(places, regions, options))
+    }
+
+    /// Where ranges lie: in which of the objects, each of which has one reader.
+    fn places<'a>(
+        &self,
+        ranges: impl Iterator<Item = (&'a str, u64, usize)>,
+        options: &RangesOptions,
+    ) -> Result<Places> {
+        let (mut readers, mut numbers) = (Vec::new(), HashMap::new());
+        let mut places = Vec::with_capacity(ranges.size_hint().0);
+        for (key, offset, len) in ranges {
+            let object = match numbers.entry(key) {
+                Entry::Occupied(known) => *known.get(),
+                Entry::Vacant(new) => {
+                    readers.push(self.inner.reader_with(key, &options.read)?);
+                    *new.insert(readers.len() - 1)
+                }
+            };
+            places.push(WantedRange { object, offset, len: len as u64 });
         }
-        let objects = objects.into_iter().collect::<Result<Vec<_>>>()?;
-        borrow_all_blocking(memory, |regions| {
-            let pairs = places.into_iter().zip(regions);
-            let wanted = pairs.map(|(range, into)| Wanted { range, into }).collect();
-            Task::run(self.engine(), move |core| async move {
-                pipeline::read_ranges(&core, objects, wanted, options.gap_bytes_max, limits).await
-            })
-            .wait()
+        Ok((readers, places))
+    }
+
+    fn read_ranges(
+        &self,
+        (readers, places): Places,
+        regions: impl IntoIterator<Item = Region>,
+        options: &RangesOptions,
+    ) -> Task<Vec<Result<usize>>> {
+        let limits = self.limits().with(None, options.connections);
+        let gap_bytes_max = options.gap_bytes_max;
+        let pairs = places.into_iter().zip(regions);
+        let wanted = pairs.map(|(range, into)| Wanted { range, into }).collect();
+        Task::run(self.engine(), move |core| async move {
+            pipeline::read_ranges(&core, readers, wanted, gap_bytes_max, limits).await
         })
     }
 

@@ -35,7 +35,7 @@ pub(crate) use into::{read_into, read_range, read_whole};
 pub use limits::{CONNECTIONS_MAX, TransferLimits};
 pub use listing::Listing;
 pub use plan::{PartRequest, PlanError};
-pub use ranges::{RangeInto, RangesOptions};
+pub use ranges::{RangeInto, RangeRegion, RangesOptions};
 pub(crate) use ranges::{Wanted, read_ranges};
 pub use verify::{VerifyOptions, VerifyReport, verify};
 pub(crate) use workers::memory;

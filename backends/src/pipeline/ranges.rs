@@ -27,6 +27,17 @@ pub struct RangeInto<'a> {
     pub into: &'a mut [u8],
 }
 
+/// A range of an object, and the lent memory that it goes to.
+#[derive(Debug)]
+pub struct RangeRegion {
+    /// The object.
+    pub key: String,
+    /// First byte in the object.
+    pub offset: u64,
+    /// As many bytes are read as it has.
+    pub into: Region,
+}
+
 /// How many ranges are read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
