@@ -181,6 +181,27 @@ fn the_program_takes_a_name_for_a_folder() {
     assert!(world.object("foo.bak/x").exists());
 }
 
+#[test]
+fn the_program_deletes_what_was_named_of_a_store_with_one_request() {
+    let world = World::new();
+    let names: Vec<_> = (0..30).map(|number| format!("named-{number:02}")).collect();
+    names.iter().for_each(|name| std::fs::write(world.object(name), b"x").expect("an object"));
+    std::fs::write(world.object("other"), b"x").expect("an object");
+    std::fs::write(world.file("file"), b"x").expect("a file");
+    let mut uris: Vec<_> = names.iter().map(|name| world.uri("s3", name)).collect();
+    uris.insert(7, world.uri("file", "file"));
+    let before = world.server().stats().requests();
+    let arguments: Vec<_> = ["rm"].into_iter().chain(uris.iter().map(String::as_str)).collect();
+    let output = program(&world, &arguments).output().expect("ended");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert_eq!(world.server().stats().requests() - before, 1);
+    let out = String::from_utf8_lossy(&output.stdout);
+    let lines: BTreeSet<_> = out.lines().map(str::to_owned).collect();
+    assert_eq!(lines, uris.iter().map(|uri| format!("deleted {uri}")).collect());
+    assert!(names.iter().all(|name| !world.object(name).exists()));
+    assert!(world.object("other").exists() && !world.file("file").exists());
+}
+
 /// The keys that a DeleteObjects names.
 fn keys_of(body: &[u8]) -> Vec<String> {
     let text = String::from_utf8_lossy(body);

@@ -1,6 +1,7 @@
 //! The program moves much more than its memory (POOL-1).
 //!
-//! `HYDRANT_BIG` is how many GiB are moved, 1 where it is not set.
+//! `HYDRANT_BIG` is how many GiB are moved, 1 where it is not set; `HYDRANT_MANY` how many objects are
+//! listed and deleted, 20,000 where it is not set.
 
 use std::fs::File;
 use std::io::{Read, Write};
@@ -9,6 +10,7 @@ use std::process::{Child, Stdio};
 use std::thread;
 use std::time::Duration;
 
+use hydrant::s3::CreateMultipartUpload;
 use hydrant_engine::testing::not_tested;
 use hydrant_tests::{BUCKET, World, noise, program};
 
@@ -70,6 +72,53 @@ fn a_pool_of_16_mib_is_enough_for_every_command() {
         expect_bounded(&world, arguments, 16);
     }
     assert!(!world.object("a/object").exists());
+}
+
+/// Measuring, ranges among it: objects larger than the pool are read part by part.
+#[test]
+fn a_pool_of_16_mib_is_enough_to_measure_with() {
+    let world = World::new();
+    let place = format!("s3://{BUCKET}/bench/");
+    let load = ["--count", "6", "--connections", "2", "--part-size", "5MiB"];
+    let put = ["bench", "put", &place, "--sizes", "4KiB,24MiB", "--objects", "4", "--keep"];
+    expect_bounded(&world, &[&put[..], &load].concat(), 16);
+    expect_bounded(&world, &[&["bench", "get", &place], &load[..]].concat(), 16);
+}
+
+#[test]
+fn a_pool_of_16_mib_is_enough_for_uploads_that_were_left() {
+    let world = World::new();
+    let store = world.client().s3(BUCKET).expect("a bucket");
+    for number in 0..1500 {
+        let begun = CreateMultipartUpload::new(format!("left/{number:04}"));
+        store.send(begun).wait().expect("begun");
+    }
+    let bucket = format!("s3://{BUCKET}/");
+    expect_bounded(&world, &["uploads", "ls", &bucket], 16);
+    assert_eq!(world.uploads(), 1500);
+    expect_bounded(&world, &["uploads", "abort", &bucket], 16);
+    assert_eq!(world.uploads(), 0);
+}
+
+/// `HYDRANT_MANY` is how many objects there are.
+#[test]
+fn any_number_of_objects_is_listed_and_deleted_in_little_memory() {
+    let world = World::new();
+    let given = std::env::var("HYDRANT_MANY").ok();
+    let many = given.map_or(20_000, |text| text.parse().expect("HYDRANT_MANY is a number"));
+    for folder in 0..many / 1000 {
+        let folder = world.object(&format!("many/folder-{folder:04}"));
+        std::fs::create_dir_all(&folder).expect("a folder");
+        for number in 0..1000 {
+            let name = format!("an object with a name of some length, and number {number:04}");
+            std::fs::write(folder.join(name), b"x").expect("an object");
+        }
+    }
+    let place = format!("s3://{BUCKET}/many/");
+    expect_bounded(&world, &["ls", "-r", &place], 16);
+    expect_bounded(&world, &["rm", "-r", &place], 16);
+    let listed = program(&world, &["ls", "-r", &place]).output().expect("ended");
+    assert_eq!(String::from_utf8_lossy(&listed.stdout), "", "all of them are gone");
 }
 
 /// Nothing of a pool is paid for before it is used (decision 16).

@@ -481,6 +481,40 @@ fn a_source_that_has_changed_is_sent_anew_and_what_had_come_is_aborted() {
     expect_uploaded(&world, &data);
 }
 
+/// What is small now goes without parts, by this program or by the server.
+#[test]
+fn a_source_that_has_become_small_leaves_nothing_of_what_had_come() {
+    let data = noise(1, PARTS * PART - 99);
+    for scheme in ["file", "s3"] {
+        let (world, how) = slow_copies(&data);
+        let hydrant = world.client();
+        some_from(&world, &hydrant, scheme, how.clone(), 2);
+        let small = &data[..PART / 2];
+        std::fs::write(world.file("source"), small).expect("a file");
+        std::fs::write(world.object("source"), small).expect("an object");
+        let report = from(&world, &hydrant, scheme, how.clone()).wait().expect("copied");
+        assert_eq!((report.resumed_bytes, report.parts), (0, 1), "{scheme}");
+        assert!(report.began_anew.is_some_and(|why| why.contains("in one request")), "{scheme}");
+        expect_uploaded(&world, small);
+        let again = from(&world, &hydrant, scheme, how).wait().expect("copied");
+        assert_eq!(again.began_anew, None, "{scheme}");
+    }
+}
+
+/// S3 tells nothing of an empty object when it refuses the first range of it.
+#[test]
+fn an_empty_object_is_copied_by_who_carries_on() {
+    let world = World::new();
+    let hydrant = world.client();
+    std::fs::write(world.object("source"), b"").expect("an object");
+    let source = hydrant.locate(&world.uri("s3", "source")).expect("a URI");
+    for scheme in ["file", "direct"] {
+        let target = hydrant.locate(&world.uri(scheme, "target")).expect("a URI");
+        let report = copy(&source, &target, keeping()).wait().expect("copied");
+        assert_eq!((report.bytes, world.files()), (0, 1), "{scheme}");
+    }
+}
+
 #[test]
 fn parts_that_are_not_what_was_sent_are_sent_again() {
     let data = noise(1, PARTS * PART - 99);

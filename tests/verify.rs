@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 
-use hydrant::{Class, CopyOptions, Crc64, VerifyOptions, copy, verify};
+use hydrant::{Class, CopyOptions, Crc64, Sum, VerifyOptions, copy, verify};
 use hydrant_tests::{BUCKET, PART, Peer, World, noise, program};
 
 const SCHEMES: [&str; 4] = ["s3", "file", "direct", "mem"];
@@ -77,6 +77,34 @@ fn a_difference_is_told_with_its_place() {
 }
 
 #[test]
+fn the_program_tells_what_is_the_same_in_a_line_of_json() {
+    let world = World::new();
+    let data = noise(1, PART + 7);
+    std::fs::write(world.file("one"), &data).expect("a file");
+    std::fs::write(world.object("other"), &data).expect("an object");
+    let (one, other) = (world.uri("file", "one"), world.uri("s3", "other"));
+    let json = |one: &str, other: &str| {
+        let output = program(&world, &["verify", "--json", "--quiet", one, other]).output();
+        let output = output.expect("ended");
+        (output.status.code(), String::from_utf8(output.stdout).expect("text"))
+    };
+    let (code, line) = json(&one, &other);
+    assert_eq!((code, line.lines().count()), (Some(0), 1), "{line}");
+    let told: serde_json::Value = serde_json::from_str(&line).expect("JSON");
+    let wanted = serde_json::json!({
+        "schema": "hydrant.verify/1",
+        "a": one,
+        "b": other,
+        "size_bytes": data.len(),
+        "crc64nvme": Crc64::of(&data).to_string(),
+        "healed_parts": 0,
+    });
+    assert_eq!(told, wanted);
+    std::fs::write(world.object("other"), &data[1..]).expect("an object");
+    assert_eq!(json(&one, &other), (Some(6), String::new()), "what differs has no line");
+}
+
+#[test]
 fn a_part_that_came_broken_once_is_read_again() {
     let world = World::new();
     let data = Arc::new(noise(1, 3 * PART));
@@ -106,4 +134,50 @@ fn a_part_that_came_broken_once_is_read_again() {
     let report = verify(&source, &whole, VerifyOptions::default()).wait().expect("healed");
     assert_eq!((report.healed_parts, report.crc64nvme), (1, Crc64::of(&data)));
     assert_eq!(broken.load(SeqCst), 2, "read again once");
+}
+
+/// A server that tells checksums makes the wrong bytes known before anything is compared.
+#[test]
+fn an_object_that_came_broken_once_is_read_again() {
+    let world = World::new();
+    let data = Arc::new(noise(1, 3 * PART));
+    std::fs::write(world.file("whole"), &**data).expect("a file");
+    let flips = Arc::new(AtomicUsize::new(0));
+    let (body, left) = (Arc::clone(&data), Arc::clone(&flips));
+    let peer = Peer::start(move |seen, wire| {
+        let sum = Sum::from(Crc64::of(&body));
+        let told = format!("ETag: \"v\"\r\nx-amz-checksum-crc64nvme: {sum}\r\n");
+        let size = body.len();
+        let Some((first, last)) = seen.range() else {
+            let head = format!("HTTP/1.1 200 OK\r\n{told}Content-Length: {size}\r\n\r\n");
+            return wire.send(head.as_bytes());
+        };
+        let last = last.min(size - 1);
+        let mut part = body[first..=last].to_vec();
+        if first == PART && left.load(SeqCst) > 0 {
+            left.fetch_sub(1, SeqCst);
+            part[9] ^= 0x80;
+        }
+        let head = format!(
+            "HTTP/1.1 206 Partial Content\r\n{told}Content-Length: {}\r\n\
+             Content-Range: bytes {first}-{last}/{size}\r\n\r\n",
+            part.len(),
+        );
+        wire.send(head.as_bytes())?;
+        wire.send(&part)
+    });
+    let hydrant = world.client();
+    let from = peer.url().replace("http://", "s3://");
+    let source = hydrant.locate(&format!("{from}/{BUCKET}/source")).expect("a URI");
+    let whole = hydrant.locate(&world.uri("file", "whole")).expect("a URI");
+    let compare = |times| {
+        flips.store(times, SeqCst);
+        // In order: a part that comes last is read again by itself, and nothing else has to be.
+        let how = VerifyOptions { connections: Some(1), ..VerifyOptions::default() };
+        verify(&source, &whole, how).wait()
+    };
+    let report = compare(1).expect("healed");
+    assert_eq!((report.healed_parts, report.crc64nvme), (1, Crc64::of(&data)));
+    assert_eq!(compare(0).expect("the same").healed_parts, 0);
+    assert_eq!(compare(2).expect_err("it came wrong twice").class(), Class::Integrity);
 }

@@ -223,6 +223,12 @@ impl Error {
         &self.0
     }
 
+    /// Whether all parts of an object came, and together they are not the object: to read it once
+    /// more may help.
+    pub(crate) fn is_of_parts(&self) -> bool {
+        matches!(self.kind(), ErrorKind::IntegrityOfParts { .. })
+    }
+
     /// What to do about it.
     pub fn class(&self) -> Class {
         use crate::s3::S3ErrorKind as S3;

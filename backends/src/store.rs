@@ -109,6 +109,18 @@ pub trait ObjectStore: Any + Send + Sync + fmt::Debug + 'static {
         })
     }
 
+    /// Throws away what an earlier transfer to `key` left to be [carried
+    /// on](ObjectStore::resume_upload), for one that goes without parts; tells why, where there was
+    /// something.
+    fn discard_kept<'a>(
+        &'a self,
+        core: &'a Core,
+        _key: &'a str,
+        _options: &'a PutOptions,
+    ) -> LocalFuture<'a, Result<Option<String>>> {
+        core.boxed(async { Ok(None) })
+    }
+
     /// Copies the object `from` to `key` of this store without its bytes coming to this process, where
     /// both lie with the same server or on the same file system. What is said of the object goes
     /// along, and the copy is of one version of it (DATA-2).

@@ -47,3 +47,22 @@ pub(crate) async fn open_journal(
     let spot = Spot::for_writing(core, &tree, name).await?;
     Journal::open(core, &spot, format!("{name}.jnl"), target).await
 }
+
+/// Opens that journal where there is one.
+pub(crate) async fn find_journal(
+    core: &Core,
+    dir: &Path,
+    name: &str,
+    target: &str,
+) -> Result<Option<Journal>> {
+    let tree = Tree::new(FileMode::Buffered, Some(dir.to_owned()));
+    let spot = match Spot::of(core, &tree, &format!("{name}.jnl")).await {
+        Err(error) if error.is_not_found() => return Ok(None),
+        spot => spot?,
+    };
+    match spot.metadata(core).await {
+        Err(error) if error.errno() == Some(libc::ENOENT) => Ok(None),
+        Err(error) => Err(error.into()),
+        Ok(_) => Ok(Some(Journal::open(core, &spot, spot.name.clone(), target).await?)),
+    }
+}

@@ -193,7 +193,10 @@ impl Job {
         let how = CopyWithin { keep, part_size_bytes, progress };
         let report = match self.destination.copy_within(core, &self.from, &self.key, how).await? {
             CopiedWithin::No(why) => return Ok(Within::No(why)),
-            CopiedWithin::Done { meta, way } => CopyReport { way, ..CopyReport::of(meta, 1) },
+            CopiedWithin::Done { meta, way } => {
+                let began_anew = self.without_kept(core, &PutOptions::default()).await?;
+                CopyReport { way, began_anew, ..CopyReport::of(meta, 1) }
+            }
             CopiedWithin::InParts { source, part_size_bytes } => {
                 match self.on_server(source, part_size_bytes).run(core).await {
                     Ok(report) => report,
@@ -228,7 +231,7 @@ impl Job {
     /// anybody.
     async fn stream(&mut self, core: &Core) -> Result<CopyReport> {
         let error = match self.stream_once(core).await {
-            Err(error) if matches!(error.kind(), ErrorKind::IntegrityOfParts { .. }) => error,
+            Err(error) if error.is_of_parts() => error,
             result => return result,
         };
         core.report(format_args!("{error}; all of it is read once more"));
@@ -260,7 +263,9 @@ impl Job {
         let First { mut lease, info, .. } = first;
         let total = info.object_bytes;
         lease.shrink_to((total as usize).max(1));
-        let (span, options) = (0..total as usize, self.put_options(core, total).await?);
+        let told = self.told(core, total).await?;
+        let (span, options) = (0..total as usize, self.put_options(told.as_ref()));
+        let began_anew = self.without_kept(core, &options).await?;
         let put = self.destination.put(core, &self.key, lease.into(), span, &options);
         let (meta, buf) = put.await;
         let meta = meta?;
@@ -270,7 +275,7 @@ impl Job {
         if let Some(progress) = &self.progress {
             progress(total, Some(total));
         }
-        Ok(CopyReport { bytes: total, crc64nvme, ..CopyReport::of(meta, 1) })
+        Ok(CopyReport { bytes: total, crc64nvme, began_anew, ..CopyReport::of(meta, 1) })
     }
 
     async fn in_parts(&self, core: &Core, first: First) -> Result<CopyReport> {
@@ -288,9 +293,9 @@ impl Job {
         let connections = self.limits.connections;
         let moved = each_part(core, reader, source, first, connections, writing.clone()).await;
         if let Err(error) = moved {
-            return Err(match error.kind() {
-                ErrorKind::IntegrityOfParts { .. } => guard.discard(error).await,
-                _ => guard.abort(error).await,
+            return Err(match error.is_of_parts() {
+                true => guard.discard(error).await,
+                false => guard.abort(error).await,
             });
         }
         let Written { mut parts, resumed_bytes, .. } = std::mem::take(&mut *writing.written());
@@ -306,11 +311,12 @@ impl Job {
 
     async fn begin(&self, core: &Core, first: &First) -> Result<(UploadGuard, Option<String>)> {
         let size_bytes = first.info.object_bytes;
-        let options = self.put_options(core, size_bytes).await?;
+        let told = self.told(core, size_bytes).await?;
+        let options = self.put_options(told.as_ref());
         let kept = match self.on_failure {
             OnFailure::Discard => None,
             OnFailure::Keep => {
-                let etag = self.reader.meta().and_then(|meta| meta.etag);
+                let etag = told.and_then(|meta| meta.etag);
                 let (uri, part_size_bytes) = (self.source.clone(), first.part_size_bytes);
                 let (etag, way) = (strong(etag, &uri)?, CopyWay::Streamed);
                 Some(UploadSource { uri, etag, size_bytes, part_size_bytes, way })
@@ -319,15 +325,28 @@ impl Job {
         begin_upload(core, (&self.destination, &self.key), size_bytes, &options, kept).await
     }
 
-    /// What is said of the object, to be said of the copy too.
-    async fn put_options(&self, core: &Core, size_bytes: u64) -> Result<PutOptions> {
-        let told = match size_bytes {
+    /// What an earlier copy has left is of no use to one without parts, and nobody else would ever
+    /// take it away.
+    async fn without_kept(&self, core: &Core, options: &PutOptions) -> Result<Option<String>> {
+        match self.on_failure {
+            OnFailure::Discard => Ok(None),
+            OnFailure::Keep => self.destination.discard_kept(core, &self.key, options).await,
+        }
+    }
+
+    /// What is said of the object.
+    async fn told(&self, core: &Core, size_bytes: u64) -> Result<Option<ObjectMeta>> {
+        Ok(match size_bytes {
             // S3 refuses ranges of an empty object, and a refusal tells nothing of it.
             0 => Some(self.from.store.head_with(core, &self.from.key, &self.read).await?),
             _ => self.reader.meta(),
-        };
-        let options = told.map_or_else(PutOptions::default, |meta| PutOptions::like(&meta));
-        Ok(PutOptions { write_if: self.write_if, s3: self.s3_put.clone(), ..options })
+        })
+    }
+
+    /// The same is to be said of the copy.
+    fn put_options(&self, told: Option<&ObjectMeta>) -> PutOptions {
+        let options = told.map_or_else(PutOptions::default, PutOptions::like);
+        PutOptions { write_if: self.write_if, s3: self.s3_put.clone(), ..options }
     }
 }
 

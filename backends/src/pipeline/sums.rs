@@ -9,7 +9,7 @@ use super::each_part::{First, Sink, each_part};
 use super::plan::PartRequest;
 use super::workers::memory;
 use crate::checksum::{Crc64, Sum, compose};
-use crate::error::{ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::store::{KeptPart, Reader};
 
 /// Sums of all parts of an object, which are of one size but for the last.
@@ -18,6 +18,20 @@ pub(super) struct Sums {
     pub(super) size_bytes: u64,
     pub(super) part_size_bytes: u64,
     pub(super) parts: Vec<Crc64>,
+}
+
+/// An object that was not read to its end, or whose parts together are not the object.
+#[derive(Debug)]
+pub(super) struct Unsummed {
+    pub(super) error: Error,
+    /// The sums of parts that had come, by their number.
+    pub(super) parts: Vec<(u64, Crc64)>,
+}
+
+impl From<Error> for Unsummed {
+    fn from(error: Error) -> Unsummed {
+        Unsummed { error, parts: Vec::new() }
+    }
 }
 
 impl Sums {
@@ -29,14 +43,17 @@ impl Sums {
         part_size_bytes: u64,
         connections: usize,
         progress: Option<Progress>,
-    ) -> Result<Sums> {
+    ) -> Result<Sums, Unsummed> {
         let first = First::read(core, &reader, part_size_bytes).await?;
         let size_bytes = first.info.object_bytes;
         let summing = Summing { sums: Arc::default(), size_bytes, progress };
         let sums = Arc::clone(&summing.sums);
-        each_part(core, reader, object, first, connections, summing).await?;
+        let read = each_part(core, reader, object, first, connections, summing).await;
         let sums = std::mem::take(&mut *sums.lock().unwrap_or_else(PoisonError::into_inner));
-        Sums::of_parts(size_bytes, part_size_bytes, sums.parts)
+        match read {
+            Ok(()) => Ok(Sums::of_parts(size_bytes, part_size_bytes, sums.parts)?),
+            Err(error) => Err(Unsummed { error, parts: sums.parts }),
+        }
     }
 
     /// From the sums of parts in any order.

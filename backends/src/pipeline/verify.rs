@@ -9,11 +9,11 @@ use super::copy::Progress;
 use super::fetch::fitting_part;
 use super::limits::TransferLimits;
 use super::plan::PartRequest;
-use super::sums::{Sums, sum_of_part};
+use super::sums::{Sums, Unsummed, sum_of_part};
 use crate::checksum::Crc64;
 use crate::client::{Location, Task};
 use crate::error::{ErrorKind, Result};
-use crate::store::Reader;
+use crate::store::{ObjectStore, Reader};
 
 /// How two objects are compared.
 #[derive(Clone, Default)]
@@ -34,13 +34,14 @@ pub struct VerifyReport {
     pub bytes: u64,
     /// The checksum of each.
     pub crc64nvme: Crc64,
-    /// Parts that differed when they were read first and not when they were read again: what lies
+    /// Parts that came wrong when they were read first and right when they were read again: what lies
     /// in the stores is the same, but something on the way is not to be trusted.
     pub healed_parts: u64,
 }
 
 /// Compares two objects of any two stores. A part that differs is read once more from both; one
-/// that differs then too is [`ErrorKind::Integrity`], which says where it lies.
+/// that differs then too is [`ErrorKind::Integrity`], which says where it lies. An object whose parts
+/// together do not have the checksum that its store tells is read once more, too.
 pub fn verify(one: &Location, other: &Location, options: VerifyOptions) -> Task<VerifyReport> {
     let job = Job {
         one: Object::at(one),
@@ -60,24 +61,50 @@ struct Job {
 
 #[derive(Clone)]
 struct Object {
-    reader: Arc<dyn Reader>,
+    store: Arc<dyn ObjectStore>,
+    key: String,
     name: String,
+}
+
+/// What came of reading an object.
+struct Summed {
+    sums: Sums,
+    /// Reads more of the version that was read.
+    reader: Arc<dyn Reader>,
+    healed_parts: u64,
 }
 
 impl Object {
     fn at(location: &Location) -> Object {
-        let reader = location.store.inner().reader(&location.key);
-        Object { reader, name: location.to_string() }
+        let store = Arc::clone(location.store.inner());
+        Object { store, key: location.key.clone(), name: location.to_string() }
     }
 
-    async fn sums(
-        self,
+    async fn summed(
+        &self,
         core: &Core,
         part_bytes: u64,
         connections: usize,
         progress: Option<Progress>,
-    ) -> Result<Sums> {
-        Sums::read(core, self.reader, self.name, part_bytes, connections, progress).await
+    ) -> Result<Summed> {
+        let read = async || {
+            let (reader, name) = (self.store.reader(&self.key), self.name.clone());
+            let source = Arc::clone(&reader);
+            let sums =
+                Sums::read(core, source, name, part_bytes, connections, progress.clone()).await;
+            sums.map(|sums| Summed { sums, reader, healed_parts: 0 })
+        };
+        let Unsummed { error, parts } = match read().await {
+            Err(unsummed) if unsummed.error.is_of_parts() => unsummed,
+            result => return result.map_err(|unsummed| unsummed.error),
+        };
+        core.report(format_args!("{error}; all of it is read once more"));
+        let summed = read().await.map_err(|unsummed| unsummed.error)?;
+        let again = &summed.sums.parts;
+        let came_wrong = |(at, sum): &&(u64, Crc64)| again.get(*at as usize) != Some(sum);
+        // The one that ended the reading is not among them, and may have been the only one.
+        let healed_parts = parts.iter().filter(came_wrong).count().max(1) as u64;
+        Ok(Summed { healed_parts, ..summed })
     }
 }
 
@@ -86,31 +113,39 @@ impl Job {
         let part_bytes = fitting_part(&core.engine(), self.limits.part_size_bytes);
         let connections = self.limits.connections;
         let other = self.other.clone();
-        let start =
-            move |core: Core| async move { other.sums(&core, part_bytes, connections, None).await };
+        let start = move |core: Core| async move {
+            other.summed(&core, part_bytes, connections, None).await
+        };
         let other = core.engine().on_core(core.index() + 1, start)?;
         let progress = self.progress.clone();
-        let mut one = self.one.clone().sums(core, part_bytes, connections, progress).await?;
+        let mut one = self.one.summed(core, part_bytes, connections, progress).await?;
         let other = other.await??;
-        if one.size_bytes != other.size_bytes {
+        let size_bytes = one.sums.size_bytes;
+        if size_bytes != other.sums.size_bytes {
             let detail = format!(
-                "it has {} bytes, and {} has {}",
-                other.size_bytes, self.one.name, one.size_bytes
+                "it has {} bytes, and {} has {size_bytes}",
+                other.sums.size_bytes, self.one.name
             );
             return Err(ErrorKind::Integrity { object: self.other.name, detail }.into());
         }
-        let differing: Vec<_> = one.differing(&other).collect();
+        let differing: Vec<_> = one.sums.differing(&other.sums).collect();
         for part in &differing {
-            one.parts[part.index as usize] = self.read_again(core, *part).await?;
+            let readers = [&one.reader, &other.reader];
+            one.sums.parts[part.index as usize] = self.read_again(core, readers, *part).await?;
         }
-        let (bytes, healed_parts) = (one.size_bytes, differing.len() as u64);
-        Ok(VerifyReport { bytes, crc64nvme: one.whole(), healed_parts })
+        let healed_parts = one.healed_parts + other.healed_parts + differing.len() as u64;
+        Ok(VerifyReport { bytes: size_bytes, crc64nvme: one.sums.whole(), healed_parts })
     }
 
     /// Reads a part that differed once more from both; its sum, if they agree now.
-    async fn read_again(&self, core: &Core, part: PartRequest) -> Result<Crc64> {
-        let one = sum_of_part(core, &self.one.reader, part).await?;
-        let other = sum_of_part(core, &self.other.reader, part).await?;
+    async fn read_again(
+        &self,
+        core: &Core,
+        [one, other]: [&Arc<dyn Reader>; 2],
+        part: PartRequest,
+    ) -> Result<Crc64> {
+        let one = sum_of_part(core, one, part).await?;
+        let other = sum_of_part(core, other, part).await?;
         if one == other {
             return Ok(one);
         }

@@ -28,8 +28,8 @@ pub(super) struct Coverage {
     stretches: Vec<Stretch>,
     /// Whether the first read began with the first byte.
     covering: Option<bool>,
-    /// Too much lies apart, something came twice, or with another checksum: the whole will not be
-    /// compared.
+    /// Too much lies apart, or came with another checksum, or something came twice and in other pieces:
+    /// the whole will not be compared.
     given_up: bool,
 }
 
@@ -138,10 +138,13 @@ impl Coverage {
         if self.given_up || !counts {
             return Ok(Taken::Fits);
         }
+        // What is read once more counts as it came then: who lost it had no use for what came before.
+        let end = new.start + new.len;
+        self.stretches.retain(|known| known.start < new.start || known.start + known.len > end);
         let at = self.stretches.partition_point(|known| known.start < new.start);
         let (before, after) = self.stretches.split_at(at);
         let overlaps = before.last().is_some_and(|known| known.start + known.len > new.start)
-            || after.first().is_some_and(|known| new.start + new.len > known.start);
+            || after.first().is_some_and(|known| end > known.start);
         let joins = |known: &Stretch| known.sum.algorithm() == new.sum.algorithm();
         let mixed = !self.stretches.first().is_none_or(joins);
         if overlaps || mixed || self.stretches.len() == STRETCHES_MAX {
@@ -275,11 +278,29 @@ mod tests {
     }
 
     #[test]
-    fn what_comes_twice_or_here_and_there_is_not_compared() {
+    fn what_is_read_once_more_counts_as_it_came_then() {
+        let (whole, wrong) = (told(Crc32, OBJECT), b"wrong bytes");
+        // The same range, and a larger one.
+        for again in [5, 11] {
+            let mut coverage = Coverage::new(Crc64Nvme);
+            assert_eq!(take(&mut coverage, 0, &wrong[..5], whole), Ok(Taken::Fits));
+            assert_eq!(take(&mut coverage, 0, &OBJECT[..again], whole), Ok(Taken::Fits));
+            assert_eq!(take(&mut coverage, again, &OBJECT[again..], whole), Ok(Taken::Fits));
+            assert!(!coverage.given_up && coverage.stretches.len() == 1);
+            let mut coverage = Coverage::new(Crc64Nvme);
+            assert_eq!(take(&mut coverage, 0, &OBJECT[..5], whole), Ok(Taken::Fits));
+            assert_eq!(take(&mut coverage, 0, &wrong[..again], whole), Ok(Taken::Fits));
+            assert!(take(&mut coverage, again, &OBJECT[again..], whole).is_err());
+        }
+    }
+
+    #[test]
+    fn what_comes_twice_in_other_pieces_or_here_and_there_is_not_compared() {
         let whole = told(Crc32, b"not these bytes");
         let mut coverage = Coverage::new(Crc64Nvme);
-        for _ in 0..2 {
-            assert_eq!(take(&mut coverage, 0, &OBJECT[..5], whole), Ok(Taken::Fits));
+        for range in [0..5, 3..8] {
+            let taken = take(&mut coverage, range.start, &OBJECT[range], whole);
+            assert_eq!(taken, Ok(Taken::Fits));
         }
         assert!(coverage.given_up);
         let mut coverage = Coverage::new(Crc64Nvme);

@@ -21,7 +21,7 @@ use super::store::{Shared, access_of};
 use super::upload::{S3Upload, create, is_no_such_upload};
 use crate::checksum::{ChecksumAlgorithm, Crc64, Sum};
 use crate::error::{ErrorKind, Result};
-use crate::file::{Journal, difference, field_of, head_of, is_whole, open_journal};
+use crate::file::{Journal, difference, field_of, find_journal, head_of, is_whole, open_journal};
 use crate::object::{Etag, ObjectMeta, PutOptions};
 use crate::pipeline::PartRequest;
 use crate::store::{
@@ -78,6 +78,27 @@ pub(super) async fn resume(
     Ok(Resumed { upload: Arc::new(KeptUpload { upload, journal, listed }), began_anew })
 }
 
+/// Throws away what an earlier transfer to `key` left, for one that goes without parts; why, where
+/// there was something.
+pub(super) async fn discard(
+    core: &Core,
+    shared: &Arc<Shared>,
+    key: &str,
+    options: &PutOptions,
+) -> Result<Option<String>> {
+    let Some(state) = &shared.config.state_dir else { return Ok(None) };
+    let (dir, uri) = (state.join(JOURNALS), shared.uri_of(key));
+    let found = find_journal(core, &dir, &journal_name(shared, key), &uri).await?;
+    let Some(journal) = found else { return Ok(None) };
+    let head = journal.head(core).await?;
+    if field_of(&head, "destination").is_some_and(|noted| noted == destination(shared, key)) {
+        let upload_id = field_of(&head, "upload_id").unwrap_or_default();
+        throw_away(core, shared, key, &upload_id, options).await;
+    }
+    journal.remove(core).await?;
+    Ok(Some("what was there came in parts, and all of it goes in one request now".to_owned()))
+}
+
 async fn journal_for(core: &Core, shared: &Shared, key: &str) -> Result<Journal> {
     let uri = shared.uri_of(key);
     let Some(state) = &shared.config.state_dir else {
@@ -85,9 +106,12 @@ async fn journal_for(core: &Core, shared: &Shared, key: &str) -> Result<Journal>
             format!("there is no place to note what has come of {uri}; set XDG_STATE_HOME or HOME");
         return Err(ErrorKind::Unsupported(text).into());
     };
+    open_journal(core, &state.join(JOURNALS), &journal_name(shared, key), &uri).await
+}
+
+fn journal_name(shared: &Shared, key: &str) -> String {
     let digest = Md5::digest(destination(shared, key));
-    let name: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
-    open_journal(core, &state.join(JOURNALS), &name, &uri).await
+    digest.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// What the upload that the journal `found` names has, or why it cannot be carried on.

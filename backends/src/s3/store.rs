@@ -389,6 +389,15 @@ impl ObjectStore for S3Store {
         core.boxed(kept::resume(core, &self.shared, key, source, options))
     }
 
+    fn discard_kept<'a>(
+        &'a self,
+        core: &'a Core,
+        key: &'a str,
+        options: &'a PutOptions,
+    ) -> LocalFuture<'a, Result<Option<String>>> {
+        core.boxed(kept::discard(core, &self.shared, key, options))
+    }
+
     fn copy_within<'a>(
         &'a self,
         core: &'a Core,

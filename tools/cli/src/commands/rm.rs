@@ -1,14 +1,19 @@
 //! `hydrant rm`: deletes the objects that were named, or all beneath a place, and nothing else.
 
+mod outcomes;
 mod recursive;
 
+use std::collections::BTreeMap;
 use std::io::{self, Write};
 
+use hydrant::Location;
+use hydrant::uri::Uri;
+
+use self::outcomes::Sum;
 use crate::exit::Failure;
 use crate::human;
 use crate::options::{Options, Weight};
 use crate::place::object;
-use crate::tally::Tally;
 
 /// Delete objects
 ///
@@ -41,16 +46,42 @@ pub async fn run(args: Args, options: &Options) -> Result<(), Failure> {
     }
     let uris: Vec<_> = args.uris.iter().map(|uri| object("URI", uri)).collect::<Result<_, _>>()?;
     let client = options.client(Weight::Questions)?;
-    let mut tally = Tally::of(uris.len());
-    for uri in uris {
-        let place = client.open(uri)?;
-        let uri = place.to_string();
-        let deleted = place.store.delete(&place.key).await.map_err(Failure::Store);
-        if deleted.is_ok() && !options.quiet {
-            let line = writeln!(io::stdout(), "deleted {}", human::name(&uri));
-            line.map_err(Failure::stdout)?;
+    let places: Vec<_> =
+        uris.into_iter().map(|uri| client.open(uri)).collect::<hydrant::Result<_>>()?;
+    match places.as_slice() {
+        [only] => {
+            only.store.delete(&only.key).await?;
+            match options.quiet {
+                true => Ok(()),
+                false => writeln!(io::stdout(), "deleted {}", human::name(&only.to_string()))
+                    .map_err(Failure::stdout),
+            }
         }
-        tally.take(&uri, deleted)?;
+        several => remove_each(several, options).await,
     }
-    tally.finish()
+}
+
+/// Those of one store go together, with as few requests as it takes.
+async fn remove_each(places: &[Location], options: &Options) -> Result<(), Failure> {
+    let mut stores: Vec<Vec<&Location>> = Vec::new();
+    for place in places {
+        match stores.iter_mut().find(|known| is_same_store(known[0].uri(), place.uri())) {
+            Some(known) => known.push(place),
+            None => stores.push(vec![place]),
+        }
+    }
+    let mut sum = Sum::default();
+    for places in stores {
+        let keys = places.iter().map(|place| place.key.clone()).collect();
+        let names: BTreeMap<&str, &Location> =
+            places.iter().map(|place| (&*place.key, *place)).collect();
+        let name = |key: &str| names.get(key).map_or_else(|| key.to_owned(), ToString::to_string);
+        sum.take(|how| places[0].store.delete_keys(keys, how), name, options).await?;
+    }
+    sum.finish()
+}
+
+fn is_same_store(one: &Uri, other: &Uri) -> bool {
+    let store = |uri: &Uri| (uri.scheme(), uri.container().to_owned(), uri.authority().cloned());
+    store(one) == store(other)
 }
