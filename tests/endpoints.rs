@@ -214,11 +214,15 @@ fn a_server_that_wants_to_be_left_alone_is_and_the_others_are_not() {
 }
 
 fn elsewhere(wire: &mut Wire, url: &str) -> std::io::Result<()> {
+    elsewhere_with(wire, url, "")
+}
+
+fn elsewhere_with(wire: &mut Wire, url: &str, told: &str) -> std::io::Result<()> {
     let document = "<Error><Code>TemporaryRedirect</Code><Message>there</Message></Error>";
     let length = document.len();
     let head = format!(
         "HTTP/1.1 307 Temporary Redirect\r\nLocation: {url}/{BUCKET}/key\r\n\
-         Content-Length: {length}\r\n\r\n{document}"
+         {told}Content-Length: {length}\r\n\r\n{document}"
     );
     wire.send(head.as_bytes())
 }
@@ -229,13 +233,15 @@ fn a_server_that_names_another_of_its_store_is_followed() {
     let world = World::new();
     let there = world.server().url();
     let to = there.clone();
-    for waits_for_the_body in [false, true] {
+    // A region that is told besides has no host of its own here.
+    let told = ["", "x-amz-bucket-region: eu-central-1\r\n"];
+    for (waits_for_the_body, told) in [(false, told[0]), (true, told[0]), (false, told[1])] {
         let to = to.clone();
         let peer = Peer::start(move |_, wire| {
             if waits_for_the_body {
                 wire.receive_body()?;
             }
-            elsewhere(wire, &to)
+            elsewhere_with(wire, &to, told)
         });
         let endpoints = format!("{},{there}", peer.url());
         let hydrant = world

@@ -202,7 +202,7 @@ impl Store {
             Ok(planned) => {
                 self.read_planned(planned, ranges.into_iter().map(|range| range.into).collect())
             }
-            Err(error) => Task::run(self.engine(), move |_| async move { Err(error) }),
+            Err(error) => Task::failed(error),
         }
     }
 

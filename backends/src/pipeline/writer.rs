@@ -169,21 +169,27 @@ impl Writer {
         }
     }
 
-    /// Throws away what was written, and waits until nothing of it is left. Dropping the writer does
-    /// the same behind the caller's back, and tells the log alone what could not be cleaned up.
+    /// Throws away what was written, and waits until what is known of it is gone. Dropping the writer
+    /// does the same behind the caller's back, and tells the log alone what could not be cleaned up.
     ///
     /// # Errors
-    /// What is left, and why: [`ErrorKind::NotAborted`] and its kin (DATA-3).
+    /// What is left, and why: [`ErrorKind::NotAborted`] and its kin (DATA-3); that nobody knows, as
+    /// where the engine was stopped meanwhile.
     pub async fn cancel(mut self) -> Result<()> {
-        let gone = ErrorKind::Engine(hydrant_engine::Error::Cancelled);
-        let told = self.failed(gone.into()).await;
-        match told.kind() {
-            ErrorKind::LeftBehind { left, .. } => Err(left.clone()),
-            _ => Ok(()),
+        self.board.fail(ErrorKind::Engine(hydrant_engine::Error::Cancelled).into());
+        self.ended = true;
+        let Some(upload) = self.upload.take() else { return Ok(()) };
+        match upload.await? {
+            Err(error) => match error.kind() {
+                ErrorKind::LeftBehind { left, .. } => Err(left.clone()),
+                _ => Ok(()),
+            },
+            Ok(_) => Ok(()),
         }
     }
 
-    /// Bytes that the next part has. Given away in one piece they are sent without a copy.
+    /// Bytes that the part which is being filled still lacks. Where nothing is staged, so many given
+    /// away in one piece are sent without a copy.
     pub fn next_part_bytes(&self) -> u64 {
         self.plan.next_part_bytes() - self.staged_bytes as u64
     }

@@ -286,7 +286,8 @@ impl<'a> Attempts<'a> {
 
     /// What was guessed of the server's clock has helped.
     fn clock_is_right(&mut self) {
-        self.clock_guess.take().into_iter().for_each(ClockGuess::keep);
+        let signed_ahead_s = self.clock_ahead_s;
+        self.clock_guess.take().into_iter().for_each(|guess| guess.keep(signed_ahead_s));
     }
 
     /// What a refusal without a code may be about, of a HEAD: its answer has no document (RFC 9110

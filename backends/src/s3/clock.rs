@@ -21,7 +21,6 @@ pub(super) struct Clock {
 #[derive(Debug)]
 pub(super) struct ClockGuess {
     clock: Rc<Clock>,
-    ahead_s: i64,
 }
 
 impl Clock {
@@ -40,14 +39,14 @@ impl Clock {
     pub(super) fn guess(self: &Rc<Self>, ahead_s: i64) -> ClockGuess {
         self.guess_s.set(Some(ahead_s));
         self.guesses.set(self.guesses.get() + 1);
-        ClockGuess { clock: Rc::clone(self), ahead_s }
+        ClockGuess { clock: Rc::clone(self) }
     }
 }
 
 impl ClockGuess {
-    /// It has helped.
-    pub(super) fn keep(self) {
-        self.clock.learn(self.ahead_s);
+    /// A request that was signed by so much has helped: the clock may be another's guess.
+    pub(super) fn keep(self, signed_ahead_s: i64) {
+        self.clock.learn(signed_ahead_s);
     }
 }
 
@@ -76,10 +75,10 @@ mod tests {
         drop(two);
         assert_eq!(clock.ahead_s(), 3);
         let (one, two) = (clock.guess(100), clock.guess(101));
-        one.keep();
-        assert_eq!(clock.ahead_s(), 100);
+        one.keep(clock.ahead_s());
+        assert_eq!(clock.ahead_s(), 101, "what helped it was the other's");
         drop(two);
-        assert_eq!(clock.ahead_s(), 100);
+        assert_eq!(clock.ahead_s(), 101);
     }
 
     #[test]

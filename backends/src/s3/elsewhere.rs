@@ -23,6 +23,17 @@ impl Elsewhere {
             return None;
         }
         let location = error.location.as_ref().map(|location| location.0.as_str());
+        let endpoint = || {
+            let url = HttpUrl::parse(location.filter(|_| is_redirect)?).ok()?;
+            let at = hosts.at_origin_of(&url).filter(|_| !asked.is_origin_of(&url))?;
+            Some(Elsewhere::Endpoint(at))
+        };
+        // Regions have hosts of their own in AWS alone.
+        if !asked.is_amazon()
+            && let Some(named) = endpoint()
+        {
+            return Some(named);
+        }
         let hosts_told = [error.endpoint.as_deref(), location].into_iter().flatten();
         let mut regions = hosts_told.filter_map(|host| asked.region_named_by(host));
         let region = error.region.as_deref().or_else(|| regions.next().filter(|_| is_redirect));
@@ -31,8 +42,6 @@ impl Elsewhere {
         {
             return Some(Elsewhere::Region(region.to_owned()));
         }
-        let url = HttpUrl::parse(location.filter(|_| is_redirect)?).ok()?;
-        let at = hosts.at_origin_of(&url).filter(|_| !asked.is_origin_of(&url))?;
-        Some(Elsewhere::Endpoint(at))
+        endpoint()
     }
 }

@@ -195,7 +195,7 @@ impl GetPlan {
 
 #[cfg(test)]
 mod tests {
-    use super::super::PART_ALIGN_BYTES;
+    use super::super::{PART_ALIGN_BYTES, stored_part_bytes};
     use super::*;
     use proptest::prelude::*;
 
@@ -386,10 +386,12 @@ mod tests {
             size in any::<u64>(),
             part_size_bytes in 1u64..,
             window_parts in 1usize..4,
+            stored_parts in 0u64..20_000,
         ) {
             let config = GetPlanConfig { part_size_bytes, window_parts };
             let mut plan = GetPlan::new(config, Some(start..u64::MAX)).unwrap();
             if plan.next_part().is_some() && plan.on_first(size).is_ok() {
+                plan.align_to(stored_part_bytes(size, stored_parts));
                 while let Some(part) = plan.next_part() {
                     prop_assert!(part.range().end <= size);
                 }

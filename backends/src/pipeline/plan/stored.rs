@@ -2,32 +2,23 @@
 //!
 //! S3 reads a range fastest that lies within one stored part ("Performance guidelines for Amazon
 //! S3", byte-range fetches). How many parts there are ends the tag of an object that came in parts;
-//! how long they are nobody says without being asked, but it follows: all but the last are as long
-//! as each other, and hardly anybody cuts anything but whole MiB. A guess that is wrong costs
-//! nothing but that the requests lie across the stored parts, as they would without it.
+//! how long they are nobody says without being asked, but where there are many it follows: all but
+//! the last are as long as each other, and hardly anybody cuts anything but whole MiB.
 
-use super::PART_ALIGN_BYTES;
+use super::{OBJECT_BYTES_MAX, PART_ALIGN_BYTES, PART_BYTES_MAX};
 
 const MIB: u64 = 1 << 20;
 
 /// Bytes of each of the `parts` stored parts but the last; `None` where that does not follow.
 pub fn stored_part_bytes(size_bytes: u64, parts: u64) -> Option<u64> {
-    if parts < 2 || size_bytes < parts {
+    if parts < 2 || !(parts..=OBJECT_BYTES_MAX).contains(&size_bytes) {
         return None;
     }
-    let least = size_bytes.div_ceil(parts);
+    let length = size_bytes.div_ceil(parts).next_multiple_of(MIB);
     // With parts of this length or more there would be one fewer.
     let end = size_bytes.div_ceil(parts - 1);
-    // Of the lengths between them the roundest: the largest power of two that divides any, once.
-    let mut unit = 1u64 << end.checked_ilog2()?;
-    while unit >= MIB {
-        let length = least.next_multiple_of(unit);
-        if length < end {
-            return Some(length);
-        }
-        unit /= 2;
-    }
-    None
+    let is_only_one = length < end && length + MIB >= end;
+    (is_only_one && length <= PART_BYTES_MAX).then_some(length)
 }
 
 /// The most that a request can ask for, up to `request_bytes`, if it is to lie within one stored
@@ -65,7 +56,10 @@ mod tests {
         assert_eq!(stored_part_bytes(0, 7), None);
         assert_eq!(stored_part_bytes(1000, 7), None, "no length of whole MiB");
         assert_eq!(stored_part_bytes(100 * 5_000_000, 100), None, "nor here");
-        assert_eq!(stored_part_bytes(20 * MIB, 2), Some(16 * MIB), "the roundest of 10 to 19");
+        assert_eq!(stored_part_bytes(20 * MIB, 2), None, "10 to 19");
+        assert_eq!(stored_part_bytes(OBJECT_BYTES_MAX + 1, 10_000), None, "no store has it");
+        assert_eq!(stored_part_bytes(u64::MAX, 3), None);
+        assert_eq!(stored_part_bytes(15 << 30, 2), None, "nor such parts");
     }
 
     #[test]
@@ -84,14 +78,14 @@ mod tests {
     }
 
     proptest! {
-        /// What is told never contradicts the count of parts, and of long objects it is right.
+        /// What is told is right, and of many parts it is always told.
         #[test]
         fn the_count_of_parts_is_kept(mib in 5u64..600, parts in 2u64..10_000, last in 1u64..5 * MIB) {
             let size = (parts - 1) * mib * MIB + last.min(mib * MIB);
-            let told = stored_part_bytes(size, parts).unwrap();
-            prop_assert_eq!(size.div_ceil(told), parts);
-            // From here on one whole MiB lies between the bounds, or few.
-            prop_assert!(parts <= mib || told == mib * MIB);
+            prop_assume!(size <= OBJECT_BYTES_MAX);
+            let told = stored_part_bytes(size, parts);
+            prop_assert!(told.is_none_or(|told| told == mib * MIB));
+            prop_assert!(told.is_some() || parts <= 2 * mib + 1);
         }
 
         #[test]

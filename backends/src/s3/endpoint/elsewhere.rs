@@ -42,10 +42,13 @@ impl Endpoint {
 /// `website-us-east-1` or `fips-us-east-1`.
 fn is_region(name: &str) -> bool {
     let mut words = name.split('-');
-    let is_word = |word: &&str| word.bytes().all(|byte| byte.is_ascii_lowercase());
+    let is_word =
+        |word: &&str| !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_lowercase());
     let area = words.next().filter(is_word).is_some_and(|area| (2..=4).contains(&area.len()));
     let mut rest = words.rev();
-    let number = rest.next().is_some_and(|last| last.parse::<u8>().is_ok());
+    let number = rest.next().is_some_and(|last| {
+        (1..=2).contains(&last.len()) && last.bytes().all(|byte| byte.is_ascii_digit())
+    });
     let places = rest.clone().count();
     area && number && places > 0 && rest.all(|word| is_word(&word)) && !name.starts_with("fips-")
 }

@@ -30,7 +30,6 @@ impl TlsServerConfig {
         min_version: TlsVersion,
         alpn: &[&str],
     ) -> Result<TlsServerConfig> {
-        let (chain, key) = identity(chain_pem, key_pem, "server")?;
         let builder = ServerConfig::builder_with_provider(provider())
             .with_protocol_versions(versions(min_version))
             .map_err(|error| Error::InvalidInput(format!("TLS versions: {error}")))?;
@@ -44,6 +43,8 @@ impl TlsServerConfig {
                 )
             }
         };
+        // Nothing can fail between the two: a key that is read and not loaded would not be wiped (SEC-1).
+        let (chain, key) = identity(chain_pem, key_pem, "server")?;
         let mut server =
             builder.with_single_cert(chain, key).map_err(|error| refused("server", error))?;
         server.alpn_protocols = alpn.iter().map(|name| name.as_bytes().to_vec()).collect();
