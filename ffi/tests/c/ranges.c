@@ -125,6 +125,43 @@ static void ranges_of_many_objects(const hyd_store *store) {
     CHECK_STATUS(HYD_E_INVALID, hyd_get_object_ranges(store, ranges, RANGES, NULL, &error));
 }
 
+/* Ranges that are too long to be joined leave out what lies between them. */
+static void joined_ranges(const hyd_engine *engine, const hyd_store *store, int by_network) {
+    enum { BYTES = 100, GAP = 12000 };
+    unsigned char memory[2][BYTES];
+    hyd_ranges_options options = HYD_RANGES_OPTIONS_INIT;
+    hyd_object_range ranges[2];
+    size_t i, round;
+
+    memset(ranges, 0, sizeof ranges);
+    for (i = 0; i < 2; i++) {
+        ranges[i].key = "large";
+        ranges[i].key_len = 5;
+        ranges[i].range.offset = 1000 + i * (BYTES + GAP);
+        ranges[i].range.data = memory[i];
+        ranges[i].range.len = BYTES;
+    }
+    for (round = 0; round < 3; round++) {
+        hyd_stats before = HYD_STATS_INIT, after = HYD_STATS_INIT;
+        uint64_t received;
+
+        memset(memory, 0, sizeof memory);
+        options.joined_bytes_max = round == 0 ? 0 : round == 1 ? BYTES : 1;
+        CHECK_STATUS(HYD_OK, hyd_engine_stats(engine, &before, &error));
+        CHECK_STATUS(HYD_OK, hyd_get_object_ranges(store, ranges, 2, &options, &error));
+        CHECK_STATUS(HYD_OK, hyd_engine_stats(engine, &after, &error));
+        received = after.bytes_received - before.bytes_received;
+        CHECK((received >= GAP) == (by_network && round < 2));
+        for (i = 0; i < 2; i++) {
+            CHECK(ranges[i].range.status == HYD_OK && ranges[i].range.read_len == BYTES);
+            CHECK(memcmp(memory[i], large + ranges[i].range.offset, BYTES) == 0);
+        }
+    }
+    /* A caller that was compiled before there was the field does not set it. */
+    options.struct_size = 32;
+    CHECK_STATUS(HYD_OK, hyd_get_object_ranges(store, ranges, 2, &options, &error));
+}
+
 int main(int argc, char **argv) {
     hyd_engine *engine;
     hyd_store *store;
@@ -139,6 +176,7 @@ int main(int argc, char **argv) {
     put(store, "large", large, LARGE_BYTES);
     many_ranges(store);
     ranges_of_many_objects(store);
+    joined_ranges(engine, store, strncmp(argv[1], "s3:", 3) == 0);
     CHECK(hyd_store_close(store) == HYD_OK);
     CHECK(hyd_engine_destroy(engine) == HYD_OK);
     free(large);
