@@ -76,7 +76,7 @@
     {sizeof(hyd_s3_put_options), 0, NULL, NULL, NULL, 0, 0, 0, NULL, NULL, NULL, NULL, NULL, NULL, \
      NULL, NULL, NULL, NULL, 0}
 #define HYD_S3_GET_OPTIONS_INIT {sizeof(hyd_s3_get_options), 0, NULL, NULL}
-#define HYD_RANGES_OPTIONS_INIT {sizeof(hyd_ranges_options), 0, 0, 0, 0, NULL}
+#define HYD_RANGES_OPTIONS_INIT {sizeof(hyd_ranges_options), 0, 0, 0, 0, NULL, 0}
 #define HYD_BUCKET_OPTIONS_INIT \
     {sizeof(hyd_bucket_options), 0, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, 0}
 #define HYD_S3_ABOUT_INIT \
@@ -1388,6 +1388,11 @@ typedef struct hyd_ranges_options {
      * How each object is read, or NULL.
      */
     const struct hyd_get_options *get;
+    /**
+     * Ranges of more bytes than this come by requests of their own, straight into their memory, however
+     * near their neighbours are; 0: 256 KiB.
+     */
+    uint64_t joined_bytes_max;
 } hyd_ranges_options;
 
 /**
@@ -4448,7 +4453,7 @@ typedef char hyd_assert_event_size[sizeof(hyd_event) == 64 ? 1 : -1];
 typedef char hyd_assert_list_entry_size[sizeof(hyd_list_entry) == 56 ? 1 : -1];
 typedef char hyd_assert_range_size[sizeof(hyd_range) == 40 ? 1 : -1];
 typedef char hyd_assert_object_range_size[sizeof(hyd_object_range) == 56 ? 1 : -1];
-typedef char hyd_assert_ranges_options_size[sizeof(hyd_ranges_options) == 32 ? 1 : -1];
+typedef char hyd_assert_ranges_options_size[sizeof(hyd_ranges_options) == 40 ? 1 : -1];
 typedef char hyd_assert_bucket_options_size[sizeof(hyd_bucket_options) == 88 ? 1 : -1];
 typedef char hyd_assert_s3_about_size[sizeof(hyd_s3_about) == 104 ? 1 : -1];
 typedef char hyd_assert_sum_size[sizeof(hyd_sum) == 56 ? 1 : -1];

@@ -3,24 +3,19 @@
 //! Streams and large puts do the same by themselves; this is for those who have the parts from
 //! elsewhere: of other objects, in another order, with their own checksums.
 
-use std::ffi::{CString, c_char, c_void};
+use std::ffi::{c_char, c_void};
 use std::sync::Arc;
 
-use bytes::Bytes;
-use hydrant::s3::{
-    AbortMultipartUpload, Checksum, ChecksumKind, CompleteMultipartUpload, Completed,
-    CompletedPart, CopySource, CreateMultipartUpload, ListParts, ReadRange, S3Client, Stored,
-    UploadPart, UploadPartCopy,
-};
-use hydrant::{ChecksumAlgorithm, ObjectMeta, PutOptions, Sum};
+use hydrant::ObjectMeta;
+use hydrant::s3::{CreateMultipartUpload, ReadRange};
 
 use crate::args::{self, Out};
-use crate::engine::Engine;
 use crate::error::{ErrorOut, Failure, c_text, hyd_error};
-use crate::guard::{self, Entry};
-use crate::handle::{self, kind};
+use crate::guard;
+use crate::handle;
 use crate::loan::lend;
 use crate::meta::hyd_object_meta;
+use crate::multipart_upload::{Multipart, use_multipart};
 use crate::object::tell;
 use crate::object_options::{self, S3Read, hyd_get_options, hyd_put_options};
 use crate::s3_copy::copy_source;
@@ -28,7 +23,7 @@ use crate::sized::{self, SizedOut, SizedStruct};
 use crate::status::hyd_status;
 use crate::store::{hyd_store, use_store};
 use crate::uploaded_part::{
-    HYD_PARTS_MAX, check_number, checksum_covering, completed_part, hyd_uploaded_part, uploaded,
+    HYD_PARTS_MAX, check_number, checksum_covering, completed_part, hyd_uploaded_part,
 };
 
 /// An upload in parts.
@@ -55,92 +50,6 @@ pub struct hyd_part_source {
 unsafe impl SizedStruct for hyd_part_source {
     const NAME: &'static str = "hyd_part_source";
     const BYTES_MIN: usize = 32;
-}
-
-/// What a multipart handle holds; none of it changes.
-pub struct Multipart {
-    pub engine: Arc<Engine>,
-    pub client: S3Client,
-    key: String,
-    id: CString,
-    algorithm: Option<ChecksumAlgorithm>,
-    /// What that covers, where it was said.
-    kind: Option<ChecksumKind>,
-    /// It was begun elsewhere, and no checksum was named here: none may go with its parts.
-    unsummed: bool,
-    put: PutOptions,
-}
-
-kind!(Multipart, hyd_multipart, 17, "upload in parts");
-
-impl Multipart {
-    fn id(&self) -> &str {
-        self.id.to_str().unwrap_or_default()
-    }
-
-    /// What asks for the parts that the server has.
-    pub fn list_parts(&self) -> ListParts {
-        let mut ask = ListParts::new(&self.key, self.id());
-        let s3 = self.put.s3.as_deref().cloned().unwrap_or_default();
-        (ask.customer_key, ask.access) = (s3.customer_key, s3.access);
-        ask
-    }
-
-    fn put(&self, number: u32, bytes: Bytes) -> Result<hyd_uploaded_part, Failure> {
-        let size_bytes = bytes.len() as u64;
-        let sum = self.algorithm.map(|algorithm| Sum::of(algorithm, &bytes));
-        let checksum = sum.as_ref().map(Checksum::from);
-        let mut put = UploadPart::new(&self.key, self.id(), number, bytes);
-        let s3 = self.put.s3.as_deref().cloned().unwrap_or_default();
-        (put.customer_key, put.access) = (s3.customer_key, s3.access);
-        put.checksum.clone_from(&checksum);
-        put.unsummed = self.unsummed;
-        let Stored { etag, .. } = self.client.send(put).wait()?;
-        Ok(uploaded(number, size_bytes, etag.as_ref(), checksum.as_ref()))
-    }
-
-    fn copy(
-        &self,
-        number: u32,
-        source: CopySource,
-        range: Option<ReadRange>,
-    ) -> Result<hyd_uploaded_part, Failure> {
-        let mut copy = UploadPartCopy::new(&self.key, self.id(), number, source);
-        let s3 = self.put.s3.as_deref().cloned().unwrap_or_default();
-        (copy.customer_key, copy.access) = (s3.customer_key, s3.access);
-        copy.range = range;
-        let copied = self.client.send(copy).wait()?;
-        let size_bytes = match range {
-            Some(ReadRange::Inclusive { first, last }) => last - first + 1,
-            _ => 0,
-        };
-        let checksum = copied.checksums.values.first();
-        Ok(uploaded(number, size_bytes, copied.etag.as_ref(), checksum))
-    }
-
-    fn abort(&self) -> Result<(), Failure> {
-        let mut abort = AbortMultipartUpload::new(&self.key, self.id());
-        abort.access = self.put.s3.as_ref().map(|s3| s3.access.clone()).unwrap_or_default();
-        Ok(self.client.send(abort).wait()?)
-    }
-
-    fn complete(&self, parts: Vec<CompletedPart>) -> Result<Completed, Failure> {
-        let mut complete = CompleteMultipartUpload::new(&self.key, self.id(), parts);
-        let s3 = self.put.s3.as_deref().cloned().unwrap_or_default();
-        (complete.customer_key, complete.access) = (s3.customer_key, s3.access);
-        complete.conditions = self.put.write_if.into();
-        complete.checksum_kind = self.kind;
-        Ok(self.client.send(complete).wait()?)
-    }
-}
-
-fn use_multipart(
-    entry: &mut Entry,
-    handle: *const hyd_multipart,
-) -> Result<Arc<Multipart>, Failure> {
-    let multipart = handle::get::<Multipart>(handle)?;
-    entry.uses(&multipart.engine.poison)?;
-    Ok(multipart)
 }
 
 /// Begins an upload, and waits until the server has; the caller closes the handle, and before that

@@ -59,6 +59,9 @@ pub struct hyd_ranges_options {
     pub reserved: u32,
     /// How each object is read, or NULL.
     pub get: *const hyd_get_options,
+    /// Ranges of more bytes than this come by requests of their own, straight into their memory, however
+    /// near their neighbours are; 0: 256 KiB.
+    pub joined_bytes_max: u64,
 }
 
 // SAFETY: `repr(C)`, integers and raw pointers alone, no padding, the size first.
@@ -151,6 +154,9 @@ pub unsafe fn ranges_options(from: *const hyd_ranges_options) -> Result<RangesOp
         (true, _) => return Err(Failure::invalid("options: gap_bytes_max, and no gaps")),
         (false, 0) => {}
         (false, bytes) => options.gap_bytes_max = bytes,
+    }
+    if raw.joined_bytes_max != 0 {
+        options.joined_bytes_max = raw.joined_bytes_max;
     }
     options.connections = (raw.connections != 0).then_some(raw.connections as usize);
     // SAFETY: as above.

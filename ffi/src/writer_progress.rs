@@ -4,7 +4,8 @@ use crate::args::Out;
 use crate::error::{ErrorOut, hyd_error};
 use crate::guard;
 use crate::status::hyd_status;
-use crate::writer::{hyd_writer, open, use_writer};
+use crate::stream::{open, use_writer};
+use crate::writer::hyd_writer;
 
 /// Waits until every part that is full is with the store. What is less than a part stays where it is: a store
 /// takes only the last part short.

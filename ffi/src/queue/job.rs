@@ -9,11 +9,11 @@ use hydrant::{
     copy,
 };
 
+use super::cq::Finish;
 use super::more::{self, More};
 use super::op::Op;
 use super::outcome::{Outcome, Told};
 use super::request::{Memory, Request};
-use super::slots::Finish;
 use crate::buf::{Buf, Lent};
 use crate::callback::progress;
 use crate::copy::Copying;
@@ -21,7 +21,7 @@ use crate::error::Failure;
 use crate::list::List;
 use crate::mem::Mem;
 use crate::store::Store;
-use crate::writer::Taken;
+use crate::stream::Taken;
 
 /// A request that was accepted. It owns whatever it needs, but for the caller's memory.
 pub struct Job {

@@ -14,9 +14,10 @@ use std::time::{Duration, Instant};
 
 use hydrant::engine::{Core, Task};
 
+use super::cq::{Finish, Queue};
 use super::job::{self, Job, Settled};
 use super::outcome::Outcome;
-use super::slots::{Finish, Queue, slot_of};
+use super::slots::slot_of;
 use crate::error::Failure;
 
 /// How long a completion stays untold at most, but for one step of one request.

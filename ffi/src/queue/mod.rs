@@ -5,6 +5,8 @@
 //!   the bytes (OWN-3).
 //! - `slots` holds the requests: as many as the queue is deep, from acceptance to being reaped. So a
 //!   completion always has its place, and an accepted request completes exactly once (FFI-2).
+//! - `cq` is what a handle names: it takes requests into slots, has threads, loops and drivers wait, and
+//!   moves completions out.
 //! - `lane` runs them: one task on each core, which holds the futures of its requests in seats that
 //!   are used again. A request costs no allocation here; what the store itself allocates for it is
 //!   the store's.
@@ -13,6 +15,7 @@
 //!
 //! What this room never does: it knows no protocol, and calls nothing of C.
 
+mod cq;
 mod job;
 mod lane;
 mod more;
@@ -24,9 +27,9 @@ mod slots;
 
 use std::sync::Arc;
 
+pub use cq::Queue;
 pub use outcome::{HYD_SIZE_UNKNOWN, hyd_event};
 pub use request::{delimiter, hyd_request};
-pub use slots::Queue;
 
 use crate::args::{self, ArrayOut, Out};
 use crate::driven::deadline;
@@ -36,7 +39,7 @@ use crate::guard::{self, Entry};
 use crate::handle::{self, kind};
 use crate::status::{HYD_E_NOT_FOUND, hyd_status};
 use crate::store::{hyd_store, use_store};
-use crate::writer::Stream;
+use crate::stream::Stream;
 
 /// A completion queue.
 pub struct hyd_cq(());

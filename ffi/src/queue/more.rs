@@ -3,11 +3,11 @@
 use hydrant::engine::RegionOwner;
 use hydrant::{DeleteOptions, RangeRegion, RangesOptions, VerifyOptions, verify};
 
+use super::cq::Finish;
 use super::job::{Job, while_held};
 use super::op::Op;
 use super::outcome::{Outcome, Place, Told};
 use super::request::{Memory, hyd_request};
-use super::slots::Finish;
 use crate::args::{self, ArrayOut};
 use crate::callback::{User, progress};
 use crate::delete::{self, DeletedFn, EachDeleted};

@@ -23,8 +23,9 @@ use crate::ranges::{hyd_object_range, hyd_ranges_options};
 use crate::sized::{self, SizedOut, SizedStruct};
 use crate::status::hyd_status;
 use crate::store::{Store, hyd_store};
+use crate::stream::{Stream, Taken};
 use crate::verify::{hyd_verify_options, hyd_verify_report};
-use crate::writer::{Stream, Taken, hyd_writer};
+use crate::writer::hyd_writer;
 
 /// One request. What an op does not name has to be 0.
 #[repr(C)]

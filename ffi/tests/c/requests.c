@@ -15,7 +15,7 @@ enum { OBJECT_BYTES = 9 * 1024 * 1024 + 5, SECONDS_MAX = 600 };
 
 static unsigned char *object;
 
-/* The same conditions as in objects.c, by requests. */
+/* The same conditions as in conditions.c, by requests. */
 static void conditions(const hyd_store *store, const hyd_cq *cq) {
     hyd_object_meta meta = HYD_OBJECT_META_INIT;
     hyd_put_options put = HYD_PUT_OPTIONS_INIT;

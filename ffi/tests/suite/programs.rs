@@ -107,6 +107,8 @@ fn the_c_side_is_clean_under_the_address_sanitizer() {
             ],
         ),
         ("objects", vec!["mem://asan".to_owned(), folder.path("").display().to_string()]),
+        ("conditions", vec!["mem://asan".to_owned(), folder.path("").display().to_string()]),
+        ("ranges", vec!["mem://asan".to_owned()]),
         ("misuse", vec!["mem://asan".to_owned()]),
         ("refusals", vec![peer.uri.clone()]),
         ("refusals_s3", vec![peer.uri.clone()]),
@@ -295,12 +297,19 @@ fn misuse_is_told_instead_of_crashing() {
 fn the_blocking_calls_do_what_they_say() {
     let library = Library::get();
     let folder = Folder::new();
-    let bucket = Bucket::new();
-    let program = library.link(&folder, &common::crate_path("tests/c/objects.c"), Linking::Static);
-    for uri in ["mem://objects", Bucket::URI] {
-        let files = Folder::new();
-        let output = run(library.command(&program, &bucket).arg(uri).arg(files.path("")));
-        assert_eq!(String::from_utf8_lossy(&output.stdout), "objects are whole\n");
+    for (name, has_files, said) in [
+        ("objects", true, "objects are whole\n"),
+        ("conditions", true, "conditions hold\n"),
+        ("ranges", false, "ranges are whole\n"),
+    ] {
+        let source = common::crate_path(&format!("tests/c/{name}.c"));
+        let program = library.link(&folder, &source, Linking::Static);
+        for uri in ["mem://blocking", Bucket::URI] {
+            let (bucket, files) = (Bucket::new(), Folder::new());
+            let mut command = library.command(&program, &bucket);
+            let output = run(command.arg(uri).args(has_files.then(|| files.path(""))));
+            assert_eq!(String::from_utf8_lossy(&output.stdout), said);
+        }
     }
 }
 

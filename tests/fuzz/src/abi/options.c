@@ -125,7 +125,9 @@ const hyd_verify_options *some_verify_options(void) {
 const hyd_ranges_options *some_ranges_options(void) {
     hyd_ranges_options options = HYD_RANGES_OPTIONS_INIT;
     options.flags = input_byte() % 16 == 15 ? input_number(3) : 0;
-    options.gap_bytes_max = input_byte() % 4 == 3 ? input_wide() : 0;
+    uint8_t how = input_byte();
+    options.gap_bytes_max = how % 4 == 3 ? input_wide() : 0;
+    options.joined_bytes_max = how % 8 == 6 ? how : how % 8 == 5 ? UINT64_MAX : 0;
     options.connections = input_number(3);
     options.get = some_get_options();
     return some_struct(&options, sizeof options);
