@@ -7,6 +7,7 @@
 //! - [`first_byte`]: answers that are waited for no longer than those before them took.
 //! - [`endpoints`]: several servers of one store, and what is done without one of them.
 //! - [`leftovers`]: what is given up leaves nothing.
+//! - [`data1`]: what is copied on the way, and why.
 //! - [`pool`]: the limit of memory, and who waits for whom.
 //! - [`relay`]: lines that are late, pause, and break.
 //! - [`resume`]: what an earlier copy left is carried on.
@@ -33,6 +34,7 @@ mod checksums;
 mod conditions;
 mod copies;
 mod credentials;
+mod data1;
 mod deletes;
 mod endpoints;
 mod expect;
