@@ -9,6 +9,7 @@
 //! - [`addresses`]: a name with many addresses.
 //! - [`endpoints`]: several servers of one store, and what is done without one of them.
 //! - [`leftovers`]: what is given up leaves nothing.
+//! - [`data1`]: what is copied on the way, and why.
 //! - [`pool`]: the limit of memory, and who waits for whom.
 //! - [`relay`]: lines that are late, pause, and break.
 //! - [`resume`]: what an earlier copy left is carried on.
@@ -37,6 +38,7 @@ mod composites;
 mod conditions;
 mod copies;
 mod credentials;
+mod data1;
 mod deletes;
 mod endpoints;
 mod expect;

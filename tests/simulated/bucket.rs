@@ -3,8 +3,11 @@
 
 use std::collections::BTreeMap;
 
-use hydrant::Bytes;
+use hydrant::{Bytes, ChecksumAlgorithm, Crc64, Sum};
 use md5::{Digest, Md5};
+
+/// Where a checksum stands.
+const CRC64NVME: &str = "x-amz-checksum-crc64nvme";
 
 /// A request that has come whole.
 #[derive(Debug, Default)]
@@ -29,6 +32,8 @@ pub(super) struct Answer {
 /// One bucket.
 #[derive(Debug, Default)]
 pub(super) struct Bucket {
+    /// Whether checksums are compared with what comes, kept, and told.
+    sums: bool,
     objects: BTreeMap<String, Object>,
     uploads: BTreeMap<String, Upload>,
     uploads_begun: u64,
@@ -38,6 +43,7 @@ pub(super) struct Bucket {
 struct Object {
     bytes: Bytes,
     etag: String,
+    crc64nvme: Crc64,
 }
 
 #[derive(Debug)]
@@ -49,10 +55,32 @@ struct Upload {
 }
 
 impl Bucket {
+    pub(super) fn new(sums: bool) -> Bucket {
+        Bucket { sums, ..Bucket::default() }
+    }
+
+    pub(super) fn sums(&self) -> bool {
+        self.sums
+    }
+
     /// Puts an object there as if it had always been there.
     pub(super) fn put(&mut self, key: &str, bytes: Bytes) {
-        let etag = quoted(&hex(&Md5::digest(&bytes)));
-        self.objects.insert(key.to_owned(), Object { bytes, etag });
+        self.objects.insert(key.to_owned(), Object::new(bytes));
+    }
+
+    /// All keys, in order.
+    pub(super) fn keys(&self) -> impl Iterator<Item = &str> {
+        self.objects.keys().map(String::as_str)
+    }
+
+    /// Size and tag of an object that is there.
+    pub(super) fn look(&self, key: &str) -> (usize, &str) {
+        let object = &self.objects[key];
+        (object.bytes.len(), &object.etag)
+    }
+
+    pub(super) fn remove(&mut self, key: &str) {
+        self.objects.remove(key);
     }
 
     /// The bytes of an object.
@@ -68,10 +96,15 @@ impl Bucket {
     pub(super) fn answer(&mut self, request: &Request) -> Answer {
         let upload = request.query("uploadId");
         match (request.method.as_str(), upload) {
+            ("GET", None) if request.query("list-type").is_some() => self.list(request),
+            ("POST", None) if request.query("delete").is_some() => {
+                self.delete_many(request, |_| false)
+            }
             ("GET" | "HEAD", None) => self.read(request),
+            ("PUT", _) if self.sums && !request.is_as_sent() => Answer::error(400, "BadDigest"),
             ("PUT", None) => self.write(request),
             ("DELETE", None) => {
-                self.objects.remove(&request.key);
+                self.remove(&request.key);
                 Answer::empty(204)
             }
             ("POST", None) if request.query("uploads").is_some() => self.begin(request),
@@ -95,7 +128,15 @@ impl Bucket {
         }
         let size = object.bytes.len();
         let mut headers = vec![("ETag", object.etag.clone())];
+        let of_all = match self.sums && request.header("x-amz-checksum-mode").is_some() {
+            true => vec![
+                (CRC64NVME, Sum::from(object.crc64nvme).to_string()),
+                ("x-amz-checksum-type", "FULL_OBJECT".to_owned()),
+            ],
+            false => Vec::new(),
+        };
         let Some((first, last)) = request.range() else {
+            headers.extend(of_all);
             return Answer { status: 200, headers, body: object.bytes.clone() };
         };
         if first >= size {
@@ -104,6 +145,9 @@ impl Bucket {
             return answer;
         }
         let end = last.saturating_add(1).min(size);
+        if first == 0 && end == size {
+            headers.extend(of_all);
+        }
         headers.push(("Content-Range", format!("bytes {first}-{}/{size}", end - 1)));
         Answer { status: 206, headers, body: object.bytes.slice(first..end) }
     }
@@ -131,9 +175,9 @@ impl Bucket {
         let (Some(number @ 1..=10_000), Some(upload)) = (number, self.known(id)) else {
             return Answer::error(404, "NoSuchUpload");
         };
-        let bytes = Bytes::copy_from_slice(&request.body);
-        let etag = quoted(&hex(&Md5::digest(&bytes)));
-        upload.parts.insert(number, Object { bytes, etag: etag.clone() });
+        let part = Object::new(Bytes::copy_from_slice(&request.body));
+        let etag = part.etag.clone();
+        upload.parts.insert(number, part);
         Answer { status: 200, headers: vec![("ETag", etag)], body: Bytes::new() }
     }
 
@@ -162,7 +206,7 @@ impl Bucket {
         let key = upload.key.clone();
         self.uploads.remove(id);
         let told = format!("<Key>{key}</Key><ETag>{etag}</ETag>");
-        self.objects.insert(key, Object { bytes: bytes.into(), etag });
+        self.objects.insert(key, Object { etag, ..Object::new(bytes.into()) });
         Answer::document("CompleteMultipartUploadResult", &told)
     }
 
@@ -185,6 +229,13 @@ impl Bucket {
     }
 }
 
+impl Object {
+    fn new(bytes: Bytes) -> Object {
+        let etag = quoted(&hex(&Md5::digest(&bytes)));
+        Object { crc64nvme: Crc64::of(&bytes), etag, bytes }
+    }
+}
+
 impl Request {
     pub(super) fn query(&self, name: &str) -> Option<&str> {
         self.query.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
@@ -192,6 +243,16 @@ impl Request {
 
     pub(super) fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+    }
+
+    /// The checksum that came with the body.
+    pub(super) fn sum(&self) -> Option<Sum> {
+        Sum::parse(ChecksumAlgorithm::Crc64Nvme, self.header(CRC64NVME)?)
+    }
+
+    /// Whether the body is what its checksum says.
+    fn is_as_sent(&self) -> bool {
+        self.sum().is_none_or(|sum| sum == Sum::from(Crc64::of(&self.body)))
     }
 
     /// First and last byte that are asked for.
@@ -211,7 +272,7 @@ impl Answer {
         Answer { status, ..document }
     }
 
-    fn document(root: &str, inside: &str) -> Answer {
+    pub(super) fn document(root: &str, inside: &str) -> Answer {
         let body = format!("<?xml version=\"1.0\"?><{root}>{inside}</{root}>").into();
         Answer { status: 200, headers: vec![("Content-Type", "application/xml".into())], body }
     }
@@ -232,7 +293,7 @@ impl Answer {
 }
 
 /// What stands in each element of this name.
-fn texts<'a>(document: &'a str, name: &'a str) -> impl Iterator<Item = &'a str> {
+pub(super) fn texts<'a>(document: &'a str, name: &'a str) -> impl Iterator<Item = &'a str> {
     let (open, close) = (format!("<{name}>"), format!("</{name}>"));
     let mut rest = document;
     std::iter::from_fn(move || {

@@ -2,14 +2,21 @@
 //! that make trouble and a kernel that does.
 //!
 //! A seed is a run. In even ones everything that goes wrong can be mended, and everything has to
-//! succeed; in odd ones calls may fail, but nothing is ever short, mixed or half visible. No run
-//! hangs, writes to memory that was given back, or leaks memory, descriptors or operations.
+//! succeed; in odd ones calls may fail, but nothing is ever short, mixed or half visible, not even
+//! after the power fails. No run hangs, writes to memory that was given back, or leaks memory,
+//! descriptors or operations.
 
 mod bucket;
+mod checked;
+mod kept;
+mod keys;
+mod ledger;
+mod many;
 mod server;
 mod small_parts;
 mod torture;
 mod trouble;
+mod wire;
 mod worker;
 
 use std::sync::Mutex;
@@ -22,6 +29,7 @@ use hydrant::s3::credentials::{Credentials, Identity, Provider};
 use hydrant::s3::endpoint::AddressStyle;
 use hydrant::{Hydrant, Location, Store, TransferLimits};
 
+use ledger::{Ledger, Way};
 use server::Server;
 use small_parts::SmallParts;
 use trouble::Trouble;
@@ -37,6 +45,12 @@ const MET_MIN: u64 = 100;
 const PART: usize = 256 << 10;
 const PARTS: usize = 4;
 const WORKERS: usize = 3;
+
+/// A file that is always there.
+const KEPT: &str = "/files/kept";
+
+/// Where the program keeps what has to outlive it.
+const STATE: &str = "/state";
 
 /// How long memory lies in quarantine.
 const STEP: Duration = Duration::from_millis(2);
@@ -66,7 +80,7 @@ fn one_seed_replays_exactly() {
 
 #[expect(clippy::print_stdout, reason = "the counts are to be seen")]
 fn of_all_seeds(wanted: fn(u64) -> bool) {
-    let sum = Mutex::new((0, [0; Trouble::ALL.len()], [0; Fault::ALL.len()]));
+    let sum = Mutex::new((0, [0; Trouble::ALL.len()], [0; Fault::ALL.len()], [0; Way::ALL.len()]));
     seeds(SEEDS, |seed| {
         if wanted(seed) {
             let run = run(seed);
@@ -74,15 +88,21 @@ fn of_all_seeds(wanted: fn(u64) -> bool) {
             sum.0 += 1;
             sum.1.iter_mut().zip(run.troubles).for_each(|(sum, met)| *sum += met);
             sum.2.iter_mut().zip(run.faults).for_each(|(sum, met)| *sum += met);
+            sum.3.iter_mut().zip(run.ways).for_each(|(sum, met)| *sum += met);
         }
     });
-    let (runs, troubles, faults) = sum.into_inner().expect("no panic");
+    let (runs, troubles, faults, ways) = sum.into_inner().expect("no panic");
     println!("{runs} runs met:");
     let is_fair = wanted(0);
     for (trouble, met) in Trouble::ALL.into_iter().zip(troubles) {
         println!("{met:10} {trouble:?}");
         let expected = !is_fair || trouble.can_be_mended();
         assert!(runs < RUNS_TO_MEET_ALL || !expected || met >= MET_MIN, "{trouble:?}: {met}");
+    }
+    for (way, met) in Way::ALL.into_iter().zip(ways) {
+        println!("{met:10} {way:?}");
+        let expected = way.is_expected(is_fair);
+        assert!(runs < RUNS_TO_MEET_ALL || !expected || met >= MET_MIN, "{way:?}: {met}");
     }
     for (fault, met) in Fault::ALL.into_iter().zip(faults) {
         println!("{met:10} {fault:?}");
@@ -94,30 +114,41 @@ struct Run {
     trace: u64,
     troubles: [u64; Trouble::ALL.len()],
     faults: [u64; Fault::ALL.len()],
+    ways: [u64; Way::ALL.len()],
 }
 
 fn run(seed: u64) -> Run {
     let is_fair = seed.is_multiple_of(2);
     let world = World::new(seed, if is_fair { SimConfig::choppy() } else { SimConfig::stormy() });
-    world.put_file("/files/kept", b"").expect("a folder for files");
+    world.put_file(KEPT, b"").expect("a folder for files");
     let mut simulation = Simulation::new(world.clone(), config(seed)).expect("an arena");
-    let servers = [1, 2].map(|index| Server::start(&simulation, index, is_fair));
+    let servers = [1, 2].map(|index| {
+        let sums = index == 1 || !seed.is_multiple_of(3);
+        Server::start(&simulation, index, is_fair, sums)
+    });
+    let ledger = Ledger::default();
     let hydrant = client(&simulation);
     let places = [0, 1].map(|index| place(&hydrant, &servers[index]));
     let engine = simulation.engine();
     let tasks: Vec<_> = (0..WORKERS)
         .map(|number| {
-            let (hydrant, world) = (hydrant.clone(), world.clone());
+            let (hydrant, world, ledger) = (hydrant.clone(), world.clone(), ledger.clone());
             let (servers, places) = (servers.clone(), places.clone());
             let spawned = engine.on_core(number % engine.cores(), move |core| async move {
-                let worker = Worker { core, hydrant, servers, places, world, number, is_fair };
+                let worker =
+                    Worker { core, hydrant, servers, places, world, ledger, number, is_fair };
                 worker.work().await;
             });
             spawned.expect("room")
         })
         .collect();
+    let mut crash_at = (!is_fair).then(|| moment(&world));
     while !tasks.iter().all(Task::is_finished) {
         pass(&mut simulation, STEP);
+        if crash_at.is_some_and(|at| at <= world.now()) {
+            ledger.crash(&world);
+            crash_at = None;
+        }
         assert!(world.now() < HANG, "a worker hangs");
     }
     for task in tasks {
@@ -128,14 +159,20 @@ fn run(seed: u64) -> Run {
     if is_fair {
         let left: Vec<_> = servers.iter().map(Server::leftovers).collect();
         assert!(left.iter().all(Vec::is_empty), "uploads are left: {left:?}");
-        let temporaries: Vec<_> =
-            world.paths().into_iter().filter(|path| path.contains("/.")).collect();
-        assert_eq!(temporaries, [""; 0], "left behind");
+        let is_left = |path: &String| path.contains("/.") || path.starts_with(STATE);
+        let left: Vec<_> = world.paths().into_iter().filter(is_left).collect();
+        assert_eq!(left, [""; 0], "left behind");
     }
     simulation.stop().unwrap_or_else(|error| panic!("{error}"));
     let mut troubles = servers[0].met();
     troubles.iter_mut().zip(servers[1].met()).for_each(|(sum, met)| *sum += met);
-    Run { trace: world.trace(), troubles, faults: world.faults_met() }
+    Run { trace: world.trace(), troubles, faults: world.faults_met(), ways: ledger.ways() }
+}
+
+/// A moment of a run: as likely in its first millisecond as in the first second behind that.
+fn moment(world: &World) -> Duration {
+    let longest_us = 1 << (10 + world.random_u64() % 15);
+    Duration::from_micros(world.random_u64() % longest_us)
 }
 
 /// Lets time pass, and gives memory back from the quarantine, which nothing may have written to.
@@ -161,7 +198,9 @@ fn client(simulation: &Simulation) -> Hydrant {
     let mut transfer = TransferLimits::default();
     transfer.part_size_bytes = PART as u64;
     transfer.connections = 3;
-    let builder = Hydrant::builder().transfer(transfer).env(|_| None);
+    let builder = Hydrant::builder()
+        .transfer(transfer)
+        .env(|name| (name == "XDG_STATE_HOME").then(|| STATE.to_owned()));
     builder.build_on(simulation.engine())
 }
 

@@ -1,16 +1,17 @@
-//! A simulated server: connections on a core of the simulation, and the trouble that it makes.
+//! A simulated server: what it answers on a core of the simulation, and the trouble that it makes.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use hydrant::Bytes;
-use hydrant::engine::{Core, RecvMode, Region, RegionOwner, Simulation, TcpListener, TcpStream};
+use hydrant::engine::{Core, Simulation, TcpListener, TcpStream};
 use hydrant::s3::time::{HttpDate, Timestamp};
 
 use super::bucket::{Answer, Bucket, Request};
 use super::trouble::Trouble;
+use super::wire::Wire;
 
 /// A server with one bucket. Clones are the same.
 #[derive(Clone)]
@@ -28,6 +29,10 @@ struct Shared {
     met: [u64; Trouble::ALL.len()],
     /// Troubles one after the other, by request, with the token that each was signed with.
     in_a_row: BTreeMap<String, Vec<(Trouble, String)>>,
+    /// Requests of which a bit was flipped: they are sent once more, and not again.
+    flipped: BTreeSet<String>,
+    /// How often a bit is to flip yet in what is read of a key, and how often it did.
+    flips: BTreeMap<String, (u32, u32)>,
 }
 
 /// A request in so many meets trouble.
@@ -44,24 +49,29 @@ const DAWDLING: Duration = Duration::from_secs(90);
 
 impl Server {
     /// Starts one on a core of the simulation; it ends with that.
-    pub(super) fn start(simulation: &Simulation, index: u8, is_fair: bool) -> Server {
-        Server::start_with(simulation, index, is_fair, true)
+    ///
+    /// One that knows no checksums neither tells nor compares any.
+    pub(super) fn start(simulation: &Simulation, index: u8, is_fair: bool, sums: bool) -> Server {
+        Server::start_with(simulation, index, is_fair, sums, true)
     }
 
     /// The same without any trouble.
     pub(super) fn start_fine(simulation: &Simulation, index: u8) -> Server {
-        Server::start_with(simulation, index, true, false)
+        Server::start_with(simulation, index, true, true, false)
     }
 
     fn start_with(
         simulation: &Simulation,
         index: u8,
         is_fair: bool,
+        sums: bool,
         makes_trouble: bool,
     ) -> Server {
         let address = SocketAddr::from((Ipv4Addr::new(10, 0, 0, index), 9000));
         let listener = TcpListener::simulated(simulation.world(), address).expect("a free address");
-        let server = Server { address, is_fair, makes_trouble, shared: Arc::default() };
+        let shared = Shared { bucket: Bucket::new(sums), ..Shared::default() };
+        let shared = Arc::new(Mutex::new(shared));
+        let server = Server { address, is_fair, makes_trouble, shared };
         let serving = server.clone();
         let engine = simulation.engine();
         let core = usize::from(index) % engine.cores();
@@ -89,6 +99,24 @@ impl Server {
         self.lock().bucket.get(key)
     }
 
+    /// From now on a bit flips in this many answers with bytes of a key, where the server tells a
+    /// checksum by which that can be found; whether it does.
+    pub(super) fn flip(&self, key: &str, times: u32) -> bool {
+        let mut shared = self.lock();
+        let sums = shared.bucket.sums();
+        shared.flips.insert(key.to_owned(), (if sums { times } else { 0 }, 0));
+        sums
+    }
+
+    /// How often a bit has flipped in what was read of a key.
+    pub(super) fn flips_of(&self, key: &str) -> u32 {
+        self.lock().flips.get(key).map_or(0, |(_, made)| *made)
+    }
+
+    pub(super) fn flip_no_more(&self, key: &str) {
+        self.lock().flips.remove(key);
+    }
+
     /// Uploads that a client knows of and has left.
     pub(super) fn leftovers(&self) -> Vec<String> {
         self.lock().bucket.known_uploads().into_iter().map(String::from).collect()
@@ -100,8 +128,7 @@ impl Server {
     }
 
     fn receive(self, core: &Core, stream: TcpStream) {
-        let (_, memory) = RegionOwner::new(vec![0; WIRE_BYTES]);
-        let wire = Wire { core: core.clone(), stream, memory: Some(memory), ahead: Vec::new() };
+        let wire = Wire::new(core, stream);
         // Where there is no room for its task the client sees a connection that ends.
         if let Ok(task) = core.spawn(self.serve(wire)) {
             task.detach();
@@ -124,6 +151,9 @@ impl Server {
             wire.send(Bytes::from_static(b"HTTP/1.1 100 Continue\r\n\r\n")).await?;
         }
         wire.body(&mut request).await?;
+        if trouble == Some(Trouble::FlipsRequest) {
+            flip_a_bit(&wire.core, &mut request.body);
+        }
         let is_head = request.method == "HEAD";
         let refusal = match trouble {
             Some(Trouble::Throttles) => Some(Answer::error(503, "SlowDown")),
@@ -155,7 +185,17 @@ impl Server {
         if trouble == Some(Trouble::Misreads) {
             shift(&mut request);
         }
-        let answer = self.lock().bucket.answer(&request).encode(is_head);
+        let answer = match trouble {
+            Some(Trouble::FailsSome) => {
+                let refused = wire.core.random_u64();
+                let is_refused = |at: usize| refused >> (at % 64) & 1 == 1;
+                self.lock().bucket.delete_many(&request, is_refused)
+            }
+            // Of what breaks off the bit may be lost, and it would be taken for mended.
+            Some(Trouble::CutsAnswer) => self.flipped(&wire.core, &request, 2),
+            _ => self.flipped(&wire.core, &request, 1),
+        };
+        let answer = answer.encode(is_head);
         match trouble {
             Some(Trouble::LosesAnswer) => {
                 wire.stream.reset();
@@ -186,22 +226,45 @@ impl Server {
         }
     }
 
+    /// An answer, in whose bytes a bit flips where that was asked for so often yet.
+    fn flipped(&self, core: &Core, request: &Request, least: u32) -> Answer {
+        let mut shared = self.lock();
+        let mut answer = shared.bucket.answer(request);
+        let is_read = request.method == "GET" && matches!(answer.status, 200 | 206);
+        if let Some((left, made)) = shared.flips.get_mut(&request.key)
+            && is_read
+            && *left >= least
+            && !answer.body.is_empty()
+        {
+            (*left, *made) = (*left - 1, *made + 1);
+            let mut bytes = answer.body.to_vec();
+            flip_a_bit(core, &mut bytes);
+            answer.body = bytes.into();
+        }
+        answer
+    }
+
     fn draw(&self, core: &Core, request: &Request) -> Option<Trouble> {
         if !self.makes_trouble {
             return None;
         }
         let mut shared = self.lock();
+        let shared = &mut *shared;
         let range = request.header("range").unwrap_or_default();
         let name = format!("{} {} {:?} {range}", request.method, request.key, request.query);
         let token = request.header("x-amz-security-token").expect("a token").to_owned();
         let clock = self.clock(core);
-        let in_a_row = shared.in_a_row.entry(name).or_default();
+        let (sums, was_flipped) = (shared.bucket.sums(), shared.flipped.contains(&name));
+        let in_a_row = shared.in_a_row.entry(name.clone()).or_default();
         // In a fair world the client has heard of it.
         if let Some((Trouble::EndsToken, ended)) = in_a_row.last() {
             assert!(!self.is_fair || *ended != token, "a token that has ended is shown again");
         }
         let can_come = |index: &usize| {
             let trouble = Trouble::ALL[*index];
+            if trouble == Trouble::FlipsRequest && (!sums || was_flipped && self.is_fair) {
+                return false;
+            }
             let is_again = in_a_row.iter().any(|(before, _)| *before == trouble);
             let is_bearable = trouble.can_be_mended()
                 && in_a_row.len() < TROUBLES_IN_A_ROW_MAX
@@ -220,6 +283,9 @@ impl Server {
             Some(index) => {
                 in_a_row.push((Trouble::ALL[index], token));
                 shared.met[index] += 1;
+                if Trouble::ALL[index] == Trouble::FlipsRequest {
+                    shared.flipped.insert(name);
+                }
             }
         }
         drawn.map(|index| Trouble::ALL[index])
@@ -235,6 +301,11 @@ impl Server {
     }
 }
 
+fn flip_a_bit(core: &Core, bytes: &mut [u8]) {
+    let at = (core.random_u64() % (8 * bytes.len() as u64)) as usize;
+    bytes[at / 8] ^= 1 << (at % 8);
+}
+
 /// Moves the range that is asked for by one byte.
 fn shift(request: &mut Request) {
     let Some((_, range)) = request.headers.iter_mut().find(|(name, _)| name == "range") else {
@@ -244,80 +315,4 @@ fn shift(request: &mut Request) {
     if let Some((Ok(first), last)) = first.map(|(first, last)| (first.parse::<u64>(), last)) {
         *range = format!("bytes={}-{last}", first + 1);
     }
-}
-
-/// One connection, seen from the server.
-struct Wire {
-    core: Core,
-    stream: TcpStream,
-    /// Out only while a receive has it. Not of the pool, which belongs to the client.
-    memory: Option<Region>,
-    /// What has come and was not looked at.
-    ahead: Vec<u8>,
-}
-
-const WIRE_BYTES: usize = 64 << 10;
-
-/// A server that is not reached for so long gives up.
-const PATIENCE: Duration = Duration::from_secs(600);
-
-impl Wire {
-    /// The next head; `None` when the client is gone.
-    async fn head(&mut self) -> Option<Request> {
-        loop {
-            if let Some(end) = self.ahead.windows(4).position(|four| four == b"\r\n\r\n") {
-                let head: Vec<u8> = self.ahead.drain(..end + 4).collect();
-                return parse(&head);
-            }
-            self.more().await?;
-        }
-    }
-
-    async fn body(&mut self, request: &mut Request) -> Option<()> {
-        let length = request.header("content-length").map_or(Some(0), |text| text.parse().ok())?;
-        while self.ahead.len() < length {
-            self.more().await?;
-        }
-        request.body = self.ahead.drain(..length).collect();
-        Some(())
-    }
-
-    async fn more(&mut self) -> Option<()> {
-        let memory = self.memory.take().expect("no receive is under way");
-        let len = memory.len();
-        let (received, memory) = self.stream.recv(memory, 0..len, RecvMode::Some, PATIENCE).await;
-        let memory = memory.into_region().ok()?;
-        let received = received.ok().filter(|received| *received > 0)?;
-        self.ahead.extend_from_slice(&memory.as_slice()[..received]);
-        self.memory = Some(memory);
-        Some(())
-    }
-
-    async fn send(&self, bytes: Bytes) -> Option<()> {
-        let len = bytes.len();
-        self.stream.send(bytes, 0..len, false, PATIENCE).await.0.ok().map(drop)
-    }
-}
-
-/// A head as our client sends it; `None` for what is no request.
-fn parse(head: &[u8]) -> Option<Request> {
-    let mut lines = std::str::from_utf8(head).ok()?.split("\r\n");
-    let mut first = lines.next()?.split(' ');
-    let (method, target) = (first.next()?.to_owned(), first.next()?);
-    let (path, query) = target.split_once('?').unwrap_or((target, ""));
-    let (_bucket, key) = path.strip_prefix('/')?.split_once('/').unwrap_or_default();
-    let pair = |text: &str| {
-        let (name, value) = text.split_once('=').unwrap_or((text, ""));
-        (name.to_owned(), value.to_owned())
-    };
-    let headers = lines.filter_map(|line| line.split_once(':'));
-    Some(Request {
-        method,
-        key: key.to_owned(),
-        query: query.split('&').filter(|text| !text.is_empty()).map(pair).collect(),
-        headers: headers
-            .map(|(name, value)| (name.to_ascii_lowercase(), value.trim().to_owned()))
-            .collect(),
-        body: Vec::new(),
-    })
 }

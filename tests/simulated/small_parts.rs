@@ -1,4 +1,5 @@
-//! S3 without its smallest part, so that objects of many parts stay small.
+//! S3 without its smallest part, and with few keys to a request, so that few bytes and keys are many of
+//! them.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -6,10 +7,13 @@ use std::sync::Arc;
 use hydrant::engine::{Buf, Core};
 use hydrant::{
     ListPage, ListRequest, LocalFuture, Location, ObjectMeta, ObjectStore, PartRules, PutOptions,
-    Reader, Result, Upload,
+    Reader, Result, Resumed, Upload, UploadSource,
 };
 
-/// A store that takes parts of any size; in all else the one inside.
+/// Keys of one request: a few of them are several requests.
+const KEYS_MAX: usize = 5;
+
+/// A store that takes parts of any size and few keys at once; in all else the one inside.
 #[derive(Debug)]
 pub(super) struct SmallParts(Arc<dyn ObjectStore>);
 
@@ -61,8 +65,39 @@ impl ObjectStore for SmallParts {
         self.0.begin_upload(core, key, size_bytes, options)
     }
 
+    fn resume_upload<'a>(
+        &'a self,
+        core: &'a Core,
+        key: &'a str,
+        source: &'a UploadSource,
+        options: &'a PutOptions,
+    ) -> LocalFuture<'a, Result<Resumed>> {
+        self.0.resume_upload(core, key, source, options)
+    }
+
+    fn discard_kept<'a>(
+        &'a self,
+        core: &'a Core,
+        key: &'a str,
+        options: &'a PutOptions,
+    ) -> LocalFuture<'a, Result<Option<String>>> {
+        self.0.discard_kept(core, key, options)
+    }
+
     fn delete<'a>(&'a self, core: &'a Core, key: &'a str) -> LocalFuture<'a, Result<()>> {
         self.0.delete(core, key)
+    }
+
+    fn delete_batch_max(&self) -> usize {
+        self.0.delete_batch_max().min(KEYS_MAX)
+    }
+
+    fn delete_batch<'a>(
+        &'a self,
+        core: &'a Core,
+        keys: &'a [String],
+    ) -> LocalFuture<'a, Result<Vec<Result<()>>>> {
+        self.0.delete_batch(core, keys)
     }
 
     fn list_page<'a>(

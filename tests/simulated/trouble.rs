@@ -31,6 +31,10 @@ pub(super) enum Trouble {
     Dawdles,
     /// A 200 with an error in it, where S3 is known to do that.
     FailsInside,
+    /// Some of many keys are refused, and the others deleted.
+    FailsSome,
+    /// A bit of what was sent is another one when it has come.
+    FlipsRequest,
     /// A redirect that names another region than the one that was signed for.
     NamesRegion,
     /// The request was signed at another time than the server's clock has.
@@ -48,7 +52,7 @@ pub(super) const REGIONS: [&str; 2] = ["us-east-1", "eu-west-1"];
 const CLOCK_OFF_MAX: Duration = Duration::from_secs(900);
 
 impl Trouble {
-    pub(super) const ALL: [Trouble; 15] = [
+    pub(super) const ALL: [Trouble; 17] = [
         Trouble::Throttles,
         Trouble::AsksToWait,
         Trouble::Fails,
@@ -60,6 +64,8 @@ impl Trouble {
         Trouble::Babbles,
         Trouble::Dawdles,
         Trouble::FailsInside,
+        Trouble::FailsSome,
+        Trouble::FlipsRequest,
         Trouble::NamesRegion,
         Trouble::DoubtsClock,
         Trouble::EndsToken,
@@ -79,7 +85,8 @@ impl Trouble {
     /// What can happen to few requests happens to those more often.
     pub(super) fn weight(self) -> usize {
         match self {
-            Trouble::FailsInside | Trouble::DoubtsClock => 5,
+            Trouble::FailsInside | Trouble::FailsSome | Trouble::DoubtsClock => 5,
+            Trouble::FlipsRequest => 3,
             Trouble::Misreads => 2,
             _ => 1,
         }
@@ -89,6 +96,13 @@ impl Trouble {
     pub(super) fn concerns(self, request: &Request, clock: SystemTime) -> bool {
         match self {
             Trouble::FailsInside => request.method == "POST" && request.query("uploadId").is_some(),
+            Trouble::FailsSome => request.query("delete").is_some(),
+            // Without a checksum nobody would ever know.
+            Trouble::FlipsRequest => {
+                request.method == "PUT"
+                    && request.sum().is_some()
+                    && request.header("content-length").is_some_and(|length| length != "0")
+            }
             Trouble::Misreads => request.method == "GET" && request.header("range").is_some(),
             Trouble::DoubtsClock => request.clock_off(clock) > CLOCK_OFF_MAX,
             // The answer to a HEAD has no word for it, and a client asks for others seldom then.

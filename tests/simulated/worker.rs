@@ -10,6 +10,7 @@ use hydrant::{
 use hydrant_tests::noise;
 
 use super::PART;
+use super::ledger::Ledger;
 use super::server::Server;
 
 /// Jobs of one worker.
@@ -25,6 +26,7 @@ pub(super) struct Worker {
     /// The buckets of the servers.
     pub(super) places: [Location; 2],
     pub(super) world: World,
+    pub(super) ledger: Ledger,
     pub(super) number: usize,
     /// Whether everything has to succeed.
     pub(super) is_fair: bool,
@@ -32,24 +34,36 @@ pub(super) struct Worker {
 
 /// Where an object is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Place {
+pub(super) enum Place {
     Bucket(usize),
     File { direct: bool },
+}
+
+impl Place {
+    /// The path of a file.
+    pub(super) fn path(self, name: &str) -> Option<String> {
+        matches!(self, Place::File { .. }).then(|| path(name))
+    }
 }
 
 impl Worker {
     pub(super) async fn work(&self) {
         for job in 0..JOBS {
             let name = format!("{}-{job}", self.number);
-            match self.below(12) {
+            match self.below(21) {
                 0..4 => self.copy(&name).await,
-                10..12 => self.write(&name).await,
-                4 => self.copy_and_drop(&name).await,
-                5 => self.copy_while_replaced(&name).await,
-                6 => self.stream(&name).await,
-                7 => self.pieces(&name).await,
-                8 => self.range(&name).await,
-                _ => self.put_and_delete(&name).await,
+                4..6 => self.write(&name).await,
+                6 => self.copy_and_drop(&name).await,
+                7 => self.copy_while_replaced(&name).await,
+                8 => self.stream(&name).await,
+                9 => self.pieces(&name).await,
+                10 => self.range(&name).await,
+                11 => self.put_and_delete(&name).await,
+                12..15 => self.copy_and_carry_on(&name).await,
+                15..17 => self.read_what_flips(&name).await,
+                17 => self.compare(&name).await,
+                18 => self.ranges(&name).await,
+                _ => self.delete_many(&name).await,
             }
         }
     }
@@ -57,10 +71,12 @@ impl Worker {
     async fn copy(&self, name: &str) {
         let (source, data) = self.source(name);
         let target = self.target(source);
+        self.begins(target, name, &data);
         let copied =
             copy(&self.at(source, name), &self.at(target, name), CopyOptions::default()).await;
         let there = self.content(target, name);
         if let Some(report) = self.fair(copied) {
+            self.is_there(target, name);
             assert!(there == Some(data.clone()), "{name}: {source:?} to {target:?}");
             assert_eq!(report.bytes, data.len() as u64);
             assert_eq!(report.crc64nvme, Some(Crc64::of(&data)));
@@ -73,6 +89,7 @@ impl Worker {
     async fn copy_and_drop(&self, name: &str) {
         let (source, data) = self.source(name);
         let target = self.target(source);
+        self.begins(target, name, &data);
         let copying = copy(&self.at(source, name), &self.at(target, name), CopyOptions::default());
         self.core.sleep(Duration::from_micros(self.below(200_000) as u64)).await;
         drop(copying);
@@ -94,12 +111,17 @@ impl Worker {
             server.put(&key, later);
         });
         let target = self.target(Place::Bucket(bucket));
+        self.begins(target, name, &old);
+        self.begins(target, name, &new);
         let source = self.at(Place::Bucket(bucket), name);
         let copied = copy(&source, &self.at(target, name), CopyOptions::default()).await;
         let there = self.content(target, name);
         let is_whole = |there: &Bytes| *there == old || *there == new;
         match copied {
-            Ok(_) => assert!(there.as_ref().is_some_and(is_whole), "DATA-2: {name}"),
+            Ok(_) => {
+                self.is_there(target, name);
+                assert!(there.as_ref().is_some_and(is_whole), "DATA-2: {name}");
+            }
             Err(error) => {
                 assert!(there.as_ref().is_none_or(is_whole), "DATA-3: {name}");
                 let is_change = matches!(error.kind(), ErrorKind::Changed { .. });
@@ -149,6 +171,7 @@ impl Worker {
         let place = self.target(Place::File { direct: false });
         let place = if self.below(2) == 0 { place } else { Place::File { direct: true } };
         let (at, data) = (self.at(place, name), self.data());
+        self.begins(place, name, &data);
         let mut writer = at.store.writer(&at.key, PutOptions::default()).expect("a writer");
         let mut rest = data.clone();
         let mut written = Ok(());
@@ -173,7 +196,10 @@ impl Worker {
         };
         let there = self.content(place, name);
         match self.fair(finished) {
-            Some(_) => assert!(there == Some(data), "DATA-2: {name} in {place:?}"),
+            Some(_) => {
+                self.is_there(place, name);
+                assert!(there == Some(data), "DATA-2: {name} in {place:?}");
+            }
             None => assert!(there.is_none_or(|there| there == data), "DATA-3: {name}"),
         }
     }
@@ -193,33 +219,70 @@ impl Worker {
         let place = self.target(Place::File { direct: false });
         let (at, data) = (self.at(place, name), self.data());
         let data = data.slice(..data.len().min(PART));
+        self.begins(place, name, &data);
         let put = at.store.put(&at.key, data.clone()).await;
         let there = self.content(place, name);
         match self.fair(put) {
-            Some(_) => assert!(there == Some(data), "DATA-2: {name}"),
+            Some(_) => {
+                self.is_there(place, name);
+                assert!(there == Some(data), "DATA-2: {name}");
+            }
             None => assert!(there.is_none_or(|there| there == data), "DATA-3: {name}"),
         }
+        if let Some(path) = place.path(name) {
+            self.ledger.deletes(&path);
+        }
         if self.fair(at.store.delete(&at.key).await).is_some() {
-            assert!(self.content(place, name).is_none(), "{name} is still there");
+            // A name that was taken away is durable when its folder is, and nobody is promised that.
+            let is_gone = self.content(place, name).is_none();
+            assert!(is_gone || self.ledger.has_crashed(), "{name} is still there");
         }
     }
 
     /// An object that is there.
-    fn source(&self, name: &str) -> (Place, Bytes) {
+    pub(super) fn source(&self, name: &str) -> (Place, Bytes) {
         let data = self.data();
-        let place = match self.below(3) {
-            2 => Place::File { direct: self.below(2) == 0 },
-            bucket => Place::Bucket(bucket),
-        };
-        match place {
-            Place::Bucket(index) => self.servers[index].put(name, data.clone()),
-            Place::File { .. } => self.world.put_file(&path(name), &data).expect("room"),
-        }
+        let place = self.place();
+        self.install(place, name, &data);
         (place, data)
     }
 
+    pub(super) fn place(&self) -> Place {
+        match self.below(3) {
+            2 => Place::File { direct: self.below(2) == 0 },
+            bucket => Place::Bucket(bucket),
+        }
+    }
+
+    /// Puts an object there as if it had always been there.
+    pub(super) fn install(&self, place: Place, name: &str, data: &Bytes) {
+        match place {
+            Place::Bucket(index) => self.servers[index].put(name, data.clone()),
+            Place::File { .. } => {
+                let path = path(name);
+                self.world.put_file(&path, data).expect("room");
+                self.ledger.begin(&path, data);
+                self.ledger.told(&path);
+            }
+        }
+    }
+
+    /// A file is about to be written.
+    pub(super) fn begins(&self, place: Place, name: &str, data: &Bytes) {
+        if let Some(path) = place.path(name) {
+            self.ledger.begin(&path, data);
+        }
+    }
+
+    /// A write was told to be done.
+    pub(super) fn is_there(&self, place: Place, name: &str) {
+        if let Some(path) = place.path(name) {
+            self.ledger.told(&path);
+        }
+    }
+
     /// Another place.
-    fn target(&self, source: Place) -> Place {
+    pub(super) fn target(&self, source: Place) -> Place {
         match source {
             Place::Bucket(index) if self.below(2) == 0 => Place::Bucket(1 - index),
             Place::Bucket(_) => Place::File { direct: self.below(2) == 0 },
@@ -227,7 +290,7 @@ impl Worker {
         }
     }
 
-    fn at(&self, place: Place, name: &str) -> Location {
+    pub(super) fn at(&self, place: Place, name: &str) -> Location {
         match place {
             Place::Bucket(index) => self.places[index].with_key(name).expect("a key"),
             Place::File { direct } => {
@@ -238,14 +301,14 @@ impl Worker {
         }
     }
 
-    fn content(&self, place: Place, name: &str) -> Option<Bytes> {
+    pub(super) fn content(&self, place: Place, name: &str) -> Option<Bytes> {
         match place {
             Place::Bucket(index) => self.servers[index].get(name),
             Place::File { .. } => self.world.file(&path(name)).map(Bytes::from),
         }
     }
 
-    fn data(&self) -> Bytes {
+    pub(super) fn data(&self) -> Bytes {
         let size = match self.below(3) {
             0 => self.below(2 * PART),
             _ => SIZES[self.below(SIZES.len())],
@@ -253,9 +316,14 @@ impl Worker {
         noise(self.core.random_u64(), size).into()
     }
 
+    /// The same of some parts, so that there is a time when a few have come.
+    pub(super) fn several_parts(&self) -> Bytes {
+        noise(self.core.random_u64(), SIZES[SIZES.len() - 1 - self.below(2)]).into()
+    }
+
     /// A result; `None` for a failure where failures are fair.
     #[track_caller]
-    fn fair<T>(&self, result: Result<T>) -> Option<T> {
+    pub(super) fn fair<T>(&self, result: Result<T>) -> Option<T> {
         match result {
             Ok(value) => Some(value),
             Err(error) if self.is_fair => panic!("everything can be mended here: {error}"),
@@ -263,7 +331,7 @@ impl Worker {
         }
     }
 
-    fn below(&self, bound: usize) -> usize {
+    pub(super) fn below(&self, bound: usize) -> usize {
         (self.core.random_u64() % bound.max(1) as u64) as usize
     }
 }

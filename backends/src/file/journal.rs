@@ -6,12 +6,9 @@
 //! Nothing is made durable: after a loss of power the checksums tell which parts are still there.
 
 use std::ops::Range;
-use std::os::fd::OwnedFd;
 
 use bytes::Bytes;
-use hydrant_engine::{Core, File, OpenOptions, OsError, metadata_beneath, remove_file};
-use rustix::fs::{FlockOperation, flock};
-use rustix::io::Errno;
+use hydrant_engine::{Core, File, OpenOptions, metadata_beneath, remove_file};
 
 use super::spot::Spot;
 use super::tree::relabel;
@@ -35,9 +32,8 @@ const FIRST_LINE: &str = "hydrant journal 1";
 pub(crate) struct Journal {
     spot: Spot,
     name: String,
+    /// Locked; the kernel lets go of that when the process ends in whatever way.
     file: File,
-    /// Holds the lock; the kernel lets go of it when the process ends in whatever way.
-    _lock: OwnedFd,
 }
 
 impl Journal {
@@ -56,22 +52,15 @@ impl Journal {
         for _ in 0..OPENS_MAX {
             let file = spot.dir.open_beneath(core, name.as_ref(), &options).await;
             let file = file.map_err(|error| relabel(error, &spot.path_of(&name)))?;
-            let descriptor = file.duplicate()?;
-            let locked = core.blocking(move || lock(descriptor)).await?;
-            let lock = match locked {
-                Ok(lock) => lock,
-                Err(Errno::WOULDBLOCK) => return Err(busy().into()),
-                Err(errno) => {
-                    let path = spot.path_of(&name);
-                    let error = OsError::new("flock", path, errno.raw_os_error());
-                    return Err(hydrant_engine::Error::from(error).into());
-                }
-            };
+            let locked = file.try_lock(core).await;
+            if !locked.map_err(|error| relabel(error, &spot.path_of(&name)))? {
+                return Err(busy().into());
+            }
             // Whoever had the lock before may have ended well, and taken the name away.
             let named = metadata_beneath(core, Some(&spot.dir), name.as_ref()).await;
             let ours = file.metadata(core).await?.identity;
             if named.is_ok_and(|named| named.identity == ours) {
-                return Ok(Journal { spot: spot.clone(), name, file, _lock: lock });
+                return Ok(Journal { spot: spot.clone(), name, file });
             }
         }
         Err(busy().into())
@@ -193,10 +182,6 @@ pub(crate) fn is_whole(head: &str) -> bool {
 pub(crate) fn field_of(head: &str, name: &str) -> Option<String> {
     let line = head.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
     line.map(str::to_owned)
-}
-
-fn lock(descriptor: OwnedFd) -> Result<OwnedFd, Errno> {
-    flock(&descriptor, FlockOperation::NonBlockingLockExclusive).map(|()| descriptor)
 }
 
 fn offset_of(index: u64) -> u64 {

@@ -13,6 +13,7 @@ mod transfer;
 mod unnamed;
 
 use std::ffi::CString;
+use std::fs::TryLockError;
 use std::ops::Range;
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
@@ -27,6 +28,8 @@ pub use unnamed::Unnamed;
 
 use crate::cores::Core;
 use crate::error::{Error, OsError, Result};
+#[cfg(any(test, feature = "testing"))]
+use crate::op::Descriptor;
 use crate::op::{Handle, Op, Outcome, StatxBuf};
 use crate::pool::Buf;
 use crate::ring::LateOpcode;
@@ -193,8 +196,29 @@ impl File {
         result.map_err(|e| OsError::from_io("ftruncate", self.path.display(), &e).into())
     }
 
-    /// A descriptor of its own for the same open file, for calls that the engine has no op for, such
-    /// as locks. What may block belongs into [`Core::blocking`] (CORE-1).
+    /// Takes the exclusive lock of flock(2) for whoever has this open file, without waiting for
+    /// anybody; whether it is ours. It goes with the last clone, and with the process, however that
+    /// ends.
+    ///
+    /// # Errors
+    /// The errno of `flock(2)`.
+    pub async fn try_lock(&self, core: &Core) -> Result<bool> {
+        #[cfg(any(test, feature = "testing"))]
+        if let Descriptor::Sim(simulated) = self.handle.descriptor() {
+            return simulated.try_lock().map_err(|errno| self.error("flock", errno));
+        }
+        // The lock belongs to what both descriptors have open, so it stays when this one goes.
+        let copy = std::fs::File::from(self.duplicate()?);
+        match core.blocking(move || copy.try_lock()).await? {
+            Ok(()) => Ok(true),
+            Err(TryLockError::WouldBlock) => Ok(false),
+            Err(TryLockError::Error(e)) => {
+                Err(OsError::from_io("flock", self.path.display(), &e).into())
+            }
+        }
+    }
+
+    /// A descriptor of its own for the same open file, for calls that the engine has no op for. What may block belongs into [`Core::blocking`] (CORE-1).
     ///
     /// # Errors
     /// The errno of `dup(2)`; the simulator has no descriptors.

@@ -237,6 +237,25 @@ const HINTS: [AccessHint; 5] = [
 ];
 
 #[test]
+fn one_opening_of_a_file_has_its_lock() {
+    on_all(|core, place| async move {
+        let path = place.path("locked");
+        let options = OpenOptions::new().write().create();
+        let open = async || File::open(&core, &path, &options).await.expect("opened");
+        let (one, other) = (open().await, open().await);
+        let locks = async |file: &File| file.try_lock(&core).await.expect("asked");
+        assert!(locks(&one).await && locks(&one).await, "it is ours still");
+        assert!(!locks(&other).await);
+        // A clone is the same opening.
+        let clone = one.clone();
+        drop(one);
+        assert!(!locks(&other).await);
+        drop(clone);
+        assert!(locks(&other).await);
+    });
+}
+
+#[test]
 fn hints_never_change_what_is_read_and_written() {
     on_all(|core, place| async move {
         for (number, hint) in HINTS.into_iter().enumerate() {

@@ -13,7 +13,7 @@ use hydrant::{
     TransferLimits,
 };
 use hydrant::{WriterOptions, copy};
-use pipelines_job::{Failure, Job, Row, Work};
+use pipelines_job::{Failure, Job, Moved, Row, Work};
 
 /// Bytes of the pool that a small object takes, with what is received before it.
 const SMALL_BYTES: usize = 64 << 10;
@@ -23,13 +23,18 @@ fn main() -> ExitCode {
     pipelines_job::main(run)
 }
 
-fn run(job: &Job) -> Result<u64, Failure> {
+fn run(job: &Job) -> Result<Moved, Failure> {
     let builder = builder(job);
     // Waits of this thread drive the engine then.
     let (hydrant, _here) = match job.row() {
         Row::One => (builder.build()?, None),
         Row::Many => builder.build_here().map(|(hydrant, here)| (hydrant, Some(here)))?,
     };
+    let bytes = work(&hydrant, job)?;
+    Ok(Moved { bytes, copied_bytes: Some(hydrant.engine().metrics().copied_bytes()) })
+}
+
+fn work(hydrant: &Hydrant, job: &Job) -> Result<u64, Failure> {
     let store = hydrant.store(&format!("s3://{}/", job.bucket))?;
     let (object, file) = (format!("s3://{}/{}", job.bucket, job.key), || {
         Ok::<_, Failure>(format!("direct://{}", job.file()?.display()))
@@ -41,8 +46,8 @@ fn run(job: &Job) -> Result<u64, Failure> {
             let mut buffer = vec![1; job.bytes as usize];
             Ok(store.get_into(&job.key, 0, &mut buffer)? as u64)
         }
-        Work::GetFile => copy_between(&hydrant, &object, &file()?),
-        Work::PutFile => copy_between(&hydrant, &file()?, &object),
+        Work::GetFile => copy_between(hydrant, &object, &file()?),
+        Work::PutFile => copy_between(hydrant, &file()?, &object),
         Work::PutMemory => put_memory(&store, job),
         Work::List => list(&store, &job.key),
         Work::GetMany => block_on(

@@ -105,18 +105,41 @@ impl Job {
     }
 }
 
+/// What came of a job.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Moved {
+    /// Payload that has moved.
+    pub bytes: u64,
+    /// Payload that the client has copied in user space on the way, where it counts that.
+    pub copied_bytes: Option<u64>,
+}
+
+impl From<u64> for Moved {
+    fn from(bytes: u64) -> Moved {
+        Moved { bytes, copied_bytes: None }
+    }
+}
+
+impl Moved {
+    fn line(&self, job: &Job) -> String {
+        let copied = self.copied_bytes.map(|bytes| format!(",\"copied_bytes\":{bytes}"));
+        let (bytes, objects) = (self.bytes, job.objects);
+        format!("{{\"bytes\":{bytes},\"objects\":{objects}{}}}", copied.unwrap_or_default())
+    }
+}
+
 /// The whole of a program: `run` does the job and says how many bytes have moved.
 #[expect(clippy::print_stdout, reason = "the result of the run")]
 #[expect(clippy::print_stderr, reason = "a program tells its user there what went wrong")]
-pub fn main(run: impl FnOnce(&Job) -> Result<u64, Failure>) -> ExitCode {
+pub fn main<M: Into<Moved>>(run: impl FnOnce(&Job) -> Result<M, Failure>) -> ExitCode {
     let job = Job::parse();
-    let moved = run(&job).and_then(|moved| match moved == job.total_bytes() {
-        true => Ok(moved),
-        false => Err(format!("{moved} of {} bytes have moved", job.total_bytes()).into()),
+    let moved = run(&job).map(Into::into).and_then(|moved| match moved.bytes {
+        bytes if bytes == job.total_bytes() => Ok(moved),
+        bytes => Err(format!("{bytes} of {} bytes have moved", job.total_bytes()).into()),
     });
     match moved {
         Ok(moved) => {
-            println!("{{\"bytes\":{moved},\"objects\":{}}}", job.objects);
+            println!("{}", moved.line(&job));
             ExitCode::SUCCESS
         }
         Err(failure) => {
@@ -137,6 +160,15 @@ mod tests {
         let job = Job::parse_from(words);
         assert_eq!(job.parts().collect::<Vec<_>>(), [0..8, 8..16, 16..20]);
         assert_eq!((job.row(), job.total_bytes()), (Row::One, 20));
+    }
+
+    #[test]
+    fn what_was_copied_is_told_by_who_counts_it() {
+        let words = "x get-stream --endpoint=e --bucket=b --key=k --bytes=5 --part-bytes=8";
+        let job = Job::parse_from(words.split(' ').chain(["--connections=1"]));
+        assert_eq!(Moved::from(5).line(&job), "{\"bytes\":5,\"objects\":1}");
+        let counted = Moved { bytes: 5, copied_bytes: Some(0) };
+        assert_eq!(counted.line(&job), "{\"bytes\":5,\"objects\":1,\"copied_bytes\":0}");
     }
 
     #[test]

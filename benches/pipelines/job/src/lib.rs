@@ -11,4 +11,4 @@ mod job;
 // The public interface is:
 pub use direct::DirectFile;
 pub use drive::{Client, Source, run};
-pub use job::{Failure, Job, Row, Work, main};
+pub use job::{Failure, Job, Moved, Row, Work, main};

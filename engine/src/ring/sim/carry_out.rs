@@ -219,6 +219,7 @@ impl State {
             readable: access != libc::O_WRONLY,
             writable: access != libc::O_RDONLY,
             append: flags & libc::O_APPEND != 0,
+            locked: false,
             stale: false,
             direct,
         }))

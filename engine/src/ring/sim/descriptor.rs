@@ -52,6 +52,11 @@ impl SimDescriptor {
         state.end_of(self.id).is_ok_and(|end| state.network.was_reset(end))
     }
 
+    /// `flock(2)` with `LOCK_EX | LOCK_NB`: whether the lock is ours.
+    pub(crate) fn try_lock(&self) -> Result<bool, i32> {
+        self.world.lock().objects.try_lock(self.id)
+    }
+
     /// `getsockname(2)` of a listener.
     pub(crate) fn local_address(&self) -> Option<SocketAddr> {
         self.world.lock().network.listener_address(self.id)

@@ -36,6 +36,8 @@ pub(super) struct OpenFile {
     pub(super) writable: bool,
     pub(super) direct: bool,
     pub(super) append: bool,
+    /// Has the lock of its file.
+    pub(super) locked: bool,
     /// Opened before a crash; every use is EIO.
     pub(super) stale: bool,
 }
@@ -78,6 +80,19 @@ impl Objects {
             Some(Kind::File(file)) => Ok(*file),
             _ => Err(libc::EBADF),
         }
+    }
+
+    /// Locks a file for this opening of it, unless another has it locked.
+    pub(super) fn try_lock(&mut self, id: ObjectId) -> Result<bool, i32> {
+        let inode = self.file(id)?.inode;
+        let has_it = |kind: &Kind| matches!(kind, Kind::File(file) if file.inode == inode && file.locked && !file.stale);
+        if self.table.iter().any(|(other, object)| *other != id && has_it(&object.kind)) {
+            return Ok(false);
+        }
+        if let Some(Object { kind: Kind::File(file), .. }) = self.table.get_mut(&id) {
+            file.locked = true;
+        }
+        Ok(true)
     }
 
     pub(super) fn socket(&mut self, id: ObjectId) -> Result<&mut Socket, i32> {

@@ -99,12 +99,15 @@ impl World {
         self.lock().network.add_black_hole(address);
     }
 
-    /// Puts a file on the disk, with its directories, as if it had always been there.
+    /// Puts a file on the disk, with its directories, as if it had always been there; one that is there
+    /// is written to now.
     ///
     /// # Errors
     /// ENOSPC, or what creating the file would answer.
     pub fn put_file(&self, path: &str, data: &[u8]) -> io::Result<()> {
-        self.lock().disk.install(path, data).map_err(io::Error::from_raw_os_error)
+        let mut state = self.lock();
+        let now_ns = state.now_ns;
+        state.disk.install(path, data, now_ns).map_err(io::Error::from_raw_os_error)
     }
 
     /// The bytes of a file as a reader would see them now; `None` if no file is there.

@@ -154,8 +154,14 @@ impl Disk {
         Ok(())
     }
 
-    /// Makes a file with its directories as if they had always been there: all of it is durable.
-    pub(in crate::ring::sim) fn install(&mut self, path: &str, data: &[u8]) -> Result<(), i32> {
+    /// Makes a file with its directories as if they had always been there: all of it is durable. One that
+    /// was there has been written to now.
+    pub(in crate::ring::sim) fn install(
+        &mut self,
+        path: &str,
+        data: &[u8],
+        now_ns: u64,
+    ) -> Result<(), i32> {
         let mut at = ROOT;
         let mut parts = path.split('/').filter(|part| !part.is_empty()).peekable();
         while let Some(part) = parts.next() {
@@ -167,8 +173,10 @@ impl Disk {
             if last {
                 let flags = (libc::O_CREAT | libc::O_TRUNC | libc::O_WRONLY) as u64;
                 let how = OpenHow { flags, mode: 0o644, resolve: 0 };
-                let file = self.open(Some(at), part, &how, 0)?;
-                let written = self.write(file, 0, data, 0)?;
+                let is_new = self.walk(Some(at), part, 0)?.target.is_none();
+                let written_ns = if is_new { 0 } else { now_ns };
+                let file = self.open(Some(at), part, &how, written_ns)?;
+                let written = self.write(file, 0, data, written_ns)?;
                 if written < data.len() {
                     return Err(libc::ENOSPC);
                 }

@@ -66,6 +66,7 @@ impl Floor {
                         bytes: run.sample.bytes,
                     },
                     peak_bytes: before.peak_bytes + run.peak_bytes,
+                    copied_bytes: None,
                 },
             });
         }

@@ -13,13 +13,17 @@ pub struct Runs {
     pub baseline: bool,
     samples: Vec<Sample>,
     peaks: Vec<f64>,
+    /// Of the payload, what was copied in user space.
+    copied: Vec<f64>,
 }
 
 impl Runs {
     pub fn new(name: &'static str, baseline: bool, runs: Vec<Run>) -> Runs {
         let samples = runs.iter().map(|run| run.sample).collect();
+        let share = |run: &Run| Some(run.copied_bytes? as f64 / run.sample.bytes as f64);
+        let copied = runs.iter().filter_map(share).collect();
         let peaks = runs.iter().map(|run| run.peak_bytes as f64).collect();
-        Runs { name, baseline, samples, peaks }
+        Runs { name, baseline, samples, peaks, copied }
     }
 
     fn cpu(&self) -> f64 {
@@ -32,6 +36,13 @@ impl Runs {
 
     fn peak_bytes(&self) -> f64 {
         median(&self.peaks)
+    }
+
+    fn copied(&self) -> String {
+        match self.copied.as_slice() {
+            [] => "–".to_owned(),
+            copied => format!("{:.3} %", 100.0 * median(copied)),
+        }
     }
 }
 
@@ -62,11 +73,11 @@ pub fn near(all: &[Runs], near_cpu: f64, near_wall: f64) -> Vec<bool> {
 /// `far` of the others. Gives the verdict on CPU time, if there is a peer.
 pub fn judge(row: Row, runs: &[Runs], far: &[Runs], seed: u64) -> Option<Verdict> {
     println!(
-        "\n| {} | CPU {} | wall s | GB/s | peak MiB | ours / theirs, CPU [95 %] | wall |",
+        "\n| {} | CPU {} | wall s | GB/s | peak MiB | copied | ours / theirs, CPU [95 %] | wall |",
         row.name(),
         unit(row)
     );
-    println!("|---|---|---|---|---|---|---|");
+    println!("|---|---|---|---|---|---|---|---|");
     let against = |one: &Runs, value| ratio(&runs[0].samples, &one.samples, value, seed);
     for (at, one) in runs.iter().enumerate() {
         let (of_cpu, of_wall) = match at {
@@ -127,7 +138,8 @@ fn line(row: Row, runs: &Runs) -> String {
     };
     let wall_s = runs.wall() * row.total_bytes() as f64;
     let rate = 1.0 / runs.wall() / 1e9;
-    format!("| {} | {cost} | {wall_s:.2} | {rate:.2} | {:.0} |", runs.name, mib(row, runs))
+    let (name, peak, copied) = (runs.name, mib(row, runs), runs.copied());
+    format!("| {name} | {cost} | {wall_s:.2} | {rate:.2} | {peak:.0} | {copied} |")
 }
 
 fn mib(row: Row, runs: &Runs) -> f64 {
@@ -142,7 +154,17 @@ mod tests {
 
     fn runs(name: &'static str, baseline: bool, cpu_s: f64, wall_s: f64) -> Runs {
         let sample = Sample { cpu_s, user_s: 0.0, wall_s, bytes: 1 << 30 };
-        Runs::new(name, baseline, vec![Run { sample, peak_bytes: 1 << 20 }; 15])
+        Runs::new(name, baseline, vec![Run { sample, peak_bytes: 1 << 20, copied_bytes: None }; 15])
+    }
+
+    #[test]
+    fn what_was_copied_is_a_share_of_the_payload() {
+        let sample = Sample { cpu_s: 1.0, user_s: 0.0, wall_s: 1.0, bytes: 1 << 30 };
+        let copied = |copied_bytes| {
+            let run = Run { sample, peak_bytes: 1 << 20, copied_bytes };
+            Runs::new("one", false, vec![run; 3]).copied()
+        };
+        assert_eq!((copied(Some(1 << 20)), copied(None)), ("0.098 %".to_owned(), "–".to_owned()));
     }
 
     #[test]

@@ -139,6 +139,8 @@ struct Bench<'a> {
 struct Run {
     sample: Sample,
     peak_bytes: u64,
+    /// Payload that the client has copied in user space, where it tells.
+    copied_bytes: Option<u64>,
 }
 
 impl Bench<'_> {
@@ -218,19 +220,19 @@ impl Bench<'_> {
         let times = self.args.times(row);
         let mut names: Vec<&str> = sides.iter().map(|side| side.name).collect();
         names.push("floor");
-        let mut peaks = vec![Vec::new(); names.len()];
+        let mut all = vec![Vec::new(); names.len()];
         let shown = Shown { unit: "CPU s", value: |sample| sample.cpu_s };
         let samples = rotated(&names, self.args.rounds.into(), shown, |at| {
             let run = match sides.get(at) {
                 Some(side) => self.run(row, &side.call, times)?,
                 None => floor.run(self, row, times)?,
             };
-            peaks[at].push(run.peak_bytes);
+            all[at].push(run);
             Ok(run.sample)
         })?;
-        let together = samples.into_iter().zip(peaks).map(|(samples, peaks)| {
-            let runs = samples.into_iter().zip(peaks);
-            runs.map(|(sample, peak_bytes)| Run { sample, peak_bytes }).collect::<Vec<Run>>()
+        let together = samples.into_iter().zip(all).map(|(samples, all)| {
+            let runs = samples.into_iter().zip(all);
+            runs.map(|(sample, run)| Run { sample, ..run }).collect::<Vec<Run>>()
         });
         let sides = sides.iter().map(|side| (side.name, side.baseline)).chain([("floor", true)]);
         Ok(sides.zip(together).map(|((name, base), runs)| Runs::new(name, base, runs)).collect())
@@ -316,12 +318,14 @@ impl Side {
 /// `own` is what the program printed in all its runs, `last` the line of the yardstick. What a
 /// program of Python took to load its modules, it tells, and it is not counted.
 fn read(own: &str, last: &str, bytes: u64) -> Option<Run> {
-    let told = |name: &str| own.lines().filter_map(|line| number(line, name)).sum::<f64>();
+    let each = |name| own.lines().filter_map(move |line| number(line, name));
+    let told = |name| each(name).sum::<f64>();
     let user_s = number(last, "user_s")?;
     let cpu_s = user_s + number(last, "sys_s")? - told("loading_cpu_s");
     let wall_s = number(last, "wall_s")? - told("loading_wall_s");
     let sample = Sample { cpu_s, user_s, wall_s, bytes };
-    Some(Run { sample, peak_bytes: number(last, "peak_bytes")? as u64 })
+    let copied_bytes = each("copied_bytes").map(|bytes| bytes as u64).reduce(|sum, one| sum + one);
+    Some(Run { sample, peak_bytes: number(last, "peak_bytes")? as u64, copied_bytes })
 }
 
 impl Evidence {
@@ -368,7 +372,15 @@ mod tests {
         let own = "{\"bytes\":5,\"loading_cpu_s\":0.25,\"loading_wall_s\":0.5}";
         let run = read(&format!("{own}\n{own}"), LINE, 10).expect("all figures");
         assert_eq!((run.sample.cpu_s, run.sample.wall_s, run.peak_bytes), (0.5, 1.5, 4096));
+        assert_eq!(run.copied_bytes, None);
         assert!(read("", "killed", 10).is_none());
+    }
+
+    #[test]
+    fn what_was_copied_is_that_of_all_times() {
+        let own = "{\"bytes\":5,\"copied_bytes\":3}";
+        let run = read(&format!("{own}\n{own}"), LINE, 10).expect("all figures");
+        assert_eq!(run.copied_bytes, Some(6));
     }
 
     #[test]
