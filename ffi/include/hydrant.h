@@ -275,7 +275,8 @@
 #define HYD_PUT_IF_ABSENT 1
 
 /**
- * A bit of hyd_ranges_options.flags: only ranges without a byte between them come by one request.
+ * A bit of hyd_ranges_options.flags: only ranges without a byte between them come by one request, up to
+ * joined_bytes_max.
  */
 #define HYD_RANGES_NO_GAPS 1
 
@@ -1373,7 +1374,7 @@ typedef struct hyd_ranges_options {
     uint32_t flags;
     /**
      * Ranges of one object with at most so many bytes between them come by one request, and are
-     * copied out of it; 0: 16 KiB.
+     * copied out of it, but for those above `joined_bytes_max`; 0: 16 KiB.
      */
     uint64_t gap_bytes_max;
     /**
@@ -1888,8 +1889,8 @@ typedef struct hyd_part_source {
      */
     uint64_t len;
     /**
-     * Which version is copied and under which condition, and in `s3` its key of SSE-C and whose the bucket
-     * is; or NULL.
+     * Which version is copied and under which condition, and in `s3` its key of SSE-C, whose the bucket
+     * is and HYD_S3_REQUESTER_PAYS, which here and of the upload is the same; or NULL.
      */
     const struct hyd_get_options *get;
 } hyd_part_source;
@@ -2009,8 +2010,8 @@ typedef struct hyd_s3_copy_options {
      */
     uint32_t flags;
     /**
-     * Which version is copied and under which condition, and in `s3` its key of SSE-C and whose its bucket is;
-     * or NULL.
+     * Which version is copied and under which condition, and in `s3` its key of SSE-C, whose its bucket is
+     * and HYD_S3_REQUESTER_PAYS, which here and in `put` is the same; or NULL.
      */
     const struct hyd_get_options *get;
     /**
@@ -3222,9 +3223,9 @@ hyd_status hyd_stat(const struct hyd_store *store,
 
 /**
  * Reads many ranges of one object at the same time, each into memory of its own, and waits for all.
- * The memory belongs to the library until the call returns. Near neighbours come by one request.
- * Every range tells its own status, but where the store or `ranges` itself is refused. `options` may be
- * NULL.
+ * The memory belongs to the library until the call returns. Near neighbours of at most 256 KiB each come
+ * by one request. Every range tells its own status, but where the store or `ranges` itself is refused.
+ * `options` may be NULL.
  *
  * Errors: that of the first range that failed, also as an error object; HYD_E_INVALID where the
  * memory of two ranges overlaps, and then nothing is read.
@@ -4303,8 +4304,9 @@ hyd_status hyd_writer_flush(struct hyd_writer *writer,
                             struct hyd_error **error);
 
 /**
- * Tells how many bytes a stream has taken, and how many the part that is being filled still lacks: so many,
- * written in one piece and borrowed or given, are sent without a copy. Both may be NULL.
+ * Tells how many bytes a stream has taken, and how many the part that is being filled still lacks. At a
+ * part's boundary so many, written in one piece and borrowed or given, are sent without a copy; what completes
+ * a part that is begun is copied to what waits of it. Both may be NULL.
  *
  * Errors: HYD_E_BUSY while another thread is in a call with the writer, or a request has it;
  * HYD_E_CANCELLED; HYD_E_INVALID, HYD_E_HANDLE, HYD_E_FORKED.

@@ -41,8 +41,8 @@ pub struct hyd_part_source {
     pub offset: u64,
     /// and how many; 0 is the whole object, and `offset` 0 too.
     pub len: u64,
-    /// Which version is copied and under which condition, and in `s3` its key of SSE-C and whose the bucket
-    /// is; or NULL.
+    /// Which version is copied and under which condition, and in `s3` its key of SSE-C, whose the bucket
+    /// is and HYD_S3_REQUESTER_PAYS, which here and of the upload is the same; or NULL.
     pub get: *const hyd_get_options,
 }
 
@@ -219,8 +219,8 @@ pub unsafe extern "C" fn hyd_multipart_copy(
             (from, copied_bytes(source)?, Out::optional(part, "part")?)
         };
         check_number(number)?;
-        let source = copy_source(&from_store, from, read)?;
-        Out::write_optional(part, multipart.copy(number, source, range)?);
+        let (source, pays) = copy_source(&from_store, from, read)?;
+        Out::write_optional(part, multipart.copy(number, source, range, pays)?);
         Ok(())
     })
 }

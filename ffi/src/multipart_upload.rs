@@ -60,16 +60,18 @@ impl Multipart {
         Ok(uploaded(number, size_bytes, etag.as_ref(), checksum.as_ref()))
     }
 
-    /// Has the server copy a part.
+    /// Has the server copy a part; `pays`: who asks agrees to, also where the upload does not say so.
     pub fn copy(
         &self,
         number: u32,
         source: CopySource,
         range: Option<ReadRange>,
+        pays: bool,
     ) -> Result<hyd_uploaded_part, Failure> {
         let mut copy = UploadPartCopy::new(&self.key, self.id(), number, source);
         let s3 = self.put.s3.as_deref().cloned().unwrap_or_default();
         (copy.customer_key, copy.access) = (s3.customer_key, s3.access);
+        copy.access.requester_pays |= pays;
         copy.range = range;
         let copied = self.client.send(copy).wait()?;
         let size_bytes = match range {

@@ -12,7 +12,8 @@ use crate::sized::{self, SizedStruct};
 use crate::status::{HYD_E_INVALID, HYD_OK, hyd_status};
 use crate::store::{Store, hyd_store, use_store};
 
-/// A bit of hyd_ranges_options.flags: only ranges without a byte between them come by one request.
+/// A bit of hyd_ranges_options.flags: only ranges without a byte between them come by one request, up to
+/// joined_bytes_max.
 pub const HYD_RANGES_NO_GAPS: u32 = 1;
 
 /// One of many ranges of an object. Its size is fixed.
@@ -51,7 +52,7 @@ pub struct hyd_ranges_options {
     /// HYD_RANGES_*
     pub flags: u32,
     /// Ranges of one object with at most so many bytes between them come by one request, and are
-    /// copied out of it; 0: 16 KiB.
+    /// copied out of it, but for those above `joined_bytes_max`; 0: 16 KiB.
     pub gap_bytes_max: u64,
     /// Requests under way at once, instead of as many as the store has.
     pub connections: u32,
@@ -71,9 +72,9 @@ unsafe impl SizedStruct for hyd_ranges_options {
 }
 
 /// Reads many ranges of one object at the same time, each into memory of its own, and waits for all.
-/// The memory belongs to the library until the call returns. Near neighbours come by one request.
-/// Every range tells its own status, but where the store or `ranges` itself is refused. `options` may be
-/// NULL.
+/// The memory belongs to the library until the call returns. Near neighbours of at most 256 KiB each come
+/// by one request. Every range tells its own status, but where the store or `ranges` itself is refused.
+/// `options` may be NULL.
 ///
 /// Errors: that of the first range that failed, also as an error object; HYD_E_INVALID where the
 /// memory of two ranges overlaps, and then nothing is read.

@@ -33,8 +33,8 @@ pub struct hyd_s3_copy_options {
     pub struct_size: u32,
     /// HYD_S3_COPY_*
     pub flags: u32,
-    /// Which version is copied and under which condition, and in `s3` its key of SSE-C and whose its bucket is;
-    /// or NULL.
+    /// Which version is copied and under which condition, and in `s3` its key of SSE-C, whose its bucket is
+    /// and HYD_S3_REQUESTER_PAYS, which here and in `put` is the same; or NULL.
     pub get: *const hyd_get_options,
     /// What is said of the copy, and under which condition it is written: storage class, ACL, grants, encryption,
     /// lock; or NULL. What is said of its content needs HYD_S3_COPY_REPLACE_METADATA, tags need
@@ -52,16 +52,16 @@ unsafe impl SizedStruct for hyd_s3_copy_options {
     const BYTES_MIN: usize = 32;
 }
 
-/// What is copied.
+/// What is copied, and whether who asks agrees to pay: a request with a copy has one payer for both ends.
 ///
 /// # Errors
 /// A store that is not S3.
-pub fn copy_source(store: &Store, key: &str, read: S3Read) -> Result<CopySource, Failure> {
+pub fn copy_source(store: &Store, key: &str, read: S3Read) -> Result<(CopySource, bool), Failure> {
     let mut source = CopySource::new(store.s3()?.bucket(), key);
     (source.conditions, source.version_id) = (read.conditions, read.version_id);
     source.customer_key = read.customer_key;
     source.expected_bucket_owner = read.access.expected_bucket_owner;
-    Ok(source)
+    Ok((source, read.access.requester_pays))
 }
 
 /// Has the server of S3 copy an object of at most 5 GiB in one request, also onto itself: so what is said of an
@@ -128,7 +128,8 @@ unsafe fn copy(
     options: *const hyd_s3_copy_options,
 ) -> Result<CopyObject, Failure> {
     if options.is_null() {
-        return Ok(CopyObject::new(to, copy_source(source, from, S3Read::default())?));
+        let (source, _) = copy_source(source, from, S3Read::default())?;
+        return Ok(CopyObject::new(to, source));
     }
     // SAFETY: OWN-3, by the contract of this function.
     let (raw, read, put) = unsafe {
@@ -137,7 +138,8 @@ unsafe fn copy(
     };
     let known = HYD_S3_COPY_REPLACE_METADATA | HYD_S3_COPY_REPLACE_TAGS;
     check_flags("options", raw.flags, known, raw.reserved)?;
-    let mut copy = CopyObject::new(to, copy_source(source, from, read)?);
+    let (source, pays) = copy_source(source, from, read)?;
+    let mut copy = CopyObject::new(to, source);
     copy.replace_metadata = raw.flags & HYD_S3_COPY_REPLACE_METADATA != 0;
     copy.replace_tags = raw.flags & HYD_S3_COPY_REPLACE_TAGS != 0;
     let says_content = put.attributes.is_some() || put.content_type.is_some();
@@ -151,5 +153,6 @@ unsafe fn copy(
     copy.conditions = put.write_if.into();
     copy.checksum_algorithm = uploaded_part::checksum_algorithm(raw.checksum_algorithm)?;
     copy.access = put.s3.map(|s3| s3.access).unwrap_or_default();
+    copy.access.requester_pays |= pays;
     Ok(copy)
 }

@@ -25,8 +25,9 @@ pub unsafe extern "C" fn hyd_writer_flush(
     })
 }
 
-/// Tells how many bytes a stream has taken, and how many the part that is being filled still lacks: so many,
-/// written in one piece and borrowed or given, are sent without a copy. Both may be NULL.
+/// Tells how many bytes a stream has taken, and how many the part that is being filled still lacks. At a
+/// part's boundary so many, written in one piece and borrowed or given, are sent without a copy; what completes
+/// a part that is begun is copied to what waits of it. Both may be NULL.
 ///
 /// Errors: HYD_E_BUSY while another thread is in a call with the writer, or a request has it;
 /// HYD_E_CANCELLED; HYD_E_INVALID, HYD_E_HANDLE, HYD_E_FORKED.

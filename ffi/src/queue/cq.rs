@@ -12,10 +12,10 @@ use hydrant::engine::{Task, block_on};
 
 use super::job::{Job, Settled};
 use super::lane::{self, Lane};
-use super::outcome::{Outcome, Places, hyd_event};
+use super::outcome::hyd_event;
 use super::request::Request;
 use super::signal::Signal;
-use super::slots::{State, generation_of, slot_of};
+use super::slots::{Reaped, State, generation_of, slot_of};
 use crate::engine::Engine;
 use crate::error::Failure;
 use crate::status::{HYD_E_BUSY, HYD_E_CANCELLED, HYD_E_HANDLE};
@@ -128,28 +128,24 @@ impl Queue {
         state.woken = false;
         let count = state.done.len().min(max);
         // All of them are this call's from here on: another that waits for fewer takes none of them.
-        for index in 0..count {
-            let event = state.next_event().expect("as many are there");
-            // SAFETY: OWN-3. The caller says that there is room for `max` events.
-            unsafe { events.add(index).write(event) };
-        }
+        let mut next = state.take_done(count);
         let mut done = 0;
         loop {
-            let mut some: [Option<(Outcome, Places)>; REAPED_AT_ONCE] =
-                [const { None }; REAPED_AT_ONCE];
-            for (at, place) in some.iter_mut().enumerate().take(count - done) {
-                // SAFETY: OWN-3. As above; it was written there.
-                let id = unsafe { (*events.add(done + at)).id };
-                *place = Some(state.free_slot(id));
+            let mut some: [Option<Reaped>; REAPED_AT_ONCE] = [const { None }; REAPED_AT_ONCE];
+            for place in some.iter_mut().take(count - done) {
+                let reaped = state.free_slot(next);
+                next = reaped.next;
+                *place = Some(reaped);
             }
             if count - done <= REAPED_AT_ONCE {
                 state.signal();
             }
             drop(state);
             // Outside of the lock, which the cores would sleep for.
-            for (outcome, places) in some.into_iter().flatten() {
-                // SAFETY: OWN-3. As above.
-                outcome.hand_over(unsafe { &mut *events.add(done) }, places);
+            for Reaped { mut event, outcome, places, .. } in some.into_iter().flatten() {
+                outcome.hand_over(&mut event, places);
+                // SAFETY: OWN-3. The caller says that there is room for `max` events.
+                unsafe { events.add(done).write(event) };
                 done += 1;
             }
             if done == count {
@@ -244,7 +240,6 @@ impl Queue {
             return Err(Failure::new(HYD_E_BUSY, message));
         }
         state.ended = true;
-        state.free.clear();
         let driver = state.driver.take();
         drop(state);
         self.arrived.notify_all();
@@ -252,13 +247,14 @@ impl Queue {
         Ok(())
     }
 
-    /// Ends the lanes, and throws away what nobody has reaped.
+    /// Ends the lanes, and throws away what nobody reaps: a call that has begun to has what it took.
     pub fn end(&self) {
         let pumps = std::mem::take(&mut *self.pumps.lock().unwrap_or_else(PoisonError::into_inner));
         drop(pumps);
-        let mut left = Vec::new();
         let mut state = self.lock();
-        left.extend(state.slots.iter_mut().filter_map(|slot| slot.outcome.take()));
+        let State { slots, done, .. } = &mut *state;
+        let left: Vec<_> =
+            done.drain(..).filter_map(|index| slots[index as usize].outcome.take()).collect();
         drop(state);
         drop(left);
     }
@@ -308,9 +304,7 @@ impl Finish {
         self.tells = false;
         self
     }
-}
 
-impl Finish {
     /// Says what became of the request, which completes here if nobody else has to be done. Whoever says so
     /// tells ([`Queue::tell`]).
     pub(super) fn settle(mut self, id: u64, settled: Settled) {

@@ -1,5 +1,7 @@
 //! The ops about many objects, or about two: what they are asked for beside, and how it is done.
 
+use std::ptr::NonNull;
+
 use hydrant::engine::RegionOwner;
 use hydrant::{DeleteOptions, RangeRegion, RangesOptions, VerifyOptions, verify};
 
@@ -96,7 +98,9 @@ unsafe fn read_ranges(
         // SAFETY: as above.
         let own = unsafe { args::text(one.key, one.key_len, "a range's key")? };
         let key = if own.is_empty() { key } else { own };
-        let memory = Memory { start: range.data.cast(), len: range.len };
+        // Without bytes it may be NULL, which is no start of a region.
+        let start = NonNull::new(range.data.cast()).unwrap_or(NonNull::dangling()).as_ptr();
+        let memory = Memory { start, len: range.len };
         Ok(OneRange { key: key.to_owned(), offset: range.offset, memory })
     });
     Ok((each.collect::<Result<_, Failure>>()?, place))

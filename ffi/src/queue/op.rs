@@ -47,23 +47,24 @@ pub const HYD_OP_DELETE_KEYS: hyd_op = 14;
 pub const HYD_OP_DELETE_PREFIX: hyd_op = 15;
 
 /// What is to be done, by whom it is to be named.
+#[repr(u32)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Op {
-    GetRange,
-    Get,
-    Put,
-    Head,
-    Delete,
-    Copy,
-    ListPage,
-    GetToFile,
-    PutFromFile,
-    Write,
-    Finish,
-    Verify,
-    GetRanges,
-    DeleteKeys,
-    DeletePrefix,
+    GetRange = HYD_OP_GET_RANGE,
+    Get = HYD_OP_GET,
+    Put = HYD_OP_PUT,
+    Head = HYD_OP_HEAD,
+    Delete = HYD_OP_DELETE,
+    Copy = HYD_OP_COPY,
+    ListPage = HYD_OP_LIST_PAGE,
+    GetToFile = HYD_OP_GET_TO_FILE,
+    PutFromFile = HYD_OP_PUT_FROM_FILE,
+    Write = HYD_OP_WRITE,
+    Finish = HYD_OP_FINISH,
+    Verify = HYD_OP_VERIFY,
+    GetRanges = HYD_OP_GET_RANGES,
+    DeleteKeys = HYD_OP_DELETE_KEYS,
+    DeletePrefix = HYD_OP_DELETE_PREFIX,
 }
 
 impl Op {
@@ -91,23 +92,7 @@ impl Op {
 
     /// As the event has it.
     pub fn code(self) -> u32 {
-        match self {
-            Op::GetRange => HYD_OP_GET_RANGE,
-            Op::Get => HYD_OP_GET,
-            Op::Put => HYD_OP_PUT,
-            Op::Head => HYD_OP_HEAD,
-            Op::Delete => HYD_OP_DELETE,
-            Op::Copy => HYD_OP_COPY,
-            Op::ListPage => HYD_OP_LIST_PAGE,
-            Op::GetToFile => HYD_OP_GET_TO_FILE,
-            Op::PutFromFile => HYD_OP_PUT_FROM_FILE,
-            Op::Write => HYD_OP_WRITE,
-            Op::Finish => HYD_OP_FINISH,
-            Op::Verify => HYD_OP_VERIFY,
-            Op::GetRanges => HYD_OP_GET_RANGES,
-            Op::DeleteKeys => HYD_OP_DELETE_KEYS,
-            Op::DeletePrefix => HYD_OP_DELETE_PREFIX,
-        }
+        self as u32
     }
 
     /// The fields that an op names, beside `key`: any other one that is set is a mistake.

@@ -179,6 +179,7 @@ static void copied_by_the_peer(const hyd_store *peer) {
 
     s3.customer_key = KEY;
     s3.expected_bucket_owner = "111122223333";
+    s3.flags = HYD_S3_REQUESTER_PAYS;
     get.version_id = "v1";
     get.if_match = "\"e\"";
     get.s3 = &s3;

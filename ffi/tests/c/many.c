@@ -64,6 +64,17 @@ static void ranges(const hyd_engine *engine, const hyd_store *store, const hyd_c
         CHECK((each[i].range.read_len == 0) == (i == 1));
     }
 
+    /* A range without bytes needs no memory. */
+    each[1].key_len = 0;
+    each[1].range.data = NULL;
+    each[1].range.len = 0;
+    each[1].range.status = 99;
+    event = do_one(store, cq, &request, HYD_OK);
+    CHECK(event.bytes == (RANGES - 2) * RANGE_BYTES + 10);
+    CHECK(each[1].range.status == HYD_OK && each[1].range.read_len == 0);
+    each[1].range.data = memory[1];
+    each[1].range.len = RANGE_BYTES;
+
     each[2].range.data = memory[3] + 1;
     refused(store, cq, &request);
     each[2].range.data = NULL;

@@ -140,6 +140,10 @@ static void copies(const hyd_store *peer) {
     CHECK(strcmp(view.source_version_id, "v1") == 0 && strcmp(view.encryption, "AES256") == 0);
     CHECK(view.storage_class == NULL && hyd_s3_object_free(object) == HYD_OK);
     CHECK_STATUS(HYD_OK, hyd_s3_copy(peer, TEXT("a source"), peer, TEXT("copied"), NULL, NULL, NULL, &error));
+    options.put = NULL;
+    from.flags = HYD_S3_REQUESTER_PAYS;
+    CHECK_STATUS(HYD_OK, hyd_s3_copy(peer, TEXT("a source"), peer, TEXT("copied/paid"), &options, NULL, NULL,
+                                     &error));
     options.flags = 4;
     CHECK_STATUS(HYD_E_INVALID, hyd_s3_copy(peer, TEXT("a source"), peer, TEXT("copied"), &options, NULL,
                                             NULL, &error));

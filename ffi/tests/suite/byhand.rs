@@ -13,6 +13,7 @@ const ASKED: [(&str, &[&str]); 9] = [
             "x-amz-copy-source-if-match: \"e\"\r",
             "x-amz-source-expected-bucket-owner: 111122223333\r",
             "x-amz-copy-source-server-side-encryption-customer-key: BwcH",
+            "x-amz-request-payer: requester\r",
         ],
     ),
     (

@@ -4,7 +4,7 @@ use crate::common::{self, Bucket, Folder, Library, Linking, run};
 use crate::service::Peer;
 
 /// Of requests that the peer is to see, how each begins and what it says.
-const ASKED: [(&str, &[&str]); 5] = [
+const ASKED: [(&str, &[&str]); 6] = [
     (
         "PUT /bucket/copied ",
         &[
@@ -26,6 +26,8 @@ const ASKED: [(&str, &[&str]); 5] = [
             "if-none-match: *\r",
         ],
     ),
+    // Who asks pays, as is said of the source alone.
+    ("PUT /bucket/copied/paid ", &["x-amz-request-payer: requester\r"]),
     (
         "POST /bucket/covered?uploads= ",
         &["x-amz-checksum-algorithm: CRC32C\r", "x-amz-checksum-type: COMPOSITE\r"],
