@@ -18,14 +18,7 @@ fn asked(tag: &'static str, read: impl Fn(&World, &Hydrant, Location)) -> BTreeS
                 format!("HTTP/1.1 200 OK\r\nContent-Length: {SIZE}\r\nETag: \"{tag}\"\r\n\r\n");
             return wire.send(head.as_bytes());
         }
-        let (first, last) = seen.range().expect("only ranges are read");
-        let body = &data[first..=last.min(SIZE - 1)];
-        let head = format!(
-            "HTTP/1.1 206 Partial Content\r\nContent-Length: {}\r\nETag: \"{tag}\"\r\n\
-             Content-Range: bytes {first}-{}/{SIZE}\r\n\r\n",
-            body.len(),
-            first + body.len() - 1,
-        );
+        let (head, body) = seen.ranged(&data, &format!("\"{tag}\""));
         wire.send(head.as_bytes())?;
         wire.send(body)
     });

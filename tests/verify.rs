@@ -112,18 +112,12 @@ fn a_part_that_came_broken_once_is_read_again() {
     let broken = Arc::new(AtomicUsize::new(0));
     let (body, count) = (Arc::clone(&data), Arc::clone(&broken));
     let peer = Peer::start(move |seen, wire| {
-        let (first, last) = seen.range().expect("a ranged GET");
-        let last = last.min(body.len() - 1);
-        let mut part = body[first..=last].to_vec();
-        if first == PART && count.fetch_add(1, SeqCst) == 0 {
+        let (head, part) = seen.ranged(&body, "\"v\"");
+        let mut part = part.to_vec();
+        let is_second = seen.range().is_some_and(|(first, _)| first == PART);
+        if is_second && count.fetch_add(1, SeqCst) == 0 {
             part[9] ^= 0x80;
         }
-        let head = format!(
-            "HTTP/1.1 206 Partial Content\r\nETag: \"v\"\r\nContent-Length: {}\r\n\
-             Content-Range: bytes {first}-{last}/{}\r\n\r\n",
-            part.len(),
-            body.len()
-        );
         wire.send(head.as_bytes())?;
         wire.send(&part)
     });

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use hydrant::ErrorKind;
 use hydrant_tests::{PART, Peer, Wire, noise, read_all};
 
-use super::{ETAG, object, ranged};
+use super::{ETAG, object};
 
 #[test]
 fn an_answer_to_another_range_is_never_taken() {
@@ -78,7 +78,7 @@ fn heads_may_come_byte_by_byte_and_behind_interim_ones() {
     let data = noise(1, 100_000);
     let body = data.clone();
     let peer = Peer::start(move |seen, wire| {
-        let (head, body) = ranged(seen, &body, ETAG);
+        let (head, body) = seen.ranged(&body, ETAG);
         wire.send_bytewise(b"HTTP/1.1 100 Continue\r\n\r\n")?;
         wire.send_bytewise(b"HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n")?;
         wire.send_bytewise(head.as_bytes())?;
@@ -97,7 +97,7 @@ fn a_head_may_be_longer_than_the_first_buffer_but_not_endless() {
     let filler = |count| "X-Filler: 0123456789012345678901234567890123456789\r\n".repeat(count);
     for (filler, fits) in [(filler(0), true), (filler(90), true), (filler(5000), false)] {
         let peer = Peer::start(move |seen, wire| {
-            let (head, body) = ranged(seen, b"body", ETAG);
+            let (head, body) = seen.ranged(b"body", ETAG);
             wire.send(head.replacen("\r\n", &format!("\r\n{filler}"), 1).as_bytes())?;
             wire.send(body)
         });

@@ -6,7 +6,7 @@ use std::time::Duration;
 use hydrant::{Class, ErrorKind, Location};
 use hydrant_tests::{Dice, PART, Peer, client_with, noise, read_all};
 
-use super::{ETAG, locate, object, ranged};
+use super::{ETAG, locate, object};
 
 #[test]
 fn a_body_that_breaks_off_is_carried_on_where_it_broke() {
@@ -19,7 +19,7 @@ fn a_body_that_breaks_off_is_carried_on_where_it_broke() {
             let data = Arc::new(noise(1, PART));
             let body = Arc::clone(&data);
             let peer = Peer::start(move |seen, wire| {
-                let (head, body) = ranged(seen, &body, ETAG);
+                let (head, body) = seen.ranged(&body, ETAG);
                 wire.send(head.as_bytes())?;
                 if seen.number > 0 {
                     return wire.send(body);
@@ -53,7 +53,7 @@ fn a_body_that_breaks_off_again_and_again_is_read_to_its_end() {
     let data = Arc::new(noise(1, PART));
     let body = Arc::clone(&data);
     let peer = Peer::start(move |seen, wire| {
-        let (head, body) = ranged(seen, &body, ETAG);
+        let (head, body) = seen.ranged(&body, ETAG);
         wire.send(head.as_bytes())?;
         wire.send(&body[..body.len().min(500_000)])?;
         if body.len() > 500_000 {
@@ -72,11 +72,11 @@ fn a_body_that_breaks_off_is_not_carried_on_with_another_version() {
     let (old, new) = (noise(1, PART), noise(2, PART));
     let peer = Peer::start(move |seen, wire| {
         if seen.number > 0 {
-            let (head, body) = ranged(seen, &new, "\"version-2\"");
+            let (head, body) = seen.ranged(&new, "\"version-2\"");
             wire.send(head.as_bytes())?;
             return wire.send(body);
         }
-        let (head, body) = ranged(seen, &old, ETAG);
+        let (head, body) = seen.ranged(&old, ETAG);
         wire.send(head.as_bytes())?;
         wire.send(&body[..PART / 2])?;
         wire.close();
@@ -95,7 +95,7 @@ fn parts_of_two_versions_are_never_mixed() {
         let peer = Peer::start(move |seen, wire| {
             let first = seen.range().expect("a ranged GET").0;
             if first < 2 * PART {
-                let (head, body) = ranged(seen, &old, ETAG);
+                let (head, body) = seen.ranged(&old, ETAG);
                 wire.send(head.as_bytes())?;
                 return wire.send(body);
             }
@@ -103,7 +103,7 @@ fn parts_of_two_versions_are_never_mixed() {
             if refuses {
                 return wire.send(b"HTTP/1.1 412 Precondition Failed\r\nContent-Length: 0\r\n\r\n");
             }
-            let (head, body) = ranged(seen, &new, "\"version-2\"");
+            let (head, body) = seen.ranged(&new, "\"version-2\"");
             wire.send(head.as_bytes())?;
             wire.send(body)
         });
@@ -118,7 +118,7 @@ fn a_size_that_changes_between_parts_is_a_change() {
     let peer = Peer::start(move |seen, wire| {
         let first = seen.range().expect("a ranged GET").0;
         let end = if first == 0 { data.len() } else { data.len() - 1 };
-        let (head, body) = ranged(seen, &data[..end], ETAG);
+        let (head, body) = seen.ranged(&data[..end], ETAG);
         wire.send(head.as_bytes())?;
         wire.send(body)
     });
@@ -129,7 +129,7 @@ fn a_size_that_changes_between_parts_is_a_change() {
 #[test]
 fn a_peer_that_falls_silent_is_a_stall_and_one_that_dribbles_is_not() {
     let silent = Peer::start(|seen, wire| {
-        let (head, _) = ranged(seen, &[0; 1000], ETAG);
+        let (head, _) = seen.ranged(&[0; 1000], ETAG);
         wire.send(head.as_bytes())?;
         // The client goes away before this ends, or the test does.
         wire.receive_body()?;
@@ -151,7 +151,7 @@ fn a_peer_that_falls_silent_is_a_stall_and_one_that_dribbles_is_not() {
 
     // The whole takes longer than the limit, and each byte much less.
     let dribbling = Peer::start(|seen, wire| {
-        let (head, body) = ranged(seen, &[7; 12], ETAG);
+        let (head, body) = seen.ranged(&[7; 12], ETAG);
         wire.send(head.as_bytes())?;
         for byte in body {
             std::thread::sleep(Duration::from_millis(300));
@@ -171,7 +171,7 @@ fn a_body_that_stalls_is_carried_on_where_it_stalled() {
     let data = Arc::new(noise(1, PART));
     let body = Arc::clone(&data);
     let peer = Peer::start(move |seen, wire| {
-        let (head, body) = ranged(seen, &body, ETAG);
+        let (head, body) = seen.ranged(&body, ETAG);
         wire.send(head.as_bytes())?;
         if seen.number > 0 {
             return wire.send(body);

@@ -24,23 +24,9 @@ fn locate(hydrant: &Hydrant) -> Location {
     hydrant.locate(&format!("s3://{BUCKET}/object")).expect("a URI")
 }
 
-/// Head and body of the answer to a ranged GET.
-fn ranged<'a>(seen: &Seen, data: &'a [u8], etag: &str) -> (String, &'a [u8]) {
-    let (first, last) = seen.range().expect("a ranged GET");
-    let body = &data[first..(last + 1).min(data.len())];
-    let head = format!(
-        "HTTP/1.1 206 Partial Content\r\nETag: {etag}\r\nContent-Length: {}\r\n\
-         Content-Range: bytes {first}-{}/{}\r\n\r\n",
-        body.len(),
-        first + body.len() - 1,
-        data.len()
-    );
-    (head, body)
-}
-
 /// A good answer to a ranged GET.
 fn whole(seen: &Seen, wire: &mut Wire, data: &[u8]) -> io::Result<()> {
-    let (head, body) = ranged(seen, data, ETAG);
+    let (head, body) = seen.ranged(data, ETAG);
     wire.send(head.as_bytes())?;
     wire.send(body)
 }

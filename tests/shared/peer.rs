@@ -167,6 +167,23 @@ impl Seen {
         let (first, last) = self.header("range")?.strip_prefix("bytes=")?.split_once('-')?;
         Some((first.parse().ok()?, last.parse().ok()?))
     }
+
+    /// The head of a good answer to a ranged GET, and the bytes that were asked for; `etag` in its quotes.
+    ///
+    /// # Panics
+    /// It asks for no range.
+    pub fn ranged<'a>(&self, data: &'a [u8], etag: &str) -> (String, &'a [u8]) {
+        let (first, last) = self.range().expect("a ranged GET");
+        let body = &data[first..(last + 1).min(data.len())];
+        let head = format!(
+            "HTTP/1.1 206 Partial Content\r\nETag: {etag}\r\nContent-Length: {}\r\n\
+             Content-Range: bytes {first}-{}/{}\r\n\r\n",
+            body.len(),
+            first + body.len() - 1,
+            data.len()
+        );
+        (head, body)
+    }
 }
 
 impl Wire {
