@@ -3168,7 +3168,8 @@ hyd_status hyd_get(const struct hyd_store *store,
  * came: fewer than `dst_len` only at the object's end, 0 at or beyond it. The bytes are received
  * straight into `dst`, in several requests if it is large; all come from one version of the object.
  * `dst` belongs to the library until the call returns, which it does only when the kernel is done
- * with the memory. After a failure the content of `dst` is unspecified. `options` may be NULL.
+ * with the memory. After a failure the content of `dst` is unspecified, and so is what is behind
+ * `read_len`: direct I/O reads whole blocks. `options` may be NULL.
  *
  * Errors: HYD_E_NOT_FOUND, HYD_E_CONDITION, HYD_E_TEMPORARY, HYD_E_INTEGRITY, HYD_E_CONFIG, HYD_E_DISK,
  * HYD_E_CANCELLED.

@@ -110,8 +110,9 @@ impl Store {
     }
 
     /// Fills memory of the caller from `offset`, received straight into it; shorter only where the
-    /// object ends. Blocks this thread, and returns only when the kernel is done with the memory
-    /// (OWN-3).
+    /// object ends. What the memory holds behind the count is not said: O_DIRECT reads whole blocks,
+    /// and the kernel fills the last one with zeros (open(2)). Blocks this thread, and returns only
+    /// when the kernel is done with the memory (OWN-3).
     ///
     /// # Errors
     /// The failure of any part; [`hydrant_engine::Error::WouldDeadlock`] on a core.
@@ -135,7 +136,8 @@ impl Store {
     }
 
     /// Fills lent memory from `offset`, as [`Store::get_into`] does, without blocking. The count is
-    /// short only where the object ends; the memory is free once its owner has it back.
+    /// short only where the object ends, and says nothing of the memory behind it; the memory is free
+    /// once its owner has it back.
     pub fn get_region(&self, key: &str, offset: u64, region: Region) -> Task<usize> {
         self.get_region_with(key, offset, region, &ReadOptions::default())
     }
