@@ -70,7 +70,8 @@ pub fn near(all: &[Runs], near_cpu: f64, near_wall: f64) -> Vec<bool> {
 }
 
 /// Prints the table of a row. `runs` are Hydrant's, those of the peers that went on and the floor's;
-/// `far` of the others. Gives the verdict on CPU time, if there is a peer.
+/// `far` of the others. Gives the verdict on CPU time, if there is a peer: the worse one of a row that
+/// has two bars.
 pub fn judge(row: Row, runs: &[Runs], far: &[Runs], seed: u64) -> Option<Verdict> {
     println!(
         "\n| {} | CPU {} | wall s | GB/s | peak MiB | copied | ours / theirs, CPU [95 %] | wall |",
@@ -112,6 +113,18 @@ pub fn judge(row: Row, runs: &[Runs], far: &[Runs], seed: u64) -> Option<Verdict
         mib(row, smallest),
         mib(row, &runs[0]),
     );
+    Some(match beside_both_floors(row, runs, seed) {
+        Some(beside) if verdict == Verdict::Met => beside,
+        _ => verdict,
+    })
+}
+
+/// A row with a file has a bar beside the floor of the network and that of the disk together, too.
+fn beside_both_floors(row: Row, runs: &[Runs], seed: u64) -> Option<Verdict> {
+    row.disk()?;
+    let estimate = ratio(&runs[0].samples, &runs.last()?.samples, cpu, seed);
+    let verdict = estimate.against(row.multiple());
+    println!("CPU beside both floors, at most {:.2}: {estimate}: {verdict}", row.multiple());
     Some(verdict)
 }
 
@@ -200,5 +213,8 @@ mod tests {
         // With TLS it is enough to be first.
         assert_eq!(verdict_of(Row::GetStreamTls, 0.99, 0.1), Some(Verdict::Met));
         assert_eq!(judge(Row::GetStream, &[runs("hydrant", false, 1.0, 1.0)], &[], 1), None);
+        // With a file 1.10 times the floor is a bar of its own.
+        assert_eq!(verdict_of(Row::GetFile, 0.50, 0.46), Some(Verdict::Met));
+        assert_eq!(verdict_of(Row::GetFile, 0.50, 0.45), Some(Verdict::Missed));
     }
 }
