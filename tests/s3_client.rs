@@ -524,10 +524,42 @@ fn s3(peer: &Peer) -> (Hydrant, S3Client) {
 }
 
 /// A client with credentials, on one core: what a core has learnt it does not tell the others.
+/// The answer to a HEAD has no document, and most servers of one's own name the region nowhere else.
+#[test]
+fn a_region_that_one_core_has_learnt_all_of_them_know() {
+    let peer = Peer::start(move |seen, wire| {
+        let signed = seen.header("authorization").expect("signed");
+        if signed.contains("/garage/s3/") {
+            return answer(wire, "200 OK", "", "");
+        }
+        let malformed = "<Error><Code>AuthorizationHeaderMalformed</Code><Message>wrong</Message>\
+                         <Region>garage</Region></Error>";
+        let document = if seen.method == "HEAD" { "" } else { malformed };
+        answer(wire, "400 Bad Request", "", document)
+    });
+    let (_hydrant, client) = signing_on(&peer, 2);
+    // Both cores have met the store, and none has been told a region.
+    let error = client.send(HeadBucket::default()).wait().expect_err("without a word");
+    assert!(error.to_string().contains("AWS_REGION"), "{error}");
+    client.send(HeadBucket::default()).wait().expect_err("by the other core");
+    client.send(DeleteObject::new("k")).wait().expect("told with the first refusal");
+    for _ in 0..4 {
+        client.send(HeadBucket::default()).wait().expect("by either core");
+    }
+    let refused = peer.seen().into_iter().filter(|seen| {
+        seen.header("authorization").is_some_and(|signed| !signed.contains("/garage/s3/"))
+    });
+    assert_eq!(refused.count(), 4, "two without a word, and once for each core");
+}
+
 fn signing(peer: &Peer) -> (Hydrant, S3Client) {
+    signing_on(peer, 1)
+}
+
+fn signing_on(peer: &Peer, cores: usize) -> (Hydrant, S3Client) {
     let keys = Credentials::new("AKID", "secret", None, None).expect("credentials");
     let hydrant = client_with(&peer.url(), |builder| {
-        builder.cores(1).s3(|s3| s3.identity = Some(Identity::Keys(keys)))
+        builder.cores(cores).s3(|s3| s3.identity = Some(Identity::Keys(keys)))
     });
     let client = hydrant.s3(BUCKET).expect("a bucket");
     (hydrant, client)

@@ -217,7 +217,9 @@ impl<'a> Attempts<'a> {
         self.sent_to = None;
         let elsewhere = match &failed {
             Failed::Answer { error, .. } => {
-                Elsewhere::of(error, &self.per_core.endpoint, &self.hosts)
+                let (asked, named) = (&self.per_core.endpoint, &self.shared.named_region);
+                Elsewhere::of(error, asked, &self.hosts)
+                    .or_else(|| Elsewhere::without_a_word(error, asked, named))
             }
             _ => None,
         };

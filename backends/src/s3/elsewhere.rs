@@ -1,6 +1,8 @@
 //! Where an answer says that a request is to be asked instead, as far as credentials may go there: into
 //! another region of the same service, or to another endpoint of the same store (SEC-3).
 
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
 use super::endpoint::Endpoint;
 use super::error::S3Error;
 use super::hosts::Hosts;
@@ -15,7 +17,39 @@ pub(super) enum Elsewhere {
     Endpoint(usize),
 }
 
+/// The region that a server of the store has named: what one core has learnt another may have no way to
+/// learn, since a HEAD is refused without a word (RFC 9110 section 9.3.2). It is looked at when a core
+/// meets the store, and when a request was refused.
+#[derive(Debug, Default)]
+pub(super) struct NamedRegion(Mutex<Option<String>>);
+
+impl NamedRegion {
+    pub(super) fn get(&self) -> Option<String> {
+        self.lock().clone()
+    }
+
+    pub(super) fn set(&self, region: &str) {
+        *self.lock() = Some(region.to_owned());
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<String>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 impl Elsewhere {
+    /// Nothing where the answer says why it refuses, or the request was signed for what was named.
+    pub(super) fn without_a_word(
+        error: &S3Error,
+        asked: &Endpoint,
+        named: &NamedRegion,
+    ) -> Option<Elsewhere> {
+        if asked.is_plain() || error.http_status != 400 || !error.code.is_empty() {
+            return None;
+        }
+        named.get().filter(|region| region != asked.region()).map(Elsewhere::Region)
+    }
+
     /// Nothing where the answer names nothing else than what was asked, or what is foreign.
     pub(super) fn of(error: &S3Error, asked: &Endpoint, hosts: &Hosts) -> Option<Elsewhere> {
         let is_redirect = matches!(error.http_status, 301 | 302 | 307 | 308);

@@ -42,8 +42,12 @@ impl Hosts {
             return Rc::clone(hosts);
         }
         let common = Rc::new(Common::default());
-        let endpoints = shared.endpoints();
-        let all = endpoints.map(|one| PerCore::new(shared, one.clone(), &common)).collect();
+        let named = shared.named_region.get();
+        let all = shared.endpoints().map(|one| {
+            let moved = named.as_ref().and_then(|region| one.in_region(region).ok());
+            PerCore::new(shared, moved.unwrap_or_else(|| one.clone()), &common)
+        });
+        let all = all.collect();
         let hosts = Rc::new(Hosts::new(shared, all));
         stores.push((Arc::downgrade(shared), Rc::clone(&hosts)));
         hosts
@@ -55,7 +59,7 @@ impl Hosts {
     }
 
     /// The same for a bucket that turned out to be in another region; all later calls of this core
-    /// go there. The name of the host is made from the region, never taken from an answer (SEC-3).
+    /// go there, and those of cores that meet the store later. The name of the host is made from the region, never taken from an answer (SEC-3).
     pub(super) fn in_region(
         self: &Rc<Hosts>,
         core: &Core,
@@ -72,6 +76,7 @@ impl Hosts {
         }
         let all = self.all.iter().map(|one| one.in_region(shared, region));
         *known = Rc::new(Hosts::new(shared, all.collect::<Option<_>>()?));
+        shared.named_region.set(region);
         Some(Rc::clone(known))
     }
 

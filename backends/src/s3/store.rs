@@ -15,6 +15,7 @@ use super::choice::EndpointLimits;
 use super::copy::{CopyLimits, copy_within};
 use super::credentials::{CredentialsLimits, Identity};
 use super::delete::delete_batch;
+use super::elsewhere::NamedRegion;
 use super::endpoint::{Endpoint, EndpointOptions, Scheme};
 use super::error::S3ErrorKind;
 use super::first_byte::FirstByteLimits;
@@ -118,7 +119,7 @@ pub struct S3Store {
     deletes_one_by_one: AtomicBool,
 }
 
-/// What all readers and uploads of a store share; none of it changes.
+/// What all readers and uploads of a store share; none of it changes but the region.
 #[derive(Debug)]
 pub(super) struct Shared {
     pub(super) endpoint: Endpoint,
@@ -130,6 +131,7 @@ pub(super) struct Shared {
     pub(super) tls: Option<hydrant_engine::TlsConfig>,
     pub(super) checks: Checks,
     pub(super) config: S3Config,
+    pub(super) named_region: NamedRegion,
 }
 
 /// Requests over one connection to AWS, which was seen to close after that many.
@@ -224,6 +226,7 @@ impl Shared {
             tls,
             checks,
             config,
+            named_region: NamedRegion::default(),
         })
     }
 
@@ -248,6 +251,8 @@ impl Shared {
             tls: self.tls.clone(),
             checks: self.checks,
             config: self.config.clone(),
+            // Buckets may be in different ones.
+            named_region: NamedRegion::default(),
         }
     }
 

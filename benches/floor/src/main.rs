@@ -8,6 +8,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use hydrant::{ChecksumAlgorithm, Crc64, Sum};
 use hydrant_floor::ask::Ask;
 use hydrant_floor::blocks::sink::Sink;
 use hydrant_floor::blocks::{Blocks, Way};
@@ -15,7 +16,7 @@ use hydrant_floor::copy::{Copy, Half};
 use hydrant_floor::failure::{Failure, Result};
 use hydrant_floor::tls::{Interface, Tls};
 use hydrant_floor::transfer::{Direction, Transfer};
-use hydrant_floor::{Engine, measure};
+use hydrant_floor::{Engine, measure, sum};
 
 /// The least work the kernel needs. All sizes are bytes.
 #[derive(Parser)]
@@ -42,6 +43,11 @@ enum Command {
         /// Where to listen; port 0 takes a free one.
         #[arg(long, default_value = "127.0.0.1:0")]
         listen: SocketAddr,
+    },
+    /// Print the CRC-64/NVME of a file, in base64.
+    Sum {
+        /// The file.
+        file: PathBuf,
     },
     /// Be the load on a server that answers every message with itself.
     Ask(AskArgs),
@@ -100,6 +106,14 @@ struct TransferArgs {
     /// By which calls of rustls.
     #[arg(long, value_enum, default_value_t = InterfaceArg::Unbuffered)]
     interface: InterfaceArg,
+    /// Sum what arrives, and find this CRC-64/NVME of the whole, in base64. GET alone.
+    #[arg(long, value_name = "BASE64", value_parser = crc64)]
+    crc64nvme: Option<Crc64>,
+}
+
+fn crc64(text: &str) -> std::result::Result<Crc64, String> {
+    let sum = Sum::parse(ChecksumAlgorithm::Crc64Nvme, text);
+    sum.and_then(|sum| sum.crc64nvme()).ok_or_else(|| "not eight bytes in base64".to_owned())
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -203,6 +217,7 @@ fn sink(listen: SocketAddr) -> Result<()> {
 fn run(command: Command) -> Result<()> {
     let report = match command {
         Command::Sink { listen } => return sink(listen),
+        Command::Sum { file } => return print(sum::of_file(&file)?),
         Command::Get(args) => args.transfer(Direction::Get).run(),
         Command::Put(args) => args.transfer(Direction::Put).run(),
         Command::Copy(args) => args.copy().run(),
@@ -232,6 +247,7 @@ impl TransferArgs {
             threads: self.threads,
             wait_all: self.wait_all,
             tls: self.ca.map(|authority| Tls { interface, authority }),
+            sum: self.crc64nvme,
         }
     }
 }

@@ -4,6 +4,7 @@ use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
 
+use hydrant::Crc64;
 use hydrant_floor::Engine;
 use hydrant_floor::tls::{Interface, Tls};
 use hydrant_floor::transfer::{Direction, Transfer};
@@ -87,6 +88,7 @@ fn every_byte_arrives_by_either_interface_and_engine() {
                     threads,
                     wait_all,
                     tls: Some(tls),
+                    sum: Some(Crc64::of(&vec![0; BYTES as usize])),
                 };
                 let report = work.run().expect("a run on loopback");
                 assert_eq!(report.bytes, BYTES, "{interface:?} {engine} {wait_all}");
@@ -114,6 +116,7 @@ fn a_server_that_is_not_trusted_is_refused() {
         threads: 1,
         wait_all: false,
         tls: Some(tls),
+        sum: None,
     };
     let failure = work.run().expect_err("its certificate is another");
     assert!(failure.to_string().contains("certificate"), "{failure}");

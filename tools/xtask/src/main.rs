@@ -4,6 +4,7 @@
 //! - `test` sets up and runs everything;
 //! - `storm` runs the engine with as many seeds as one likes;
 //! - `fuzz` runs what reads foreign bytes with inputs of its own making;
+//! - `garage` tests against a server of another make that takes long to build;
 //! - `dist` lays the C library out for installing;
 //! - `bench` measures, and says met, missed or undecided.
 
@@ -23,6 +24,7 @@ mod dist;
 mod failure;
 mod footprint;
 mod fuzz;
+mod garage;
 mod rules;
 mod shell;
 mod sizes;
@@ -54,6 +56,10 @@ enum Command {
     Storm(storm::Args),
     /// Run the fuzz targets: what reads bytes that others wrote.
     Fuzz(fuzz::Args),
+    /// Install Garage, an S3 server of another make, and run the tests against it.
+    ///
+    /// `HYDRANT_GARAGE` names one that is there already.
+    Garage,
     /// Lay the C library out for installing: a tree, a tarball, Debian packages.
     Dist(dist::Args),
     /// Measure. Prints what was run on what, and a verdict.
@@ -67,6 +73,7 @@ fn main() -> ExitCode {
         Command::Test(args) => test::run(&root, &args),
         Command::Storm(args) => storm::run(&root, &args),
         Command::Fuzz(args) => fuzz::run(&root, &args),
+        Command::Garage => garage::run(&root),
         Command::Dist(args) => dist::run(&root, &args),
         Command::Bench(bench) => bench::run(&root, bench),
     });

@@ -1,6 +1,7 @@
 //! Deleting: one object, or many at once with an outcome for each.
 
 use std::borrow::Cow;
+use std::cell::LazyCell;
 use std::collections::{HashMap, HashSet};
 use std::time::SystemTime;
 
@@ -314,7 +315,9 @@ impl Operation for DeleteObjects {
         document: &[u8],
     ) -> Result<Vec<DeleteOutcome>, DecodeError> {
         let charged = request_charged(head);
-        let told = read_outcomes(document, charged)?;
+        let asked =
+            LazyCell::new(|| -> Asked<'_> { self.objects.iter().map(ObjectId::named).collect() });
+        let told = read_outcomes(document, charged, &asked)?;
         let not_mentioned = || {
             let message = "the answer says nothing of this object".to_owned();
             let code = NOT_MENTIONED.to_owned();
@@ -342,8 +345,23 @@ impl Operation for DeleteObjects {
 
 type Outcomes = HashMap<ObjectId, Result<Deleted, DeleteRefusal>>;
 
-fn read_outcomes(document: &[u8], request_charged: bool) -> Result<Outcomes, DecodeError> {
+type Asked<'a> = HashSet<Cow<'a, ObjectId>>;
+
+fn read_outcomes<'a>(
+    document: &[u8],
+    request_charged: bool,
+    asked: &LazyCell<Asked<'a>, impl FnOnce() -> Asked<'a>>,
+) -> Result<Outcomes, DecodeError> {
     let mut told = HashMap::new();
+    let mut note = |mut object: ObjectId, result| {
+        if object.version_id.is_none() || asked.contains(&object) {
+            told.insert(object, result);
+        } else {
+            // Some servers tell which version went though none was named.
+            object.version_id = None;
+            told.entry(object).or_insert(result);
+        }
+    };
     let (mut object, mut deleted) = (ObjectId::default(), Deleted::default());
     let mut refusal = DeleteRefusal::default();
     let limits = XmlLimits::default();
@@ -358,10 +376,10 @@ fn read_outcomes(document: &[u8], request_charged: bool) -> Result<Outcomes, Dec
             "Deleted" => {
                 deleted.request_charged = request_charged;
                 deleted.version_id.clone_from(&object.version_id);
-                told.insert(std::mem::take(&mut object), Ok(std::mem::take(&mut deleted)));
+                note(std::mem::take(&mut object), Ok(std::mem::take(&mut deleted)));
             }
             "Error" => {
-                told.insert(std::mem::take(&mut object), Err(std::mem::take(&mut refusal)));
+                note(std::mem::take(&mut object), Err(std::mem::take(&mut refusal)));
             }
             _ => {}
         }

@@ -1,7 +1,7 @@
 //! Hydrant as the contestant of the floor: the same work through the public crate.
 //!
 //! `get` streams an object and releases each piece; `put` gives pieces of memory away to the
-//! streaming writer. No checksum, no signature. It prints the line that `hydrant-floor` prints.
+//! streaming writer. No signature, and no checksum unless it is asked for. It prints the line that `hydrant-floor` prints.
 
 use std::error::Error;
 use std::path::PathBuf;
@@ -58,6 +58,10 @@ struct Work {
     /// Trust the certificates of this file (PEM) and no others.
     #[arg(long, value_name = "FILE")]
     ca: Option<PathBuf>,
+    /// Compare what is read with the checksum that the server keeps, and send one with what is
+    /// written.
+    #[arg(long)]
+    sum: bool,
 }
 
 #[expect(clippy::print_stderr, reason = "a program tells its user there what went wrong")]
@@ -114,6 +118,10 @@ fn open(work: &Work, parts: usize) -> Result<(Hydrant, Store), Box<dyn Error>> {
     limits.connections = work.connections;
     let endpoint = work.endpoint.clone();
     let tls = work.ca.as_ref().map(trusting).transpose()?;
+    let checksums = match work.sum {
+        true => ChecksumPolicy::WhenSupported,
+        false => ChecksumPolicy::Off,
+    };
     let hydrant = Hydrant::builder()
         .cores(work.cores)
         .pool_bytes(pool)
@@ -122,8 +130,8 @@ fn open(work: &Work, parts: usize) -> Result<(Hydrant, Store), Box<dyn Error>> {
         .s3(move |s3| {
             s3.endpoint.url = Some(endpoint);
             s3.tls = tls;
-            s3.checksums.requests = Some(ChecksumPolicy::Off);
-            s3.checksums.answers = Some(ChecksumPolicy::Off);
+            s3.checksums.requests = Some(checksums);
+            s3.checksums.answers = Some(checksums);
         })
         .build()?;
     let store = hydrant.store(&format!("s3://{}/", work.bucket))?;

@@ -1,8 +1,11 @@
 //! The answer to one request, byte by byte as it arrives. Does no I/O: it is told what lies in the
 //! buffer and says where the next bytes go. The body is discarded in place, each piece over the one
-//! before.
+//! before; if it is to be summed, each piece while it is warm.
 
 use std::ops::Range;
+
+use crc_fast::{CrcAlgorithm, Digest};
+use hydrant::Crc64;
 
 use crate::failure::{Failure, Result};
 
@@ -23,12 +26,24 @@ pub struct Answer {
     held_bytes: usize,
     /// Body still to come, once the head is known.
     body_left: Option<u64>,
+    /// Of the body so far.
+    sum: Option<Digest>,
 }
 
 impl Answer {
     /// Nothing has arrived yet.
     pub fn new(expected: Expected) -> Self {
-        Self { expected, held_bytes: 0, body_left: None }
+        Self { expected, held_bytes: 0, body_left: None, sum: None }
+    }
+
+    /// The same, whose body is summed.
+    pub fn summed(expected: Expected) -> Self {
+        Self { sum: Some(Digest::new(CrcAlgorithm::Crc64Nvme)), ..Self::new(expected) }
+    }
+
+    /// The sum of the body, if it was to be summed.
+    pub fn sum(&self) -> Option<Crc64> {
+        self.sum.as_ref().map(|sum| Crc64(sum.finalize()))
     }
 
     /// Where in a buffer of `buffer_bytes` the next bytes go. Empty when the head fills the buffer
@@ -59,8 +74,8 @@ impl Answer {
                 "the server closed the connection in the middle of an answer",
             ));
         }
-        let body_bytes = match self.body_left {
-            Some(_) => count,
+        let body = match self.body_left {
+            Some(_) => 0..count,
             None => {
                 self.held_bytes += count;
                 let Some(head) = Head::parse(&buffer[..self.held_bytes])? else {
@@ -72,12 +87,15 @@ impl Answer {
                     return Ok(false);
                 };
                 self.body_left = Some(self.check(&head)?);
-                self.held_bytes - head.head_bytes
+                head.head_bytes..self.held_bytes
             }
         };
+        if let Some(sum) = &mut self.sum {
+            sum.update(&buffer[body.clone()]);
+        }
         let left = self.body_left.unwrap_or(0);
         let left = left
-            .checked_sub(body_bytes as u64)
+            .checked_sub(body.len() as u64)
             .ok_or_else(|| Failure::wrong("more bytes arrived than Content-Length names"))?;
         self.body_left = Some(left);
         Ok(left == 0)
@@ -135,9 +153,13 @@ impl Head {
 mod tests {
     use super::*;
 
-    /// Feeds `wire` in pieces of `step` through a buffer of 64 bytes.
     fn feed(expected: Expected, wire: &[u8], step: usize) -> Result<bool> {
-        let (mut answer, mut buffer, mut rest) = (Answer::new(expected), [0u8; 64], wire);
+        feed_to(&mut Answer::new(expected), wire, step)
+    }
+
+    /// Feeds `wire` in pieces of `step` through a buffer of 64 bytes.
+    fn feed_to(answer: &mut Answer, wire: &[u8], step: usize) -> Result<bool> {
+        let (mut buffer, mut rest) = ([0u8; 64], wire);
         while !rest.is_empty() {
             let span = answer.next_span(buffer.len());
             let count = span.len().min(step).min(rest.len());
@@ -164,6 +186,18 @@ mod tests {
         assert!(
             !feed(Expected::Partial(100), &wire, 64).expect("a short answer is not an error yet")
         );
+    }
+
+    #[test]
+    fn the_sum_is_that_of_the_body_however_it_is_cut() {
+        let body: Vec<u8> = (0..100).collect();
+        let mut wire = b"HTTP/1.1 206 Partial\r\ncontent-LENGTH: 100\r\n\r\n".to_vec();
+        wire.extend(&body);
+        for step in 1..=64 {
+            let mut answer = Answer::summed(Expected::Partial(100));
+            assert!(feed_to(&mut answer, &wire, step).expect("a good answer"), "step {step}");
+            assert_eq!(answer.sum(), Some(Crc64::of(&body)), "step {step}");
+        }
     }
 
     #[test]

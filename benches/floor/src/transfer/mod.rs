@@ -1,11 +1,13 @@
 //! Ranged GETs and PUTs over kept-alive HTTP/1.1 connections: one request outstanding a connection,
 //! one reused buffer each. A GET discards the body in place; a PUT sends the same buffer again and
-//! again. GETs may come over TLS: the buffer then takes the records.
+//! again. GETs may come over TLS: the buffer then takes the records. What they bring may be summed, and
+//! is then compared.
 //!
 //! This room knows nothing of S3 and never retries.
 
 mod answer;
 mod line;
+mod moved;
 mod sealed;
 mod threads;
 mod uring;
@@ -13,12 +15,15 @@ mod uring;
 use std::net::SocketAddr;
 use std::ops::Range;
 
+use hydrant::Crc64;
+
 use crate::Engine;
 use crate::failure::{Failure, Result};
 use crate::report::{Report, Stopwatch};
 use crate::tls::{Sessions, Tls};
 use crate::work::Ranges;
-use answer::Expected;
+use answer::{Answer, Expected};
+use moved::Moved;
 use sealed::RECORDS_BYTES_MIN;
 
 /// Which way the bytes go.
@@ -55,6 +60,8 @@ pub struct Transfer {
     pub wait_all: bool,
     /// Speak TLS, which GETs alone do.
     pub tls: Option<Tls>,
+    /// Sum what arrives, and find this; of the whole, which GETs alone have.
+    pub sum: Option<Crc64>,
 }
 
 impl Transfer {
@@ -67,7 +74,7 @@ impl Transfer {
         let stopwatch = Stopwatch::new();
         let ranges = Ranges::new(self.bytes, self.range_bytes);
         let sessions = self.tls.as_ref().map(Sessions::new).transpose()?;
-        let moved_bytes = std::thread::scope(|scope| {
+        let moved = std::thread::scope(|scope| {
             let running: Vec<_> = (0..self.threads)
                 .map(|thread| {
                     let (mine, ranges) = (self.connections_of(thread), &ranges);
@@ -81,20 +88,28 @@ impl Transfer {
             let finished = running.into_iter().map(|thread| thread.join());
             finished
                 .map(|joined| joined.expect("a thread of the floor does not panic"))
-                .sum::<Result<u64>>()
+                .try_fold(Moved::default(), |all, moved| Ok(all.join(moved?)))
         })?;
+        let moved_bytes = moved.bytes;
         if moved_bytes != self.bytes {
             return Err(Failure::wrong(format!(
                 "{moved_bytes} of {} bytes were moved",
                 self.bytes
             )));
         }
+        if let Some(told) = self.sum {
+            let found = moved.sum();
+            if found != told {
+                return Err(Failure::wrong(format!("the sum is {found} and not {told}")));
+            }
+        }
         let direction = match self.direction {
             Direction::Get => "get",
             Direction::Put => "put",
         };
         let tls = if self.tls.is_some() { "-tls" } else { "" };
-        Ok(stopwatch.report(format!("{direction}-{}{tls}", self.engine), moved_bytes))
+        let sum = if self.sum.is_some() { "-sum" } else { "" };
+        Ok(stopwatch.report(format!("{direction}-{}{tls}{sum}", self.engine), moved_bytes))
     }
 
     fn validate(&self) -> Result<()> {
@@ -110,6 +125,9 @@ impl Transfer {
         }
         if self.tls.is_some() && self.direction == Direction::Put {
             return wrong("PUTs do not speak TLS here");
+        }
+        if self.sum.is_some() && self.direction == Direction::Put {
+            return wrong("PUTs are not summed here");
         }
         if self.tls.is_some() && self.buffer_bytes < RECORDS_BYTES_MIN {
             return wrong("a buffer for TLS has 32 KiB at least");
@@ -138,10 +156,12 @@ impl Transfer {
         }
     }
 
-    fn expected(&self, range: &Range<u64>) -> Expected {
-        match self.direction {
-            Direction::Get => Expected::Partial(range.end - range.start),
-            Direction::Put => Expected::Stored,
+    /// Nothing yet of the answer to the request for `range`.
+    fn answer(&self, range: &Range<u64>) -> Answer {
+        match (self.direction, self.sum) {
+            (Direction::Get, None) => Answer::new(Expected::Partial(range.end - range.start)),
+            (Direction::Get, _) => Answer::summed(Expected::Partial(range.end - range.start)),
+            (Direction::Put, _) => Answer::new(Expected::Stored),
         }
     }
 

@@ -4,23 +4,23 @@
 use std::ops::Range;
 
 use super::Transfer;
-use super::answer::Answer;
 use super::line::Line;
+use super::moved::Moved;
 use crate::arena::Arena;
 use crate::failure::Result;
 use crate::tls::Sessions;
 use crate::work::Ranges;
 
-/// Runs the connections `mine` until no range is left; gives the bytes that were answered for.
+/// Runs the connections `mine` until no range is left; gives what was answered for.
 pub(super) fn run(
     transfer: &Transfer,
     sessions: Option<&Sessions>,
     mine: &[usize],
     ranges: &Ranges,
-) -> Result<u64> {
+) -> Result<Moved> {
     let arena = Arena::new(mine.len(), transfer.buffer_bytes)?;
     let mut lines = Line::open_all(transfer, sessions, mine, &arena)?;
-    let mut moved_bytes = 0;
+    let mut moved = Moved::default();
     loop {
         let mut asked = Vec::with_capacity(lines.len());
         for line in &mut lines {
@@ -29,11 +29,10 @@ pub(super) fn run(
             asked.push((line, range));
         }
         if asked.is_empty() {
-            return Ok(moved_bytes);
+            return Ok(moved);
         }
         for (line, range) in asked {
-            take_answer(transfer, line, &range)?;
-            moved_bytes += range.end - range.start;
+            take_answer(transfer, line, &range, &mut moved)?;
         }
     }
 }
@@ -55,14 +54,20 @@ fn send_request(transfer: &Transfer, line: &mut Line, range: &Range<u64>) -> Res
     Ok(())
 }
 
-fn take_answer(transfer: &Transfer, line: &mut Line, range: &Range<u64>) -> Result<()> {
-    let mut answer = Answer::new(transfer.expected(range));
+fn take_answer(
+    transfer: &Transfer,
+    line: &mut Line,
+    range: &Range<u64>,
+    moved: &mut Moved,
+) -> Result<()> {
+    let mut answer = transfer.answer(range);
     loop {
         let (span, is_sure) = line.next_span(&answer);
         let flags = if transfer.wait_all && is_sure { libc::MSG_WAITALL } else { 0 };
         let count = line.connection.receive(span, flags)?;
         // SAFETY: as above: the receive has returned.
         if unsafe { line.received(&mut answer, count) }? {
+            moved.note(range, &answer);
             return Ok(());
         }
     }

@@ -9,6 +9,7 @@ use io_uring::{opcode, squeue, types};
 use super::Transfer;
 use super::answer::Answer;
 use super::line::Line;
+use super::moved::Moved;
 use crate::arena::Arena;
 use crate::failure::{Failure, Result};
 use crate::ring::{POLL_FIRST, Ring};
@@ -18,29 +19,29 @@ use crate::work::Ranges;
 /// The completion of a request head, which is posted only when it failed.
 const HEAD_FAILED: u64 = 1 << 32;
 
-/// Runs the connections `mine` until no range is left; gives the bytes that were answered for.
+/// Runs the connections `mine` until no range is left; gives what was answered for.
 pub(super) fn run(
     transfer: &Transfer,
     sessions: Option<&Sessions>,
     mine: &[usize],
     ranges: &Ranges,
-) -> Result<u64> {
+) -> Result<Moved> {
     let arena = Arena::new(mine.len(), transfer.buffer_bytes)?;
     let lines = Line::open_all(transfer, sessions, mine, &arena)?;
     let exchanges = lines.into_iter().map(Exchange::idle).collect::<Vec<_>>();
     // A run that fails midway leaves operations in flight. What they name is then leaked, never
     // freed (OWN-2).
     let mut lent = ManuallyDrop::new((arena, exchanges));
-    let moved_bytes = drive(transfer, &mut lent.1, ranges)?;
+    let moved = drive(transfer, &mut lent.1, ranges)?;
     drop(ManuallyDrop::into_inner(lent));
-    Ok(moved_bytes)
+    Ok(moved)
 }
 
 /// The loop of one ring. `Ok` says that nothing is in flight any more.
-fn drive(transfer: &Transfer, exchanges: &mut [Exchange], ranges: &Ranges) -> Result<u64> {
+fn drive(transfer: &Transfer, exchanges: &mut [Exchange], ranges: &Ranges) -> Result<Moved> {
     // A connection has two entries in flight at most: the head, and what is linked to it.
     let mut ring = Ring::new(u32::try_from(2 * exchanges.len()).unwrap_or(u32::MAX))?;
-    let (mut running, mut moved_bytes, mut completions) = (0usize, 0, Vec::new());
+    let (mut running, mut moved, mut completions) = (0usize, Moved::default(), Vec::new());
     for (slot, exchange) in exchanges.iter_mut().enumerate() {
         running += usize::from(exchange.begin(transfer, slot, ranges, &mut ring)?);
     }
@@ -54,12 +55,12 @@ fn drive(transfer: &Transfer, exchanges: &mut [Exchange], ranges: &Ranges) -> Re
             let slot = usize::try_from(tag).expect("the tag is the index of a connection");
             let exchange = &mut exchanges[slot];
             if exchange.completed(transfer, slot, result.unsigned_abs() as usize, &mut ring)? {
-                moved_bytes += exchange.range.end - exchange.range.start;
+                exchange.note_in(&mut moved);
                 running -= usize::from(!exchange.begin(transfer, slot, ranges, &mut ring)?);
             }
         }
     }
-    Ok(moved_bytes)
+    Ok(moved)
 }
 
 /// One connection and where its request stands.
@@ -89,7 +90,7 @@ impl Exchange {
         let Some(range) = ranges.take() else { return Ok(false) };
         self.head = self.line.seal(transfer.request_head(self.line.connection.number, &range))?;
         self.unsent_bytes = transfer.body_bytes(&range);
-        self.answer = Some(Answer::new(transfer.expected(&range)));
+        self.answer = Some(transfer.answer(&range));
         self.range = range;
         let more = if self.unsent_bytes > 0 { libc::MSG_MORE } else { 0 };
         let head_bytes = u32::try_from(self.head.len()).expect("a request head is short");
@@ -124,6 +125,12 @@ impl Exchange {
         }
         self.push_next(transfer, slot, ring)?;
         Ok(false)
+    }
+
+    /// The answer is complete.
+    fn note_in(&self, moved: &mut Moved) {
+        let answer = self.answer.as_ref().expect("a complete exchange had an answer");
+        moved.note(&self.range, answer);
     }
 
     /// The next send of the body, or the next receive of the answer.

@@ -10,6 +10,8 @@ mod error;
 #[cfg(feature = "tls")]
 mod incoming;
 #[cfg(feature = "tls")]
+mod pem;
+#[cfg(feature = "tls")]
 mod reasons;
 #[cfg(feature = "tls")]
 mod server;

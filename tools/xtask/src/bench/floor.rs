@@ -6,9 +6,12 @@
 //!
 //! `--tls` does the same by HTTPS: the floor is then a bare receive loop of `rustls`, and the server
 //! tells on what both agreed with it.
+//!
+//! `--sum` does it for a GET whose checksum is compared.
 
 mod agreed;
 mod sides;
+mod summed;
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -59,6 +62,9 @@ pub struct Args {
     /// By HTTPS; GET alone.
     #[arg(long, conflicts_with = "reference")]
     tls: bool,
+    /// Compare the checksum of the object; GET alone.
+    #[arg(long, conflicts_with_all = ["reference", "tls"])]
+    sum: bool,
     #[arg(long, default_value_t = 8)]
     connections: usize,
     /// Cores of Hydrant, and rings of the floor.
@@ -94,7 +100,10 @@ pub fn run(root: &Path, args: &Args) -> Result<()> {
     let programs = Programs::build(root)?;
     println!("{}", Machine::here());
     println!("an object of {} in memory, served by nginx on loopback", sizes::show(args.bytes));
-    let server = Server::start(args.bytes, args.seed)?;
+    let server = match args.sum {
+        true => Server::start_telling(args.bytes, args.seed, &programs.floor)?,
+        false => Server::start(args.bytes, args.seed)?,
+    };
     let tls = args.tls.then_some(&server.tls);
     let mut open = Vec::new();
     for &direction in directions {
@@ -106,6 +115,7 @@ pub fn run(root: &Path, args: &Args) -> Result<()> {
             range_bytes: args.range_bytes,
             connections: args.connections,
             cores: args.cores,
+            sum: server.told.as_ref().map(|told| told.0.clone()),
         };
         let judgement = measure(args, &programs, &load, tls)?;
         println!("{}: {judgement}", direction.word().to_uppercase());
@@ -122,9 +132,11 @@ pub fn run(root: &Path, args: &Args) -> Result<()> {
 
 impl Args {
     fn directions(&self) -> Result<&'static [Direction]> {
-        match (self.direction, self.tls) {
+        match (self.direction, self.tls || self.sum) {
             (Directions::Get, _) | (Directions::Both, true) => Ok(&[Direction::Get]),
-            (Directions::Put, true) => Err(Failure::new("there is no floor of a PUT by HTTPS")),
+            (Directions::Put, true) => {
+                Err(Failure::new("there is no floor of a PUT by HTTPS, or with a checksum"))
+            }
             (Directions::Put, false) => Ok(&[Direction::Put]),
             (Directions::Both, false) => Ok(&[Direction::Get, Direction::Put]),
         }
@@ -165,13 +177,21 @@ impl Programs {
 /// One direction: calibrates, runs the pairs, prints the table.
 fn measure(args: &Args, programs: &Programs, load: &Load, tls: Option<&Tls>) -> Result<Judgement> {
     let yardstick = Yardstick { program: programs.floor.clone(), bytes: load.bytes };
+    let ours = sides::ours(&programs.client, args.pool_bytes, load);
+    if load.sum.is_some() {
+        summed::notices(&ours, &yardstick)?;
+    }
     let variant = cheapest(programs, load, &yardstick)?;
     let mut contestants = vec![
-        sides::ours(&programs.client, args.pool_bytes, load),
+        ours,
         Contestant::reporting("floor", &programs.floor, variant.arguments(load), load.bytes),
     ];
     if load.direction == Direction::Get {
         contestants.push(sides::curl(load));
+    }
+    if load.sum.is_some() {
+        let variant = cheapest(programs, &summed::unsummed(load), &yardstick)?;
+        contestants.push(summed::floor(&programs.floor, &variant, load));
     }
     if let Some(program) = &args.reference {
         contestants.push(sides::reference(program, load, &variant));
@@ -263,8 +283,14 @@ fn judge(
         ratio(&samples[one], &samples[other], value, seed)
     };
     let cpu = |sample: &Sample| sample.cpu_s;
+    let unsummed = contestants.iter().position(|contestant| contestant.name == summed::UNSUMMED);
+    // Others sum nothing.
+    let bounded = unsummed.unwrap_or(1);
     for (at, contestant) in contestants.iter().enumerate().skip(2) {
-        let of_other = ratio(1, at, cpu);
+        if at == bounded {
+            continue;
+        }
+        let of_other = ratio(bounded, at, cpu);
         let most = match contestant.name {
             // Its cryptography is another's, and most of what either costs.
             "curl" if is_tls => {
@@ -290,6 +316,13 @@ fn judge(
         if wall.low > 1.0 { "behind" } else { "not behind" }
     );
     let of_floor = ratio(0, 1, cpu);
+    if let Some(at) = unsummed {
+        println!("hydrant / floor CPU: {of_floor}; floor / no sum CPU: {}", ratio(1, at, cpu));
+        let of_allowed = summed::of_allowed(&samples[0], &samples[1], &samples[at], seed);
+        let most = summed::MOST_OF_UNSUMMED;
+        println!("hydrant / ({most} x no sum + one pass) CPU: {of_allowed}, bar 1");
+        return Judgement::Decided(1.0, of_allowed.against(1.0));
+    }
     let bar = if is_tls { BAR_WITH_TLS } else { BAR };
     println!("hydrant / floor CPU: {of_floor}, bar {bar}");
     Judgement::Decided(bar, of_floor.against(bar))
@@ -325,6 +358,21 @@ mod tests {
         let (contestants, samples): (Vec<_>, Vec<_>) = sides.into_iter().unzip();
         let judgement = judge(&contestants, &samples, true, 1);
         assert_eq!(judgement, Judgement::Decided(BAR_WITH_TLS, Verdict::Met));
+    }
+
+    #[test]
+    fn with_a_checksum_a_pass_of_it_is_allowed_and_curl_bounds_the_floor_without() {
+        let with = |hydrant, unsummed| {
+            judged(vec![
+                side("hydrant", hydrant, 1.0),
+                side("floor", 1.2, 1.0),
+                side("curl", 1.2, 1.0),
+                side(summed::UNSUMMED, unsummed, 1.0),
+            ])
+        };
+        assert_eq!(with(1.29, 1.0), Judgement::Decided(1.0, Verdict::Met));
+        assert_eq!(with(1.31, 1.0), Judgement::Decided(1.0, Verdict::Missed));
+        assert!(matches!(with(1.0, 1.1), Judgement::Void(_)));
     }
 
     #[test]

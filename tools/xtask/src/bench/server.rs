@@ -1,6 +1,9 @@
 //! The server of a bench: an nginx of its own on two free ports, one of them by TLS, with its files
 //! in memory. It goes when the bench goes.
 
+mod configuration;
+mod told;
+
 use std::fs::{self, File};
 use std::io::{BufWriter, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
@@ -14,6 +17,8 @@ use super::stats::SplitMix64;
 use super::tls::Tls;
 use crate::failure::{Failure, Result};
 use crate::sizes;
+use configuration::configuration;
+pub use told::Told;
 
 /// A memory file system: what is measured is the network, on either side.
 const MEMORY: &str = "/dev/shm";
@@ -30,6 +35,8 @@ const KEYS_A_PAGE: u64 = 1000;
 pub const BUCKET: &str = "bucket";
 /// The object that is there from the start.
 pub const OBJECT: &str = "object";
+/// The same, of which a server that tells checksums tells a wrong one.
+pub const MISTOLD: &str = "mistold";
 /// The name under which a client sends; the floor appends the number of the connection.
 pub const UPLOAD: &str = "upload";
 
@@ -49,6 +56,8 @@ pub struct Server {
     pub address: SocketAddr,
     /// The same objects by TLS.
     pub tls: Tls,
+    /// The checksum of the object, if it is told.
+    pub told: Option<Told>,
 }
 
 impl Server {
@@ -60,20 +69,38 @@ impl Server {
         Self::start_with(bytes, &[], seed)
     }
 
+    /// The same, and its checksum is told, which `floor` takes, the program `hydrant-floor`.
+    ///
+    /// # Errors
+    /// As [`Server::start`].
+    pub fn start_telling(bytes: u64, seed: u64, floor: &Path) -> Result<Self> {
+        Self::begin(bytes, &[], seed, |bucket| Told::of(floor, bucket).map(Some))
+    }
+
     /// The same with many objects beside it.
     ///
     /// # Errors
     /// As [`Server::start`].
     pub fn start_with(bytes: u64, sets: &[Set], seed: u64) -> Result<Self> {
+        Self::begin(bytes, sets, seed, |_| Ok(None))
+    }
+
+    fn begin(
+        bytes: u64,
+        sets: &[Set],
+        seed: u64,
+        tell: impl FnOnce(&Path) -> Result<Option<Told>>,
+    ) -> Result<Self> {
         let folder = Folder::new()?;
         write_object(&folder.bucket().join(OBJECT), bytes, seed)?;
+        let told = tell(&folder.bucket())?;
         for set in sets {
             folder.fill(set, seed)?;
         }
         let (address, of_tls) = free_addresses()?;
         let tls = Tls::make(&folder.path, of_tls)?;
         let (config, log) = (folder.path.join("nginx.conf"), folder.path.join("error.log"));
-        fs::write(&config, configuration(&folder.path, sets, address, &tls))
+        fs::write(&config, configuration(&folder.path, sets, address, &tls, told.as_ref()))
             .map_err(|cause| Failure::io(config.display(), cause))?;
         // setpriv: the kernel ends nginx when this process dies, however it dies.
         let child = Command::new("setpriv")
@@ -86,7 +113,7 @@ impl Server {
             .stdin(Stdio::null())
             .spawn()
             .map_err(|cause| Failure::io("starting nginx by setpriv", cause))?;
-        let mut server = Self { child, folder, address, tls };
+        let mut server = Self { child, folder, address, tls, told };
         server.wait_until_up()?;
         Ok(server)
     }
@@ -284,67 +311,6 @@ fn free_addresses() -> Result<(SocketAddr, SocketAddr)> {
     bind()
         .and_then(|one| bind().and_then(|other| Ok((one.local_addr()?, other.local_addr()?))))
         .map_err(|cause| Failure::io("looking for free ports", cause))
-}
-
-/// One process. GET is sendfile from memory, but by TLS. The body of a PUT is received whole, in a file in memory
-/// where it is large, and answered with 200, as S3 does; nginx itself would answer a second one with 204, which
-/// some clients take for a failure. A multipart upload gets the answers it needs: each part is a PUT to the name of
-/// the object. A listing is that of a set, written beforehand. Nobody's signature is looked at.
-fn configuration(folder: &Path, sets: &[Set], address: SocketAddr, tls: &Tls) -> String {
-    let (format, by_tls) = (Tls::log_format(), tls.configuration());
-    let folder = folder.display();
-    let listings: String = sets
-        .iter()
-        .map(|Set { name, .. }| format!("\"~prefix={name}(/|%2F)\" {name};\n"))
-        .collect();
-    format!(
-        r#"load_module /usr/lib/nginx/modules/ngx_http_echo_module.so;
-daemon off;
-master_process off;
-pid {folder}/nginx.pid;
-error_log {folder}/error.log;
-events {{ worker_connections 1024; }}
-http {{
-    {format}
-    access_log off;
-    sendfile on;
-    sendfile_max_chunk 0;
-    tcp_nopush on;
-    tcp_nodelay on;
-    keepalive_requests 1000000000;
-    keepalive_timeout 1h;
-    client_body_timeout 1h;
-    send_timeout 1h;
-    client_max_body_size 0;
-    client_body_buffer_size 1m;
-    client_body_temp_path {folder}/body;
-    default_type application/octet-stream;
-    map "$request_method:$arg_uploadId" $multipart_answer {{
-        default "";
-        "POST:" "<InitiateMultipartUploadResult><Bucket>{BUCKET}</Bucket><Key>{UPLOAD}</Key><UploadId>1</UploadId></InitiateMultipartUploadResult>";
-        "POST:1" "<CompleteMultipartUploadResult><Bucket>{BUCKET}</Bucket><Key>{UPLOAD}</Key><ETag>&quot;bench-1&quot;</ETag></CompleteMultipartUploadResult>";
-    }}
-    map $args $listing {{
-        default "";
-        "~continuation-token=(?<page>p[0-9]+)" {KEYS}/$page;
-        "~prefix={KEYS}(/|%2F)" {KEYS}/p0;
-        {listings}
-    }}
-    server {{
-        listen {address};
-        {by_tls}
-        root {folder}/root;
-        location / {{
-            if ($request_method = PUT) {{ rewrite ^ /.received last; }}
-            if ($multipart_answer) {{ return 200 $multipart_answer; }}
-            if ($listing) {{ rewrite ^ /{LISTINGS}/$listing break; }}
-        }}
-        location = /.received {{ internal; echo_read_request_body; echo_exec @stored; }}
-        location @stored {{ add_header ETag '"bench"'; return 200; }}
-    }}
-}}
-"#
-    )
 }
 
 #[cfg(test)]

@@ -44,6 +44,8 @@ pub struct Load {
     pub cores: usize,
     /// The certificates to trust, if TLS is spoken.
     pub authority: Option<PathBuf>,
+    /// The checksum of the object, if what arrives is to be compared with it: CRC-64/NVME in base64.
+    pub sum: Option<String>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -106,17 +108,20 @@ impl Variant {
         variants
     }
 
-    /// 256 KiB, 1 MiB and a part. With TLS what is received is read once more, so smaller ones, which
-    /// stay in the cache, are tried instead of the part; but not where `rustls` takes all of it into
-    /// a buffer of its own first.
+    /// 256 KiB, 1 MiB and a part. With TLS or a checksum what is received is read once more, so smaller
+    /// ones, which stay in the cache, are tried instead of the part; but not where `rustls` takes all of
+    /// it into a buffer of its own first.
     fn buffers(load: &Load) -> Vec<(Option<Interface>, u64)> {
+        let warm = [64 << 10, 128 << 10, 256 << 10, 1 << 20];
         if load.authority.is_some() {
-            let sizes = [64 << 10, 128 << 10, 256 << 10, 1 << 20];
-            let unbuffered = sizes.map(|bytes| (Some(Interface::Unbuffered), bytes));
+            let unbuffered = warm.map(|bytes| (Some(Interface::Unbuffered), bytes));
             let buffered = (Some(Interface::Buffered), 256 << 10);
             return unbuffered.into_iter().chain([buffered]).collect();
         }
-        let mut sizes = vec![256 << 10, 1 << 20, load.range_bytes];
+        let mut sizes = match load.sum {
+            Some(_) => warm.to_vec(),
+            None => vec![256 << 10, 1 << 20, load.range_bytes],
+        };
         sizes.retain(|&bytes| bytes <= load.range_bytes);
         sizes.dedup();
         sizes.into_iter().map(|bytes| (None, bytes)).collect()
@@ -142,6 +147,7 @@ impl Variant {
         if self.wait_all {
             arguments.push("--wait-all".to_owned());
         }
+        arguments.extend(load.sum.as_ref().map(|sum| format!("--crc64nvme={sum}")));
         if let (Some(interface), Some(authority)) = (self.tls, &load.authority) {
             let interface = interface.word();
             arguments.push(format!("--interface={interface}"));
@@ -187,7 +193,8 @@ mod tests {
     fn load(direction: Direction, range_bytes: u64, connections: usize) -> Load {
         let address = SocketAddr::from(([127, 0, 0, 1], 1));
         let bytes = 1 << 30;
-        Load { direction, address, bytes, range_bytes, connections, cores: 1, authority: None }
+        let (authority, sum) = (None, None);
+        Load { direction, address, bytes, range_bytes, connections, cores: 1, authority, sum }
     }
 
     #[test]
@@ -208,6 +215,15 @@ mod tests {
         assert_eq!(variants.len(), 3 * 3 * 2);
         assert!(variants.iter().enumerate().all(|(at, variant)| !variants[..at].contains(variant)));
         assert_eq!(Variant::all(&load(Direction::Put, 8 << 20, 8)).len(), 3 * 3);
+    }
+
+    #[test]
+    fn with_a_checksum_small_buffers_are_tried_and_told_what_to_find() {
+        let load = Load { sum: Some("AAAA=".to_owned()), ..load(Direction::Get, 8 << 20, 8) };
+        let variants = Variant::all(&load);
+        assert_eq!(variants.len(), 3 * 4 * 2);
+        let finds = |it: &Variant| it.arguments(&load).contains(&"--crc64nvme=AAAA=".to_owned());
+        assert!(variants.iter().all(finds));
     }
 
     #[test]

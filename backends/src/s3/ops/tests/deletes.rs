@@ -37,6 +37,24 @@ fn many_deletes_have_an_outcome_each() {
     assert!(matches!(read(&delete, "", INTERNAL_ERROR), Err(DecodeError::Refused(_))));
 }
 
+/// Garage keeps no versions, and names one of each object that it deletes.
+#[test]
+fn a_version_that_nobody_named_is_that_of_the_object() {
+    let mut delete = DeleteObjects::new(["a", "b", "c"].map(ObjectId::from));
+    delete.objects.push(ObjectId::version("b", "v1"));
+    let answer = "<DeleteResult>\
+        <Deleted><Key>a</Key><VersionId>v9</VersionId></Deleted>\
+        <Deleted><Key>b</Key><VersionId>v1</VersionId></Deleted>\
+        <Error><Key>c</Key><VersionId>v9</VersionId><Code>AccessDenied</Code></Error>\
+        <Deleted><Key>d</Key><VersionId>v9</VersionId></Deleted></DeleteResult>";
+    let outcomes = read(&delete, "", answer).unwrap();
+    let version = |at: usize| outcomes[at].result.clone().map(|deleted| deleted.version_id);
+    assert_eq!(version(0), Ok(Some("v9".into())));
+    assert_eq!(version(1).unwrap_err().code, "NotMentioned", "only a version of it went");
+    assert_eq!(version(2).unwrap_err().code, "AccessDenied");
+    assert_eq!(version(3), Ok(Some("v1".into())));
+}
+
 #[test]
 fn deletes_may_have_conditions() {
     let mut delete = DeleteObject::new("k");

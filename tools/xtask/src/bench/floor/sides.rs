@@ -19,6 +19,7 @@ pub fn ours(client: &Path, pool_bytes: Option<u64>, load: &Load) -> Contestant {
         format!("--range-bytes={}", load.range_bytes),
     ];
     arguments.extend(pool_bytes.map(|bytes| format!("--pool-bytes={bytes}")));
+    arguments.extend(load.sum.as_ref().map(|_| "--sum".to_owned()));
     arguments.extend(load.authority.as_ref().map(|path| format!("--ca={}", path.display())));
     Contestant::reporting("hydrant", client, arguments, load.bytes)
 }

@@ -30,6 +30,7 @@ impl Floor {
             connections: bench.place.connections,
             cores: 1,
             authority: row.is_tls().then(|| tls.authority()),
+            sum: None,
         };
         let variants = Variant::all(&load);
         let network = variants.iter().map(|variant| call(bench, row, variant.arguments(&load)));
