@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use rustls::client::{ResolvesClientCert, Resumption};
 use rustls::crypto::CryptoProvider;
+use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::sign::CertifiedKey;
 use rustls::{ClientConfig, RootCertStore, SignatureScheme, SupportedProtocolVersion};
 use zeroize::Zeroizing;
 
-use super::pem::{certificates, private_key};
 use crate::error::{Error, Result};
 
 /// How TLS is spoken to servers. Clones share it, and the sessions that can be resumed.
@@ -56,11 +56,10 @@ pub struct TlsConfigBuilder {
     limits: TlsLimits,
 }
 
-/// The key is a secret: it is wiped when dropped, and nothing of this is shown (SEC-1). The same file
-/// may hold both.
+/// The key is a secret: it is wiped when dropped, and nothing of this is shown (SEC-1).
 #[derive(Clone)]
 struct ClientPem {
-    chain: Zeroizing<Vec<u8>>,
+    chain: Vec<u8>,
     key: Zeroizing<Vec<u8>>,
 }
 
@@ -159,10 +158,7 @@ impl TlsConfigBuilder {
         chain: impl Into<Vec<u8>>,
         key: impl Into<Vec<u8>>,
     ) -> Self {
-        self.client_pem = Some(ClientPem {
-            chain: Zeroizing::new(chain.into()),
-            key: Zeroizing::new(key.into()),
-        });
+        self.client_pem = Some(ClientPem { chain: chain.into(), key: Zeroizing::new(key.into()) });
         self
     }
 
@@ -268,7 +264,8 @@ pub(super) fn identity(
     if chain.is_empty() {
         return Err(refused(whose, "the PEM holds no certificate"));
     }
-    let key = private_key(key).map_err(|error| refused(whose, error))?;
+    // Who loads the key wipes this: the provider in `crypto::ring`, of a client and of a server.
+    let key = PrivateKeyDer::from_pem_slice(key).map_err(|error| refused(whose, error))?;
     Ok((chain, key))
 }
 
@@ -298,6 +295,10 @@ fn system_roots() -> Result<RootCertStore> {
         )));
     }
     Ok(roots)
+}
+
+fn certificates(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, rustls::pki_types::pem::Error> {
+    CertificateDer::pem_slice_iter(pem).collect()
 }
 
 /// Never with the text of a key (SEC-1): the errors of the parser name kinds and places only.

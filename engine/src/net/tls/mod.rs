@@ -10,8 +10,6 @@ mod error;
 #[cfg(feature = "tls")]
 mod incoming;
 #[cfg(feature = "tls")]
-mod pem;
-#[cfg(feature = "tls")]
 mod reasons;
 #[cfg(feature = "tls")]
 mod server;

@@ -21,7 +21,6 @@ const fn pure(module: &'static str) -> Room {
 
 /// The protocol rooms. Each must exist: a room that moved is moved here too.
 const ROOMS: &[Room] = &[
-    pure("engine/src/net/tls/pem"),
     pure("engine/src/net/tls/session"),
     pure("backends/src/http/redirect"),
     Room {
