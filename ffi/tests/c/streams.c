@@ -8,9 +8,7 @@
  */
 #include "requests.h"
 
-#include <unistd.h>
-
-enum { OBJECT_BYTES = 9 * 1024 * 1024 + 5, SECONDS_MAX = 600 };
+enum { OBJECT_BYTES = 9 * 1024 * 1024 + 5 };
 
 static unsigned char *object;
 
@@ -215,27 +213,16 @@ static void refused_streams(uint32_t flags, const char *uri) {
 }
 
 int main(int argc, char **argv) {
-    hyd_engine *engine;
-    hyd_store *store, *slow;
-    hyd_cq *cq;
+    struct begun all = begin(argc, argv, 2);
+    hyd_store *slow = open_store(all.engine, argv[2]);
 
-    CHECK(argc == 3 || argc == 4);
-    alarm(SECONDS_MAX);
-    object = malloc(OBJECT_BYTES);
-    CHECK(object != NULL);
-    fill(object, OBJECT_BYTES, 3);
-    engine = small_engine(argc == 4 ? HYD_ENGINE_DRIVEN : 0);
-    store = open_store(engine, argv[1]);
-    slow = open_store(engine, argv[2]);
-    cq = new_queue(engine, 0);
-    streams(engine, store, cq);
-    cancelled_streams(engine, slow);
-    aborted_streams(engine, store, slow);
-    CHECK(hyd_cq_destroy(cq) == HYD_OK);
-    CHECK(hyd_engine_destroy(engine) == HYD_OK);
-    refused_streams(argc == 4 ? HYD_ENGINE_DRIVEN : 0, argv[1]);
-    CHECK(hyd_store_close(slow) == HYD_OK);
-    CHECK(hyd_store_close(store) == HYD_OK);
+    object = filled(OBJECT_BYTES, 3);
+    streams(all.engine, all.store, all.cq);
+    cancelled_streams(all.engine, slow);
+    aborted_streams(all.engine, all.store, slow);
+    CHECK(hyd_cq_destroy(all.cq) == HYD_OK && hyd_engine_destroy(all.engine) == HYD_OK);
+    refused_streams(all.engine_flags, argv[1]);
+    CHECK(hyd_store_close(slow) == HYD_OK && hyd_store_close(all.store) == HYD_OK);
     free(object);
     puts("streams are whole");
     return EXIT_SUCCESS;
