@@ -34,6 +34,9 @@ fn the_headers_compile_alone_and_twice_in_every_standard() {
                 hyd_delete_options deleting = HYD_DELETE_OPTIONS_INIT;\n\
                 hyd_s3_object_view told = HYD_S3_OBJECT_VIEW_INIT;\n\
                 hyd_part_source copied_from = HYD_PART_SOURCE_INIT;\n\
+                hyd_s3_about whose = HYD_S3_ABOUT_INIT;\n\
+                hyd_s3_list_options listing = HYD_S3_LIST_OPTIONS_INIT;\n\
+                hyd_complete_options made = HYD_COMPLETE_OPTIONS_INIT;\n\
                 hyd_verify_report same = HYD_VERIFY_REPORT_INIT;\n";
     let twice = |name: &str| format!("#include <{name}>\n#include <{name}>\n");
     for (index, text) in [twice("hydrant.h"), used.to_owned()].iter().enumerate() {

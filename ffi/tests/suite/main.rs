@@ -9,6 +9,7 @@ mod cxx;
 mod declared;
 mod header;
 mod install;
+mod listings;
 mod memory;
 mod options;
 mod programs;

@@ -30,6 +30,7 @@ fn the_c_side_is_clean_under_the_address_sanitizer() {
         ("refusals", vec![peer.uri.clone()]),
         ("refusals_s3", vec![peer.uri.clone()]),
         ("told", vec![peer.uri.clone()]),
+        ("listings", vec![Bucket::URI.to_owned(), peer.uri.clone()]),
         ("pinned", vec!["mem://asan".to_owned(), folder.path("").display().to_string()]),
         ("driven", vec!["mem://asan".to_owned()]),
         ("engine", vec!["mem://asan".to_owned()]),
