@@ -70,18 +70,21 @@ static void name(void) {
     ended(hyd_store_uri(store, key, len, text, capacity, some_place(&need), error_place()));
 }
 
-static void list_besides(void) {
-    size_t prefix_len, behind_len;
-    hyd_store *store = some(STORE);
-    const char *prefix = some_text(&prefix_len);
+const hyd_s3_list_options *some_list_options(void) {
     hyd_s3_list_options options = HYD_S3_LIST_OPTIONS_INIT;
     options.flags = input_number(4);
     options.s3 = some_s3_get_options();
-    options.start_after = some_text(&behind_len);
-    options.start_after_len = behind_len;
+    options.start_after = some_text(&options.start_after_len);
     options.delimiter = input_byte() < 128 ? '/' : (uint32_t)input_wide();
     options.page_entries = input_number(4);
-    const hyd_s3_list_options *how = some_struct(&options, sizeof options);
+    return some_struct(&options, sizeof options);
+}
+
+static void list_besides(void) {
+    size_t prefix_len;
+    hyd_store *store = some(STORE);
+    const char *prefix = some_text(&prefix_len);
+    const hyd_s3_list_options *how = some_list_options();
     hyd_list *list = NULL;
     hyd_uploads *uploads = NULL;
     hyd_versions *versions = NULL;
