@@ -80,12 +80,14 @@
 #define HYD_BUCKET_OPTIONS_INIT \
     {sizeof(hyd_bucket_options), 0, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, 0}
 #define HYD_S3_ABOUT_INIT \
-    {sizeof(hyd_s3_about), 0, NULL, 0, NULL, 0, NULL, 0, NULL, 0, NULL, 0, NULL, 0}
+    {sizeof(hyd_s3_about), 0, NULL, 0, NULL, 0, NULL, 0, NULL, 0, NULL, 0, NULL, 0, NULL, 0, 0, 0, 0}
+#define HYD_S3_LIST_OPTIONS_INIT {sizeof(hyd_s3_list_options), 0, NULL, NULL, 0, 0, 0}
+#define HYD_COMPLETE_OPTIONS_INIT {sizeof(hyd_complete_options), 0, 0, NULL, 0, 0}
 #define HYD_SIGNER_INIT {sizeof(hyd_signer), 0, 0, {0}, {0}}
 #define HYD_BUCKET_INFO_INIT {sizeof(hyd_bucket_info), 0, {0}, {0}}
 #define HYD_REQUEST_INIT \
     {sizeof(hyd_request), 0, 0, NULL, 0, NULL, 0, 0, NULL, 0, NULL, NULL, NULL, NULL, 0, 0, NULL, \
-     NULL, NULL, 0, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, 0, NULL, NULL, NULL}
+     NULL, NULL, 0, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, 0, NULL, NULL, NULL, NULL}
 #define HYD_PRESIGNED_VIEW_INIT {sizeof(hyd_presigned_view), 0, NULL, NULL, 0, NULL, 0}
 #define HYD_PRESIGN_OPTIONS_INIT \
     {sizeof(hyd_presign_options), 0, NULL, 0, NULL, NULL, 0, 0, 0, 0, NULL, NULL, NULL, NULL, NULL, \
@@ -368,6 +370,12 @@
 #define HYD_VERSION_DELETE_MARKER 2
 
 /**
+ * A bit of hyd_version_entry.flags: what several keys have in common up to the delimiter of
+ * hyd_s3_list_options, and no version.
+ */
+#define HYD_VERSION_PREFIX 4
+
+/**
  * A bit of the flags of hyd_version_delete(): in spite of a lock in governance mode.
  */
 #define HYD_DELETE_BYPASS_GOVERNANCE 1
@@ -430,6 +438,16 @@
 #define HYD_S3_COPY_REPLACE_TAGS 2
 
 /**
+ * hyd_s3_about.restore: an archived object is being restored.
+ */
+#define HYD_RESTORE_IN_PROGRESS 1
+
+/**
+ * hyd_s3_about.restore: it was restored.
+ */
+#define HYD_RESTORE_DONE 2
+
+/**
  * A bit of hyd_signer.flags: requests are signed.
  */
 #define HYD_SIGNER_SIGNS 1
@@ -464,6 +482,16 @@
  * A bit of hyd_list_entry.flags: what several keys have in common up to the delimiter, and no object.
  */
 #define HYD_ENTRY_PREFIX 1
+
+/**
+ * A bit of hyd_s3_list_options.flags, for objects: whose each is, which hyd_list_about() tells.
+ */
+#define HYD_S3_LIST_OWNERS 1
+
+/**
+ * A bit of hyd_s3_list_options.flags, for objects: whether an archived one is being restored.
+ */
+#define HYD_S3_LIST_RESTORES 2
 
 /**
  * A flag of hyd_writer_write(): the bytes are copied into the pool, a copy that the library counts as
@@ -1617,7 +1645,8 @@ typedef struct hyd_upload {
     const char *key;
     size_t key_len;
     /**
-     * Which upload, as hyd_upload_abort() takes it; no NUL ends it, as hyd_presign_options wants it.
+     * Which upload, as hyd_upload_abort() takes it; no NUL ends it, as hyd_presign_options wants it. Of length 0
+     * where `key` is what several keys have in common up to the delimiter of hyd_s3_list_options, and no upload.
      */
     const char *upload_id;
     size_t upload_id_len;
@@ -1896,6 +1925,37 @@ typedef struct hyd_part_source {
 } hyd_part_source;
 
 /**
+ * What the object of an upload is to be; 0 is the default everywhere.
+ */
+typedef struct hyd_complete_options {
+    /**
+     * Set by the caller.
+     */
+    uint32_t struct_size;
+    /**
+     * 0
+     */
+    uint32_t flags;
+    /**
+     * Refused where the parts do not have so many bytes; 0: not compared.
+     */
+    uint64_t object_bytes;
+    /**
+     * Refused where that of the object is another one: in base64, as S3 has it, of the checksums of the parts
+     * with "-" and their number behind. With a NUL at its end, or NULL: not compared.
+     */
+    const char *checksum;
+    /**
+     * HYD_CHECKSUM_*, of `checksum`, with the bit that the upload was begun with.
+     */
+    uint32_t checksum_algorithm;
+    /**
+     * 0
+     */
+    uint32_t reserved;
+} hyd_complete_options;
+
+/**
  * A checksum that S3 keeps of an object. Its size is fixed.
  */
 typedef struct hyd_s3_checksum {
@@ -2065,10 +2125,28 @@ typedef struct hyd_s3_about {
     const char *storage_class;
     size_t storage_class_len;
     /**
-     * "CRC32C", ...: the checksum that the parts of an upload have, or the first that is kept of a version.
+     * "CRC32C", ...: the checksum that the parts of an upload have, or the first that is kept of an object or
+     * a version.
      */
     const char *checksum_algorithm;
     size_t checksum_algorithm_len;
+    /**
+     * What that of an object covers: "FULL_OBJECT" or "COMPOSITE".
+     */
+    const char *checksum_type;
+    size_t checksum_type_len;
+    /**
+     * HYD_RESTORE_*, of an archived object, with HYD_S3_LIST_RESTORES.
+     */
+    uint32_t restore;
+    /**
+     * 0
+     */
+    uint32_t reserved_too;
+    /**
+     * Until when a restored object stays, in seconds since 1970, UTC; 0 where that was not said.
+     */
+    int64_t restored_until_unix_s;
 } hyd_s3_about;
 
 /**
@@ -2232,6 +2310,37 @@ typedef struct hyd_list_entry {
      */
     uint32_t reserved;
 } hyd_list_entry;
+
+/**
+ * What S3 alone can be asked for in a listing; 0 is the default everywhere.
+ */
+typedef struct hyd_s3_list_options {
+    /**
+     * Set by the caller.
+     */
+    uint32_t struct_size;
+    /**
+     * HYD_S3_LIST_*
+     */
+    uint32_t flags;
+    /**
+     * Who asks and pays, or NULL.
+     */
+    const struct hyd_s3_get_options *s3;
+    /**
+     * Only keys behind this one; no NUL ends it.
+     */
+    const char *start_after;
+    size_t start_after_len;
+    /**
+     * Keys are rolled up behind this character, usually '/'; 0: none.
+     */
+    uint32_t delimiter;
+    /**
+     * Entries that are asked for at a time; 0: as many as the server gives, usually 1000.
+     */
+    uint32_t page_entries;
+} hyd_s3_list_options;
 
 /**
  * One completion. Its size is fixed.
@@ -2409,6 +2518,11 @@ typedef struct hyd_request {
      * NULL.
      */
     struct hyd_delete_report *delete_report;
+    /**
+     * Of a list of S3: what is asked for, `delimiter`, `entries_max` and `start_after` included, which are 0 in the
+     * request then; or NULL.
+     */
+    const struct hyd_s3_list_options *s3_list;
 } hyd_request;
 
 /**
@@ -2531,7 +2645,7 @@ typedef struct hyd_request {
 
 /**
  * One page of the keys that begin with `key`; `aux` is the token of the page before, or empty. The
- * event carries a list that ends with the page.
+ * event carries a list that ends with the page. With `s3_list`, one of S3, as hyd_s3_list_open() lists it.
  */
 #define HYD_OP_LIST_PAGE 7
 
@@ -3771,24 +3885,6 @@ hyd_status hyd_multipart_copy(const struct hyd_multipart *multipart,
                               struct hyd_error **error);
 
 /**
- * Makes the object of the parts, which lie end to end by their numbers, each of them once, and waits until
- * it is there: whole, or not at all. `meta` may be NULL; its size is the sum of the sizes in `parts`, or 0
- * where one of them is 0. The handle stays until it is closed.
- *
- * Errors: HYD_E_INVALID for parts that are none or not in order; HYD_E_CONDITION; HYD_E_NOT_FOUND where the
- * upload was completed or aborted before, also by a try of this call whose answer was lost, so that
- * hyd_stat() has to tell; HYD_E_OTHER where the server refuses the parts, which stay;
- * HYD_E_TEMPORARY, HYD_E_CONFIG, HYD_E_CANCELLED.
- *
- * Threads: any; of two at once with one upload, one fails.
- */
-hyd_status hyd_multipart_complete(const struct hyd_multipart *multipart,
-                                  const struct hyd_uploaded_part *parts,
-                                  size_t count,
-                                  struct hyd_object_meta *meta,
-                                  struct hyd_error **error);
-
-/**
  * Throws away an upload with all its parts, and waits until the server has. The handle stays until it is
  * closed.
  *
@@ -3810,6 +3906,39 @@ hyd_status hyd_multipart_abort(const struct hyd_multipart *multipart,
  * Threads: any; not while another thread reads the id.
  */
 hyd_status hyd_multipart_close(struct hyd_multipart *multipart);
+
+/**
+ * Makes the object of the parts, which lie end to end by their numbers, each of them once, and waits until
+ * it is there: whole, or not at all. `meta` may be NULL; its size is the sum of the sizes in `parts`, or 0
+ * where one of them is 0. The handle stays until it is closed.
+ *
+ * Errors: HYD_E_INVALID for parts that are none or not in order; HYD_E_CONDITION; HYD_E_NOT_FOUND where the
+ * upload was completed or aborted before, also by a try of this call whose answer was lost, so that
+ * hyd_stat() has to tell; HYD_E_OTHER where the server refuses the parts, which stay;
+ * HYD_E_TEMPORARY, HYD_E_CONFIG, HYD_E_CANCELLED.
+ *
+ * Threads: any; of two at once with one upload, one fails.
+ */
+hyd_status hyd_multipart_complete(const struct hyd_multipart *multipart,
+                                  const struct hyd_uploaded_part *parts,
+                                  size_t count,
+                                  struct hyd_object_meta *meta,
+                                  struct hyd_error **error);
+
+/**
+ * The same, if the object is what `options` say, which may be NULL: its bytes, its checksum.
+ *
+ * Errors: as hyd_multipart_complete(); HYD_E_OTHER or HYD_E_INTEGRITY where the server finds it to be another
+ * one: the parts stay.
+ *
+ * Threads: any; of two at once with one upload, one fails.
+ */
+hyd_status hyd_multipart_complete_as(const struct hyd_multipart *multipart,
+                                     const struct hyd_uploaded_part *parts,
+                                     size_t count,
+                                     const struct hyd_complete_options *options,
+                                     struct hyd_object_meta *meta,
+                                     struct hyd_error **error);
 
 /**
  * Lists the parts that the server has of an upload, by their numbers: what is told of them is what
@@ -3929,6 +4058,21 @@ hyd_status hyd_s3_copy(const struct hyd_store *from_store,
                        struct hyd_object_meta *meta,
                        struct hyd_s3_object **object,
                        struct hyd_error **error);
+
+/**
+ * Tells more of an object that hyd_s3_list_open(), or HYD_OP_LIST_PAGE with `s3_list`, listed: of that at
+ * `index` of those which the last hyd_list_next() gave. Of what is rolled up, and in listings of
+ * hyd_list_open(), nothing more is known. The texts of `about` are valid until the next call of
+ * hyd_list_next().
+ *
+ * Errors: HYD_E_INVALID where it gave no such entry; HYD_E_BUSY while another thread is in a call with the list.
+ *
+ * Threads: any, one at a time.
+ */
+hyd_status hyd_list_about(const struct hyd_list *list,
+                          size_t index,
+                          struct hyd_s3_about *about,
+                          struct hyd_error **error);
 
 /**
  * Tells more of an upload: of that at `index` of those which the last hyd_uploads_next() gave. The texts of
@@ -4194,6 +4338,51 @@ hyd_status hyd_list_token(const struct hyd_list *list,
 hyd_status hyd_list_close(struct hyd_list *list);
 
 /**
+ * Lists objects of S3 as hyd_list_open() does, with what `options`, which may be NULL, ask for besides:
+ * hyd_list_about() tells it of each. The caller closes the list. Nothing is asked of the server yet.
+ *
+ * Errors: HYD_E_UNSUPPORTED for a store that is not S3; HYD_E_INVALID.
+ *
+ * Threads: any.
+ */
+hyd_status hyd_s3_list_open(const struct hyd_store *store,
+                            const char *prefix,
+                            size_t prefix_len,
+                            const struct hyd_s3_list_options *options,
+                            struct hyd_list **list,
+                            struct hyd_error **error);
+
+/**
+ * Lists uploads as hyd_uploads_open() does. `options`, which may be NULL, say who asks and pays, and what is
+ * rolled up: hyd_uploads_next() tells that as an entry whose `upload_id_len` is 0.
+ *
+ * Errors: HYD_E_UNSUPPORTED for a store that is not S3; HYD_E_INVALID, also for flags, which are for objects.
+ *
+ * Threads: any.
+ */
+hyd_status hyd_s3_uploads_open(const struct hyd_store *store,
+                               const char *prefix,
+                               size_t prefix_len,
+                               const struct hyd_s3_list_options *options,
+                               struct hyd_uploads **uploads,
+                               struct hyd_error **error);
+
+/**
+ * Lists versions as hyd_versions_open() does. `options`, which may be NULL, say who asks and pays, and what is
+ * rolled up: hyd_versions_next() tells that as an entry with HYD_VERSION_PREFIX.
+ *
+ * Errors: as hyd_s3_uploads_open().
+ *
+ * Threads: any.
+ */
+hyd_status hyd_s3_versions_open(const struct hyd_store *store,
+                                const char *prefix,
+                                size_t prefix_len,
+                                const struct hyd_s3_list_options *options,
+                                struct hyd_versions **versions,
+                                struct hyd_error **error);
+
+/**
  * Opens a stream for an object; the caller finishes or aborts it. Nothing is visible under the key
  * before it is finished. Parts go out while the stream is still written, a bounded number at a time.
  * The functions for writers wait; HYD_OP_WRITE and HYD_OP_FINISH are requests that do not. While such
@@ -4281,8 +4470,23 @@ hyd_status hyd_writer_finish(struct hyd_writer *writer,
                              struct hyd_error **error);
 
 /**
+ * Throws away what was written, waits until the store has, also for parts that are on their way, and ends the
+ * writer; NULL is fine.
+ *
+ * Errors: those of the store that keeps something of it, with a message that says what: an upload, which
+ * hyd_uploads_next() tells and hyd_upload_abort() throws away. HYD_E_CANCELLED where nobody knows: a request of
+ * the stream was cancelled, or the engine was destroyed. HYD_E_PANIC; HYD_E_HANDLE when it ended before;
+ * HYD_E_FORKED. HYD_E_BUSY while another thread is in a call with the writer, or a request has it, which stays
+ * then.
+ *
+ * Threads: any, one at a time.
+ */
+hyd_status hyd_writer_cancel(struct hyd_writer *writer,
+                             struct hyd_error **error);
+
+/**
  * Throws away what was written, and ends the writer; NULL is fine. What the store has of it is
- * cleaned up behind the call. A request of the stream that is under way goes on, completes as always,
+ * cleaned up behind the call, and what stays there only the log hears: hyd_writer_cancel() tells. A request of the stream that is under way goes on, completes as always,
  * sooner where hyd_cancel() cancels it, and has its memory until it is reaped; then the rest is thrown
  * away.
  *
@@ -4440,7 +4644,7 @@ typedef char hyd_assert_caps_size[sizeof(hyd_caps) == 80 ? 1 : -1];
 typedef char hyd_assert_stats_size[sizeof(hyd_stats) == 280 ? 1 : -1];
 typedef char hyd_assert_credentials_size[sizeof(hyd_credentials) == 40 ? 1 : -1];
 typedef char hyd_assert_object_meta_size[sizeof(hyd_object_meta) == 472 ? 1 : -1];
-typedef char hyd_assert_request_size[sizeof(hyd_request) == 248 ? 1 : -1];
+typedef char hyd_assert_request_size[sizeof(hyd_request) == 256 ? 1 : -1];
 typedef char hyd_assert_put_options_size[sizeof(hyd_put_options) == 112 ? 1 : -1];
 typedef char hyd_assert_get_options_size[sizeof(hyd_get_options) == 56 ? 1 : -1];
 typedef char hyd_assert_s3_put_options_size[sizeof(hyd_s3_put_options) == 136 ? 1 : -1];
@@ -4458,7 +4662,9 @@ typedef char hyd_assert_range_size[sizeof(hyd_range) == 40 ? 1 : -1];
 typedef char hyd_assert_object_range_size[sizeof(hyd_object_range) == 56 ? 1 : -1];
 typedef char hyd_assert_ranges_options_size[sizeof(hyd_ranges_options) == 40 ? 1 : -1];
 typedef char hyd_assert_bucket_options_size[sizeof(hyd_bucket_options) == 88 ? 1 : -1];
-typedef char hyd_assert_s3_about_size[sizeof(hyd_s3_about) == 104 ? 1 : -1];
+typedef char hyd_assert_s3_about_size[sizeof(hyd_s3_about) == 136 ? 1 : -1];
+typedef char hyd_assert_s3_list_options_size[sizeof(hyd_s3_list_options) == 40 ? 1 : -1];
+typedef char hyd_assert_complete_options_size[sizeof(hyd_complete_options) == 32 ? 1 : -1];
 typedef char hyd_assert_sum_size[sizeof(hyd_sum) == 56 ? 1 : -1];
 typedef char hyd_assert_signer_size[sizeof(hyd_signer) == 432 ? 1 : -1];
 typedef char hyd_assert_bucket_info_size[sizeof(hyd_bucket_info) == 136 ? 1 : -1];

@@ -299,6 +299,8 @@ inline hyd_presign_options presign_options() noexcept { return HYD_PRESIGN_OPTIO
 inline hyd_delete_options delete_options() noexcept { return HYD_DELETE_OPTIONS_INIT; }
 inline hyd_part_source part_source() noexcept { return HYD_PART_SOURCE_INIT; }
 inline hyd_s3_copy_options s3_copy_options() noexcept { return HYD_S3_COPY_OPTIONS_INIT; }
+inline hyd_s3_list_options s3_list_options() noexcept { return HYD_S3_LIST_OPTIONS_INIT; }
+inline hyd_complete_options complete_options() noexcept { return HYD_COMPLETE_OPTIONS_INIT; }
 inline hyd_engine_limits engine_limits() noexcept { return HYD_ENGINE_LIMITS_INIT; }
 using copy_report = hyd_copy_report;
 inline copy_report empty_copy_report() noexcept { return HYD_COPY_REPORT_INIT; }
@@ -489,6 +491,39 @@ class writer : public detail::owner<hyd_writer, hyd_writer_abort> {
             },
             [&] { return meta; });
     }
+    // Throws away what was written, and waits until the store has; the error says what is left there.
+    result<void> cancel() {
+        return detail::call([&](hyd_error **e) {
+            const hyd_status status = hyd_writer_cancel(get(), e);
+            // While a request has the stream, it stays.
+            if (status != HYD_E_BUSY) {
+                (void)release();
+            }
+            return status;
+        });
+    }
+};
+
+// What S3 says besides of what it lists; the views are valid until the next call with the listing.
+struct about {
+    explicit about(const hyd_s3_about &told) noexcept
+        : owner_id(told.owner_id, told.owner_id_len), owner_name(told.owner_name, told.owner_name_len),
+          initiator_id(told.initiator_id, told.initiator_id_len),
+          initiator_name(told.initiator_name, told.initiator_name_len),
+          storage_class(told.storage_class, told.storage_class_len),
+          checksum_algorithm(told.checksum_algorithm, told.checksum_algorithm_len),
+          checksum_type(told.checksum_type, told.checksum_type_len), restore(told.restore),
+          restored_until_unix_s(told.restored_until_unix_s) {}
+    std::string_view owner_id;
+    std::string_view owner_name;
+    std::string_view initiator_id;
+    std::string_view initiator_name;
+    std::string_view storage_class;
+    std::string_view checksum_algorithm;
+    std::string_view checksum_type;
+    // HYD_RESTORE_*
+    std::uint32_t restore;
+    std::int64_t restored_until_unix_s;
 };
 
 // One line of a listing; the views are valid until the next call with the list.
@@ -528,22 +563,12 @@ class list : public detail::owner<hyd_list, hyd_list_close> {
             [&](hyd_error **e) { return hyd_list_token(get(), &text, &size, e); },
             [&] { return std::string_view(text, size); });
     }
-};
-
-// What S3 says besides of what it lists; the views are valid until the next call with the listing.
-struct about {
-    explicit about(const hyd_s3_about &told) noexcept
-        : owner_id(told.owner_id, told.owner_id_len), owner_name(told.owner_name, told.owner_name_len),
-          initiator_id(told.initiator_id, told.initiator_id_len),
-          initiator_name(told.initiator_name, told.initiator_name_len),
-          storage_class(told.storage_class, told.storage_class_len),
-          checksum_algorithm(told.checksum_algorithm, told.checksum_algorithm_len) {}
-    std::string_view owner_id;
-    std::string_view owner_name;
-    std::string_view initiator_id;
-    std::string_view initiator_name;
-    std::string_view storage_class;
-    std::string_view checksum_algorithm;
+    // Of the one that next() gave.
+    result<hydrant::about> about() const {
+        hyd_s3_about told = HYD_S3_ABOUT_INIT;
+        return detail::call<hydrant::about>(
+            [&](hyd_error **e) { return hyd_list_about(get(), 0, &told, e); }, [&] { return hydrant::about(told); });
+    }
 };
 
 // An upload that was begun; the views are valid until the next call with the listing.
@@ -551,6 +576,8 @@ struct upload {
     std::string_view key;
     std::string_view upload_id;
     std::int64_t initiated_unix_ns;
+    // What several keys have in common, and no upload.
+    bool is_prefix = false;
 };
 
 class uploads : public detail::owner<hyd_uploads, hyd_uploads_close> {
@@ -568,7 +595,8 @@ class uploads : public detail::owner<hyd_uploads, hyd_uploads_close> {
                 }
                 return upload{{entry.key, entry.key_len},
                               {entry.upload_id, entry.upload_id_len},
-                              entry.initiated_unix_ns};
+                              entry.initiated_unix_ns,
+                              entry.upload_id_len == 0};
             });
     }
     // Of the one that next() gave.
@@ -589,6 +617,8 @@ struct version_entry {
     std::int64_t modified_unix_ns;
     bool is_latest;
     bool is_delete_marker;
+    // What several keys have in common, and no version.
+    bool is_prefix;
 };
 
 class versions : public detail::owner<hyd_versions, hyd_versions_close> {
@@ -611,7 +641,8 @@ class versions : public detail::owner<hyd_versions, hyd_versions_close> {
                                      entry.size_bytes,
                                      entry.modified_unix_ns,
                                      (entry.flags & HYD_VERSION_LATEST) != 0,
-                                     (entry.flags & HYD_VERSION_DELETE_MARKER) != 0};
+                                     (entry.flags & HYD_VERSION_DELETE_MARKER) != 0,
+                                     (entry.flags & HYD_VERSION_PREFIX) != 0};
             });
     }
     // Of the one that next() gave.
@@ -715,6 +746,16 @@ class multipart : public detail::owner<hyd_multipart, hyd_multipart_close> {
         object_meta meta = HYD_OBJECT_META_INIT;
         return detail::call<object_meta>(
             [&](hyd_error **e) { return hyd_multipart_complete(get(), parts, count, &meta, e); },
+            [&] { return meta; });
+    }
+    // If it comes to what `options` say.
+    result<object_meta> complete(const hyd_uploaded_part *parts, std::size_t count,
+                                 const hyd_complete_options &options) const {
+        object_meta meta = HYD_OBJECT_META_INIT;
+        return detail::call<object_meta>(
+            [&](hyd_error **e) {
+                return hyd_multipart_complete_as(get(), parts, count, &options, &meta, e);
+            },
             [&] { return meta; });
     }
     result<void> abort() const {
@@ -916,6 +957,14 @@ class store : public detail::owner<hyd_store, hyd_store_close> {
             },
             [&] { return hydrant::uploads(opened); });
     }
+    result<hydrant::uploads> uploads(std::string_view prefix, const hyd_s3_list_options &options) const {
+        hyd_uploads *opened = nullptr;
+        return detail::call<hydrant::uploads>(
+            [&](hyd_error **e) {
+                return hyd_s3_uploads_open(handle(), prefix.data(), prefix.size(), &options, &opened, e);
+            },
+            [&] { return hydrant::uploads(opened); });
+    }
     result<void> abort_upload(const upload &begun) const {
         return detail::call([&](hyd_error **e) {
             return hyd_upload_abort(handle(), begun.key.data(), begun.key.size(),
@@ -961,6 +1010,14 @@ class store : public detail::owner<hyd_store, hyd_store_close> {
         return detail::call<hydrant::versions>(
             [&](hyd_error **e) {
                 return hyd_versions_open(handle(), prefix.data(), prefix.size(), &options, &opened, e);
+            },
+            [&] { return hydrant::versions(opened); });
+    }
+    result<hydrant::versions> versions(std::string_view prefix, const hyd_s3_list_options &options) const {
+        hyd_versions *opened = nullptr;
+        return detail::call<hydrant::versions>(
+            [&](hyd_error **e) {
+                return hyd_s3_versions_open(handle(), prefix.data(), prefix.size(), &options, &opened, e);
             },
             [&] { return hydrant::versions(opened); });
     }
@@ -1104,6 +1161,14 @@ class store : public detail::owner<hyd_store, hyd_store_close> {
             [&](hyd_error **e) {
                 return hyd_list_open(handle(), prefix.data(), prefix.size(), start_after.data(),
                                      start_after.size(), delimiter, 0, &opened, e);
+            },
+            [&] { return hydrant::list(opened); });
+    }
+    result<hydrant::list> list(std::string_view prefix, const hyd_s3_list_options &options) const {
+        hyd_list *opened = nullptr;
+        return detail::call<hydrant::list>(
+            [&](hyd_error **e) {
+                return hyd_s3_list_open(handle(), prefix.data(), prefix.size(), &options, &opened, e);
             },
             [&] { return hydrant::list(opened); });
     }

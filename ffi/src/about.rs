@@ -2,17 +2,24 @@
 
 use std::ffi::c_char;
 
-use hydrant::s3::xml::Owner;
+use hydrant::s3::VersionEntry;
+use hydrant::s3::xml::{ListedObject, Owner};
 
 use crate::buckets::{Buckets, hyd_buckets};
 use crate::error::{ErrorOut, hyd_error};
 use crate::guard;
 use crate::handle;
+use crate::list::{List, hyd_list};
 use crate::multipart_parts::{UploadedParts, hyd_uploaded_parts};
 use crate::sized::{self, SizedOut, SizedStruct};
 use crate::status::hyd_status;
 use crate::uploads::{Uploads, hyd_uploads};
 use crate::versions::{Versions, hyd_versions};
+
+/// hyd_s3_about.restore: an archived object is being restored.
+pub const HYD_RESTORE_IN_PROGRESS: u32 = 1;
+/// hyd_s3_about.restore: it was restored.
+pub const HYD_RESTORE_DONE: u32 = 2;
 
 /// What S3 says besides of what it lists. No NUL ends its texts; they have the length 0 where nothing was said.
 #[repr(C)]
@@ -36,9 +43,19 @@ pub struct hyd_s3_about {
     /// "STANDARD", ...
     pub storage_class: *const c_char,
     pub storage_class_len: usize,
-    /// "CRC32C", ...: the checksum that the parts of an upload have, or the first that is kept of a version.
+    /// "CRC32C", ...: the checksum that the parts of an upload have, or the first that is kept of an object or
+    /// a version.
     pub checksum_algorithm: *const c_char,
     pub checksum_algorithm_len: usize,
+    /// What that of an object covers: "FULL_OBJECT" or "COMPOSITE".
+    pub checksum_type: *const c_char,
+    pub checksum_type_len: usize,
+    /// HYD_RESTORE_*, of an archived object, with HYD_S3_LIST_RESTORES.
+    pub restore: u32,
+    /// 0
+    pub reserved_too: u32,
+    /// Until when a restored object stays, in seconds since 1970, UTC; 0 where that was not said.
+    pub restored_until_unix_s: i64,
 }
 
 // SAFETY: `repr(C)`, integers and raw pointers alone, no padding, the size first.
@@ -81,8 +98,61 @@ impl hyd_s3_about {
             storage_class_len,
             checksum_algorithm,
             checksum_algorithm_len,
+            checksum_type: "".as_ptr().cast(),
+            checksum_type_len: 0,
+            restore: 0,
+            reserved_too: 0,
+            restored_until_unix_s: 0,
         }
     }
+
+    fn of_object(object: &ListedObject) -> hyd_s3_about {
+        let algorithm = object.checksum_algorithms.first();
+        let covers = object.checksum_type.as_deref().unwrap_or_default();
+        hyd_s3_about {
+            checksum_type: covers.as_ptr().cast(),
+            checksum_type_len: covers.len(),
+            restore: match object.restore_in_progress {
+                None => 0,
+                Some(true) => HYD_RESTORE_IN_PROGRESS,
+                Some(false) => HYD_RESTORE_DONE,
+            },
+            restored_until_unix_s: object.restore_expiry.map_or(0, |it| it.unix_seconds() as i64),
+            ..hyd_s3_about::of(
+                object.owner.as_ref(),
+                None,
+                object.storage_class.as_ref(),
+                algorithm,
+            )
+        }
+    }
+}
+
+/// Tells more of an object that hyd_s3_list_open(), or HYD_OP_LIST_PAGE with `s3_list`, listed: of that at
+/// `index` of those which the last hyd_list_next() gave. Of what is rolled up, and in listings of
+/// hyd_list_open(), nothing more is known. The texts of `about` are valid until the next call of
+/// hyd_list_next().
+///
+/// Errors: HYD_E_INVALID where it gave no such entry; HYD_E_BUSY while another thread is in a call with the list.
+///
+/// Threads: any, one at a time.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn hyd_list_about(
+    list: *const hyd_list,
+    index: usize,
+    about: *mut hyd_s3_about,
+    error: *mut *mut hyd_error,
+) -> hyd_status {
+    guard::entry(ErrorOut::new(error), |entry| {
+        let list = handle::get::<List>(list)?;
+        // SAFETY: OWN-3. The caller lends what the pointer names for the time of the call.
+        let about = unsafe { SizedOut::new(about, "about")? };
+        let state = list.lock(entry)?;
+        let object = state.page.besides.get(state.place_of(index)?);
+        let nothing = || hyd_s3_about::of(None, None, None, None);
+        about.write(object.map_or_else(nothing, hyd_s3_about::of_object));
+        Ok(())
+    })
 }
 
 /// Tells more of an upload: of that at `index` of those which the last hyd_uploads_next() gave. The texts of
@@ -104,12 +174,12 @@ pub unsafe extern "C" fn hyd_uploads_about(
         // SAFETY: OWN-3. The caller lends what the pointer names for the time of the call.
         let about = unsafe { SizedOut::new(about, "about")? };
         let state = uploads.lock(entry)?;
-        let upload = state.given(index)?;
+        let upload = state.given(index)?.entry();
         about.write(hyd_s3_about::of(
-            upload.owner.as_ref(),
-            upload.initiator.as_ref(),
-            upload.storage_class.as_ref(),
-            upload.checksum_algorithm.as_ref(),
+            upload.and_then(|it| it.owner.as_ref()),
+            upload.and_then(|it| it.initiator.as_ref()),
+            upload.and_then(|it| it.storage_class.as_ref()),
+            upload.and_then(|it| it.checksum_algorithm.as_ref()),
         ));
         Ok(())
     })
@@ -161,12 +231,12 @@ pub unsafe extern "C" fn hyd_versions_about(
         // SAFETY: OWN-3. The caller lends what the pointer names for the time of the call.
         let about = unsafe { SizedOut::new(about, "about")? };
         let state = versions.lock(entry)?;
-        let version = state.given(index)?.version();
+        let version = state.given(index)?.entry().map(VersionEntry::version);
         about.write(hyd_s3_about::of(
-            version.owner.as_ref(),
+            version.and_then(|it| it.owner.as_ref()),
             None,
-            version.storage_class.as_ref(),
-            version.checksum_algorithms.first(),
+            version.and_then(|it| it.storage_class.as_ref()),
+            version.and_then(|it| it.checksum_algorithms.first()),
         ));
         Ok(())
     })

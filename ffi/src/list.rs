@@ -3,6 +3,8 @@
 use std::ffi::c_char;
 use std::sync::Arc;
 
+use hydrant::s3::ListObjectsV2;
+use hydrant::s3::xml::ListedObject;
 use hydrant::{Etag, ListEntry, ListPage, ListRequest, Listing};
 
 use crate::args::{self, Out};
@@ -11,8 +13,9 @@ use crate::error::{ErrorOut, Failure, hyd_error};
 use crate::guard;
 use crate::handle::{self, kind};
 use crate::meta::{HYD_TIME_UNKNOWN, modified};
-use crate::pages::{Pages, Source};
+use crate::pages::{Asked, Pages, Source};
 use crate::queue::delimiter;
+use crate::s3_list;
 use crate::status::hyd_status;
 use crate::store::{hyd_store, use_store};
 
@@ -44,33 +47,59 @@ pub struct hyd_list_entry {
 /// What a list handle holds.
 pub type List = Pages<Listed>;
 
-/// Where further pages come from; a page that was asked for alone has none.
-pub struct Listed(Option<Listing>);
+/// Where further pages come from.
+pub enum Listed {
+    /// From nowhere: a page was asked for alone.
+    Alone,
+    Store(Listing),
+    S3(Asked<ListObjectsV2>),
+}
+
+/// One page.
+#[derive(Default)]
+pub struct Page {
+    pub entries: Vec<ListEntry>,
+    pub continuation: Option<String>,
+    /// What S3 says besides of each entry; none where it was asked as any other store.
+    pub besides: Vec<ListedObject>,
+}
 
 kind!(List, hyd_list, 8, "list");
 
 impl List {
     /// A list that ends with its page.
-    pub fn of_page(engine: Arc<Engine>, page: ListPage) -> List {
-        Pages::new(engine, Listed(None), page)
+    pub fn of_page(engine: Arc<Engine>, page: Page) -> List {
+        Pages::new(engine, Listed::Alone, page)
     }
 }
 
 impl Source for Listed {
-    type Page = ListPage;
+    type Page = Page;
     type Entry = ListEntry;
     type View = hyd_list_entry;
 
-    fn next_page(&mut self) -> Option<Result<ListPage, Failure>> {
-        Some(self.0.as_mut()?.next_page_wait()?.map_err(Failure::from))
+    fn next_page(&mut self) -> Option<Result<Page, Failure>> {
+        match self {
+            Listed::Alone => None,
+            Listed::Store(listing) => {
+                Some(listing.next_page_wait()?.map(Page::from).map_err(Failure::from))
+            }
+            Listed::S3(asked) => asked.ask(s3_list::page),
+        }
     }
 
-    fn entries(page: &ListPage) -> &[ListEntry] {
+    fn entries(page: &Page) -> &[ListEntry] {
         &page.entries
     }
 
     fn view(entry: &ListEntry) -> hyd_list_entry {
         hyd_list_entry::of(entry)
+    }
+}
+
+impl From<ListPage> for Page {
+    fn from(page: ListPage) -> Page {
+        Page { entries: page.entries, continuation: page.continuation, besides: Vec::new() }
     }
 }
 
@@ -133,8 +162,8 @@ pub unsafe extern "C" fn hyd_list_open(
             continuation: None,
             entries_max: (page_entries != 0).then_some(page_entries),
         };
-        let source = Listed(Some(store.calls().list(request)));
-        let pages = Pages::new(Arc::clone(&store.engine), source, ListPage::default());
+        let source = Listed::Store(store.calls().list(request));
+        let pages = Pages::new(Arc::clone(&store.engine), source, Page::default());
         list.write(handle::give(Arc::new(pages))?);
         Ok(())
     })

@@ -6,7 +6,6 @@
 use std::ffi::{c_char, c_void};
 use std::sync::Arc;
 
-use hydrant::ObjectMeta;
 use hydrant::s3::{CreateMultipartUpload, ReadRange};
 
 use crate::args::{self, Out};
@@ -14,17 +13,13 @@ use crate::error::{ErrorOut, Failure, c_text, hyd_error};
 use crate::guard;
 use crate::handle;
 use crate::loan::lend;
-use crate::meta::hyd_object_meta;
 use crate::multipart_upload::{Multipart, use_multipart};
-use crate::object::tell;
 use crate::object_options::{self, S3Read, hyd_get_options, hyd_put_options};
 use crate::s3_copy::copy_source;
-use crate::sized::{self, SizedOut, SizedStruct};
+use crate::sized::{self, SizedStruct};
 use crate::status::hyd_status;
 use crate::store::{hyd_store, use_store};
-use crate::uploaded_part::{
-    HYD_PARTS_MAX, check_number, checksum_covering, completed_part, hyd_uploaded_part,
-};
+use crate::uploaded_part::{check_number, checksum_covering, hyd_uploaded_part};
 
 /// An upload in parts.
 pub struct hyd_multipart(());
@@ -249,47 +244,6 @@ unsafe fn copied_bytes(
         }
     };
     Ok((read, range))
-}
-
-/// Makes the object of the parts, which lie end to end by their numbers, each of them once, and waits until
-/// it is there: whole, or not at all. `meta` may be NULL; its size is the sum of the sizes in `parts`, or 0
-/// where one of them is 0. The handle stays until it is closed.
-///
-/// Errors: HYD_E_INVALID for parts that are none or not in order; HYD_E_CONDITION; HYD_E_NOT_FOUND where the
-/// upload was completed or aborted before, also by a try of this call whose answer was lost, so that
-/// hyd_stat() has to tell; HYD_E_OTHER where the server refuses the parts, which stay;
-/// HYD_E_TEMPORARY, HYD_E_CONFIG, HYD_E_CANCELLED.
-///
-/// Threads: any; of two at once with one upload, one fails.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn hyd_multipart_complete(
-    multipart: *const hyd_multipart,
-    parts: *const hyd_uploaded_part,
-    count: usize,
-    meta: *mut hyd_object_meta,
-    error: *mut *mut hyd_error,
-) -> hyd_status {
-    guard::entry(ErrorOut::new(error), |entry| {
-        let multipart = use_multipart(entry, multipart)?;
-        // SAFETY: OWN-3. The caller lends what the pointers name for the time of the call.
-        let (parts, meta) =
-            unsafe { (args::array(parts, count, "parts")?, SizedOut::optional(meta, "meta")?) };
-        if parts.len() > HYD_PARTS_MAX as usize {
-            return Err(Failure::invalid(format!("an object has {HYD_PARTS_MAX} parts at most")));
-        }
-        let all = parts.iter().map(completed_part).collect::<Result<Vec<_>, _>>()?;
-        let completed = multipart.complete(all)?;
-        let size_bytes = parts.iter().try_fold(0u64, |sum, part| {
-            let known = Some(part.size_bytes).filter(|size| *size > 0);
-            sum.checked_add(known?)
-        });
-        let size_bytes = size_bytes.unwrap_or(0);
-        let mut made = ObjectMeta::of_size(size_bytes).kept_as(completed.version_id, None);
-        made.etag = completed.etag;
-        made.content_type.clone_from(&multipart.put.content_type);
-        tell(meta, &made);
-        Ok(())
-    })
 }
 
 /// Throws away an upload with all its parts, and waits until the server has. The handle stays until it is

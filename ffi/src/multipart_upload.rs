@@ -15,6 +15,7 @@ use crate::error::Failure;
 use crate::guard::Entry;
 use crate::handle::{self, kind};
 use crate::multipart::hyd_multipart;
+use crate::multipart_complete::Wanted;
 use crate::uploaded_part::{hyd_uploaded_part, uploaded};
 
 /// What a multipart handle holds; none of it changes.
@@ -89,13 +90,18 @@ impl Multipart {
         Ok(self.client.send(abort).wait()?)
     }
 
-    /// Makes the object of the parts.
-    pub fn complete(&self, parts: Vec<CompletedPart>) -> Result<Completed, Failure> {
+    /// Makes the object of the parts, if it is the one that is wanted.
+    pub fn complete(
+        &self,
+        parts: Vec<CompletedPart>,
+        wanted: Wanted,
+    ) -> Result<Completed, Failure> {
         let mut complete = CompleteMultipartUpload::new(&self.key, self.id(), parts);
         let s3 = self.put.s3.as_deref().cloned().unwrap_or_default();
         (complete.customer_key, complete.access) = (s3.customer_key, s3.access);
         complete.conditions = self.put.write_if.into();
-        complete.checksum_kind = self.kind;
+        complete.checksum_kind = wanted.kind.or(self.kind);
+        (complete.checksum, complete.object_bytes) = (wanted.checksum, wanted.object_bytes);
         Ok(self.client.send(complete).wait()?)
     }
 }

@@ -60,6 +60,45 @@ where
     }
 }
 
+/// A line of a listing by keys.
+pub enum Line<E> {
+    Entry(E),
+    /// What several keys have in common up to the delimiter, and no entry.
+    Prefix(String),
+}
+
+impl<E> Line<E> {
+    /// Entries and prefixes of one page, in the order of their keys' bytes; entries of one key stay as they are.
+    pub fn merged(
+        entries: Vec<E>,
+        prefixes: Vec<String>,
+        key: impl Fn(&E) -> &str,
+    ) -> Vec<Line<E>> {
+        let rolled_up = !prefixes.is_empty();
+        let entries = entries.into_iter().map(Line::Entry);
+        let mut lines: Vec<_> = entries.chain(prefixes.into_iter().map(Line::Prefix)).collect();
+        if rolled_up {
+            lines.sort_by(|one, other| one.key(&key).cmp(other.key(&key)));
+        }
+        lines
+    }
+
+    fn key(&self, of: impl Fn(&E) -> &str) -> &str {
+        match self {
+            Line::Entry(entry) => of(entry),
+            Line::Prefix(prefix) => prefix,
+        }
+    }
+
+    /// What is listed, where that is an entry.
+    pub fn entry(&self) -> Option<&E> {
+        match self {
+            Line::Entry(entry) => Some(entry),
+            Line::Prefix(_) => None,
+        }
+    }
+}
+
 /// What a handle of such a listing holds.
 pub struct Pages<S: Source> {
     engine: Arc<Engine>,
@@ -138,9 +177,19 @@ impl<S: Source> State<S> {
     /// # Errors
     /// `INVALID` where so many were not.
     pub fn given(&self, index: usize) -> Result<&S::Entry, Failure> {
-        let given = &S::entries(&self.page)[self.given..self.next];
-        let few = || Failure::invalid(format!("index is {index}, of {} entries", given.len()));
-        given.get(index).ok_or_else(few)
+        Ok(&S::entries(&self.page)[self.place_of(index)?])
+    }
+
+    /// Where in the page that is.
+    ///
+    /// # Errors
+    /// As [`State::given`].
+    pub fn place_of(&self, index: usize) -> Result<usize, Failure> {
+        let given = self.next - self.given;
+        if index < given {
+            return Ok(self.given + index);
+        }
+        Err(Failure::invalid(format!("index is {index}, of {given} entries")))
     }
 
     /// Gets the next page where this one has been read. A page may be empty and not the last.

@@ -3,14 +3,14 @@
 use std::ffi::c_char;
 use std::sync::Arc;
 
-use hydrant::s3::{AbortMultipartUpload, ListMultipartUploads, ListedUpload};
+use hydrant::s3::{AbortMultipartUpload, ListMultipartUploads, ListedUpload, UploadPage};
 
 use crate::args::{self, Out};
 use crate::error::{ErrorOut, Failure, hyd_error};
 use crate::guard;
 use crate::handle::{self, kind};
 use crate::meta::{HYD_TIME_UNKNOWN, unix_ns};
-use crate::pages::{Asked, Pages, Source};
+use crate::pages::{Asked, Line, Pages, Source};
 use crate::status::hyd_status;
 use crate::store::{hyd_store, use_store};
 
@@ -24,7 +24,8 @@ pub struct hyd_upload {
     /// The whole key; no NUL ends it.
     pub key: *const c_char,
     pub key_len: usize,
-    /// Which upload, as hyd_upload_abort() takes it; no NUL ends it, as hyd_presign_options wants it.
+    /// Which upload, as hyd_upload_abort() takes it; no NUL ends it, as hyd_presign_options wants it. Of length 0
+    /// where `key` is what several keys have in common up to the delimiter of hyd_s3_list_options, and no upload.
     pub upload_id: *const c_char,
     pub upload_id_len: usize,
     /// When it was begun, in nanoseconds since 1970, UTC; HYD_TIME_UNKNOWN.
@@ -37,36 +38,44 @@ pub type Uploads = Pages<Asked<ListMultipartUploads>>;
 kind!(Uploads, hyd_uploads, 11, "listing of uploads");
 
 impl Source for Asked<ListMultipartUploads> {
-    type Page = Vec<ListedUpload>;
-    type Entry = ListedUpload;
+    type Page = Vec<Line<ListedUpload>>;
+    type Entry = Line<ListedUpload>;
     type View = hyd_upload;
 
-    fn next_page(&mut self) -> Option<Result<Vec<ListedUpload>, Failure>> {
+    fn next_page(&mut self) -> Option<Result<Vec<Line<ListedUpload>>, Failure>> {
         self.ask(|mut ask, page| {
+            let UploadPage { uploads, common_prefixes, .. } = page;
             let further = page.next_key_marker.is_some();
             (ask.key_marker, ask.upload_id_marker) =
                 (page.next_key_marker, page.next_upload_id_marker);
-            (page.uploads, further.then_some(ask))
+            let lines = Line::merged(uploads, common_prefixes, |upload| &upload.key);
+            (lines, further.then_some(ask))
         })
     }
 
-    fn entries(page: &Vec<ListedUpload>) -> &[ListedUpload] {
+    fn entries(page: &Vec<Line<ListedUpload>>) -> &[Line<ListedUpload>] {
         page
     }
 
-    fn view(entry: &ListedUpload) -> hyd_upload {
-        hyd_upload::of(entry)
+    fn view(line: &Line<ListedUpload>) -> hyd_upload {
+        match line {
+            Line::Entry(upload) => {
+                let begun = upload.initiated.and_then(unix_ns);
+                hyd_upload::of(&upload.key, &upload.upload_id, begun)
+            }
+            Line::Prefix(prefix) => hyd_upload::of(prefix, "", None),
+        }
     }
 }
 
 impl hyd_upload {
-    fn of(upload: &ListedUpload) -> hyd_upload {
+    fn of(key: &str, upload_id: &str, initiated_unix_ns: Option<i64>) -> hyd_upload {
         hyd_upload {
-            key: upload.key.as_ptr().cast(),
-            key_len: upload.key.len(),
-            upload_id: upload.upload_id.as_ptr().cast(),
-            upload_id_len: upload.upload_id.len(),
-            initiated_unix_ns: upload.initiated.and_then(unix_ns).unwrap_or(HYD_TIME_UNKNOWN),
+            key: key.as_ptr().cast(),
+            key_len: key.len(),
+            upload_id: upload_id.as_ptr().cast(),
+            upload_id_len: upload_id.len(),
+            initiated_unix_ns: initiated_unix_ns.unwrap_or(HYD_TIME_UNKNOWN),
         }
     }
 }

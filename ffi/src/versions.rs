@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use hydrant::s3::{
     DeleteObject, GetBucketVersioning, ListObjectVersions, PutBucketVersioning, VersionEntry,
-    Versioning,
+    VersionPage, Versioning,
 };
 
 use crate::args::{self, Out};
@@ -14,7 +14,7 @@ use crate::guard;
 use crate::handle::{self, kind};
 use crate::meta::{HYD_TIME_UNKNOWN, unix_ns};
 use crate::object_options::text;
-use crate::pages::{Asked, Pages, Source};
+use crate::pages::{Asked, Line, Pages, Source};
 use crate::s3_options::{self, hyd_s3_get_options};
 use crate::status::hyd_status;
 use crate::store::{hyd_store, use_store};
@@ -37,6 +37,9 @@ pub const HYD_VERSIONING_NO_MFA_DELETE: u32 = 8;
 pub const HYD_VERSION_LATEST: u32 = 1;
 /// A bit of hyd_version_entry.flags: says that the object was deleted, and has no bytes.
 pub const HYD_VERSION_DELETE_MARKER: u32 = 2;
+/// A bit of hyd_version_entry.flags: what several keys have in common up to the delimiter of
+/// hyd_s3_list_options, and no version.
+pub const HYD_VERSION_PREFIX: u32 = 4;
 
 /// A bit of the flags of hyd_version_delete(): in spite of a lock in governance mode.
 pub const HYD_DELETE_BYPASS_GOVERNANCE: u32 = 1;
@@ -73,24 +76,35 @@ pub type Versions = Pages<Asked<ListObjectVersions>>;
 kind!(Versions, hyd_versions, 14, "listing of versions");
 
 impl Source for Asked<ListObjectVersions> {
-    type Page = Vec<VersionEntry>;
-    type Entry = VersionEntry;
+    type Page = Vec<Line<VersionEntry>>;
+    type Entry = Line<VersionEntry>;
     type View = hyd_version_entry;
 
-    fn next_page(&mut self) -> Option<Result<Vec<VersionEntry>, Failure>> {
+    fn next_page(&mut self) -> Option<Result<Vec<Line<VersionEntry>>, Failure>> {
         self.ask(|mut ask, page| {
+            let VersionPage { entries, common_prefixes, .. } = page;
             let further = page.next_key_marker.is_some();
             (ask.key_marker, ask.version_id_marker) =
                 (page.next_key_marker, page.next_version_id_marker);
-            (page.entries, further.then_some(ask))
+            let lines = Line::merged(entries, common_prefixes, |entry| &entry.version().key);
+            (lines, further.then_some(ask))
         })
     }
 
-    fn entries(page: &Vec<VersionEntry>) -> &[VersionEntry] {
+    fn entries(page: &Vec<Line<VersionEntry>>) -> &[Line<VersionEntry>] {
         page
     }
 
-    fn view(entry: &VersionEntry) -> hyd_version_entry {
+    fn view(line: &Line<VersionEntry>) -> hyd_version_entry {
+        match line {
+            Line::Entry(entry) => hyd_version_entry::of(entry),
+            Line::Prefix(prefix) => hyd_version_entry::of_prefix(prefix),
+        }
+    }
+}
+
+impl hyd_version_entry {
+    fn of(entry: &VersionEntry) -> hyd_version_entry {
         let version = entry.version();
         let etag = version.etag.as_ref().map_or("", |etag| etag.as_str());
         let storage_class = version.storage_class.as_deref().unwrap_or_default();
@@ -111,6 +125,24 @@ impl Source for Asked<ListObjectVersions> {
             size_bytes: version.size,
             modified_unix_ns: version.last_modified.and_then(unix_ns).unwrap_or(HYD_TIME_UNKNOWN),
             flags: latest | marker,
+            reserved: 0,
+        }
+    }
+
+    fn of_prefix(prefix: &str) -> hyd_version_entry {
+        let nothing = "".as_ptr().cast();
+        hyd_version_entry {
+            key: prefix.as_ptr().cast(),
+            key_len: prefix.len(),
+            version_id: nothing,
+            version_id_len: 0,
+            etag: nothing,
+            etag_len: 0,
+            storage_class: nothing,
+            storage_class_len: 0,
+            size_bytes: 0,
+            modified_unix_ns: HYD_TIME_UNKNOWN,
+            flags: HYD_VERSION_PREFIX,
             reserved: 0,
         }
     }

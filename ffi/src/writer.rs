@@ -13,7 +13,7 @@ use crate::meta::hyd_object_meta;
 use crate::object::tell;
 use crate::object_options::{self, hyd_put_options};
 use crate::sized::SizedOut;
-use crate::status::hyd_status;
+use crate::status::{HYD_E_CANCELLED, hyd_status};
 use crate::store::{hyd_store, use_store};
 use crate::stream::{Place, Stream, open, take, torn, use_writer};
 
@@ -216,8 +216,41 @@ pub unsafe extern "C" fn hyd_writer_finish(
     })
 }
 
+/// Throws away what was written, waits until the store has, also for parts that are on their way, and ends the
+/// writer; NULL is fine.
+///
+/// Errors: those of the store that keeps something of it, with a message that says what: an upload, which
+/// hyd_uploads_next() tells and hyd_upload_abort() throws away. HYD_E_CANCELLED where nobody knows: a request of
+/// the stream was cancelled, or the engine was destroyed. HYD_E_PANIC; HYD_E_HANDLE when it ended before;
+/// HYD_E_FORKED. HYD_E_BUSY while another thread is in a call with the writer, or a request has it, which stays
+/// then.
+///
+/// Threads: any, one at a time.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn hyd_writer_cancel(
+    writer: *mut hyd_writer,
+    error: *mut *mut hyd_error,
+) -> hyd_status {
+    guard::entry(ErrorOut::new(error), |entry| {
+        if writer.is_null() {
+            return Ok(());
+        }
+        let stream = handle::get::<Stream>(writer)?;
+        let state = take(&stream)?;
+        handle::retire::<Stream>(writer)?;
+        // As it ends, nobody waits for a core that has gone.
+        entry.uses(&stream.engine().poison)?;
+        let unknown = || {
+            let message = "a request of this stream was cancelled, and what was written thrown away \
+                           behind it; the log says what is left";
+            Failure::new(HYD_E_CANCELLED, message)
+        };
+        Ok(state.ok_or_else(unknown)?.writer.cancel_wait()?)
+    })
+}
+
 /// Throws away what was written, and ends the writer; NULL is fine. What the store has of it is
-/// cleaned up behind the call. A request of the stream that is under way goes on, completes as always,
+/// cleaned up behind the call, and what stays there only the log hears: hyd_writer_cancel() tells. A request of the stream that is under way goes on, completes as always,
 /// sooner where hyd_cancel() cancels it, and has its memory until it is reaped; then the rest is thrown
 /// away.
 ///

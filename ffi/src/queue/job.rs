@@ -172,9 +172,7 @@ pub async fn run(core: Core, finish: Finish, mut job: Job) -> Settled {
         Op::Finish => Box::pin(finish_stream(&mut job)).await,
         // Rare or long enough for an allocation, which keeps the seats of the others small.
         Op::Copy | Op::GetToFile | Op::PutFromFile => Box::pin(copied(&mut job, &finish)).await,
-        Op::Verify | Op::GetRanges | Op::DeleteKeys | Op::DeletePrefix => {
-            Box::pin(more::run(&mut job, &finish)).await
-        }
+        _ if job.more.is_some() => Box::pin(more::run(&mut job, &finish)).await,
         _ => Box::pin(other(&core, &job)).await,
     };
     let outcome = outcome.unwrap_or_else(Outcome::failed);
@@ -314,7 +312,7 @@ async fn list_page(core: &Core, job: &Job) -> Result<Outcome, Failure> {
     };
     let page = job.store.calls().inner().list_page(core, &request).await?;
     let engine = Arc::clone(&job.store.engine);
-    Ok(Outcome { list: Some(Arc::new(List::of_page(engine, page))), ..Outcome::default() })
+    Ok(Outcome { list: Some(Arc::new(List::of_page(engine, page.into()))), ..Outcome::default() })
 }
 
 impl Outcome {

@@ -1,8 +1,11 @@
-//! The ops about many objects, or about two: what they are asked for beside, and how it is done.
+//! The ops about many objects, or about two, and what S3 alone lists: what they are asked for beside, and how it
+//! is done.
 
 use std::ptr::NonNull;
+use std::sync::Arc;
 
 use hydrant::engine::RegionOwner;
+use hydrant::s3::ListObjectsV2;
 use hydrant::{DeleteOptions, RangeRegion, RangesOptions, VerifyOptions, verify};
 
 use super::cq::Finish;
@@ -14,8 +17,10 @@ use crate::args::{self, ArrayOut};
 use crate::callback::{User, progress};
 use crate::delete::{self, DeletedFn, EachDeleted};
 use crate::error::Failure;
+use crate::list::List;
 use crate::mem::Mem;
 use crate::ranges::{self, EachRead, hyd_object_range};
+use crate::s3_list;
 use crate::sized::SizedOut;
 use crate::verify::{self, Comparing};
 
@@ -25,6 +30,7 @@ pub enum More {
     Ranges(Vec<OneRange>, RangesOptions),
     Keys(Vec<String>),
     Prefix(Option<(DeletedFn, User)>),
+    Page(Box<ListObjectsV2>),
 }
 
 /// A range of an object.
@@ -67,6 +73,10 @@ pub unsafe fn read(
                 let report = SizedOut::optional(raw.delete_report, "request->delete_report")?;
                 let told = raw.told.map(|function| (function, User(raw.user)));
                 (Some(More::Prefix(told)), report.map(Place::Deleted))
+            }
+            Op::ListPage if !raw.s3_list.is_null() => {
+                let token = args::text(raw.aux, raw.aux_len, "request->aux")?;
+                (Some(More::Page(Box::new(s3_list::asking_for(key, token, raw.s3_list)?))), None)
             }
             _ => {
                 let report = SizedOut::optional(raw.report, "request->report")?;
@@ -113,6 +123,7 @@ pub async fn run(job: &mut Job, finish: &Finish) -> Result<Outcome, Failure> {
         More::Ranges(ranges, options) => get_ranges(job, &ranges, options, finish).await,
         More::Keys(keys) => delete_keys(job, keys).await,
         More::Prefix(told) => delete_prefix(job, told, finish).await,
+        More::Page(ask) => list_page(job, *ask).await,
     }
 }
 
@@ -161,4 +172,11 @@ async fn delete_prefix(
     let failure = first.map(|(_, error)| Box::new(error.clone().into()));
     let told = Some(Box::new(Told::Deleted(report)));
     Ok(Outcome { told, failure, ..Outcome::default() })
+}
+
+async fn list_page(job: &Job, ask: ListObjectsV2) -> Result<Outcome, Failure> {
+    let page = job.store().s3()?.send(ask.clone()).await?;
+    let (page, _) = s3_list::page(ask, page);
+    let list = List::of_page(Arc::clone(&job.store().engine), page);
+    Ok(Outcome { list: Some(Arc::new(list)), ..Outcome::default() })
 }

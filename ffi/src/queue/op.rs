@@ -18,7 +18,7 @@ pub const HYD_OP_DELETE: hyd_op = 5;
 /// Copies an object to the key `aux` of `target`, or where that is NULL of the same store.
 pub const HYD_OP_COPY: hyd_op = 6;
 /// One page of the keys that begin with `key`; `aux` is the token of the page before, or empty. The
-/// event carries a list that ends with the page.
+/// event carries a list that ends with the page. With `s3_list`, one of S3, as hyd_s3_list_open() lists it.
 pub const HYD_OP_LIST_PAGE: hyd_op = 7;
 /// An object into the file `aux`, which is there whole or not at all.
 pub const HYD_OP_GET_TO_FILE: hyd_op = 8;
@@ -104,7 +104,7 @@ impl Op {
             Op::Head => &["meta", "get"],
             Op::Delete => &[],
             Op::Copy => &["aux", "target", "meta", "copy"],
-            Op::ListPage => &["aux", "list"],
+            Op::ListPage => &["aux", "list", "s3_list"],
             Op::GetToFile | Op::PutFromFile => &["aux", "meta", "copy"],
             Op::Write => &["data", "buf", "mem", "writer"],
             Op::Finish => &["meta", "writer"],

@@ -20,6 +20,7 @@ use crate::meta::hyd_object_meta;
 use crate::object::hyd_text;
 use crate::object_options::{self, hyd_get_options, hyd_put_options};
 use crate::ranges::{hyd_object_range, hyd_ranges_options};
+use crate::s3_list::hyd_s3_list_options;
 use crate::sized::{self, SizedOut, SizedStruct};
 use crate::status::hyd_status;
 use crate::store::{Store, hyd_store};
@@ -98,6 +99,9 @@ pub struct hyd_request {
     /// Of DELETE_PREFIX: filled when the completion is reaped, also where objects could not be deleted; or
     /// NULL.
     pub delete_report: *mut hyd_delete_report,
+    /// Of a list of S3: what is asked for, `delimiter`, `entries_max` and `start_after` included, which are 0 in the
+    /// request then; or NULL.
+    pub s3_list: *const hyd_s3_list_options,
 }
 
 // SAFETY: `repr(C)`, integers, raw pointers and an optional function alone, no padding, the size first.
@@ -232,6 +236,7 @@ pub fn delimiter(code: u32) -> Result<Option<char>, Failure> {
 }
 
 fn check_names(op: Op, raw: &hyd_request) -> Result<(), Failure> {
+    let lists = raw.delimiter != 0 || raw.entries_max != 0 || raw.start_after_len != 0;
     let set = [
         ("aux", raw.aux_len != 0),
         ("offset", raw.offset != 0),
@@ -240,7 +245,7 @@ fn check_names(op: Op, raw: &hyd_request) -> Result<(), Failure> {
         ("mem", !raw.mem.is_null()),
         ("target", !raw.target.is_null()),
         ("meta", !raw.meta.is_null()),
-        ("list", raw.delimiter != 0 || raw.entries_max != 0 || raw.start_after_len != 0),
+        ("list", lists),
         ("put", !raw.put.is_null()),
         ("get", !raw.get.is_null()),
         ("writer", !raw.writer.is_null()),
@@ -249,6 +254,7 @@ fn check_names(op: Op, raw: &hyd_request) -> Result<(), Failure> {
         ("ranges", !raw.ranges.is_null() || !raw.ranges_options.is_null()),
         ("keys", !raw.keys.is_null() || !raw.results.is_null()),
         ("count", raw.count != 0),
+        ("s3_list", !raw.s3_list.is_null()),
         ("told", raw.told.is_some() || !raw.user.is_null() || !raw.delete_report.is_null()),
     ];
     let foreign = set.iter().find(|(name, is_set)| *is_set && !op.names().contains(name));
@@ -265,6 +271,7 @@ fn check_names(op: Op, raw: &hyd_request) -> Result<(), Failure> {
             "one of data and buf alone"
         }
         Op::GetRange if raw.data_len == 0 && !raw.get.is_null() => "bytes to ask for",
+        Op::ListPage if lists && !raw.s3_list.is_null() => "all of it in s3_list",
         Op::Head if raw.meta.is_null() => "meta",
         Op::Write | Op::Finish if raw.writer.is_null() => "writer",
         Op::Write | Op::Finish | Op::DeleteKeys if raw.key_len != 0 => "no key",

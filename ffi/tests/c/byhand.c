@@ -88,6 +88,63 @@ static void an_upload(const hyd_store *store) {
     CHECK(hyd_multipart_close(upload) == HYD_OK);
 }
 
+/* Completed if it has the bytes and the checksum that it is to have. */
+static void wanted(const hyd_store *store, const hyd_store *peer) {
+    hyd_complete_options options = HYD_COMPLETE_OPTIONS_INIT;
+    hyd_object_meta meta = HYD_OBJECT_META_INIT;
+    hyd_uploaded_part parts[2];
+    hyd_multipart *upload = NULL;
+    hyd_sum sum, other;
+
+    CHECK_STATUS(HYD_OK, hyd_sum_of(HYD_CHECKSUM_CRC64NVME, bytes, PART + TAIL, &sum, &error));
+    CHECK_STATUS(HYD_OK, hyd_sum_of(HYD_CHECKSUM_CRC64NVME, bytes, TAIL, &other, &error));
+    CHECK_STATUS(HYD_OK, hyd_multipart_create(store, TEXT("wanted"), NULL, HYD_CHECKSUM_CRC64NVME, &upload,
+                                              &error));
+    CHECK_STATUS(HYD_OK, hyd_multipart_put(upload, 1, bytes, PART, &parts[0], &error));
+    CHECK_STATUS(HYD_OK, hyd_multipart_put(upload, 2, bytes + PART, TAIL, &parts[1], &error));
+    options.object_bytes = PART;
+    CHECK_STATUS(HYD_E_OTHER, hyd_multipart_complete_as(upload, parts, 2, &options, &meta, &error));
+    options.object_bytes = PART + TAIL;
+    options.checksum = other.value;
+    options.checksum_algorithm = HYD_CHECKSUM_CRC64NVME;
+    CHECK_STATUS(HYD_E_OTHER, hyd_multipart_complete_as(upload, parts, 2, &options, &meta, &error));
+    CHECK_STATUS(HYD_E_NOT_FOUND, hyd_stat(store, TEXT("wanted"), NULL, &meta, NULL, &error));
+    options.checksum = sum.value;
+    CHECK_STATUS(HYD_OK, hyd_multipart_complete_as(upload, parts, 2, &options, &meta, &error));
+    CHECK(meta.size_bytes == PART + TAIL && meta.checksum_algorithm == HYD_CHECKSUM_CRC64NVME);
+    CHECK(strcmp(meta.checksum, sum.value) == 0);
+    check_object(store, "wanted", bytes, PART + TAIL);
+    CHECK(hyd_multipart_close(upload) == HYD_OK);
+
+    /* A checksum of checksums is none of the bytes. */
+    CHECK_STATUS(HYD_OK, hyd_multipart_open(peer, TEXT("wanted"), TEXT("u"), NULL, HYD_CHECKSUM_CRC32C, &upload,
+                                            &error));
+    options.object_bytes = 0;
+    options.checksum = "NhCmhg==-2";
+    options.checksum_algorithm = HYD_CHECKSUM_CRC32C | HYD_CHECKSUM_OF_PARTS;
+    CHECK_STATUS(HYD_OK, hyd_multipart_complete_as(upload, parts, 2, &options, &meta, &error));
+    CHECK(strcmp(meta.etag, "\"made\"") == 0 && meta.checksum_algorithm == 0 && meta.checksum[0] == '\0');
+    CHECK_STATUS(HYD_OK, hyd_multipart_complete_as(upload, parts, 2, NULL, NULL, &error));
+    options.checksum = "NhCmhg==-two";
+    CHECK_STATUS(HYD_E_INVALID, hyd_multipart_complete_as(upload, parts, 2, &options, NULL, &error));
+    options.checksum = "no checksum";
+    CHECK_STATUS(HYD_E_INVALID, hyd_multipart_complete_as(upload, parts, 2, &options, NULL, &error));
+    options.checksum = NULL;
+    CHECK_STATUS(HYD_E_INVALID, hyd_multipart_complete_as(upload, parts, 2, &options, NULL, &error));
+    options.checksum = sum.value;
+    options.checksum_algorithm = 0;
+    CHECK_STATUS(HYD_E_INVALID, hyd_multipart_complete_as(upload, parts, 2, &options, NULL, &error));
+    options.checksum_algorithm = HYD_CHECKSUM_OF_PARTS;
+    CHECK_STATUS(HYD_E_INVALID, hyd_multipart_complete_as(upload, parts, 2, &options, NULL, &error));
+    options.checksum_algorithm = HYD_CHECKSUM_CRC64NVME;
+    options.flags = 1;
+    CHECK_STATUS(HYD_E_INVALID, hyd_multipart_complete_as(upload, parts, 2, &options, NULL, &error));
+    options.flags = 0;
+    options.reserved = 1;
+    CHECK_STATUS(HYD_E_INVALID, hyd_multipart_complete_as(upload, parts, 2, &options, NULL, &error));
+    CHECK(hyd_multipart_close(upload) == HYD_OK);
+}
+
 /* A whole object as a part; a condition that does not hold; an upload that is thrown away. */
 static void other_ends(const hyd_store *store) {
     hyd_put_options options = HYD_PUT_OPTIONS_INIT;
@@ -441,6 +498,7 @@ int main(int argc, char **argv) {
     memory = open_store(engine, "mem://byhand");
     fill(bytes, sizeof bytes, 5);
     an_upload(store);
+    wanted(store, peer);
     other_ends(store);
     no_upload(engine, store, memory);
     copied_by_the_peer(peer);

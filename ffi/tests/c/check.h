@@ -83,6 +83,14 @@ static inline void fill(unsigned char *data, size_t len, unsigned seed) {
     }
 }
 
+/* So many of them, which the caller frees. */
+static inline unsigned char *filled(size_t len, unsigned seed) {
+    unsigned char *data = malloc(len);
+    CHECK(data != NULL);
+    fill(data, len, seed);
+    return data;
+}
+
 static inline void put(const hyd_store *store, const char *key, const void *data, size_t len) {
     CHECK_STATUS(HYD_OK, hyd_put(store, TEXT(key), data, len, NULL, NULL, &error));
 }

@@ -98,6 +98,10 @@ void buffers(const hydrant::engine &engine, const hydrant::store &store) {
     CHECK(!lent);
     must("finish", writer.finish());
     CHECK(is(store, "given", "aaaaa"));
+    auto unwanted = must("writer", store.write("unwanted"));
+    must("write", unwanted.write(hydrant::bytes_of("x")));
+    must("cancel", unwanted.cancel());
+    CHECK(!unwanted && status_of(store.get("unwanted")) == HYD_E_NOT_FOUND);
     hydrant::attributes said;
     CHECK(must("stat", store.stat("given", hydrant::get_options(), &said)).size_bytes == 5);
     CHECK(said.view().content_type == "text/plain"s);
@@ -231,6 +235,9 @@ void by_hand(const hydrant::store &bucket) {
     const auto first = must("next", listed.next());
     CHECK(first && first->number == 1 && first->size_bytes == large.size());
     CHECK(must("next", listed.next()) && !must("next", listed.next()));
+    auto wanted = hydrant::complete_options();
+    wanted.object_bytes = large.size();
+    CHECK(status_of(upload.complete(parts, 2, wanted)) == HYD_E_OTHER);
     must("complete", upload.complete(parts, 2));
     CHECK(is(bucket, "by hand", large + "aaaaa"));
     auto told = must("stat", bucket.stat_s3("by hand"));
@@ -256,6 +263,17 @@ void told(const hydrant::store &peer) {
     auto uploads = must("uploads", peer.uploads());
     CHECK(must("next", uploads.next()) && must("about", uploads.about()).owner_id.empty());
     CHECK(must("next", uploads.next()) && must("about", uploads.about()).initiator_id == "somebody");
+    auto asking = hydrant::s3_list_options();
+    asking.delimiter = '/';
+    auto rolled = must("uploads", peer.uploads("a b", asking));
+    CHECK(must("next", rolled.next())->is_prefix && !must("next", rolled.next())->is_prefix);
+    auto rolled_versions = must("versions", peer.versions("a b", asking));
+    CHECK(must("next", rolled_versions.next())->is_prefix && !must("next", rolled_versions.next())->is_prefix);
+    asking.flags = HYD_S3_LIST_OWNERS;
+    auto objects = must("list", peer.list("a b", asking));
+    CHECK(must("next", objects.next())->is_prefix && must("next", objects.next())->size_bytes == 5);
+    const auto whose = must("about", objects.about());
+    CHECK(whose.owner_id == "me" && whose.checksum_type == "COMPOSITE" && whose.restore == HYD_RESTORE_DONE);
     auto upload = must("open", peer.open_multipart("parted", "a/b"));
     auto uploaded = must("parts", upload.parts());
     CHECK(must("next", uploaded.next()) && must("about", uploaded.about()).storage_class == "GLACIER");

@@ -9,9 +9,7 @@
 
 #include "requests.h"
 
-#include <unistd.h>
-
-enum { OBJECT_BYTES = 9 * 1024 * 1024 + 5, RANGES = 6, RANGE_BYTES = 3000, SECONDS_MAX = 600 };
+enum { OBJECT_BYTES = 9 * 1024 * 1024 + 5, RANGES = 6, RANGE_BYTES = 3000 };
 
 static unsigned char *object;
 
@@ -253,30 +251,19 @@ static void cancelling(const hyd_engine *engine, const hyd_store *slow) {
 }
 
 int main(int argc, char **argv) {
-    hyd_engine *engine;
-    hyd_store *store, *slow;
-    hyd_cq *cq;
+    struct begun all = begin(argc, argv, 2);
+    hyd_store *slow = open_store(all.engine, argv[2]);
 
-    CHECK(argc == 3 || argc == 4);
-    alarm(SECONDS_MAX);
-    object = malloc(OBJECT_BYTES);
-    CHECK(object != NULL);
-    fill(object, OBJECT_BYTES, 3);
-    engine = small_engine(argc == 4 ? HYD_ENGINE_DRIVEN : 0);
-    store = open_store(engine, argv[1]);
-    slow = open_store(engine, argv[2]);
-    cq = new_queue(engine, 0);
-    put(store, "object", object, OBJECT_BYTES);
-    put(store, "same", object, OBJECT_BYTES);
-    put(store, "other", object, 100);
-    ranges(engine, store, cq);
-    comparing(store, cq);
-    deleting(store, cq);
-    cancelling(engine, slow);
-    CHECK(hyd_cq_destroy(cq) == HYD_OK);
-    CHECK(hyd_store_close(slow) == HYD_OK);
-    CHECK(hyd_store_close(store) == HYD_OK);
-    CHECK(hyd_engine_destroy(engine) == HYD_OK);
+    object = filled(OBJECT_BYTES, 3);
+    put(all.store, "object", object, OBJECT_BYTES);
+    put(all.store, "same", object, OBJECT_BYTES);
+    put(all.store, "other", object, 100);
+    ranges(all.engine, all.store, all.cq);
+    comparing(all.store, all.cq);
+    deleting(all.store, all.cq);
+    cancelling(all.engine, slow);
+    CHECK(hyd_cq_destroy(all.cq) == HYD_OK && hyd_store_close(slow) == HYD_OK);
+    CHECK(hyd_store_close(all.store) == HYD_OK && hyd_engine_destroy(all.engine) == HYD_OK);
     free(object);
     puts("many are done");
     return EXIT_SUCCESS;

@@ -306,9 +306,7 @@ int main(int argc, char **argv) {
     hyd_store *store;
 
     CHECK(argc == 3);
-    large = malloc(LARGE_BYTES);
-    CHECK(large != NULL);
-    fill(large, LARGE_BYTES, 1);
+    large = filled(LARGE_BYTES, 1);
     engine = small_engine(0);
     store = open_store(engine, argv[1]);
     whole_objects(store);

@@ -15,7 +15,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { OBJECT_BYTES = 9 * 1024 * 1024 + 5, DEPTH = 64, SECONDS_MAX = 600 };
+enum { OBJECT_BYTES = 9 * 1024 * 1024 + 5, DEPTH = 64 };
 
 static unsigned char *object;
 static uint32_t engine_flags;
@@ -380,34 +380,24 @@ static void engine_goes(hyd_engine *engine, const hyd_store *store, const hyd_st
 }
 
 int main(int argc, char **argv) {
-    hyd_engine *engine;
-    hyd_store *store, *slow;
-    hyd_cq *cq;
+    struct begun all = begin(argc, argv, 2);
+    hyd_store *slow = open_store(all.engine, argv[2]);
 
-    CHECK(argc == 3 || argc == 4);
-    alarm(SECONDS_MAX);
-    engine_flags = argc == 4 ? HYD_ENGINE_DRIVEN : 0;
-    object = malloc(OBJECT_BYTES);
-    CHECK(object != NULL);
-    fill(object, OBJECT_BYTES, 3);
-    engine = small_engine(engine_flags);
-    store = open_store(engine, argv[1]);
-    slow = open_store(engine, argv[2]);
-    cq = new_queue(engine, 0);
-    put(store, "object", object, OBJECT_BYTES);
-    bad_requests(engine, store, cq);
-    full_queue(engine, store);
-    cancelling(engine, slow);
-    descriptor(engine, store);
-    threads(engine, store);
+    engine_flags = all.engine_flags;
+    object = filled(OBJECT_BYTES, 3);
+    put(all.store, "object", object, OBJECT_BYTES);
+    bad_requests(all.engine, all.store, all.cq);
+    full_queue(all.engine, all.store);
+    cancelling(all.engine, slow);
+    descriptor(all.engine, all.store);
+    threads(all.engine, all.store);
     if ((engine_flags & HYD_ENGINE_DRIVEN) == 0) {
-        several_waiters(engine, store);
+        several_waiters(all.engine, all.store);
     }
-    after_fork(engine, store, cq);
-    CHECK(hyd_cq_destroy(cq) == HYD_OK);
-    engine_goes(engine, store, slow);
-    CHECK(hyd_store_close(slow) == HYD_OK);
-    CHECK(hyd_store_close(store) == HYD_OK);
+    after_fork(all.engine, all.store, all.cq);
+    CHECK(hyd_cq_destroy(all.cq) == HYD_OK);
+    engine_goes(all.engine, all.store, slow);
+    CHECK(hyd_store_close(slow) == HYD_OK && hyd_store_close(all.store) == HYD_OK);
     free(object);
     puts("queues are complete");
     return EXIT_SUCCESS;

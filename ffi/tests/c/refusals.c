@@ -9,6 +9,7 @@
 static void what_ends(void) {
     ENDS(hyd_cq, cq, hyd_cq_destroy(cq));
     ENDS(hyd_writer, writer, hyd_writer_abort(writer));
+    ENDS(hyd_writer, writer, hyd_writer_cancel(writer, &error));
     ENDS(hyd_list, list, hyd_list_close(list));
     ENDS(hyd_presigned, presigned, hyd_presigned_free(presigned));
     ENDS(hyd_tags, tags, hyd_tags_free(tags));

@@ -7,6 +7,7 @@
 
 static void by_hand(void) {
     hyd_delete_options deleting = HYD_DELETE_OPTIONS_INIT;
+    hyd_complete_options wanted = HYD_COMPLETE_OPTIONS_INIT;
     hyd_part_source source = HYD_PART_SOURCE_INIT;
     hyd_put_options put = HYD_PUT_OPTIONS_INIT;
     hyd_object_meta meta = HYD_OBJECT_META_INIT;
@@ -31,6 +32,7 @@ static void by_hand(void) {
            hyd_multipart_copy(multipart, 1, live.store, "k", 1, NULL, NULL, &error));
     CHECKS(hyd_store, store, hyd_multipart_copy(live.multipart, 1, store, "k", 1, NULL, NULL, &error));
     CHECKS(hyd_multipart, multipart, hyd_multipart_complete(multipart, &part, 1, NULL, &error));
+    CHECKS(hyd_multipart, multipart, hyd_multipart_complete_as(multipart, &part, 1, NULL, NULL, &error));
     CHECKS(hyd_multipart, multipart, hyd_multipart_abort(multipart, &error));
     CHECKS(hyd_multipart, multipart, hyd_uploaded_parts_open(multipart, &listed, &error));
     CHECKS(hyd_uploaded_parts, uploaded, hyd_uploaded_parts_next(uploaded, &part, 1, &count, &error));
@@ -52,12 +54,13 @@ static void by_hand(void) {
     REFUSES(hyd_multipart_put(live.multipart, 1, NULL, 1, NULL, &error));
     REFUSES(hyd_multipart_copy(live.multipart, 1, live.store, NULL, 1, NULL, NULL, &error));
     REFUSES(hyd_multipart_complete(live.multipart, NULL, 1, NULL, &error));
+    REFUSES(hyd_multipart_complete_as(live.multipart, NULL, 1, NULL, NULL, &error));
     REFUSES(hyd_uploaded_parts_open(live.multipart, NULL, &error));
     REFUSES(hyd_uploaded_parts_next(live.uploaded, NULL, 1, &count, &error));
     REFUSES(hyd_uploaded_parts_next(live.uploaded, &part, 1, NULL, &error));
     REFUSES(hyd_delete_objects(live.store, NULL, 1, NULL, &error));
     put.struct_size = source.struct_size = deleting.struct_size = meta.struct_size = 1;
-    view.struct_size = get.struct_size = 1;
+    view.struct_size = get.struct_size = wanted.struct_size = 1;
     REFUSES(hyd_s3_object_info(live.object, &view));
     REFUSES(hyd_s3_stat(live.store, "k", 1, &get, 0, NULL, &told, &error));
     REFUSES(hyd_s3_stat(live.store, "k", 1, NULL, 0, &meta, &told, &error));
@@ -66,8 +69,39 @@ static void by_hand(void) {
     REFUSES(hyd_multipart_open(live.store, "k", 1, "u", 1, &put, 0, &begun, &error));
     REFUSES(hyd_multipart_copy(live.multipart, 1, live.store, "k", 1, &source, NULL, &error));
     REFUSES(hyd_multipart_complete(live.multipart, &part, 1, &meta, &error));
+    REFUSES(hyd_multipart_complete_as(live.multipart, &part, 1, &wanted, NULL, &error));
+    REFUSES(hyd_multipart_complete_as(live.multipart, &part, 1, NULL, &meta, &error));
     REFUSES(hyd_delete_objects(live.store, &object, 1, &deleting, &error));
     CHECK(begun == NULL && listed == NULL && id == NULL && count == 0 && told == NULL && buf == NULL);
+}
+
+static void listings(void) {
+    hyd_s3_list_options options = HYD_S3_LIST_OPTIONS_INIT;
+    hyd_s3_about about = HYD_S3_ABOUT_INIT;
+    hyd_list *opened = NULL;
+    hyd_uploads *begun = NULL;
+    hyd_versions *kept = NULL;
+
+    CHECKS(hyd_store, store, hyd_s3_list_open(store, NULL, 0, NULL, &opened, &error));
+    CHECKS(hyd_store, store, hyd_s3_uploads_open(store, NULL, 0, NULL, &begun, &error));
+    CHECKS(hyd_store, store, hyd_s3_versions_open(store, NULL, 0, NULL, &kept, &error));
+    CHECKS(hyd_list, list, hyd_list_about(list, 0, &about, &error));
+    REFUSES(hyd_s3_list_open(live.store, NULL, 1, NULL, &opened, &error));
+    REFUSES(hyd_s3_list_open(live.store, NULL, 0, NULL, NULL, &error));
+    REFUSES(hyd_s3_uploads_open(live.store, NULL, 1, NULL, &begun, &error));
+    REFUSES(hyd_s3_uploads_open(live.store, NULL, 0, NULL, NULL, &error));
+    REFUSES(hyd_s3_versions_open(live.store, NULL, 1, NULL, &kept, &error));
+    REFUSES(hyd_s3_versions_open(live.store, NULL, 0, NULL, NULL, &error));
+    REFUSES(hyd_list_about(live.list, 0, &about, &error));
+    REFUSES(hyd_list_about(live.list, 0, NULL, &error));
+    options.start_after_len = 1;
+    REFUSES(hyd_s3_list_open(live.store, NULL, 0, &options, &opened, &error));
+    about.struct_size = options.struct_size = 1;
+    REFUSES(hyd_list_about(live.list, 0, &about, &error));
+    REFUSES(hyd_s3_list_open(live.store, NULL, 0, &options, &opened, &error));
+    REFUSES(hyd_s3_uploads_open(live.store, NULL, 0, &options, &begun, &error));
+    REFUSES(hyd_s3_versions_open(live.store, NULL, 0, &options, &kept, &error));
+    CHECK(opened == NULL && begun == NULL && kept == NULL);
 }
 
 static void uploads_and_parts(void) {
@@ -223,6 +257,7 @@ static void told_besides(void) {
 int main(int argc, char **argv) {
     CHECK(argc == 2);
     begin_refusals(argv[1]);
+    listings();
     uploads_and_parts();
     by_hand();
     the_service();

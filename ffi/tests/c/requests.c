@@ -9,9 +9,7 @@
 
 #include "requests.h"
 
-#include <unistd.h>
-
-enum { OBJECT_BYTES = 9 * 1024 * 1024 + 5, SECONDS_MAX = 600 };
+enum { OBJECT_BYTES = 9 * 1024 * 1024 + 5 };
 
 static unsigned char *object;
 
@@ -271,24 +269,14 @@ static void registered(const hyd_engine *engine, const hyd_cq *cq, const char *f
 }
 
 int main(int argc, char **argv) {
-    hyd_engine *engine;
-    hyd_store *store;
-    hyd_cq *cq;
+    struct begun all = begin(argc, argv, 2);
 
-    CHECK(argc == 3 || argc == 4);
-    alarm(SECONDS_MAX);
-    object = malloc(OBJECT_BYTES);
-    CHECK(object != NULL);
-    fill(object, OBJECT_BYTES, 3);
-    engine = small_engine(argc == 4 ? HYD_ENGINE_DRIVEN : 0);
-    store = open_store(engine, argv[1]);
-    cq = new_queue(engine, 0);
-    every_op(engine, store, cq, argv[2]);
-    conditions(store, cq);
-    registered(engine, cq, argv[2]);
-    CHECK(hyd_cq_destroy(cq) == HYD_OK);
-    CHECK(hyd_store_close(store) == HYD_OK);
-    CHECK(hyd_engine_destroy(engine) == HYD_OK);
+    object = filled(OBJECT_BYTES, 3);
+    every_op(all.engine, all.store, all.cq, argv[2]);
+    conditions(all.store, all.cq);
+    registered(all.engine, all.cq, argv[2]);
+    CHECK(hyd_cq_destroy(all.cq) == HYD_OK);
+    CHECK(hyd_store_close(all.store) == HYD_OK && hyd_engine_destroy(all.engine) == HYD_OK);
     free(object);
     puts("requests are done");
     return EXIT_SUCCESS;

@@ -4,10 +4,35 @@
 
 #include "check.h"
 
+#include <unistd.h>
+
+/* A hang is a failure, not a wait. */
+enum { SECONDS_MAX = 600 };
+
 static inline hyd_cq *new_queue(const hyd_engine *engine, uint32_t depth) {
     hyd_cq *cq = NULL;
     CHECK_STATUS(HYD_OK, hyd_cq_create(engine, depth, &cq, &error));
     return cq;
+}
+
+/* What a program works with that is called with so many arguments, the first the URI of a store, and maybe
+ * "driven" behind them: this thread drives the engine then. */
+struct begun {
+    uint32_t engine_flags;
+    hyd_engine *engine;
+    hyd_store *store;
+    hyd_cq *cq;
+};
+
+static inline struct begun begin(int argc, char **argv, int arguments) {
+    struct begun all;
+    CHECK(argc == arguments + 1 || argc == arguments + 2);
+    alarm(SECONDS_MAX);
+    all.engine_flags = argc == arguments + 2 ? HYD_ENGINE_DRIVEN : 0;
+    all.engine = small_engine(all.engine_flags);
+    all.store = open_store(all.engine, argv[1]);
+    all.cq = new_queue(all.engine, 0);
+    return all;
 }
 
 static inline hyd_request request_of(uint32_t op, const char *key) {

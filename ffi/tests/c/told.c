@@ -1,5 +1,5 @@
 /*
- * What S3 tells besides, and is told: whose things are, why it refuses, copies with all that can be said of
+ * What S3 tells besides, and is told: whose things are, why it refuses, what it keeps, copies with all that can be said of
  * them, dates as conditions, new buckets with rights and tags.
  *
  *     told PEER
@@ -93,6 +93,27 @@ static void refused(const hyd_store *peer) {
     CHECK(is(view.region, view.region_len, "eu-west-3") && is(view.host_id, view.host_id_len, "host"));
     CHECK(view.endpoint_len == 0 && view.endpoint[0] == '\0' && info.region[0] == '\0');
     hyd_error_free(error);
+}
+
+/* A stream whose upload the server does not let go of. */
+static void left_behind(const hyd_store *peer) {
+    static unsigned char bytes[12 * 1024 * 1024];
+    hyd_error_view view = HYD_ERROR_VIEW_INIT;
+    hyd_writer *writer = NULL;
+    hyd_error *error = NULL;
+
+    CHECK_STATUS(HYD_OK, hyd_writer_open(peer, TEXT("kept"), NULL, &writer, &error));
+    CHECK_STATUS(HYD_OK, hyd_writer_write(writer, bytes, sizeof bytes, HYD_WRITE_COPY, &error));
+    CHECK_STATUS(HYD_OK, hyd_writer_flush(writer, &error));
+    CHECK(hyd_writer_cancel(writer, &error) == HYD_E_CONFIG);
+    CHECK(hyd_error_info(error, &view) == HYD_OK && view.http_status == 403);
+    CHECK(is(view.s3_code, view.s3_code_len, "AccessDenied") && strstr(view.message, "upload u") != NULL);
+    hyd_error_free(error);
+    CHECK_STATUS(HYD_E_HANDLE, hyd_writer_cancel(writer, &error));
+    /* Of a stream of which nothing went out, nothing is left. */
+    CHECK_STATUS(HYD_OK, hyd_writer_open(peer, TEXT("kept"), NULL, &writer, &error));
+    CHECK_STATUS(HYD_OK, hyd_writer_write(writer, bytes, 5, HYD_WRITE_COPY, &error));
+    CHECK_STATUS(HYD_OK, hyd_writer_cancel(writer, &error));
 }
 
 static void copies(const hyd_store *peer) {
@@ -216,6 +237,7 @@ int main(int argc, char **argv) {
     peer = open_store(engine, argv[1]);
     whose(peer);
     refused(peer);
+    left_behind(peer);
     copies(peer);
     dates(peer);
     a_bucket(peer);

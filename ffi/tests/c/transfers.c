@@ -13,7 +13,7 @@
 #include <pthread.h>
 #include <unistd.h>
 
-enum { OBJECT_BYTES = 22 * 1024 * 1024 + 77, PART_BYTES = 5 * 1024 * 1024, SECONDS_MAX = 600 };
+enum { OBJECT_BYTES = 22 * 1024 * 1024 + 77, PART_BYTES = 5 * 1024 * 1024 };
 
 static unsigned char *object;
 
@@ -380,9 +380,7 @@ int main(int argc, char **argv) {
     CHECK(argc == 4);
     alarm(SECONDS_MAX);
     is_s3 = strncmp(argv[1], "s3:", 3) == 0;
-    object = malloc(OBJECT_BYTES);
-    CHECK(object != NULL);
-    fill(object, OBJECT_BYTES, 5);
+    object = filled(OBJECT_BYTES, 5);
     engine = small_engine(0);
     store = open_store(engine, argv[1]);
     files = open_store(engine, "file:///");

@@ -4,7 +4,12 @@ use crate::common::{self, Bucket, Folder, Library, Linking, run};
 use crate::service::Peer;
 
 /// For each request that the peer is to see, how it begins and what it says.
-const ASKED: [(&str, &[&str]); 9] = [
+const ASKED: [(&str, &[&str]); 11] = [
+    (
+        "POST /bucket/wanted?uploadId=u ",
+        &["x-amz-checksum-crc32c: NhCmhg==-2\r", "x-amz-checksum-type: COMPOSITE\r"],
+    ),
+    ("POST /bucket/wanted?uploadId=u ", &[]),
     (
         "PUT /bucket/parted?partNumber=7&uploadId=a%2Fb ",
         &[

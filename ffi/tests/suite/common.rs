@@ -116,6 +116,13 @@ impl Bucket {
         Bucket::serve(|config| config.throttle_bytes_per_second = Some(bytes_per_second))
     }
 
+    /// One with an object, "slow", that takes minutes to come.
+    pub fn with_slow_object() -> Bucket {
+        let bucket = Bucket::slow(20_000);
+        std::fs::write(bucket.path("slow"), vec![7; 8 << 20]).expect("write the object");
+        bucket
+    }
+
     /// Where the server is.
     pub fn url(&self) -> String {
         self.server.url()

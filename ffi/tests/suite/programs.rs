@@ -1,173 +1,7 @@
-//! The library as C programs meet it: the header is compiled in strict modes, the example and the
-//! misuse program are linked against the static and the shared library and run.
+//! The library as C programs use it: the examples and the programs of the tests are linked against it, statically
+//! or not, and run.
 
-use std::collections::BTreeSet;
-use std::path::Path;
-
-use crate::common::{self, Bucket, Folder, Library, Linking, compile, run};
-use crate::service::Peer;
-
-#[test]
-fn the_headers_compile_alone_and_twice_in_every_standard() {
-    let folder = Folder::new();
-    // In C++ the initializers must not narrow, and the functions must have C's names.
-    let used = "#include <hydrant.h>\n\
-                hyd_engine_config config = HYD_ENGINE_CONFIG_INIT;\n\
-                hyd_object_meta meta = HYD_OBJECT_META_INIT;\n\
-                hyd_error_view view = HYD_ERROR_VIEW_INIT;\n\
-                hyd_engine_left left = HYD_ENGINE_LEFT_INIT;\n\
-                hyd_caps caps = HYD_CAPS_INIT;\n\
-                hyd_stats stats = HYD_STATS_INIT;\n\
-                hyd_put_options put = HYD_PUT_OPTIONS_INIT;\n\
-                hyd_get_options get = HYD_GET_OPTIONS_INIT;\n\
-                hyd_s3_put_options s3_put = HYD_S3_PUT_OPTIONS_INIT;\n\
-                hyd_s3_get_options s3_get = HYD_S3_GET_OPTIONS_INIT;\n\
-                hyd_ranges_options ranges = HYD_RANGES_OPTIONS_INIT;\n\
-                hyd_bucket_options making = HYD_BUCKET_OPTIONS_INIT;\n\
-                hyd_bucket_info bucket = HYD_BUCKET_INFO_INIT;\n\
-                hyd_request request = HYD_REQUEST_INIT;\n\
-                hyd_delete_report deleted = HYD_DELETE_REPORT_INIT;\n\
-                hyd_copy_options copying = HYD_COPY_OPTIONS_INIT;\n\
-                hyd_copy_report copied = HYD_COPY_REPORT_INIT;\n\
-                hyd_verify_options comparing = HYD_VERIFY_OPTIONS_INIT;\n\
-                hyd_presign_options signing = HYD_PRESIGN_OPTIONS_INIT;\n\
-                hyd_presigned_view signed_one = HYD_PRESIGNED_VIEW_INIT;\n\
-                hyd_delete_options deleting = HYD_DELETE_OPTIONS_INIT;\n\
-                hyd_s3_object_view told = HYD_S3_OBJECT_VIEW_INIT;\n\
-                hyd_part_source copied_from = HYD_PART_SOURCE_INIT;\n\
-                hyd_verify_report same = HYD_VERIFY_REPORT_INIT;\n";
-    let twice = |name: &str| format!("#include <{name}>\n#include <{name}>\n");
-    for (index, text) in [twice("hydrant.h"), used.to_owned()].iter().enumerate() {
-        let c = folder.write(&format!("header{index}.c"), text);
-        let cxx = folder.write(&format!("header{index}.cpp"), text);
-        for (compiler, source, standards) in [
-            ("gcc", &c, &["c99", "c11", "c17"][..]),
-            ("clang", &c, &["c99", "c11", "c17"]),
-            ("g++", &cxx, &["c++11", "c++14", "c++17", "c++20", "c++2b"]),
-            ("clang++", &cxx, &["c++11", "c++14", "c++17", "c++20", "c++2b"]),
-        ] {
-            for standard in standards {
-                let standard = format!("-std={standard}");
-                compile(compiler, &standard, &[source], &folder.path("o"), &["-c"]);
-            }
-        }
-    }
-}
-
-#[test]
-fn every_function_is_called_by_a_c_program() {
-    let mut programs = String::new();
-    for file in std::fs::read_dir(common::crate_path("tests/c")).expect("the C tests") {
-        programs += &std::fs::read_to_string(file.expect("a file").path()).expect("a C test");
-    }
-    let declared = common::functions_of_the_header();
-    let uncalled: Vec<&String> =
-        declared.iter().filter(|name| !programs.contains(&format!("{name}("))).collect();
-    assert!(declared.len() > 50, "{declared:?}");
-    assert!(uncalled.is_empty(), "{uncalled:?}");
-}
-
-/// A function that is new has to be handed what it refuses, too.
-#[test]
-fn every_function_refuses_what_is_no_handle_and_no_struct() {
-    let sources =
-        ["refusals.c", "refusals_s3.c"].map(|name| common::crate_path(&format!("tests/c/{name}")));
-    let text = |path| std::fs::read_to_string(path).expect("the program");
-    let text: String =
-        sources.iter().chain([&common::crate_path("tests/c/refusals.h")]).map(text).collect();
-    let declared = common::functions_of_the_header();
-    let left_out: Vec<&String> =
-        declared.iter().filter(|name| !text.contains(&format!("{name}("))).collect();
-    assert!(left_out.is_empty(), "{left_out:?}");
-    let library = Library::get();
-    let (folder, bucket, peer) = (Folder::new(), Bucket::new(), Peer::start());
-    for source in &sources {
-        let program = library.link(&folder, source, Linking::Static);
-        let output = run(library.command(&program, &bucket).arg(&peer.uri));
-        assert_eq!(String::from_utf8_lossy(&output.stdout), "all of it is refused\n");
-    }
-}
-
-/// What is wrong with the memory of the C side, or with what it is handed, shows there: buffers that
-/// are read past their end, used after they were given back, or never given back.
-#[test]
-fn the_c_side_is_clean_under_the_address_sanitizer() {
-    let library = Library::get();
-    let folder = Folder::new();
-    let bucket = Bucket::new();
-    let (slow, peer) = (slow_bucket(), Peer::start());
-    for (name, arguments) in [
-        ("service", vec!["s3://a-new-one".to_owned(), peer.uri.clone()]),
-        (
-            "byhand",
-            vec![
-                Bucket::URI.to_owned(),
-                peer.uri.clone(),
-                folder.path("root").display().to_string(),
-            ],
-        ),
-        ("objects", vec!["mem://asan".to_owned(), folder.path("").display().to_string()]),
-        ("conditions", vec!["mem://asan".to_owned(), folder.path("").display().to_string()]),
-        ("ranges", vec!["mem://asan".to_owned()]),
-        ("misuse", vec!["mem://asan".to_owned()]),
-        ("refusals", vec![peer.uri.clone()]),
-        ("refusals_s3", vec![peer.uri.clone()]),
-        ("told", vec![peer.uri.clone()]),
-        ("pinned", vec!["mem://asan".to_owned(), folder.path("").display().to_string()]),
-        ("driven", vec!["mem://asan".to_owned()]),
-        ("engine", vec!["mem://asan".to_owned()]),
-        ("requests", vec!["mem://asan".to_owned(), folder.path("").display().to_string()]),
-        ("queue", vec!["mem://asan".to_owned(), slow.uri_with_host()]),
-        ("many", vec!["mem://asan".to_owned(), slow.uri_with_host()]),
-        ("streams", vec!["mem://asan".to_owned(), slow.uri_with_host()]),
-        (
-            "transfers",
-            vec![
-                "mem://asan".to_owned(),
-                folder.path("").display().to_string(),
-                Bucket::MISSING_URI.to_owned(),
-            ],
-        ),
-    ] {
-        let source = common::crate_path(&format!("tests/c/{name}.c"));
-        let program = folder.path(name);
-        let flags = [&["-fsanitize=address"], common::NATIVE_LIBRARIES].concat();
-        compile("gcc", "-std=c99", &[&source, &library.archive], &program, &flags);
-        // A forked child leaves what is its parent's alone (FORK-1), which looks like a leak there.
-        let forks = ["misuse", "queue"].contains(&name);
-        let leaks = format!("detect_leaks={}", u8::from(!forks));
-        let options = format!("{leaks}:detect_stack_use_after_return=1");
-        let mut command = library.command(&program, &bucket);
-        run(command.env("ASAN_OPTIONS", options).args(arguments));
-    }
-}
-
-/// Reads of memory that nobody set, in the library and its dependencies too, which the sanitizer does not
-/// look for; and what is lost for good. Without io_uring: valgrind does not see what the kernel writes.
-/// Programs that open files are left out: valgrind 3.19 knows no openat2(2), which SEC-2 needs. Blocks
-/// that are only possibly lost are not counted: std keeps the name of each thread so.
-#[test]
-fn programs_are_clean_under_valgrind() {
-    let library = Library::get();
-    let (folder, bucket, slow) = (Folder::new(), Bucket::new(), slow_bucket());
-    let driven = vec!["mem://valgrind".to_owned()];
-    let streams = vec![Bucket::URI.to_owned(), slow.uri_with_host()];
-    for (name, arguments, last_words) in [
-        ("driven", driven, "driven to an end\n"),
-        ("driven", vec![Bucket::URI.to_owned()], "driven to an end\n"),
-        ("streams", streams, "streams are whole\n"),
-    ] {
-        let source = common::crate_path(&format!("tests/c/{name}.c"));
-        let program = library.link(&folder, &source, Linking::Static);
-        let mut command = library.command(Path::new("valgrind"), &bucket);
-        command.env("HYDRANT_TEST_POLL", "1");
-        let leaks = ["show-leak-kinds", "errors-for-leak-kinds"];
-        let leaks = leaks.map(|what| format!("--{what}=definite,indirect"));
-        command.args(["--quiet", "--error-exitcode=9", "--leak-check=full"]).args(leaks);
-        let output = run(command.arg(program).args(arguments));
-        assert_eq!(String::from_utf8_lossy(&output.stdout), last_words);
-    }
-}
+use crate::common::{self, Bucket, Folder, Library, Linking, run};
 
 #[test]
 fn the_other_examples_run_in_memory_and_on_s3() {
@@ -188,33 +22,6 @@ fn the_other_examples_run_in_memory_and_on_s3() {
             assert!(said.ends_with(last_words), "{name} {uri}: {said}");
         }
     }
-}
-
-#[test]
-fn the_library_exports_what_the_header_declares_and_nothing_else() {
-    let library = Library::get();
-    let declared = common::functions_of_the_header();
-    assert!(declared.contains("hyd_get_range"), "{declared:?}");
-
-    let shared = common::symbols(&["-D", "--defined-only"], &library.shared);
-    assert_eq!(shared, declared, "exported by {}", library.shared.display());
-
-    // An archive has all its inner symbols too; what counts is who could clash with the host.
-    let archived = common::symbols(&["--defined-only", "--extern-only"], &library.archive);
-    let ours: BTreeSet<String> =
-        archived.into_iter().filter(|name| name.starts_with("hyd_")).collect();
-    assert_eq!(ours, declared, "defined by {}", library.archive.display());
-}
-
-#[test]
-fn the_first_program_of_the_guide_is_one() {
-    let guide =
-        std::fs::read_to_string(common::crate_path("../docs/guide-c.md")).expect("the guide");
-    let (_, rest) = guide.split_once("```c\n").expect("a program");
-    let (program, _) = rest.split_once("```").expect("its end");
-    let folder = Folder::new();
-    let source = folder.write("guide.c", program);
-    Library::get().link(&folder, &source, Linking::Static);
 }
 
 #[test]
@@ -358,7 +165,7 @@ fn memory_of_other_owners_is_read_into_and_sent_from() {
 fn queues_complete_what_they_accept() {
     let library = Library::get();
     let folder = Folder::new();
-    let slow = slow_bucket();
+    let slow = Bucket::with_slow_object();
     let program = library.link(&folder, &common::crate_path("tests/c/queue.c"), Linking::Static);
     for mode in [None, Some("driven")] {
         for uri in ["mem://queue", Bucket::URI] {
@@ -384,7 +191,7 @@ fn requests_about_many_objects_are_done() {
 fn beside_a_slow_store(program: &str, said: &str) {
     let library = Library::get();
     let folder = Folder::new();
-    let slow = slow_bucket();
+    let slow = Bucket::with_slow_object();
     let source = common::crate_path(&format!("tests/c/{program}.c"));
     let program = library.link(&folder, &source, Linking::Static);
     for mode in [None, Some("driven")] {
@@ -424,22 +231,28 @@ fn transfers_tell_how_they_went_and_are_carried_on() {
     }
 }
 
-/// A bucket with an object that takes minutes to come.
-fn slow_bucket() -> Bucket {
-    let slow = Bucket::slow(20_000);
-    std::fs::write(slow.path("slow"), vec![7; 8 << 20]).expect("write the object");
-    slow
-}
-
 #[test]
 fn many_threads_share_a_store_and_one_may_destroy_the_engine() {
     let library = Library::get();
     let folder = Folder::new();
-    let (bucket, slow) = (Bucket::new(), slow_bucket());
+    let (bucket, slow) = (Bucket::new(), Bucket::with_slow_object());
     let program = library.link(&folder, &common::crate_path("tests/c/threads.c"), Linking::Static);
     for uri in ["mem://threads", Bucket::URI] {
         let output = run(library.command(&program, &bucket).args([uri, &slow.uri_with_host()]));
         assert_eq!(String::from_utf8_lossy(&output.stdout), "threads agree\n");
+    }
+}
+
+/// What a call has begun to reap is its own, also while the queue goes: a success is never told as cancelled.
+#[test]
+fn queues_are_reaped_cancelled_and_destroyed_at_once() {
+    let library = Library::get();
+    let (folder, slow) = (Folder::new(), Bucket::with_slow_object());
+    let program = library.link(&folder, &common::crate_path("tests/c/races.c"), Linking::Static);
+    for uri in ["mem://races", Bucket::URI] {
+        let bucket = Bucket::new();
+        let output = run(library.command(&program, &bucket).args([uri, &slow.uri_with_host()]));
+        assert_eq!(String::from_utf8_lossy(&output.stdout), "nothing was told wrong\n");
     }
 }
 

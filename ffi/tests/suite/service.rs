@@ -60,6 +60,30 @@ const UPLOADS: &str = "<ListMultipartUploadsResult><IsTruncated>false</IsTruncat
     <Owner><ID>me</ID><DisplayName>myself</DisplayName></Owner>\
     <Initiator><ID>somebody</ID></Initiator><StorageClass>GLACIER</StorageClass>\
     <ChecksumAlgorithm>SHA256</ChecksumAlgorithm></Upload></ListMultipartUploadsResult>";
+/// Of what is rolled up, the prefixes stand behind everything else.
+const LISTED: &str = "<ListBucketResult><IsTruncated>true</IsTruncated>\
+    <NextContinuationToken>next</NextContinuationToken><Contents><Key>a b1</Key>\
+    <LastModified>2026-01-02T03:04:05.000Z</LastModified><ETag>&quot;e&quot;</ETag><Size>5</Size>\
+    <StorageClass>GLACIER</StorageClass><ChecksumAlgorithm>CRC32C</ChecksumAlgorithm>\
+    <ChecksumType>COMPOSITE</ChecksumType><Owner><ID>me</ID><DisplayName>myself</DisplayName></Owner>\
+    <RestoreStatus><IsRestoreInProgress>false</IsRestoreInProgress>\
+    <RestoreExpiryDate>2026-01-02T03:04:05.000Z</RestoreExpiryDate></RestoreStatus></Contents>\
+    <CommonPrefixes><Prefix>a b/</Prefix></CommonPrefixes></ListBucketResult>";
+const LAST_LISTED: &str = "<ListBucketResult><IsTruncated>false</IsTruncated><Contents><Key>a b2</Key>\
+    <Size>5</Size><RestoreStatus><IsRestoreInProgress>true</IsRestoreInProgress></RestoreStatus>\
+    </Contents></ListBucketResult>";
+const ROLLED_UPLOADS: &str = "<ListMultipartUploadsResult><IsTruncated>false</IsTruncated>\
+    <Upload><Key>a b1</Key><UploadId>u</UploadId><Owner><ID>me</ID></Owner></Upload>\
+    <CommonPrefixes><Prefix>a b2/</Prefix></CommonPrefixes>\
+    <CommonPrefixes><Prefix>a b/</Prefix></CommonPrefixes></ListMultipartUploadsResult>";
+const ROLLED_VERSIONS: &str = "<ListVersionsResult><IsTruncated>false</IsTruncated>\
+    <Version><Key>a b1</Key><VersionId>2</VersionId><IsLatest>true</IsLatest><Size>5</Size></Version>\
+    <Version><Key>a b1</Key><VersionId>1</VersionId><IsLatest>false</IsLatest><Size>4</Size>\
+    <Owner><ID>me</ID></Owner></Version>\
+    <CommonPrefixes><Prefix>a b/</Prefix></CommonPrefixes></ListVersionsResult>";
+const REFUSED: &str = "<Error><Code>AccessDenied</Code><Message>no</Message></Error>";
+const MADE: &str =
+    "<CompleteMultipartUploadResult><ETag>&quot;made&quot;</ETag></CompleteMultipartUploadResult>";
 const BEGUN: &str =
     "<InitiateMultipartUploadResult><UploadId>u</UploadId></InitiateMultipartUploadResult>";
 const UPLOADED: &str = "<ListPartsResult><IsTruncated>false</IsTruncated>\
@@ -230,6 +254,14 @@ fn answer_all(stream: TcpStream, seen: &Mutex<Vec<String>>) -> std::io::Result<(
             Some("HEAD") => {
                 ("200 OK", "ETag: \"e\"\r\nx-amz-version-id: v1\r\nContent-Length: 5\r\n", "")
             }
+            Some("GET") if request.contains("continuation-token=") => ("200 OK", "", LAST_LISTED),
+            Some("GET") if request.contains("list-type=2") => ("200 OK", "", LISTED),
+            Some("GET") if request.contains("?uploads=") && request.contains("delimiter=") => {
+                ("200 OK", "", ROLLED_UPLOADS)
+            }
+            Some("GET") if request.contains("?versions=") && request.contains("delimiter=") => {
+                ("200 OK", "", ROLLED_VERSIONS)
+            }
             Some("GET") if request.contains("tagging") => ("200 OK", "", TAGS),
             Some("GET") if request.contains("versioning=") => ("200 OK", "", VERSIONING),
             Some("GET") if request.contains("x-amz-part-number-marker") => {
@@ -249,7 +281,11 @@ fn answer_all(stream: TcpStream, seen: &Mutex<Vec<String>>) -> std::io::Result<(
             Some("DELETE") if request.contains("/bucket/changed") => {
                 ("412 Precondition Failed", "", CHANGED)
             }
+            Some("DELETE") if request.contains("/bucket/kept?uploadId=") => {
+                ("403 Forbidden", "", REFUSED)
+            }
             Some("DELETE") => ("204 No Content", "", ""),
+            Some("POST") if request.contains("?uploadId=") => ("200 OK", "", MADE),
             Some("POST") if request.contains("?uploads=") => ("200 OK", "", BEGUN),
             Some("POST") if request.contains("?delete=") => ("200 OK", "", DELETED),
             Some("PUT") if request.contains("/bucket/copied") => {

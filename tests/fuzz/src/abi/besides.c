@@ -11,6 +11,7 @@ static void touch_about(const hyd_s3_about *about) {
     touch(about->initiator_name, about->initiator_name_len);
     touch(about->storage_class, about->storage_class_len);
     touch(about->checksum_algorithm, about->checksum_algorithm_len);
+    touch(about->checksum_type, about->checksum_type_len);
 }
 
 static void ask_about(void) {
@@ -18,7 +19,8 @@ static void ask_about(void) {
     hyd_s3_about *about = some_struct(&whole, sizeof whole);
     size_t index = input_byte() < 240 ? input_number(3) : (size_t)input_wide();
     bool is_told = false;
-    switch (input_byte() % 4) {
+    switch (input_byte() % 5) {
+    case 4: is_told = ended(hyd_list_about(some(LIST), index, about, error_place())); break;
     case 0: is_told = ended(hyd_uploads_about(some(UPLOADS), index, about, error_place())); break;
     case 1: is_told = ended(hyd_versions_about(some(VERSIONS), index, about, error_place())); break;
     case 2: is_told = ended(hyd_buckets_about(some(BUCKETS), about, error_place())); break;
@@ -68,9 +70,44 @@ static void name(void) {
     ended(hyd_store_uri(store, key, len, text, capacity, some_place(&need), error_place()));
 }
 
+const hyd_s3_list_options *some_list_options(void) {
+    hyd_s3_list_options options = HYD_S3_LIST_OPTIONS_INIT;
+    options.flags = input_number(4);
+    options.s3 = some_s3_get_options();
+    options.start_after = some_text(&options.start_after_len);
+    options.delimiter = input_byte() < 128 ? '/' : (uint32_t)input_wide();
+    options.page_entries = input_number(4);
+    return some_struct(&options, sizeof options);
+}
+
+static void list_besides(void) {
+    size_t prefix_len;
+    hyd_store *store = some(STORE);
+    const char *prefix = some_text(&prefix_len);
+    const hyd_s3_list_options *how = some_list_options();
+    hyd_list *list = NULL;
+    hyd_uploads *uploads = NULL;
+    hyd_versions *versions = NULL;
+    switch (input_byte() % 3) {
+    case 0:
+        if (ended(hyd_s3_list_open(store, prefix, prefix_len, how, &list, error_place()))) gave(LIST, list);
+        break;
+    case 1:
+        if (ended(hyd_s3_uploads_open(store, prefix, prefix_len, how, &uploads, error_place()))) {
+            gave(UPLOADS, uploads);
+        }
+        break;
+    default:
+        if (ended(hyd_s3_versions_open(store, prefix, prefix_len, how, &versions, error_place()))) {
+            gave(VERSIONS, versions);
+        }
+    }
+}
+
 void ask_besides(void) {
     const hyd_signer whole = HYD_SIGNER_INIT;
-    switch (input_byte() % 6) {
+    switch (input_byte() % 7) {
+    case 6: list_besides(); break;
     case 0: case 1: ask_about(); break;
     case 3: sums(); break;
     case 4: name(); break;

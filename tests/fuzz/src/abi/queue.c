@@ -90,7 +90,11 @@ static void some_request(hyd_request *request) {
         request->aux = "file-a";
         request->aux_len = 6;
     }
-    if (request->op == HYD_OP_LIST_PAGE) request->entries_max = input_number(4);
+    if (request->op == HYD_OP_LIST_PAGE) {
+        uint8_t how = input_byte();
+        if (how % 4 == 0) request->s3_list = some_list_options();
+        if (how % 4 != 0 || how > 240) request->entries_max = input_number(4);
+    }
     bool has_meta = request->op != HYD_OP_DELETE && request->op != HYD_OP_LIST_PAGE &&
                     request->op != HYD_OP_WRITE && request->op < HYD_OP_VERIFY;
     if (has_meta && input_byte() % 2 == 0) {

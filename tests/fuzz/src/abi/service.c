@@ -200,7 +200,16 @@ static void use_by_hand(hyd_store *store, const char *key, size_t key_len) {
             parts[i].number = (uint32_t)i + number, parts[i].checksum_algorithm = input_number(3) / 2;
             memset(parts[i].etag, input_byte(), input_number(sizeof parts[i].etag + 1));
         }
-        ended(hyd_multipart_complete(upload, parts, count, NULL, error_place()));
+        if (input_byte() % 2 == 0) {
+            ended(hyd_multipart_complete(upload, parts, count, NULL, error_place()));
+        } else {
+            hyd_complete_options wanted = HYD_COMPLETE_OPTIONS_INIT;
+            wanted.object_bytes = input_number(3);
+            wanted.checksum = some_c_text();
+            wanted.checksum_algorithm = input_number(7);
+            const hyd_complete_options *how = some_struct(&wanted, sizeof wanted);
+            ended(hyd_multipart_complete_as(upload, parts, count, how, NULL, error_place()));
+        }
         break;
     case 4: told(hyd_multipart_close(upload)); break;
     default: {

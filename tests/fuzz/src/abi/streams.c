@@ -57,7 +57,8 @@ void use_writer(void) {
     size_t bytes = input_number(DATA_BYTES_MAX), capacity = 0;
     void *room = NULL;
     uint64_t so_far = 0;
-    switch (input_byte() % 10) {
+    switch (input_byte() % 11) {
+    case 10: ended(hyd_writer_cancel(writer, error_place())); break;
     case 8: ended(hyd_writer_flush(writer, error_place())); break;
     case 9: ended(hyd_writer_written(writer, some_place(&so_far), NULL, error_place())); break;
     case 0: told(hyd_writer_abort(writer)); break;

@@ -108,6 +108,7 @@ void use_presigned(void);
 /* besides.c, service.c, queue.c, calls.c. */
 void ask_besides(void);
 const hyd_s3_get_options *some_s3_get_options(void);
+const hyd_s3_list_options *some_list_options(void);
 void open_faulty_store(void);
 void ask_service(void);
 void by_hand(void);
