@@ -1,7 +1,7 @@
 /*
  * Moves data through memory that belongs to somebody else as well: pinned before by another owner, as the
- * driver of a device pins it; locked; a mapping of a file, which the kernel may refuse to pin; and one that may
- * not be written to, which it does refuse.
+ * driver of a device pins it; locked; on huge pages; a mapping of a file, which the kernel may refuse to pin;
+ * and one that may not be written to, which it does refuse.
  *
  *     pinned URI FOLDER      the URI of an empty store, and an empty folder
  */
@@ -130,6 +130,25 @@ static void of_a_file(const hyd_engine *engine, const char *uri, const char *fol
     CHECK(munmap(memory, BYTES) == 0 && close(fd) == 0);
 }
 
+/* On huge pages: those that are reserved, where there are some, and those that the kernel makes by itself. */
+static void on_huge_pages(const hyd_engine *engine, const char *uri, const char *folder) {
+    const size_t page = 2 * 1024 * 1024;
+    unsigned char *whole = mmap(NULL, page, PROT_READ | PROT_WRITE,
+                                MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB, -1, 0);
+    unsigned char *begin;
+
+    if (whole != MAP_FAILED) {
+        moves(engine, uri, folder, whole);
+        CHECK(munmap(whole, page) == 0);
+    }
+    whole = mmap(NULL, 2 * page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    CHECK(whole != MAP_FAILED);
+    begin = whole + (page - (uintptr_t)whole % page) % page;
+    (void)madvise(begin, page, MADV_HUGEPAGE);
+    moves(engine, uri, folder, begin);
+    CHECK(munmap(whole, 2 * page) == 0);
+}
+
 /* The kernel pins no memory that may not be written to; it is sent from all the same. */
 static void read_only(const hyd_engine *engine, const char *uri, const char *folder) {
     const char *uris[3] = {NULL, "file:///", "direct:///"};
@@ -173,6 +192,7 @@ int main(int argc, char **argv) {
     fill(content, BYTES, 7);
     pinned_by_another(engine, argv[1], argv[2]);
     locked(engine, argv[1], argv[2]);
+    on_huge_pages(engine, argv[1], argv[2]);
     of_a_file(engine, argv[1], argv[2]);
     read_only(engine, argv[1], argv[2]);
     CHECK(hyd_engine_destroy(engine) == HYD_OK);

@@ -62,8 +62,15 @@ fn dist(folder: &Folder) -> PathBuf {
             .map(|entry| entry.path())
             .find(|path| path.to_string_lossy().contains(&format!("{package}_")))
             .unwrap_or_else(|| panic!("no package {package}"));
-        let listed = run(Command::new("dpkg-deb").arg("--contents").arg(deb));
+        let listed = run(Command::new("dpkg-deb").arg("--contents").arg(&deb));
         assert!(String::from_utf8_lossy(&listed.stdout).contains(file), "{package} has no {file}");
+        if package == "libhydrant0" {
+            // What packages that link with it are made to depend on.
+            let told = run(Command::new("dpkg-deb").arg("--info").arg(&deb).arg("shlibs")).stdout;
+            let version = env!("CARGO_PKG_VERSION");
+            let depends = format!("libhydrant 0 libhydrant0 (>= {version})\n");
+            assert_eq!(String::from_utf8_lossy(&told), depends);
+        }
     }
     // The tree as somebody else unpacks it, somewhere else.
     let tarball = std::fs::read_dir(&out).expect("the folder").filter_map(Result::ok);

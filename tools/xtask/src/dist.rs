@@ -194,6 +194,12 @@ fn debian(root: &Path, out: &Path, archive: &Path, shared: &Path) -> Result<()> 
             architecture.trim()
         );
         write(&folder.join("DEBIAN/control"), &control)?;
+        if is_runtime {
+            // Of which package others depend that link with it, and that it is looked up anew.
+            let depends = format!("libhydrant 0 libhydrant0 (>= {VERSION})\n");
+            write(&folder.join("DEBIAN/shlibs"), &depends)?;
+            write(&folder.join("DEBIAN/triggers"), "activate-noawait ldconfig\n")?;
+        }
         let mut pack = Command::new("dpkg-deb");
         pack.current_dir(out).args(["--root-owner-group", "-Zgzip", "--build", package, "."]);
         shell::run(&mut pack)?;
