@@ -169,7 +169,7 @@ impl Operation for UploadPartCopy {
     fn encode(&self, request: &mut RequestParts) -> Result<(), InvalidRequest> {
         request.start(Method::Put, Target::Object(&self.key))?;
         request.query("partNumber", self.part_number);
-        request.query("uploadId", &self.upload_id);
+        request.upload_id(&self.upload_id)?;
         self.source.encode(request)?;
         check_range(self.range)?;
         if matches!(self.range, Some(ReadRange::From(_) | ReadRange::Last(_))) {

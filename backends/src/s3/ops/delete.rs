@@ -315,9 +315,10 @@ impl Operation for DeleteObjects {
         document: &[u8],
     ) -> Result<Vec<DeleteOutcome>, DecodeError> {
         let charged = request_charged(head);
-        let asked =
-            LazyCell::new(|| -> Asked<'_> { self.objects.iter().map(ObjectId::named).collect() });
-        let told = read_outcomes(document, charged, &asked)?;
+        let asked = LazyCell::new(|| {
+            self.objects.iter().map(ObjectId::named).collect::<HashSet<Cow<'_, ObjectId>>>()
+        });
+        let told = read_outcomes(document, charged, |object| asked.contains(object))?;
         let not_mentioned = || {
             let message = "the answer says nothing of this object".to_owned();
             let code = NOT_MENTIONED.to_owned();
@@ -345,21 +346,21 @@ impl Operation for DeleteObjects {
 
 type Outcomes = HashMap<ObjectId, Result<Deleted, DeleteRefusal>>;
 
-type Asked<'a> = HashSet<Cow<'a, ObjectId>>;
-
-fn read_outcomes<'a>(
+fn read_outcomes(
     document: &[u8],
     request_charged: bool,
-    asked: &LazyCell<Asked<'a>, impl FnOnce() -> Asked<'a>>,
+    is_asked: impl Fn(&ObjectId) -> bool,
 ) -> Result<Outcomes, DecodeError> {
-    let mut told = HashMap::new();
-    let mut note = |mut object: ObjectId, result| {
-        if object.version_id.is_none() || asked.contains(&object) {
+    let mut told: Outcomes = HashMap::new();
+    let mut note = |mut object: ObjectId, result: Result<Deleted, DeleteRefusal>| {
+        if object.version_id.is_none() || is_asked(&object) {
             told.insert(object, result);
-        } else {
-            // Some servers tell which version went though none was named.
-            object.version_id = None;
-            told.entry(object).or_insert(result);
+            return;
+        }
+        // Some servers tell which version went though none was named. One that stayed is what counts.
+        object.version_id = None;
+        if result.is_err() || !told.contains_key(&object) {
+            told.insert(object, result);
         }
     };
     let (mut object, mut deleted) = (ObjectId::default(), Deleted::default());

@@ -263,7 +263,10 @@ impl Reading {
                 self.push(VersionEntry::DeleteMarker(marker), limits)?;
             }
             ("Version" | "DeleteMarker", field) => self.version.take(field, text)?,
-            ("CommonPrefixes", "Prefix") => self.page.common_prefixes.push(text.to_owned()),
+            ("CommonPrefixes", "Prefix") => {
+                self.page.common_prefixes.push(text.to_owned());
+                self.check_entries(limits)?;
+            }
             ("IsTruncated", "") => self.truncated = parse_bool("IsTruncated", text)?,
             ("NextKeyMarker", "") => self.page.next_key_marker = Some(text.to_owned()),
             ("NextVersionIdMarker", "") => self.page.next_version_id_marker = some_text(text),
@@ -275,6 +278,10 @@ impl Reading {
 
     fn push(&mut self, entry: VersionEntry, limits: &XmlLimits) -> Result<(), XmlError> {
         self.page.entries.push(entry);
+        self.check_entries(limits)
+    }
+
+    fn check_entries(&self, limits: &XmlLimits) -> Result<(), XmlError> {
         limits.check_entries(self.page.entries.len() + self.page.common_prefixes.len())
     }
 

@@ -153,7 +153,7 @@ impl UploadPart {
     ) -> Result<(), InvalidRequest> {
         request.start(Method::Put, Target::Object(&self.key))?;
         request.query("partNumber", part_number);
-        request.query("uploadId", &self.upload_id);
+        request.upload_id(&self.upload_id)?;
         if let Some(checksum) = &self.checksum {
             checksum.encode(request);
         }
@@ -289,7 +289,7 @@ impl Operation for CompleteMultipartUpload {
             return Err(InvalidRequest::Field { field: "Parts", problem });
         }
         request.start(Method::Post, Target::Object(&self.key))?;
-        request.query("uploadId", &self.upload_id);
+        request.upload_id(&self.upload_id)?;
         self.conditions.encode(request);
         if let Some(checksum) = &self.checksum {
             checksum.encode(request);
@@ -376,7 +376,7 @@ impl Operation for AbortMultipartUpload {
 
     fn encode(&self, request: &mut RequestParts) -> Result<(), InvalidRequest> {
         request.start(Method::Delete, Target::Object(&self.key))?;
-        request.query("uploadId", &self.upload_id);
+        request.upload_id(&self.upload_id)?;
         self.access.encode(request);
         Ok(())
     }

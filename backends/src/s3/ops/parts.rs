@@ -102,7 +102,21 @@ impl RequestParts {
         self.query.push(pair);
     }
 
-    /// The same where there is a value.
+    /// Adds which upload it is about. Without one a server may take the request as one about the object:
+    /// a part would replace it, and an abort delete it.
+    ///
+    /// # Errors
+    /// [`InvalidRequest::Field`] where there is none.
+    pub fn upload_id(&mut self, id: &str) -> Result<(), InvalidRequest> {
+        if id.is_empty() {
+            let problem = "it is empty; what is asked for would be taken as meant for the object";
+            return Err(InvalidRequest::Field { field: "uploadId", problem });
+        }
+        self.query("uploadId", id);
+        Ok(())
+    }
+
+    /// Adds a pair to the query, where there is a value.
     pub fn query_opt(&mut self, name: &str, value: Option<impl Display>) {
         if let Some(value) = value {
             self.query(name, value);
@@ -234,6 +248,16 @@ mod tests {
         assert_eq!(parts.headers().collect::<Vec<_>>(), [("x-amz-meta-name", "v")]);
         parts.start(Method::Get, Target::Bucket).unwrap();
         assert_eq!((parts.query_pairs().len(), parts.headers().len()), (0, 0));
+    }
+
+    #[test]
+    fn an_upload_without_an_id_is_none() {
+        let mut parts = RequestParts::new();
+        parts.start(Method::Delete, Target::Object("a/")).unwrap();
+        let refused = parts.upload_id("").unwrap_err().to_string();
+        assert!(refused.starts_with("uploadId: it is empty"), "{refused}");
+        parts.upload_id("id").unwrap();
+        assert_eq!(parts.query_pairs().collect::<Vec<_>>(), [("uploadId", "id")]);
     }
 
     #[test]

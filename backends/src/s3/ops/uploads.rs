@@ -80,7 +80,7 @@ impl Operation for ListParts {
 
     fn encode(&self, request: &mut RequestParts) -> Result<(), InvalidRequest> {
         request.start(Method::Get, Target::Object(&self.key))?;
-        request.query("uploadId", &self.upload_id);
+        request.upload_id(&self.upload_id)?;
         request.query_opt("part-number-marker", self.part_number_marker);
         request.query_opt("max-parts", self.max_parts);
         encode_customer_key(self.customer_key.as_ref(), request);
@@ -228,9 +228,12 @@ impl Operation for ListMultipartUploads {
             match path {
                 "Upload" => {
                     page.uploads.push(std::mem::take(&mut upload));
-                    limits.check_entries(page.uploads.len())?;
+                    limits.check_entries(page.uploads.len() + page.common_prefixes.len())?;
                 }
-                "CommonPrefixes/Prefix" => page.common_prefixes.push(text.to_owned()),
+                "CommonPrefixes/Prefix" => {
+                    page.common_prefixes.push(text.to_owned());
+                    limits.check_entries(page.uploads.len() + page.common_prefixes.len())?;
+                }
                 "IsTruncated" => truncated = parse_bool("IsTruncated", text)?,
                 "NextKeyMarker" => page.next_key_marker = Some(text.to_owned()),
                 "NextUploadIdMarker" => page.next_upload_id_marker = some_text(text),

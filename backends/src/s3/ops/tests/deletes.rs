@@ -46,6 +46,7 @@ fn a_version_that_nobody_named_is_that_of_the_object() {
         <Deleted><Key>a</Key><VersionId>v9</VersionId></Deleted>\
         <Deleted><Key>b</Key><VersionId>v1</VersionId></Deleted>\
         <Error><Key>c</Key><VersionId>v9</VersionId><Code>AccessDenied</Code></Error>\
+        <Deleted><Key>c</Key><VersionId>v8</VersionId></Deleted>\
         <Deleted><Key>d</Key><VersionId>v9</VersionId></Deleted></DeleteResult>";
     let outcomes = read(&delete, "", answer).unwrap();
     let version = |at: usize| outcomes[at].result.clone().map(|deleted| deleted.version_id);
