@@ -523,7 +523,6 @@ fn s3(peer: &Peer) -> (Hydrant, S3Client) {
     (hydrant, client)
 }
 
-/// A client with credentials, on one core: what a core has learnt it does not tell the others.
 /// The answer to a HEAD has no document, and most servers of one's own name the region nowhere else.
 #[test]
 fn a_region_that_one_core_has_learnt_all_of_them_know() {
@@ -550,8 +549,13 @@ fn a_region_that_one_core_has_learnt_all_of_them_know() {
         seen.header("authorization").is_some_and(|signed| !signed.contains("/garage/s3/"))
     });
     assert_eq!(refused.count(), 4, "two without a word, and once for each core");
+    let other = client.with_bucket("other").expect("a name");
+    other.send(HeadBucket::default()).wait().expect("on the same servers");
+    let presigned = client.presign(&GetObject::new("k"), Duration::from_secs(60)).expect("a URL");
+    assert!(presigned.url.contains("%2Fgarage%2Fs3%2F"), "{}", presigned.url);
 }
 
+/// A client with credentials, on one core.
 fn signing(peer: &Peer) -> (Hydrant, S3Client) {
     signing_on(peer, 1)
 }

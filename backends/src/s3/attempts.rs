@@ -218,8 +218,10 @@ impl<'a> Attempts<'a> {
         let elsewhere = match &failed {
             Failed::Answer { error, .. } => {
                 let (asked, named) = (&self.per_core.endpoint, &self.shared.named_region);
-                Elsewhere::of(error, asked, &self.hosts)
-                    .or_else(|| Elsewhere::without_a_word(error, asked, named))
+                let is_head = self.method == Method::Head;
+                Elsewhere::of(error, asked, &self.hosts).or_else(|| {
+                    is_head.then(|| Elsewhere::without_a_word(error, asked, named)).flatten()
+                })
             }
             _ => None,
         };

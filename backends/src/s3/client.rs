@@ -143,8 +143,10 @@ impl S3Client {
                 return Err(ErrorKind::Config(text.to_owned()).into());
             }
         };
-        let from = Timestamp::from(from);
-        presign(operation, &self.shared.endpoint, credentials, from, expires)
+        let (from, asked) = (Timestamp::from(from), &self.shared.endpoint);
+        let named = self.shared.named_region.get();
+        let moved = named.and_then(|region| asked.in_region(&region).ok());
+        presign(operation, moved.as_ref().unwrap_or(asked), credentials, from, expires)
             .map_err(|error| Error::from(ErrorKind::InvalidInput(error.to_string())))
     }
 

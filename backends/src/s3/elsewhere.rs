@@ -24,6 +24,12 @@ pub(super) enum Elsewhere {
 pub(super) struct NamedRegion(Mutex<Option<String>>);
 
 impl NamedRegion {
+    /// What another store on the same servers begins with: buckets of AWS may be in different ones.
+    pub(super) fn of_another_bucket(&self, endpoint: &Endpoint) -> NamedRegion {
+        let region = if endpoint.is_amazon() { None } else { self.get() };
+        NamedRegion(Mutex::new(region))
+    }
+
     pub(super) fn get(&self) -> Option<String> {
         self.lock().clone()
     }
@@ -38,7 +44,7 @@ impl NamedRegion {
 }
 
 impl Elsewhere {
-    /// Nothing where the answer says why it refuses, or the request was signed for what was named.
+    /// Of the refusal of a HEAD. Nothing where it says why, or the request was signed for what was named.
     pub(super) fn without_a_word(
         error: &S3Error,
         asked: &Endpoint,

@@ -149,9 +149,10 @@ impl S3Error {
 
     /// The likely cause and the way out, in one sentence.
     pub fn advice(&self) -> &'static str {
-        if self.http_status == 400 && self.code.is_empty() {
-            return "the server says no reason, which a HEAD cannot have; often the region is another than \
-                    the one that was signed for: set AWS_REGION";
+        let is_mute = self.code.is_empty() && self.message.is_empty();
+        if self.http_status == 400 && is_mute && self.operation.starts_with("Head") {
+            return "the answer to a HEAD says no reason; often the region is another than the one that \
+                    was signed for: set AWS_REGION";
         }
         advice_for_code(&self.code).unwrap_or_else(|| advice_for_kind(self.kind()))
     }

@@ -59,7 +59,8 @@ impl Hosts {
     }
 
     /// The same for a bucket that turned out to be in another region; all later calls of this core
-    /// go there, and those of cores that meet the store later. The name of the host is made from the region, never taken from an answer (SEC-3).
+    /// go there, and those of cores that meet the store later. The name of the host is made from the
+    /// region, never taken from an answer (SEC-3).
     pub(super) fn in_region(
         self: &Rc<Hosts>,
         core: &Core,

@@ -244,6 +244,7 @@ impl Shared {
     /// The same settings at one other endpoint.
     pub(super) fn at(&self, endpoint: Endpoint) -> Shared {
         Shared {
+            named_region: self.named_region.of_another_bucket(&endpoint),
             endpoint,
             others: Vec::new(),
             identity: self.identity.clone(),
@@ -251,8 +252,6 @@ impl Shared {
             tls: self.tls.clone(),
             checks: self.checks,
             config: self.config.clone(),
-            // Buckets may be in different ones.
-            named_region: NamedRegion::default(),
         }
     }
 
