@@ -371,7 +371,7 @@
 
 /**
  * A bit of hyd_version_entry.flags: what several keys have in common up to the delimiter of
- * hyd_s3_list_options, and no version.
+ * hyd_s3_list_options, and no version: hyd_delete_objects() would take its key for that of an object.
  */
 #define HYD_VERSION_PREFIX 4
 
@@ -3928,8 +3928,9 @@ hyd_status hyd_multipart_complete(const struct hyd_multipart *multipart,
 /**
  * The same, if the object is what `options` say, which may be NULL: its bytes, its checksum.
  *
- * Errors: as hyd_multipart_complete(); HYD_E_OTHER or HYD_E_INTEGRITY where the server finds it to be another
- * one: the parts stay.
+ * Errors: as hyd_multipart_complete(); HYD_E_INVALID where the sizes in `parts` say that it is another one, and
+ * HYD_E_OTHER or HYD_E_INTEGRITY where the server finds that: the parts stay. HYD_E_INTEGRITY also where the
+ * server made it and tells another checksum of it: it is there then.
  *
  * Threads: any; of two at once with one upload, one fails.
  */
@@ -4486,9 +4487,9 @@ hyd_status hyd_writer_cancel(struct hyd_writer *writer,
 
 /**
  * Throws away what was written, and ends the writer; NULL is fine. What the store has of it is
- * cleaned up behind the call, and what stays there only the log hears: hyd_writer_cancel() tells. A request of the stream that is under way goes on, completes as always,
- * sooner where hyd_cancel() cancels it, and has its memory until it is reaped; then the rest is thrown
- * away.
+ * cleaned up behind the call, and what stays there only the log hears: hyd_writer_cancel() tells. A
+ * request of the stream that is under way goes on, completes as always, sooner where hyd_cancel()
+ * cancels it, and has its memory until it is reaped; then the rest is thrown away.
  *
  * Errors: HYD_E_HANDLE when it ended before; HYD_E_FORKED; HYD_E_BUSY while another thread is in a
  * call with the writer, which stays then.

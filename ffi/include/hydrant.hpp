@@ -482,25 +482,22 @@ class writer : public detail::owner<hyd_writer, hyd_writer_abort> {
         object_meta meta = HYD_OBJECT_META_INIT;
         return detail::call<object_meta>(
             [&](hyd_error **e) {
-                const hyd_status status = hyd_writer_finish(get(), &meta, e);
-                // While a request has the stream, it stays.
-                if (status != HYD_E_BUSY) {
-                    (void)release();
-                }
-                return status;
+                return ended(hyd_writer_finish(get(), &meta, e));
             },
             [&] { return meta; });
     }
     // Throws away what was written, and waits until the store has; the error says what is left there.
     result<void> cancel() {
-        return detail::call([&](hyd_error **e) {
-            const hyd_status status = hyd_writer_cancel(get(), e);
-            // While a request has the stream, it stays.
-            if (status != HYD_E_BUSY) {
-                (void)release();
-            }
-            return status;
-        });
+        return detail::call([&](hyd_error **e) { return ended(hyd_writer_cancel(get(), e)); });
+    }
+
+  private:
+    // While a request has the stream, it stays.
+    hyd_status ended(hyd_status status) noexcept {
+        if (status != HYD_E_BUSY) {
+            (void)release();
+        }
+        return status;
     }
 };
 

@@ -2,7 +2,7 @@
 
 use std::ffi::c_char;
 
-use hydrant::s3::{Checksum, ChecksumKind};
+use hydrant::s3::{Checksum, ChecksumKind, Completed};
 use hydrant::{ObjectMeta, Sum};
 
 use crate::args;
@@ -14,7 +14,7 @@ use crate::multipart_upload::{Multipart, use_multipart};
 use crate::object::tell;
 use crate::object_options::{check_flags, text};
 use crate::sized::{self, SizedOut, SizedStruct};
-use crate::status::hyd_status;
+use crate::status::{HYD_E_INTEGRITY, hyd_status};
 use crate::uploaded_part::{HYD_PARTS_MAX, checksum_covering, completed_part, hyd_uploaded_part};
 
 /// What the object of an upload is to be; 0 is the default everywhere.
@@ -55,7 +55,10 @@ pub struct Wanted {
 impl Wanted {
     /// # Safety
     /// `options` is NULL, or readable as far as it says, and so is what it names.
-    unsafe fn read(options: *const hyd_complete_options) -> Result<Wanted, Failure> {
+    unsafe fn read(
+        options: *const hyd_complete_options,
+        begun_with: Option<ChecksumKind>,
+    ) -> Result<Wanted, Failure> {
         if options.is_null() {
             return Ok(Wanted::default());
         }
@@ -78,6 +81,14 @@ impl Wanted {
             None => (value.as_str(), None),
             Some((digest, count)) => (digest, Some(count.parse::<u32>().map_err(|_| none())?)),
         };
+        let kind = kind.or(begun_with);
+        if kind.is_some_and(|kind| (kind == ChecksumKind::Composite) != parts.is_some()) {
+            let text =
+                "one of parts ends with \"-\" and their number, and one of an object does not";
+            return Err(Failure::invalid(format!(
+                "options: checksum and checksum_algorithm: {text}"
+            )));
+        }
         let sum = Sum::parse(algorithm, digest).ok_or_else(none)?;
         let checksum = Some(Checksum { algorithm, value: value.clone() });
         Ok(Wanted { object_bytes, checksum, kind, sum: parts.is_none().then_some(sum) })
@@ -113,8 +124,9 @@ pub unsafe extern "C" fn hyd_multipart_complete(
 
 /// The same, if the object is what `options` say, which may be NULL: its bytes, its checksum.
 ///
-/// Errors: as hyd_multipart_complete(); HYD_E_OTHER or HYD_E_INTEGRITY where the server finds it to be another
-/// one: the parts stay.
+/// Errors: as hyd_multipart_complete(); HYD_E_INVALID where the sizes in `parts` say that it is another one, and
+/// HYD_E_OTHER or HYD_E_INTEGRITY where the server finds that: the parts stay. HYD_E_INTEGRITY also where the
+/// server made it and tells another checksum of it: it is there then.
 ///
 /// Threads: any; of two at once with one upload, one fails.
 #[unsafe(no_mangle)]
@@ -131,7 +143,7 @@ pub unsafe extern "C" fn hyd_multipart_complete_as(
         // SAFETY: OWN-3. The caller lends what the pointers name for the time of the call.
         let (parts, wanted, meta) = unsafe {
             let parts = args::array(parts, count, "parts")?;
-            (parts, Wanted::read(options)?, SizedOut::optional(meta, "meta")?)
+            (parts, Wanted::read(options, multipart.kind)?, SizedOut::optional(meta, "meta")?)
         };
         complete(&multipart, parts, wanted, meta)
     })
@@ -147,15 +159,36 @@ fn complete(
         return Err(Failure::invalid(format!("an object has {HYD_PARTS_MAX} parts at most")));
     }
     let all = parts.iter().map(completed_part).collect::<Result<Vec<_>, _>>()?;
-    let sum = wanted.sum;
-    let completed = multipart.complete(all, wanted)?;
     let size_bytes = parts.iter().try_fold(0u64, |sum, part| {
         let known = Some(part.size_bytes).filter(|size| *size > 0);
         sum.checked_add(known?)
     });
+    if let (Some(size), Some(wanted)) = (size_bytes, wanted.object_bytes)
+        && size != wanted
+    {
+        return Err(Failure::invalid(format!(
+            "the parts have {size} bytes together, not {wanted}"
+        )));
+    }
+    let (sum, checksum) = (wanted.sum, wanted.checksum.clone());
+    let completed = multipart.complete(all, wanted)?;
+    compare(&completed, checksum.as_ref())?;
     let mut made = ObjectMeta::of_size(size_bytes.unwrap_or(0)).kept_as(completed.version_id, sum);
     made.etag = completed.etag;
     made.content_type.clone_from(&multipart.put.content_type);
     tell(meta, &made);
     Ok(())
+}
+
+/// A server that takes no notice of the checksum it is told may still tell its own (DATA-2).
+fn compare(completed: &Completed, wanted: Option<&Checksum>) -> Result<(), Failure> {
+    let Some(wanted) = wanted else { return Ok(()) };
+    match completed.checksums.get(wanted.algorithm) {
+        Some(told) if told.trim() != wanted.value => {
+            let (name, value) = (wanted.algorithm.name(), &wanted.value);
+            let text = format!("the object is there, and its {name} is {told}, not {value}");
+            Err(Failure::new(HYD_E_INTEGRITY, text))
+        }
+        _ => Ok(()),
+    }
 }

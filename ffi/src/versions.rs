@@ -38,7 +38,7 @@ pub const HYD_VERSION_LATEST: u32 = 1;
 /// A bit of hyd_version_entry.flags: says that the object was deleted, and has no bytes.
 pub const HYD_VERSION_DELETE_MARKER: u32 = 2;
 /// A bit of hyd_version_entry.flags: what several keys have in common up to the delimiter of
-/// hyd_s3_list_options, and no version.
+/// hyd_s3_list_options, and no version: hyd_delete_objects() would take its key for that of an object.
 pub const HYD_VERSION_PREFIX: u32 = 4;
 
 /// A bit of the flags of hyd_version_delete(): in spite of a lock in governance mode.

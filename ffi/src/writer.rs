@@ -250,9 +250,9 @@ pub unsafe extern "C" fn hyd_writer_cancel(
 }
 
 /// Throws away what was written, and ends the writer; NULL is fine. What the store has of it is
-/// cleaned up behind the call, and what stays there only the log hears: hyd_writer_cancel() tells. A request of the stream that is under way goes on, completes as always,
-/// sooner where hyd_cancel() cancels it, and has its memory until it is reaped; then the rest is thrown
-/// away.
+/// cleaned up behind the call, and what stays there only the log hears: hyd_writer_cancel() tells. A
+/// request of the stream that is under way goes on, completes as always, sooner where hyd_cancel()
+/// cancels it, and has its memory until it is reaped; then the rest is thrown away.
 ///
 /// Errors: HYD_E_HANDLE when it ended before; HYD_E_FORKED; HYD_E_BUSY while another thread is in a
 /// call with the writer, which stays then.

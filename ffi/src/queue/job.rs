@@ -172,7 +172,11 @@ pub async fn run(core: Core, finish: Finish, mut job: Job) -> Settled {
         Op::Finish => Box::pin(finish_stream(&mut job)).await,
         // Rare or long enough for an allocation, which keeps the seats of the others small.
         Op::Copy | Op::GetToFile | Op::PutFromFile => Box::pin(copied(&mut job, &finish)).await,
-        _ if job.more.is_some() => Box::pin(more::run(&mut job, &finish)).await,
+        Op::Verify | Op::GetRanges | Op::DeleteKeys | Op::DeletePrefix => {
+            Box::pin(more::run(&mut job, &finish)).await
+        }
+        // One that S3 alone lists.
+        Op::ListPage if job.more.is_some() => Box::pin(more::run(&mut job, &finish)).await,
         _ => Box::pin(other(&core, &job)).await,
     };
     let outcome = outcome.unwrap_or_else(Outcome::failed);

@@ -103,7 +103,11 @@ static void wanted(const hyd_store *store, const hyd_store *peer) {
     CHECK_STATUS(HYD_OK, hyd_multipart_put(upload, 1, bytes, PART, &parts[0], &error));
     CHECK_STATUS(HYD_OK, hyd_multipart_put(upload, 2, bytes + PART, TAIL, &parts[1], &error));
     options.object_bytes = PART;
+    CHECK_STATUS(HYD_E_INVALID, hyd_multipart_complete_as(upload, parts, 2, &options, &meta, &error));
+    /* Nobody but the server knows. */
+    parts[1].size_bytes = 0;
     CHECK_STATUS(HYD_E_OTHER, hyd_multipart_complete_as(upload, parts, 2, &options, &meta, &error));
+    parts[1].size_bytes = TAIL;
     options.object_bytes = PART + TAIL;
     options.checksum = other.value;
     options.checksum_algorithm = HYD_CHECKSUM_CRC64NVME;
@@ -125,6 +129,10 @@ static void wanted(const hyd_store *store, const hyd_store *peer) {
     CHECK_STATUS(HYD_OK, hyd_multipart_complete_as(upload, parts, 2, &options, &meta, &error));
     CHECK(strcmp(meta.etag, "\"made\"") == 0 && meta.checksum_algorithm == 0 && meta.checksum[0] == '\0');
     CHECK_STATUS(HYD_OK, hyd_multipart_complete_as(upload, parts, 2, NULL, NULL, &error));
+    options.checksum = "AAAAAA==-2";
+    CHECK_STATUS(HYD_E_INTEGRITY, hyd_multipart_complete_as(upload, parts, 2, &options, &meta, &error));
+    options.checksum = "NhCmhg==";
+    CHECK_STATUS(HYD_E_INVALID, hyd_multipart_complete_as(upload, parts, 2, &options, NULL, &error));
     options.checksum = "NhCmhg==-two";
     CHECK_STATUS(HYD_E_INVALID, hyd_multipart_complete_as(upload, parts, 2, &options, NULL, &error));
     options.checksum = "no checksum";

@@ -11,6 +11,7 @@
 #include "requests.h"
 
 #include <fcntl.h>
+#include <linux/mman.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -134,7 +135,7 @@ static void of_a_file(const hyd_engine *engine, const char *uri, const char *fol
 static void on_huge_pages(const hyd_engine *engine, const char *uri, const char *folder) {
     const size_t page = 2 * 1024 * 1024;
     unsigned char *whole = mmap(NULL, page, PROT_READ | PROT_WRITE,
-                                MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB, -1, 0);
+                                MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB | MAP_HUGE_2MB, -1, 0);
     unsigned char *begin;
 
     if (whole != MAP_FAILED) {

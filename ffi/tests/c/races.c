@@ -54,9 +54,10 @@ static hyd_request reading(struct place *place, const char *key, size_t index) {
 }
 
 static void reaped(struct round *round, const hyd_event *event) {
-    struct place *place = &round->places[event->user_data];
+    struct place *place;
 
     CHECK(event->user_data < ALL);
+    place = &round->places[event->user_data];
     CHECK((event->error == NULL) == (event->status == HYD_OK));
     if (event->status == HYD_OK && event->user_data % 2 == 1) {
         void *data = NULL;

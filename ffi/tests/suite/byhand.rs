@@ -4,12 +4,13 @@ use crate::common::{self, Bucket, Folder, Library, Linking, run};
 use crate::service::Peer;
 
 /// For each request that the peer is to see, how it begins and what it says.
-const ASKED: [(&str, &[&str]); 11] = [
+const ASKED: [(&str, &[&str]); 12] = [
     (
         "POST /bucket/wanted?uploadId=u ",
         &["x-amz-checksum-crc32c: NhCmhg==-2\r", "x-amz-checksum-type: COMPOSITE\r"],
     ),
     ("POST /bucket/wanted?uploadId=u ", &[]),
+    ("POST /bucket/wanted?uploadId=u ", &["x-amz-checksum-crc32c: AAAAAA==-2\r"]),
     (
         "PUT /bucket/parted?partNumber=7&uploadId=a%2Fb ",
         &[

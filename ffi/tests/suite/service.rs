@@ -82,8 +82,8 @@ const ROLLED_VERSIONS: &str = "<ListVersionsResult><IsTruncated>false</IsTruncat
     <Owner><ID>me</ID></Owner></Version>\
     <CommonPrefixes><Prefix>a b/</Prefix></CommonPrefixes></ListVersionsResult>";
 const REFUSED: &str = "<Error><Code>AccessDenied</Code><Message>no</Message></Error>";
-const MADE: &str =
-    "<CompleteMultipartUploadResult><ETag>&quot;made&quot;</ETag></CompleteMultipartUploadResult>";
+const MADE: &str = "<CompleteMultipartUploadResult><ETag>&quot;made&quot;</ETag>\
+    <ChecksumCRC32C>NhCmhg==-2</ChecksumCRC32C></CompleteMultipartUploadResult>";
 const BEGUN: &str =
     "<InitiateMultipartUploadResult><UploadId>u</UploadId></InitiateMultipartUploadResult>";
 const UPLOADED: &str = "<ListPartsResult><IsTruncated>false</IsTruncated>\
