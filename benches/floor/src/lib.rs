@@ -2,8 +2,8 @@
 //!
 //! Everything here is raw system calls around one reused buffer for each connection. There is no
 //! signing, no pool, no retry, and no checksum but where that is what is measured: what is left is what
-//! every client must pay, so its CPU time is the unit in which Hydrant's own is quoted. The lengths and status codes are checked all
-//! the same, because a floor that may lose bytes proves nothing.
+//! every client must pay, so its CPU time is the unit in which Hydrant's own is quoted. The lengths and
+//! status codes are checked all the same, because a floor that may lose bytes proves nothing.
 //!
 //! - [`transfer`]: ranged GETs and PUTs over kept-alive HTTP/1.1 connections, by blocking threads
 //!   or by `io_uring`;
