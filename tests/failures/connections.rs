@@ -3,9 +3,10 @@
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+use std::time::Duration;
 
 use hydrant::Class;
-use hydrant_tests::{PART, Peer, World, client_with, noise, program, read_all};
+use hydrant_tests::{PART, Peer, World, client_with, noise, program, read_all, wait_until};
 
 use super::{locate, object, whole};
 
@@ -55,6 +56,32 @@ fn a_connection_that_the_server_closed_meanwhile_is_replaced_in_silence() {
         // Nobody was told that a connection was found dead: each answer is to one request.
         assert_eq!(served.load(SeqCst), number);
     }
+}
+
+/// The answer to nothing would be taken for that to the next request: an upload that never was, for one.
+#[test]
+fn what_comes_without_a_request_is_no_answer_to_the_next() {
+    let strays = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&strays);
+    let peer = Peer::start(move |seen, wire| {
+        if seen.connection > 0 {
+            return wire.send(b"HTTP/1.1 503 Slow Down\r\nContent-Length: 0\r\n\r\n");
+        }
+        whole(seen, wire, b"body")?;
+        // The client has its answer by now, as a rule; if not, this comes behind it.
+        std::thread::sleep(Duration::from_millis(50));
+        let sent = wire.send(b"HTTP/1.1 200 OK\r\nETag: \"stray\"\r\nContent-Length: 0\r\n\r\n");
+        count.fetch_add(1, SeqCst);
+        sent
+    });
+    let hydrant = client_with(&peer.url(), |builder| builder.cores(1));
+    let at = locate(&hydrant);
+    assert_eq!(at.store.get_range(&at.key, 0..4).wait().expect("an answer"), b"body"[..]);
+    wait_until("the stray answer is there", || strays.load(SeqCst) == 1);
+    let put = at.store.put(&at.key, hydrant::Bytes::from_static(b"new")).wait();
+    assert_eq!(put.expect_err("nobody has taken it").class(), Class::Temporary);
+    let first = peer.seen().iter().filter(|seen| seen.connection == 0).count();
+    assert_eq!(first, 1, "the connection was not used again");
 }
 
 #[test]

@@ -185,6 +185,12 @@ impl Connection {
         whole && !spent && self.body.as_ref().is_none_or(BodyState::reusable) && self.requests > 0
     }
 
+    /// Whether nothing has come since the last answer. What comes without a request is not the answer to
+    /// the next one (DATA-2).
+    pub(crate) fn is_quiet(&self) -> bool {
+        self.stream.unread_bytes().is_none_or(|bytes| bytes == 0)
+    }
+
     /// Marks the start of an idle time.
     pub(crate) fn rest(&mut self) {
         self.idle_since = self.core.now();

@@ -43,6 +43,15 @@ impl Stream {
         }
     }
 
+    /// As [`TcpStream::unread_bytes`]; of TLS, records are counted, whatever they carry.
+    pub fn unread_bytes(&self) -> Option<u64> {
+        match self {
+            Stream::Tcp(stream) => stream.unread_bytes(),
+            #[cfg(feature = "tls")]
+            Stream::Tls(stream) => stream.unread_bytes(),
+        }
+    }
+
     /// Receives as [`TcpStream::recv`] does.
     ///
     /// # Errors

@@ -14,7 +14,7 @@ use crate::op::{Handle, Op, Outcome, SendList};
 use crate::pool::Buf;
 use crate::ring::{
     LateOpcode, acknowledged_bytes, received_bytes, reset_connection, set_receive_low_water,
-    set_tcp_nodelay, stays_here, unacknowledged_bytes, was_reset,
+    set_tcp_nodelay, stays_here, unacknowledged_bytes, unread_bytes, was_reset,
 };
 use crate::trace::event;
 
@@ -110,6 +110,11 @@ impl TcpStream {
     /// not tell.
     pub fn unacknowledged_bytes(&self) -> Option<u64> {
         unacknowledged_bytes(&self.handle)
+    }
+
+    /// Bytes that have come and that nobody has received. `None` where the kernel does not tell.
+    pub fn unread_bytes(&self) -> Option<u64> {
+        unread_bytes(&self.handle)
     }
 
     /// Chooses whether later sends go without a copy. A stream starts with

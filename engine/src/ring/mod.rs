@@ -32,7 +32,7 @@ pub use probe::{Capabilities, Feature, FeatureState};
 pub(crate) use system::{
     acknowledged_bytes, allowed_cpus, online_cpus, peer_address, pin_to_cpu, received_bytes,
     reset_connection, set_alarm, set_receive_low_water, set_tcp_nodelay, signal_eventfd,
-    socket_address, stays_here, unacknowledged_bytes, was_reset,
+    socket_address, stays_here, unacknowledged_bytes, unread_bytes, was_reset,
 };
 
 use crate::op::{Completion, Handle, Op, Span, UserData};

@@ -290,6 +290,20 @@ pub(crate) fn unacknowledged_bytes(handle: &Handle) -> Option<u64> {
     }
 }
 
+/// Bytes that a TCP connection has received and nobody has taken; `None` where it cannot be read.
+pub(crate) fn unread_bytes(handle: &Handle) -> Option<u64> {
+    match handle.descriptor() {
+        Descriptor::Os(_) => {
+            let mut bytes: libc::c_int = 0;
+            // SAFETY: the kernel writes an int to a local variable (SIOCINQ of tcp(7), by its other name).
+            let got = unsafe { libc::ioctl(handle.raw_fd()?, libc::FIONREAD, &raw mut bytes) };
+            (got == 0).then(|| u64::try_from(bytes).unwrap_or(0))
+        }
+        #[cfg(any(test, feature = "testing"))]
+        Descriptor::Sim(socket) => socket.unread_bytes(),
+    }
+}
+
 /// Bytes that a TCP connection has received, whether anybody has taken them or not; `None` where it
 /// cannot be read.
 pub(crate) fn received_bytes(handle: &Handle) -> Option<u64> {

@@ -52,10 +52,15 @@ impl Idle {
         self.connections.borrow().len()
     }
 
-    /// The last used.
+    /// The last used of which the server has said nothing since.
     pub(super) fn take(&self) -> Option<Connection> {
         self.close_old();
-        self.connections.borrow_mut().pop_back()
+        loop {
+            let connection = self.connections.borrow_mut().pop_back()?;
+            if connection.is_quiet() {
+                return Some(connection);
+            }
+        }
     }
 
     /// Keeps a connection that may be used again, unless its memory is waited for.

@@ -118,6 +118,11 @@ impl Incoming {
         self.records.len()
     }
 
+    /// Bytes of records and of plaintext that wait.
+    pub(super) fn held_bytes(&self) -> usize {
+        self.records.len() + self.plain.len()
+    }
+
     /// Moves the records to the front of `place`; tells how many bytes they are.
     pub(super) fn move_records_to(&mut self, metrics: &Metrics, place: &mut [u8]) -> usize {
         let (from, count) = (self.records.clone(), self.records.len());

@@ -152,6 +152,12 @@ impl TlsStream {
         self.tcp.unacknowledged_bytes()
     }
 
+    /// As [`TcpStream::unread_bytes`], with what was received and not decrypted or not taken yet.
+    pub(crate) fn unread_bytes(&self) -> Option<u64> {
+        let held = self.incoming.borrow().as_ref().map_or(0, Incoming::held_bytes);
+        Some(self.tcp.unread_bytes()? + held as u64)
+    }
+
     /// Whether the handshake went the short way, by a session of an earlier connection.
     pub fn is_resumed(&self) -> bool {
         self.session.borrow().is_resumed()

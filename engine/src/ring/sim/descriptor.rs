@@ -46,6 +46,13 @@ impl SimDescriptor {
         Some(state.network.unacknowledged_bytes(end))
     }
 
+    /// Bytes that the peer has sent and that were not received yet; `None` on what is no connected socket.
+    pub(crate) fn unread_bytes(&self) -> Option<u64> {
+        let mut state = self.world.lock();
+        let end = state.end_of(self.id).ok()?;
+        Some(state.network.unread_bytes(end))
+    }
+
     /// Whether the connection was reset, reported or not.
     pub(crate) fn was_reset(&self) -> bool {
         let mut state = self.world.lock();

@@ -233,6 +233,11 @@ impl Network {
         self.connections[&id.connection].streams[id.side].bytes as u64
     }
 
+    /// Bytes sent by the other end that this one has not received yet.
+    pub(super) fn unread_bytes(&self, id: EndId) -> u64 {
+        self.unacknowledged_bytes(id.peer())
+    }
+
     pub(super) fn was_reset(&self, id: EndId) -> bool {
         self.connections[&id.connection].ends[id.side].reset != Reset::No
     }
