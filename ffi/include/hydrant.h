@@ -3014,6 +3014,9 @@ struct hyd_options *hyd_options_new(void);
  *     address_style                   path or virtual_host
  *     dual_stack                      true or false: whether AWS is asked by the name with IPv6 addresses;
  *                                     not with an endpoint
+ *     fips                            true or false: whether AWS is asked by the name of servers whose TLS
+ *                                     is validated by FIPS 140, as that of this library is not; not with
+ *                                     an endpoint
  *     endpoint_choice                 least_pending or round_robin: which of several is asked
  *     endpoint_failures               in a row, after which one of several is left alone
  *     endpoint_left_alone_seconds     the first time; twice as long each time it fails again

@@ -37,6 +37,8 @@ pub struct Endpoint {
     is_aws: bool,
     /// Where it was, from the name that has addresses of both families.
     is_dual_stack: bool,
+    /// And from the name whose TLS is validated by FIPS 140.
+    is_fips: bool,
     /// No S3, but any server of HTTP: keys are paths and queries as they are sent.
     is_plain: bool,
 }
@@ -74,12 +76,15 @@ pub struct EndpointOptions {
     /// Whether AWS is asked by the name that has IPv6 addresses beside those of IPv4. Unset is no; an
     /// endpoint of one's own has the addresses that it has.
     pub dual_stack: Option<bool>,
+    /// Whether AWS is asked by the name of servers whose TLS is validated by FIPS 140, which it has in
+    /// some regions; that of this side is not. Unset is no; an endpoint of one's own is what it is.
+    pub fips: Option<bool>,
 }
 
 impl EndpointOptions {
     /// Reads `AWS_ENDPOINT_URL_S3`, else `AWS_ENDPOINT_URL`, `AWS_REGION`, else
-    /// `AWS_DEFAULT_REGION`, and `AWS_USE_DUALSTACK_ENDPOINT` through `lookup`. An empty variable
-    /// counts as unset.
+    /// `AWS_DEFAULT_REGION`, `AWS_USE_DUALSTACK_ENDPOINT` and `AWS_USE_FIPS_ENDPOINT` through `lookup`.
+    /// An empty variable counts as unset.
     pub fn from_env(lookup: impl Fn(&str) -> Option<String>) -> EndpointOptions {
         let first = |names: [&str; 2]| {
             names.into_iter().find_map(|name| lookup(name).filter(|value| !value.is_empty()))
@@ -89,6 +94,7 @@ impl EndpointOptions {
             region: first(["AWS_REGION", "AWS_DEFAULT_REGION"]),
             style: None,
             dual_stack: lookup("AWS_USE_DUALSTACK_ENDPOINT").and_then(|it| says(&it)),
+            fips: lookup("AWS_USE_FIPS_ENDPOINT").and_then(|it| says(&it)),
         }
     }
 }
@@ -134,9 +140,10 @@ impl Endpoint {
         let region = options.region.as_deref().unwrap_or(REGION_DEFAULT);
         check_region(region)?;
         let is_dual_stack = options.url.is_none() && options.dual_stack == Some(true);
+        let is_fips = options.url.is_none() && options.fips == Some(true);
         let origin = match &options.url {
             Some(url) => Origin::parse(url)?,
-            None => Origin::aws(region, is_dual_stack),
+            None => Origin::aws(region, is_dual_stack, is_fips),
         };
         let fits_host = is_host_label(bucket) && !origin.host_is_address();
         let style = match options.style {
@@ -164,6 +171,7 @@ impl Endpoint {
             bucket: bucket.to_owned(),
             is_aws: options.url.is_none(),
             is_dual_stack,
+            is_fips,
             is_plain: false,
         })
     }
@@ -180,6 +188,7 @@ impl Endpoint {
             bucket: String::new(),
             is_aws: false,
             is_dual_stack: false,
+            is_fips: false,
             is_plain: true,
         }
     }
@@ -196,9 +205,13 @@ impl Endpoint {
         if !self.is_aws {
             return Ok(Endpoint { region: region.to_owned(), ..self.clone() });
         }
-        let style = Some(self.style);
-        let (region, dual_stack) = (Some(region.to_owned()), Some(self.is_dual_stack));
-        let options = EndpointOptions { url: None, region, style, dual_stack };
+        let options = EndpointOptions {
+            url: None,
+            region: Some(region.to_owned()),
+            style: Some(self.style),
+            dual_stack: Some(self.is_dual_stack),
+            fips: Some(self.is_fips),
+        };
         Endpoint::resolve(&self.bucket, &options)
     }
 
@@ -381,10 +394,16 @@ struct Origin {
 }
 
 impl Origin {
-    /// Source of the names: Amazon S3 user guide, "Using dual-stack endpoints".
-    fn aws(region: &str, is_dual_stack: bool) -> Origin {
+    /// Source of the names: Amazon S3 user guide, "Using dual-stack endpoints"; AWS general reference,
+    /// "Amazon S3 endpoints and quotas".
+    fn aws(region: &str, is_dual_stack: bool, is_fips: bool) -> Origin {
         let domain = if region.starts_with("cn-") { "amazonaws.com.cn" } else { "amazonaws.com" };
-        let service = if is_dual_stack { "s3.dualstack" } else { "s3" };
+        let service = match (is_fips, is_dual_stack) {
+            (false, false) => "s3",
+            (false, true) => "s3.dualstack",
+            (true, false) => "s3-fips",
+            (true, true) => "s3-fips.dualstack",
+        };
         Origin {
             scheme: Scheme::Https,
             host: format!("{service}.{region}.{domain}").to_ascii_lowercase(),

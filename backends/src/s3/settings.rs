@@ -50,8 +50,7 @@ impl Settings {
         let of_profile = self.profiles.endpoint_url(name, "s3").filter(|_| !ignored);
         let profile = self.profiles.get(name);
         let region = profile.and_then(|profile| profile.get("region"));
-        let dual_stack =
-            || profile.and_then(|profile| says(profile.get("use_dualstack_endpoint")?));
+        let switch = |name: &str| profile.and_then(|profile| says(profile.get(name)?));
         let or = |own: &Option<String>, env: &Option<String>, profile: Option<&str>| {
             own.clone().or_else(|| env.clone()).or_else(|| profile.map(str::to_owned))
         };
@@ -59,7 +58,11 @@ impl Settings {
             url: or(&own.url, &self.from_env.url, of_profile),
             region: or(&own.region, &self.from_env.region, region),
             style: own.style,
-            dual_stack: own.dual_stack.or(self.from_env.dual_stack).or_else(dual_stack),
+            dual_stack: own
+                .dual_stack
+                .or(self.from_env.dual_stack)
+                .or_else(|| switch("use_dualstack_endpoint")),
+            fips: own.fips.or(self.from_env.fips).or_else(|| switch("use_fips_endpoint")),
         }
     }
 

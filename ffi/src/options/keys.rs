@@ -63,6 +63,7 @@ const SERVER: &[OfS3] = &[
     ("dual_stack", BOOL, |value| {
         on(value.parse().ok(), |s3, it| s3.endpoint.dual_stack = Some(it))
     }),
+    ("fips", BOOL, |value| on(value.parse().ok(), |s3, it| s3.endpoint.fips = Some(it))),
     ("endpoint_choice", "least_pending or round_robin", |value| {
         let known = [
             ("least_pending", EndpointChoice::LeastPending),

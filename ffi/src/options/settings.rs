@@ -98,6 +98,10 @@ impl Settings {
                 "dual_stack is of AWS's own names, and an endpoint is set".to_owned(),
             ),
             (
+                config.endpoint.url.is_some() && config.endpoint.fips == Some(true),
+                "fips is of AWS's own names, and an endpoint is set".to_owned(),
+            ),
+            (
                 is_off && (has("checksum_algorithm") || has("checksum_place")),
                 "request_checksum_calculation is off, and says how it is done".to_owned(),
             ),
@@ -198,7 +202,7 @@ mod tests {
         match key {
             "endpoint" => "http://127.0.0.1:9000",
             "address_style" => "path",
-            "anonymous" | "dual_stack" => "true",
+            "anonymous" | "dual_stack" | "fips" => "true",
             "endpoint_choice" => "round_robin",
             "tls_min_version" => "1.3",
             "request_checksum_calculation" | "response_checksum_validation" => "when_required",
@@ -282,6 +286,7 @@ mod tests {
         for (one, other) in [
             (("anonymous", "true"), ("access_key_id", "id")),
             (("endpoint", "http://a"), ("dual_stack", "true")),
+            (("endpoint", "http://a"), ("fips", "true")),
             (("request_checksum_calculation", "off"), ("checksum_algorithm", "crc32")),
             (("request_checksum_calculation", "off"), ("checksum_place", "trailer")),
             (("checksum_algorithm", "md5"), ("checksum_place", "trailer")),

@@ -59,6 +59,8 @@ Environment:
       the region to sign for; unset is us-east-1; --region comes first
   AWS_USE_DUALSTACK_ENDPOINT
       true asks AWS by the name that has IPv6 addresses, too; also of a profile
+  AWS_USE_FIPS_ENDPOINT
+      true asks AWS by the name of servers whose TLS is validated by FIPS 140; also of a profile
   XDG_STATE_HOME
       where it is noted what has come of uploads with --resume; unset is ~/.local/state
 

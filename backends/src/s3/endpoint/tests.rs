@@ -249,6 +249,26 @@ fn dual_stack_names_are_kept_in_every_region() {
     }
 }
 
+#[test]
+fn names_of_validated_servers_are_kept_in_every_region() {
+    let mut options = EndpointOptions {
+        region: Some("us-east-1".into()),
+        fips: Some(true),
+        ..Default::default()
+    };
+    let endpoint = Endpoint::resolve("data", &options).unwrap();
+    assert_eq!(endpoint.host_header(), "data.s3-fips.us-east-1.amazonaws.com");
+    let moved = endpoint.in_region("us-west-2").unwrap();
+    assert_eq!(moved.host_header(), "data.s3-fips.us-west-2.amazonaws.com");
+    options.dual_stack = Some(true);
+    let both = Endpoint::resolve("data", &options).unwrap();
+    assert_eq!(both.host_header(), "data.s3-fips.dualstack.us-east-1.amazonaws.com");
+    let own = EndpointOptions { fips: Some(true), ..at("http://h") };
+    assert_eq!(Endpoint::resolve("data", &own).unwrap().host_header(), "h");
+    let lookup = |name: &str| (name == "AWS_USE_FIPS_ENDPOINT").then(|| "true".to_owned());
+    assert_eq!(EndpointOptions::from_env(lookup).fips, Some(true));
+}
+
 proptest! {
     #[test]
     fn parsing_never_panics(url in any::<String>(), tail in "[\\[\\]@:/?#.a-z0-9%]{0,24}") {
