@@ -3,6 +3,7 @@
 //! Parts are summed where they lie, by any core, and the sums are put together afterwards: no byte
 //! is read again for the checksum of the whole (S3 user guide, "Checking object integrity").
 
+mod combine;
 mod sum;
 
 use std::fmt;
@@ -10,7 +11,8 @@ use std::fmt;
 pub(crate) use sum::Summing;
 pub use sum::{ChecksumAlgorithm, Sum};
 
-use crc_fast::{CrcAlgorithm, checksum, checksum_combine};
+use combine::CRC64_NVME;
+use crc_fast::{CrcAlgorithm, checksum};
 
 /// A CRC-64/NVME.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -32,10 +34,7 @@ impl Crc64 {
 
     /// The sum of what this one is the sum of, and `len_bytes` more bytes with the sum `next`.
     pub fn then(self, next: Crc64, len_bytes: u64) -> Crc64 {
-        match len_bytes {
-            0 => self,
-            _ => Crc64(checksum_combine(CrcAlgorithm::Crc64Nvme, self.0, next.0, len_bytes)),
-        }
+        Crc64(CRC64_NVME.combined(self.0, next.0, len_bytes))
     }
 }
 

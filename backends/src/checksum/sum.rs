@@ -5,11 +5,12 @@ use std::fmt;
 use base64::Engine;
 use base64::display::Base64Display;
 use base64::engine::general_purpose::STANDARD as BASE64;
-use crc_fast::{CrcAlgorithm, Digest as CrcDigest, checksum, checksum_combine};
+use crc_fast::{CrcAlgorithm, Digest as CrcDigest, checksum};
 use sha1::Sha1;
 use sha2::{Digest, Sha256};
 
 use super::Crc64;
+use super::combine::Field;
 
 /// A kind of checksum that S3 keeps with an object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -39,7 +40,7 @@ impl ChecksumAlgorithm {
     }
 
     /// Which CRC it is, if it is one: the values of neighbours combine to that of both.
-    fn crc(self) -> Option<CrcAlgorithm> {
+    pub(super) fn crc(self) -> Option<CrcAlgorithm> {
         match self {
             Self::Crc32 => Some(CrcAlgorithm::Crc32IsoHdlc),
             Self::Crc32c => Some(CrcAlgorithm::Crc32Iscsi),
@@ -86,11 +87,8 @@ impl Sum {
     /// The sum of what this one is the sum of, and `len_bytes` more bytes with the sum `next`.
     /// `None` for other algorithms than one CRC.
     pub fn then(self, next: Sum, len_bytes: u64) -> Option<Sum> {
-        let crc = self.algorithm.crc().filter(|_| self.algorithm == next.algorithm)?;
-        if len_bytes == 0 {
-            return Some(self);
-        }
-        let combined = checksum_combine(crc, self.crc_value(), next.crc_value(), len_bytes);
+        let field = Field::of(self.algorithm).filter(|_| self.algorithm == next.algorithm)?;
+        let combined = field.combined(self.crc_value(), next.crc_value(), len_bytes);
         Some(Sum::of_crc(self.algorithm, combined))
     }
 
@@ -147,6 +145,11 @@ impl Summing {
             (None, _) => State::Sha256(Sha256::new()),
         };
         Summing { algorithm, state }
+    }
+
+    /// Which kind it is.
+    pub(crate) fn algorithm(&self) -> ChecksumAlgorithm {
+        self.algorithm
     }
 
     /// Takes the next piece, which costs one pass over it.
