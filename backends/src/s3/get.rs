@@ -6,16 +6,16 @@ use bytes::Bytes;
 use hydrant_engine::{Buf, Core};
 
 use super::attempts::{Attempts, Failed};
-use super::checksum::{ToldSum, bytes_of};
+use super::checksum::ToldSum;
 use super::ops::{ChecksumKind, GetObject, ObjectInfo, Operation, ReadRange};
 use super::per_core::PerCore;
 use super::refusal::{Ids, Refusal};
 use super::request::BodyInfo;
 use super::store::Shared;
-use crate::checksum::Sum;
+use crate::checksum::Summing;
 use crate::error::{Error, ErrorKind, Result};
 use crate::http1::response::{BodyFraming, ContentRange, ResponseHead};
-use crate::http1::{Connection, HttpError};
+use crate::http1::{Connection, HttpError, Warm};
 use crate::pipeline::{frozen, memory};
 
 /// Runs a GetObject as it is, ranges and conditions included; a body that breaks off is asked for
@@ -89,10 +89,13 @@ impl Attempt<'_> {
             Err(failed) => return (Err(failed), buf),
         };
         let span = 0..announced.unwrap_or(self.bytes_max);
-        let (received, placed, mut buf) = connection.receive_into(buf, span).await;
+        let mut summing = told.map(|told| Summing::new(told.sum.algorithm()));
+        let mut warm = |bytes: &[u8]| summing.iter_mut().for_each(|summing| summing.update(bytes));
+        let warm = told.is_some().then_some(&mut warm as Warm<'_>);
+        let (received, placed, buf) = connection.receive_into(buf, span, warm).await;
         let result = match received {
             Ok(()) if announced.is_none_or(|bytes| bytes == placed) => {
-                self.compare(told, bytes_of(&mut buf, 0..placed)).map(|()| (info, placed))
+                self.compare(told, summing).map(|()| (info, placed))
             }
             Ok(()) => Err(Failed::Http(HttpError::Closed { stale: false })),
             Err(error) => Err(Failed::Http(error)),
@@ -181,9 +184,9 @@ impl Attempt<'_> {
         covers.then_some(told)
     }
 
-    fn compare(&self, told: Option<ToldSum>, bytes: &[u8]) -> Result<(), Failed> {
-        let Some(ToldSum { sum: told, .. }) = told else { return Ok(()) };
-        let found = Sum::of(told.algorithm(), bytes);
+    fn compare(&self, told: Option<ToldSum>, summing: Option<Summing>) -> Result<(), Failed> {
+        let Some((ToldSum { sum: told, .. }, summing)) = told.zip(summing) else { return Ok(()) };
+        let found = summing.finish();
         match found == told {
             true => Ok(()),
             false => {

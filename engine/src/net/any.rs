@@ -70,6 +70,26 @@ impl Stream {
         }
     }
 
+    /// Receives as [`TcpStream::recv_before`] does; over TLS as [`Stream::recv`], for records come in pieces of
+    /// their own.
+    ///
+    /// # Errors
+    /// As [`Stream::recv`].
+    pub async fn recv_before(
+        &self,
+        buf: impl Into<Buf>,
+        span: Range<usize>,
+        mode: RecvMode,
+        following: usize,
+        stall: Duration,
+    ) -> BufResult<usize, RecvError> {
+        match self {
+            Stream::Tcp(stream) => stream.recv_before(buf, span, mode, following, stall).await,
+            #[cfg(feature = "tls")]
+            Stream::Tls(stream) => stream.recv(buf, span, mode, stall).await,
+        }
+    }
+
     /// Sends as [`TcpStream::send`] does.
     ///
     /// # Errors

@@ -32,7 +32,7 @@ pub struct TcpStream {
     zero_copy: Cell<ZeroCopy>,
     zero_copy_bytes_min: usize,
     zero_copy_in_flight: Cell<u32>,
-    low_water_bytes: Cell<u32>,
+    low_water_bytes: Cell<usize>,
 }
 
 /// When a receive ends.
@@ -74,8 +74,8 @@ enum ZeroCopy {
 /// quarter more CPU for the same bytes; 64 KiB and 256 KiB gained less (`docs/performance.md`).
 const LOW_WATER_BYTES: usize = 128 << 10;
 
-/// From here on the mark is set where the span has a tail: that costs another receive and two calls, which
-/// shorter spans do not earn back: blocks of 1 MiB took half as much CPU again (`docs/performance.md`).
+/// From here on the mark is set where the span has a tail, unless it is set already: that costs another receive
+/// and two calls, which shorter spans do not earn back: blocks of 1 MiB took half as much CPU again (`docs/performance.md`).
 const BULK_BYTES_MIN: usize = 1 << 20;
 
 impl TcpStream {
@@ -144,20 +144,24 @@ impl TcpStream {
         mode: RecvMode,
         stall: Duration,
     ) -> BufResult<usize, RecvError> {
-        self.recv_before(buf.into(), span, mode, 0, stall).await
+        self.recv_before(buf, span, mode, 0, stall).await
     }
 
     /// The same where `following` more bytes are sure to arrive behind the span: then all of it may
-    /// be waited for in large pieces.
-    pub(super) async fn recv_before(
+    /// be waited for in large pieces. Where they do not come, the receive lasts until the watch over
+    /// `stall` cuts in.
+    ///
+    /// # Errors
+    /// As [`TcpStream::recv`].
+    pub async fn recv_before(
         &self,
-        mut buf: Buf,
+        buf: impl Into<Buf>,
         span: Range<usize>,
         mode: RecvMode,
         following: usize,
         stall: Duration,
     ) -> BufResult<usize, RecvError> {
-        let mut done = 0;
+        let (mut buf, mut done) = (buf.into(), 0);
         if span.is_empty() {
             // The kernel would wait for a byte before it answers that it received none.
             return (Ok(0), buf);
@@ -168,7 +172,8 @@ impl TcpStream {
             // The tail is received apart: less than the mark behind it would wake nobody.
             let tail_bytes = LOW_WATER_BYTES.saturating_sub(following);
             let bulk_bytes = (span.len() - done).saturating_sub(tail_bytes);
-            in_bulk &= bulk_bytes >= if tail_bytes == 0 { LOW_WATER_BYTES } else { BULK_BYTES_MIN };
+            let marked = tail_bytes == 0 || self.low_water_bytes.get() == LOW_WATER_BYTES;
+            in_bulk &= bulk_bytes >= if marked { LOW_WATER_BYTES } else { BULK_BYTES_MIN };
             let from = span.start + done;
             let rest = from..if in_bulk { from + bulk_bytes } else { span.end };
             self.set_low_water(if in_bulk { LOW_WATER_BYTES } else { 1 });
@@ -211,9 +216,8 @@ impl TcpStream {
     }
 
     fn set_low_water(&self, bytes: usize) {
-        let bytes = bytes as u32;
         if self.low_water_bytes.replace(bytes) != bytes {
-            set_receive_low_water(&self.handle, bytes);
+            set_receive_low_water(&self.handle, bytes as u32);
         }
     }
 

@@ -8,26 +8,45 @@ use super::{Connection, broken_receive, no_answer};
 use crate::http1::HttpError;
 use crate::http1::body::{BodyEvent, BodyState};
 
+/// Sees the bytes of a body that have come since it was last asked.
+pub(crate) type Warm<'a> = &'a mut dyn FnMut(&[u8]);
+
+/// So much of a body is received at a time where somebody wants to see it. Half as much and a quarter cost more
+/// CPU, twice as much as well (`docs/performance.md`).
+const WARM_BYTES: usize = 1 << 20;
+
 /// So much of a document is received at a time to begin with: most pages of a listing in two.
 const DOCUMENT_STEP_BYTES: u64 = 256 << 10;
 
 impl Connection {
     /// Receives the rest of the body into `span` of `buf`, straight but for what came with the
-    /// head. Tells how many bytes are in place, also when the body broke off.
+    /// head. Tells how many bytes are in place, also when the body broke off. `warm` is shown each of
+    /// them once, in order, soon after it came.
     pub(crate) async fn receive_into(
         &mut self,
         mut buf: Buf,
         span: Range<usize>,
+        mut warm: Option<Warm<'_>>,
     ) -> (Result<(), HttpError>, usize, Buf) {
         let limit_bytes = span.len() as u64;
-        let mut at = span.start;
+        let (mut at, mut shown) = (span.start, span.start);
         let placed = self.place_residue(&mut buf, &span, limit_bytes);
-        let result = match placed {
-            Ok(placed) => {
-                at += placed;
-                self.receive_rest(&mut buf, &mut at, span.end, limit_bytes).await
+        let mut step = placed.map(|placed| {
+            at += placed;
+            true
+        });
+        let result = loop {
+            if let (Some(warm), Some(memory)) = (&mut warm, buf.as_mut_slice()) {
+                warm(&memory[shown..at]);
+                shown = at;
             }
-            Err(error) => Err(error),
+            match step {
+                Ok(true) => {}
+                Ok(false) => break Ok(()),
+                Err(error) => break Err(error),
+            }
+            let piece_bytes = if warm.is_some() { WARM_BYTES } else { usize::MAX };
+            step = self.receive_step(&mut buf, &mut at, span.end, piece_bytes, limit_bytes).await;
         };
         (result, at - span.start, buf)
     }
@@ -94,31 +113,33 @@ impl Connection {
         Ok(())
     }
 
-    async fn receive_rest(
+    /// Receives up to `piece_bytes` more of the rest of the body, and tells whether there was any.
+    async fn receive_step(
         &mut self,
         buf: &mut Buf,
         at: &mut usize,
         end: usize,
+        piece_bytes: usize,
         limit_bytes: u64,
-    ) -> Result<(), HttpError> {
-        loop {
-            let body = self.body.as_ref().ok_or_else(no_answer)?;
-            if body.is_done() {
-                return Ok(());
-            }
-            let (direct, room) = (body.direct_bytes(), end - *at);
-            if direct == 0 {
-                // Chunk framing: a few bytes through the head buffer, then straight again.
-                *at += self.feed_framing(buf, *at, room, limit_bytes).await?;
-            } else if room == 0 && direct == u64::MAX {
-                return self.expect_close(limit_bytes).await;
-            } else if room == 0 {
-                return Err(HttpError::BodyTooLong { limit_bytes });
-            } else {
-                let want = room.min(usize::try_from(direct).unwrap_or(usize::MAX));
-                self.receive_straight(buf, at, want).await?;
-            }
+    ) -> Result<bool, HttpError> {
+        let body = self.body.as_ref().ok_or_else(no_answer)?;
+        if body.is_done() {
+            return Ok(false);
         }
+        let (direct, room) = (body.direct_bytes(), end - *at);
+        if direct == 0 {
+            // Chunk framing: a few bytes through the head buffer, then straight again.
+            *at += self.feed_framing(buf, *at, room, limit_bytes).await?;
+        } else if room == 0 && direct == u64::MAX {
+            self.expect_close(limit_bytes).await?;
+            return Ok(false);
+        } else if room == 0 {
+            return Err(HttpError::BodyTooLong { limit_bytes });
+        } else {
+            let want = room.min(usize::try_from(direct).unwrap_or(usize::MAX));
+            self.receive_straight(buf, at, want.min(piece_bytes)).await?;
+        }
+        Ok(true)
     }
 
     async fn receive_straight(
@@ -127,9 +148,12 @@ impl Connection {
         at: &mut usize,
         want: usize,
     ) -> Result<(), HttpError> {
+        let body = self.body.as_ref().ok_or_else(no_answer)?;
         let lent = std::mem::replace(buf, bytes::Bytes::new().into());
         let (span, stall) = (*at..*at + want, self.limits.stall);
-        let (result, back) = self.stream.recv(lent, span, RecvMode::Fill, stall).await;
+        let following = body.direct_bytes_behind(want as u64).try_into().unwrap_or(usize::MAX);
+        let (result, back) =
+            self.stream.recv_before(lent, span, RecvMode::Fill, following, stall).await;
         *buf = back;
         // What came before the end is in place: the next try carries on behind it.
         *at += result.as_ref().map_or_else(|failed| failed.received, |count| *count);

@@ -5,12 +5,13 @@ use std::sync::{MutexGuard, PoisonError};
 
 use hydrant_engine::Core;
 
-use super::{S3Reader, Told};
+use super::{S3Reader, Told, Wanted};
 use crate::checksum::{ChecksumAlgorithm, Sum};
 use crate::error::{Error, ErrorKind, Result};
 use crate::object::Etag;
 use crate::s3::attempts::Failed;
 use crate::s3::call::send;
+use crate::s3::checksum::{ToldSum, bytes_of};
 use crate::s3::coverage::{Coverage, Mismatch, Taken};
 use crate::s3::ops::{ChecksumKind, HeadObject};
 
@@ -26,19 +27,26 @@ pub(super) struct Checked {
 impl S3Reader {
     /// Compares what was read from `offset` with what the server keeps a checksum of, as far as that
     /// has come (DATA-2).
-    pub(super) fn check(&self, offset: u64, bytes: &[u8], told: &Told) -> Result<Checked, Failed> {
-        let (size, len) = (told.size_bytes, bytes.len() as u64);
-        let whole = offset == 0 && len == size;
-        // What an answer that carried on tells may be that of its own bytes, which are the end of these.
-        let told = told.sum.filter(|_| told.range.start == offset);
-        let Some(algorithm) = self.coverage().to_sum(whole, told) else {
+    pub(super) fn check(&self, wanted: &mut Wanted, told: &Told) -> Result<Checked, Failed> {
+        let (offset, len) = (wanted.offset, wanted.placed as u64);
+        let Some(algorithm) = self.to_sum(offset, len, told) else {
             return Ok(Checked::default());
         };
-        let found = Sum::of(algorithm, bytes);
+        let found = wanted.summed.finish(algorithm, wanted.placed).unwrap_or_else(|| {
+            let span = wanted.span.start..wanted.span.start + wanted.placed;
+            Sum::of(algorithm, bytes_of(&mut wanted.buf, span))
+        });
+        let (size, told) = (told.size_bytes, of_range(offset, told));
         match self.coverage().take(size, offset, len, found, told) {
             Ok(taken) => Ok(Checked { sum: Some(found), unsettled: taken == Taken::Ask }),
             Err(mismatch) => Err(Failed::Corrupt(self.mismatched(mismatch))),
         }
+    }
+
+    /// With which checksum the `len` bytes from `offset` on are to be summed.
+    pub(super) fn to_sum(&self, offset: u64, len: u64, told: &Told) -> Option<ChecksumAlgorithm> {
+        let whole = offset == 0 && len == told.size_bytes;
+        self.coverage().to_sum(whole, of_range(offset, told))
     }
 
     /// Takes note of a range that is there from before, and compares the whole if it has come with that.
@@ -129,4 +137,10 @@ impl S3Reader {
     pub(super) fn coverage(&self) -> MutexGuard<'_, Coverage> {
         self.coverage.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// What an answer told of the range from `offset` on. That of one that carried on may be of its own bytes,
+/// which are the end of these.
+fn of_range(offset: u64, told: &Told) -> Option<ToldSum> {
+    told.sum.filter(|_| told.range.start == offset)
 }

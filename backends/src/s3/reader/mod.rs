@@ -13,7 +13,6 @@ use bytes::Bytes;
 use hydrant_engine::{Buf, Core};
 
 use super::attempts::{Attempts, Failed};
-use super::checksum::bytes_of;
 use super::coverage::Coverage;
 use super::ops::{
     DecodeError, GetObject, InvalidRequest, ObjectInfo, Operation, ReadRange, RequestParts,
@@ -27,15 +26,17 @@ use crate::checksum::{ChecksumAlgorithm, Sum};
 use crate::condition::{ReadIf, ReadOptions};
 use crate::error::{ErrorKind, Result};
 use crate::http1::response::ResponseHead;
-use crate::http1::{Connection, HttpError};
+use crate::http1::{Connection, HttpError, Warm};
 use crate::object::ObjectMeta;
 use crate::pipeline::plan::stored_part_bytes;
 use crate::store::{LocalFuture, PartRead, ReadInfo, Reader};
 
 mod compared;
+mod summed;
 mod told;
 
 use compared::Checked;
+use summed::Summed;
 pub(super) use told::Told;
 use told::empty_object;
 
@@ -103,11 +104,15 @@ pub(super) enum Extent {
     Rest,
 }
 
-/// One attempt at a range: how many bytes came before it ended, and how it ended.
-struct Attempted {
-    placed: usize,
-    result: Result<Told, Failed>,
+/// A range that is read in as many attempts as it takes.
+struct Wanted {
+    offset: u64,
+    /// Absent from here only while a receive owns it.
     buf: Buf,
+    span: Range<usize>,
+    /// So many bytes from the start of the span are there for good, unless they turn out to be corrupt.
+    placed: usize,
+    summed: Summed,
 }
 
 impl S3Reader {
@@ -140,36 +145,29 @@ impl S3Reader {
             Ok(attempts) => attempts,
             Err(error) => return PartRead { buf, result: Err(error) },
         };
-        let (mut done, mut buf) = (0, buf);
+        let mut wanted = Wanted { offset, buf, span, placed: 0, summed: Summed::default() };
         if self.shared.checks.answers() {
             self.coverage().begin(offset);
         }
         let result = attempts
             .run(async |per_core, connection| {
-                let at = offset.saturating_add(done as u64);
-                let lent = std::mem::replace(&mut buf, Bytes::new().into());
-                let attempted = self
-                    .attempt(core, per_core, connection, at, lent, span.start + done..span.end)
-                    .await;
-                buf = attempted.buf;
-                done += attempted.placed;
-                let told = attempted.result?;
-                let came = bytes_of(&mut buf, span.start..span.start + done);
-                let checked = self.check(offset, came, &told);
+                let told = self.attempt(core, per_core, connection, &mut wanted).await?;
+                let checked = self.check(&mut wanted, &told);
                 // What is corrupt is read again, all of it.
-                done = if checked.is_ok() { done } else { 0 };
+                wanted.placed = if checked.is_ok() { wanted.placed } else { 0 };
                 checked.map(|checked| (told.size_bytes, checked))
             })
             .await;
+        let Wanted { buf, placed, .. } = wanted;
         let settled = match result {
             // The connection is back: who held one and waited for another could wait for ever.
             Ok((size_bytes, Checked { sum: Some(found), unsettled: true })) => {
-                let settled = self.settle(core, size_bytes, offset, done as u64, found).await;
+                let settled = self.settle(core, size_bytes, offset, placed as u64, found).await;
                 settled.map(|()| (size_bytes, Some(found)))
             }
             result => result.map(|(size_bytes, checked)| (size_bytes, checked.sum)),
         };
-        let info = |(object_bytes, sum)| ReadInfo { len_bytes: done, object_bytes, sum };
+        let info = |(object_bytes, sum)| ReadInfo { len_bytes: placed, object_bytes, sum };
         let result = settled.map(info);
         PartRead { buf, result }
     }
@@ -190,39 +188,60 @@ impl S3Reader {
         core: &Core,
         per_core: &PerCore,
         connection: &mut Connection,
-        offset: u64,
-        buf: Buf,
-        span: Range<usize>,
-    ) -> Attempted {
-        let extent = Extent::Bytes(span.len());
-        let told = match self.ask(core, per_core, connection, offset, extent).await {
-            Ok(told) => told,
-            Err(failed) => return Attempted { placed: 0, result: Err(failed), buf },
-        };
+        wanted: &mut Wanted,
+    ) -> Result<Told, Failed> {
+        let offset = wanted.offset.saturating_add(wanted.placed as u64);
+        let extent = Extent::Bytes(wanted.span.len() - wanted.placed);
+        let told = self.ask(core, per_core, connection, offset, extent).await?;
         let announced = (told.range.end - told.range.start) as usize;
-        let into = span.start..span.start + announced;
-        let (received, placed, buf) = connection.receive_into(buf, into).await;
+        let (received, placed) = self.receive(connection, wanted, &told, announced).await;
         if told.of_unknown_size.is_some() {
-            let result = match received {
-                Ok(()) => self.sized(told, placed),
+            let told = match received {
+                Ok(()) => self.sized(told, placed)?,
                 Err(HttpError::BodyTooLong { .. }) => {
-                    Err(Failed::Final(self.shared.tells_no_size(&self.object.key, announced)))
+                    let key = &self.object.key;
+                    return Err(Failed::Final(self.shared.tells_no_size(key, announced)));
                 }
-                Err(error) => Err(Failed::Http(error)),
+                Err(error) => return Err(Failed::Http(error)),
             };
-            return Attempted { placed: if result.is_ok() { placed } else { 0 }, result, buf };
+            wanted.placed += placed;
+            return Ok(told);
         }
         let broken = match received {
             Ok(()) if placed == announced => {
-                return Attempted { placed, result: Ok(told), buf };
+                wanted.placed += placed;
+                return Ok(told);
             }
             Ok(()) => HttpError::Closed { stale: false },
             Err(error) => error,
         };
-        // What broke behind the last byte leaves nothing to carry on with: all is read again.
-        let placed = if placed < announced { placed } else { 0 };
-        let failed = if placed > 0 { Failed::CutOff(broken) } else { Failed::Http(broken) };
-        Attempted { placed, result: Err(failed), buf }
+        if placed == 0 || placed >= announced {
+            // What broke behind the last byte leaves nothing to carry on with: all is read again.
+            return Err(Failed::Http(broken));
+        }
+        wanted.placed += placed;
+        Err(Failed::CutOff(broken))
+    }
+
+    /// Receives what is announced behind what is there already, and sums it as it comes. Tells how much
+    /// of it came.
+    async fn receive(
+        &self,
+        connection: &mut Connection,
+        wanted: &mut Wanted,
+        told: &Told,
+        announced: usize,
+    ) -> (Result<(), HttpError>, usize) {
+        let Wanted { offset, buf, span, placed, summed } = wanted;
+        let start = span.start + *placed;
+        let len = *placed + announced;
+        let sums = summed.carry_on(*placed, self.to_sum(*offset, len as u64, told));
+        let lent = std::mem::replace(buf, Bytes::new().into());
+        let mut warm = |bytes: &[u8]| summed.update(bytes);
+        let warm = sums.then_some(&mut warm as Warm<'_>);
+        let received = connection.receive_into(lent, start..start + announced, warm).await;
+        *buf = received.2;
+        (received.0, received.1)
     }
 
     /// Asks for bytes from `offset` on, and checks the head of the answer.
