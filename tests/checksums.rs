@@ -3,6 +3,7 @@
 
 use std::io;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::time::Duration;
 
 use hydrant::s3::credentials::{Credentials, Identity};
@@ -422,33 +423,80 @@ fn with_checksums_off_nothing_is_compared() {
 
 #[test]
 fn a_body_that_breaks_off_is_compared_as_a_whole() {
-    let data = noise(1, 50_000);
+    // In the first of the pieces that it is received in, and in the third.
+    for (bytes, cut) in [(50_000, 20_000), (5 << 20, 2_500_000)] {
+        let data = noise(1, bytes);
+        for chunked in [false, true] {
+            // No bit is wrong; one is, once, before the cut or behind it; one is each time.
+            let wrong_once = [Some(cut - 7), Some(cut + 7)];
+            for (wrong, times) in
+                [(None, 0), (wrong_once[0], 1), (wrong_once[1], 1), (wrong_once[1], 9)]
+            {
+                let peer = breaking_off(data.clone(), cut, chunked, wrong, times);
+                let (_hydrant, at) = object(&peer);
+                match read_all(&at) {
+                    Ok(back) => assert!(times < 9 && back == data),
+                    Err(error) => {
+                        assert!(times == 9 && error.class() == Class::Integrity, "{error}")
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Serves an object whose answers from its start break off at `cut`, and those to what is missing not. The
+/// bit at `wrong` is flipped in so many answers that bring it.
+fn breaking_off(
+    data: Vec<u8>,
+    cut: usize,
+    chunked: bool,
+    wrong: Option<usize>,
+    times: usize,
+) -> Peer {
     let sum = Sum::from(Crc64::of(&data)).to_string();
-    for flips in [false, true] {
-        let (body, sum) = (data.clone(), sum.clone());
-        let peer = Peer::start(move |seen, wire| {
-            let (first, last) = seen.range().expect("a ranged GET");
-            let last = last.min(body.len() - 1);
-            let range = format!("Content-Range: bytes {first}-{last}/{}", body.len());
-            let tell = format!("x-amz-checksum-crc64nvme: {sum}");
-            if seen.number % 2 == 0 {
-                let lines = [&*range, &*tell];
-                wire.send(head("206 Partial Content", &body[first..=last], &lines).as_bytes())?;
-                wire.send(&body[first..20_000])?;
+    let flipped = AtomicUsize::new(0);
+    Peer::start(move |seen, wire| {
+        let (first, last) = seen.range().expect("a ranged GET");
+        let last = last.min(data.len() - 1);
+        let mut body = data[first..=last].to_vec();
+        let come =
+            if (first..=last).contains(&cut) && first < cut { cut - first } else { body.len() };
+        let at = wrong.and_then(|at| at.checked_sub(first)).filter(|at| *at < come);
+        if let Some(at) = at.filter(|_| flipped.fetch_add(1, SeqCst) < times) {
+            body[at] ^= 1;
+        }
+        let framing = match chunked {
+            true => "Transfer-Encoding: chunked".to_owned(),
+            false => format!("Content-Length: {}", body.len()),
+        };
+        let told = match first {
+            0 => format!("x-amz-checksum-crc64nvme: {sum}\r\n"),
+            _ => String::new(),
+        };
+        let head = format!(
+            "HTTP/1.1 206 Partial Content\r\n{framing}\r\nETag: \"v1\"\r\n{told}\
+             Content-Range: bytes {first}-{last}/{}\r\n\r\n",
+            data.len()
+        );
+        wire.send(head.as_bytes())?;
+        let step = if chunked { 700_000 } else { body.len() };
+        for start in (0..come).step_by(step) {
+            let end = body.len().min(start + step);
+            if chunked {
+                wire.send(format!("{:x}\r\n", end - start).as_bytes())?;
+            }
+            wire.send(&body[start..end.min(come)])?;
+            if end > come {
                 wire.close();
                 return Ok(());
             }
-            let mut rest = body[first..=last].to_vec();
-            rest[7] ^= u8::from(flips);
-            wire.send(head("206 Partial Content", &rest, &[&range]).as_bytes())?;
-            wire.send(&rest)
-        });
-        let (_hydrant, at) = object(&peer);
-        match read_all(&at) {
-            Ok(back) => assert!(!flips && back == data),
-            Err(error) => assert!(flips && error.class() == Class::Integrity, "{error}"),
+            if chunked {
+                wire.send(b"\r\n")?;
+            }
         }
-    }
+        if chunked { wire.send(b"0\r\n\r\n") } else { Ok(()) }
+    })
 }
 
 #[test]

@@ -3,32 +3,31 @@
 //! Bits of a message are coefficients of a polynomial over GF(2), and a CRC is its remainder modulo that of
 //! the CRC. The first half is followed by the second, so it counts `x^(8 * length)` times: one
 //! multiplication modulo the polynomial for that power, and one for each bit set in the length. The general
-//! way of the library that sums, by squares of matrices, takes some 50 µs for a part of 8 MiB, which is a
-//! quarter of what summing it takes.
+//! way of the library that sums takes a hundred times as long (decision 21).
 //!
 //! Every CRC that S3 knows begins with all bits set, ends by flipping all of them, and has its bits in
 //! reflected order; the first two cancel out.
 
 use super::ChecksumAlgorithm;
 
-/// Powers of x up to that of the length of 2^64 bytes, less one.
+/// One for each bit of a length in bytes, behind x, x^2 and x^4.
 const POWERS: usize = 64 + 3;
 
 /// Arithmetic modulo the polynomial of one CRC. The highest bit of a value is the coefficient of `x^0`.
-pub(super) struct Field {
+pub(super) struct Modulus {
     polynomial: u64,
     one: u64,
     /// `x^(2^n)`.
     powers: [u64; POWERS],
 }
 
-static CRC32: Field = Field::new(0xedb8_8320, 32);
-static CRC32C: Field = Field::new(0x82f6_3b78, 32);
-pub(super) static CRC64_NVME: Field = Field::new(0x9a6c_9329_ac4b_c9b5, 64);
+static CRC32: Modulus = Modulus::new(0xedb8_8320, 32);
+static CRC32C: Modulus = Modulus::new(0x82f6_3b78, 32);
+pub(super) static CRC64_NVME: Modulus = Modulus::new(0x9a6c_9329_ac4b_c9b5, 64);
 
-impl Field {
-    /// That of a CRC.
-    pub(super) fn of(algorithm: ChecksumAlgorithm) -> Option<&'static Field> {
+impl Modulus {
+    /// That of an algorithm, if it is a CRC.
+    pub(super) fn of(algorithm: ChecksumAlgorithm) -> Option<&'static Modulus> {
         match algorithm {
             ChecksumAlgorithm::Crc32 => Some(&CRC32),
             ChecksumAlgorithm::Crc32c => Some(&CRC32C),
@@ -43,15 +42,15 @@ impl Field {
     }
 
     /// `polynomial` without its highest term, reflected.
-    const fn new(polynomial: u64, width_bits: u32) -> Field {
+    const fn new(polynomial: u64, width_bits: u32) -> Modulus {
         let one = 1 << (width_bits - 1);
-        let mut field = Field { polynomial, one, powers: [one >> 1; POWERS] };
+        let mut modulus = Modulus { polynomial, one, powers: [one >> 1; POWERS] };
         let mut n = 1;
         while n < POWERS {
-            field.powers[n] = field.product(field.powers[n - 1], field.powers[n - 1]);
+            modulus.powers[n] = modulus.product(modulus.powers[n - 1], modulus.powers[n - 1]);
             n += 1;
         }
-        field
+        modulus
     }
 
     const fn product(&self, a: u64, mut b: u64) -> u64 {
@@ -84,22 +83,6 @@ impl Field {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crc_fast::checksum_combine;
-    use proptest::prelude::*;
-
-    proptest! {
-        // The general way is the oracle: any two values, any length.
-        #[test]
-        fn it_is_what_the_general_way_gives(first in any::<u64>(), next in any::<u64>(), len in any::<u64>(), cut in 0..64u32) {
-            for algorithm in [ChecksumAlgorithm::Crc32, ChecksumAlgorithm::Crc32c, ChecksumAlgorithm::Crc64Nvme] {
-                let mask = u64::MAX >> (64 - 8 * algorithm.value_bytes());
-                let (first, next, len) = (first & mask, next & mask, len >> cut);
-                let general = checksum_combine(algorithm.crc().expect("a CRC"), first, next, len);
-                let combined = Field::of(algorithm).expect("a CRC").combined(first, next, len);
-                prop_assert_eq!(combined, general, "{:?}", algorithm);
-            }
-        }
-    }
 
     #[test]
     fn nothing_more_changes_nothing() {

@@ -10,7 +10,7 @@ use sha1::Sha1;
 use sha2::{Digest, Sha256};
 
 use super::Crc64;
-use super::combine::Field;
+use super::combine::Modulus;
 
 /// A kind of checksum that S3 keeps with an object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -40,7 +40,7 @@ impl ChecksumAlgorithm {
     }
 
     /// Which CRC it is, if it is one: the values of neighbours combine to that of both.
-    pub(super) fn crc(self) -> Option<CrcAlgorithm> {
+    fn crc(self) -> Option<CrcAlgorithm> {
         match self {
             Self::Crc32 => Some(CrcAlgorithm::Crc32IsoHdlc),
             Self::Crc32c => Some(CrcAlgorithm::Crc32Iscsi),
@@ -87,8 +87,8 @@ impl Sum {
     /// The sum of what this one is the sum of, and `len_bytes` more bytes with the sum `next`.
     /// `None` for other algorithms than one CRC.
     pub fn then(self, next: Sum, len_bytes: u64) -> Option<Sum> {
-        let field = Field::of(self.algorithm).filter(|_| self.algorithm == next.algorithm)?;
-        let combined = field.combined(self.crc_value(), next.crc_value(), len_bytes);
+        let modulus = Modulus::of(self.algorithm).filter(|_| self.algorithm == next.algorithm)?;
+        let combined = modulus.combined(self.crc_value(), next.crc_value(), len_bytes);
         Some(Sum::of_crc(self.algorithm, combined))
     }
 
@@ -127,6 +127,7 @@ impl Sum {
 pub(crate) struct Summing {
     algorithm: ChecksumAlgorithm,
     state: State,
+    len_bytes: usize,
 }
 
 #[derive(Debug)]
@@ -144,7 +145,7 @@ impl Summing {
             (None, ChecksumAlgorithm::Sha1) => State::Sha1(Sha1::new()),
             (None, _) => State::Sha256(Sha256::new()),
         };
-        Summing { algorithm, state }
+        Summing { algorithm, state, len_bytes: 0 }
     }
 
     /// Which kind it is.
@@ -152,8 +153,14 @@ impl Summing {
         self.algorithm
     }
 
+    /// Bytes of all pieces so far.
+    pub(crate) fn len_bytes(&self) -> usize {
+        self.len_bytes
+    }
+
     /// Takes the next piece, which costs one pass over it.
     pub(crate) fn update(&mut self, bytes: &[u8]) {
+        self.len_bytes += bytes.len();
         match &mut self.state {
             State::Crc(crc) => crc.update(bytes),
             State::Sha1(sha) => sha.update(bytes),
@@ -227,6 +234,34 @@ mod tests {
                 let whole = Sum::of(algorithm, &bytes);
                 let both = Sum::of(algorithm, one).then(Sum::of(algorithm, two), two.len() as u64);
                 prop_assert_eq!(both, algorithm.combines().then_some(whole));
+            }
+        }
+
+        #[test]
+        fn pieces_sum_to_what_all_of_it_does(
+            bytes in prop::collection::vec(any::<u8>(), 0..3000),
+            cuts in prop::collection::vec(any::<prop::sample::Index>(), 0..5),
+        ) {
+            let mut cuts: Vec<_> = cuts.iter().map(|cut| cut.index(bytes.len() + 1)).collect();
+            cuts.extend([0, bytes.len(), bytes.len()]);
+            cuts.sort_unstable();
+            for algorithm in ALL {
+                let mut summing = Summing::new(algorithm);
+                cuts.windows(2).for_each(|cut| summing.update(&bytes[cut[0]..cut[1]]));
+                prop_assert_eq!(summing.len_bytes(), bytes.len());
+                prop_assert_eq!(summing.finish(), Sum::of(algorithm, &bytes));
+            }
+        }
+
+        // The library's general way is the oracle: any two values, any length.
+        #[test]
+        fn neighbours_combine_as_by_the_general_way(first in any::<u64>(), next in any::<u64>(), len in any::<u64>(), cut in 0..64u32) {
+            for algorithm in ALL.into_iter().filter(|algorithm| algorithm.combines()) {
+                let mask = u64::MAX >> (64 - 8 * algorithm.value_bytes());
+                let (first, next, len) = (first & mask, next & mask, len >> cut);
+                let general = crc_fast::checksum_combine(algorithm.crc().expect("a CRC"), first, next, len);
+                let combined = Modulus::of(algorithm).expect("a CRC").combined(first, next, len);
+                prop_assert_eq!(combined, general, "{:?}", algorithm);
             }
         }
     }

@@ -143,15 +143,6 @@ impl BodyState {
         }
     }
 
-    /// How many of [`direct_bytes`](Self::direct_bytes) there are behind the next `bytes`; 0 where the
-    /// connection may end before.
-    pub fn direct_bytes_behind(&self, bytes: u64) -> u64 {
-        match self.framing {
-            Framing::UntilClose { .. } => 0,
-            _ => self.direct_bytes().saturating_sub(bytes),
-        }
-    }
-
     /// Takes note of `bytes` payload bytes received straight into their place.
     pub fn advance(&mut self, bytes: u64) -> Result<(), BodyError> {
         if let Framing::Failed(error) = self.framing {

@@ -27,7 +27,6 @@ use super::{HttpError, HttpLimits};
 use exchange::{Exchanged, Received, mark_stale};
 pub(crate) use exchange::{RequestBody, RequestHead, Waited};
 pub(crate) use framed::{BodyFrames, FRAME_BYTES_MAX};
-pub(crate) use receive::Warm;
 
 /// A connection that is not in use, or in use by one request.
 #[derive(Debug)]

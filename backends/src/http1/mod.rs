@@ -17,7 +17,7 @@ pub mod url;
 
 #[cfg(test)]
 pub(crate) use connection::FRAME_BYTES_MAX;
-pub(crate) use connection::{BodyFrames, Connection, RequestBody, RequestHead, Waited, Warm};
+pub(crate) use connection::{BodyFrames, Connection, RequestBody, RequestHead, Waited};
 pub use error::HttpError;
 pub use limits::HttpLimits;
 pub use pool::AddressLimits;

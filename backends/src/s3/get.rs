@@ -12,10 +12,10 @@ use super::per_core::PerCore;
 use super::refusal::{Ids, Refusal};
 use super::request::BodyInfo;
 use super::store::Shared;
-use crate::checksum::Summing;
+use crate::checksum::{Sum, Summing};
 use crate::error::{Error, ErrorKind, Result};
 use crate::http1::response::{BodyFraming, ContentRange, ResponseHead};
-use crate::http1::{Connection, HttpError, Warm};
+use crate::http1::{Connection, HttpError};
 use crate::pipeline::{frozen, memory};
 
 /// Runs a GetObject as it is, ranges and conditions included; a body that breaks off is asked for
@@ -89,13 +89,13 @@ impl Attempt<'_> {
             Err(failed) => return (Err(failed), buf),
         };
         let span = 0..announced.unwrap_or(self.bytes_max);
-        let mut summing = told.map(|told| Summing::new(told.sum.algorithm()));
-        let mut warm = |bytes: &[u8]| summing.iter_mut().for_each(|summing| summing.update(bytes));
-        let warm = told.is_some().then_some(&mut warm as Warm<'_>);
-        let (received, placed, buf) = connection.receive_into(buf, span, warm).await;
+        let mut summed = told.map(|told| (told.sum, Summing::new(told.sum.algorithm())));
+        let summing = summed.as_mut().map(|(_, summing)| summing);
+        let (received, placed, buf) = connection.receive_into(buf, span, summing).await;
         let result = match received {
             Ok(()) if announced.is_none_or(|bytes| bytes == placed) => {
-                self.compare(told, summing).map(|()| (info, placed))
+                let compared = summed.map_or(Ok(()), |(told, found)| self.compare(told, found));
+                compared.map(|()| (info, placed))
             }
             Ok(()) => Err(Failed::Http(HttpError::Closed { stale: false })),
             Err(error) => Err(Failed::Http(error)),
@@ -184,9 +184,8 @@ impl Attempt<'_> {
         covers.then_some(told)
     }
 
-    fn compare(&self, told: Option<ToldSum>, summing: Option<Summing>) -> Result<(), Failed> {
-        let Some((ToldSum { sum: told, .. }, summing)) = told.zip(summing) else { return Ok(()) };
-        let found = summing.finish();
+    fn compare(&self, told: Sum, found: Summing) -> Result<(), Failed> {
+        let found = found.finish();
         match found == told {
             true => Ok(()),
             false => {

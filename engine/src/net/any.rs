@@ -70,14 +70,15 @@ impl Stream {
         }
     }
 
-    /// Receives as [`TcpStream::recv_before`] does; over TLS as [`Stream::recv`], for records come in pieces of
-    /// their own.
+    /// Receives as [`Stream::recv`] does where `following` more bytes are sure to arrive behind the span, and
+    /// will be received next: then all of it is waited for in large pieces. Where they do not come, it ends no
+    /// later than after `stall`. Over TLS it makes no difference, for records are waited for one by one.
     ///
     /// # Errors
     /// As [`Stream::recv`].
     pub async fn recv_before(
         &self,
-        buf: impl Into<Buf>,
+        buf: Buf,
         span: Range<usize>,
         mode: RecvMode,
         following: usize,

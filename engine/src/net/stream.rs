@@ -144,24 +144,20 @@ impl TcpStream {
         mode: RecvMode,
         stall: Duration,
     ) -> BufResult<usize, RecvError> {
-        self.recv_before(buf, span, mode, 0, stall).await
+        self.recv_before(buf.into(), span, mode, 0, stall).await
     }
 
     /// The same where `following` more bytes are sure to arrive behind the span: then all of it may
-    /// be waited for in large pieces. Where they do not come, the receive lasts until the watch over
-    /// `stall` cuts in.
-    ///
-    /// # Errors
-    /// As [`TcpStream::recv`].
-    pub async fn recv_before(
+    /// be waited for in large pieces. Where they do not come, it lasts until the watch over `stall` cuts in.
+    pub(super) async fn recv_before(
         &self,
-        buf: impl Into<Buf>,
+        mut buf: Buf,
         span: Range<usize>,
         mode: RecvMode,
         following: usize,
         stall: Duration,
     ) -> BufResult<usize, RecvError> {
-        let (mut buf, mut done) = (buf.into(), 0);
+        let mut done = 0;
         if span.is_empty() {
             // The kernel would wait for a byte before it answers that it received none.
             return (Ok(0), buf);
@@ -172,8 +168,8 @@ impl TcpStream {
             // The tail is received apart: less than the mark behind it would wake nobody.
             let tail_bytes = LOW_WATER_BYTES.saturating_sub(following);
             let bulk_bytes = (span.len() - done).saturating_sub(tail_bytes);
-            let marked = tail_bytes == 0 || self.low_water_bytes.get() == LOW_WATER_BYTES;
-            in_bulk &= bulk_bytes >= if marked { LOW_WATER_BYTES } else { BULK_BYTES_MIN };
+            let is_cheap = tail_bytes == 0 || self.low_water_bytes.get() == LOW_WATER_BYTES;
+            in_bulk &= bulk_bytes >= if is_cheap { LOW_WATER_BYTES } else { BULK_BYTES_MIN };
             let from = span.start + done;
             let rest = from..if in_bulk { from + bulk_bytes } else { span.end };
             self.set_low_water(if in_bulk { LOW_WATER_BYTES } else { 1 });

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use hydrant_engine::{Buf, Error, RecvMode, TcpStream};
+use hydrant_engine::{Buf, Error, RecvMode, Stream, TcpStream};
 
 use crate::host::{Host, LIMIT, check, config, filled, join, lease, memory, on_all};
 
@@ -73,6 +73,64 @@ fn a_peer_that_sends_little_at_a_time_does_not_stall() {
         let ((received, mut room), ()) = join(receiving, sending).await;
         assert_eq!(received.expect("it moved all the time"), BYTES);
         check(&memory(&mut room)[..BYTES], 3);
+    });
+}
+
+/// A piece is told what follows, and its receive sleeps until much of that is there. The last one has nothing
+/// behind it, nor has what comes next on the connection.
+#[test]
+fn pieces_end_with_nothing_behind_them() {
+    const PIECE: usize = 1 << 20;
+    on_all(|core, place| async move {
+        let (near, far) = place.pair(&core).await;
+        let far = Stream::from(far);
+        for tail in [0, 1, 50_000, (128 << 10) - 1, 128 << 10, 200_000] {
+            let bytes = 2 * PIECE + tail;
+            let data = filled(&core, bytes, 4).await;
+            let mut room = Buf::from(lease(&core, bytes).await);
+            let receiving = async {
+                for at in (0..bytes).step_by(PIECE) {
+                    let end = bytes.min(at + PIECE);
+                    let (piece, following) = (at..end, bytes - end);
+                    let mode = RecvMode::Fill;
+                    let (received, back) =
+                        far.recv_before(room, piece, mode, following, 10 * LIMIT).await;
+                    assert_eq!(received.expect("received"), end - at);
+                    room = back;
+                }
+                room
+            };
+            let both = join(near.send(data, 0..bytes, false, LIMIT), receiving);
+            let ((sent, data), mut room) = core.timeout(LIMIT, both).await.expect("it ends");
+            assert_eq!(sent.expect("sent"), bytes);
+            check(&memory(&mut room)[..bytes], 4);
+            near.send(data, 0..1, false, LIMIT).await.0.expect("sent");
+            let receiving = far.recv(room, 0..4096, RecvMode::Some, 10 * LIMIT);
+            let (received, _) = core.timeout(LIMIT, receiving).await.expect("one byte wakes");
+            assert_eq!(received.expect("received"), 1);
+        }
+    });
+}
+
+#[test]
+fn what_was_promised_and_does_not_come_takes_nothing_from_what_came() {
+    const BYTES: usize = 300_000;
+    on_all(|core, place| async move {
+        let (near, far) = place.pair(&core).await;
+        let far = Stream::from(far);
+        let room = Buf::from(lease(&core, BYTES).await);
+        let stall = Duration::from_millis(300);
+        let receiving = far.recv_before(room, 0..BYTES, RecvMode::Fill, 1 << 20, stall);
+        let sending = async {
+            let data = filled(&core, BYTES, 5).await;
+            let (sent, data) = near.send(data, 0..BYTES - 9_000, false, LIMIT).await;
+            sent.expect("sent");
+            core.sleep(Duration::from_millis(20)).await;
+            near.send(data, BYTES - 9_000..BYTES, false, LIMIT).await.0.expect("sent");
+        };
+        let ((received, mut room), ()) = join(receiving, sending).await;
+        assert_eq!(received.expect("all of it"), BYTES);
+        check(&memory(&mut room)[..BYTES], 5);
     });
 }
 

@@ -2,53 +2,61 @@
 
 use std::ops::Range;
 
-use hydrant_engine::{Buf, CopyReason, RecvMode, RegionOwner};
+use hydrant_engine::{Buf, CopyReason, RecvMode, RegionOwner, Stream};
 
 use super::{Connection, broken_receive, no_answer};
+use crate::checksum::Summing;
 use crate::http1::HttpError;
 use crate::http1::body::{BodyEvent, BodyState};
 
-/// Sees the bytes of a body that have come since it was last asked.
-pub(crate) type Warm<'a> = &'a mut dyn FnMut(&[u8]);
-
-/// So much of a body is received at a time where somebody wants to see it. Half as much and a quarter cost more
-/// CPU, twice as much as well (`docs/performance.md`).
-const WARM_BYTES: usize = 1 << 20;
+/// So much of a body is received before it is summed, while it is in the cache still. Half as much cost more CPU,
+/// and so did twice as much (`docs/performance.md`).
+const SUMMED_BYTES: usize = 1 << 20;
 
 /// So much of a document is received at a time to begin with: most pages of a listing in two.
 const DOCUMENT_STEP_BYTES: u64 = 256 << 10;
 
+/// What receiving a piece of a body came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Step {
+    More,
+    End,
+}
+
 impl Connection {
     /// Receives the rest of the body into `span` of `buf`, straight but for what came with the
-    /// head. Tells how many bytes are in place, also when the body broke off. `warm` is shown each of
-    /// them once, in order, soon after it came.
+    /// head. Tells how many bytes are in place, also when the body broke off; `summing` has taken these
+    /// then, soon after they came.
     pub(crate) async fn receive_into(
         &mut self,
         mut buf: Buf,
         span: Range<usize>,
-        mut warm: Option<Warm<'_>>,
+        mut summing: Option<&mut Summing>,
     ) -> (Result<(), HttpError>, usize, Buf) {
         let limit_bytes = span.len() as u64;
-        let (mut at, mut shown) = (span.start, span.start);
+        let piece_bytes = match (&summing, &self.stream) {
+            (Some(_), Stream::Tcp(_)) => SUMMED_BYTES,
+            // Over TLS each cut costs a copy of the record that lies across it, and gains as much.
+            _ => usize::MAX,
+        };
+        let (mut at, mut summed) = (span.start, span.start);
         let placed = self.place_residue(&mut buf, &span, limit_bytes);
         let mut step = placed.map(|placed| {
             at += placed;
-            true
+            Step::More
         });
-        let result = loop {
-            if let (Some(warm), Some(memory)) = (&mut warm, buf.as_mut_slice()) {
-                warm(&memory[shown..at]);
-                shown = at;
+        loop {
+            if let Some(summing) = &mut summing
+                && let Some(came) = buf.as_mut_slice().and_then(|memory| memory.get(summed..at))
+            {
+                summing.update(came);
+                summed = at;
             }
-            match step {
-                Ok(true) => {}
-                Ok(false) => break Ok(()),
-                Err(error) => break Err(error),
+            if !matches!(step, Ok(Step::More)) {
+                return (step.map(drop), at - span.start, buf);
             }
-            let piece_bytes = if warm.is_some() { WARM_BYTES } else { usize::MAX };
             step = self.receive_step(&mut buf, &mut at, span.end, piece_bytes, limit_bytes).await;
-        };
-        (result, at - span.start, buf)
+        }
     }
 
     /// Receives the next bytes of a body of known length into `span` of `buf`, as many as fit, and
@@ -81,7 +89,7 @@ impl Connection {
             if want == 0 {
                 return Ok(());
             }
-            self.receive_straight(buf, at, want).await?;
+            self.receive_straight(buf, at, want, 0).await?;
         }
         Ok(())
     }
@@ -113,7 +121,7 @@ impl Connection {
         Ok(())
     }
 
-    /// Receives up to `piece_bytes` more of the rest of the body, and tells whether there was any.
+    /// Receives up to `piece_bytes` more of the rest of the body, or framing, or finds its end.
     async fn receive_step(
         &mut self,
         buf: &mut Buf,
@@ -121,10 +129,10 @@ impl Connection {
         end: usize,
         piece_bytes: usize,
         limit_bytes: u64,
-    ) -> Result<bool, HttpError> {
+    ) -> Result<Step, HttpError> {
         let body = self.body.as_ref().ok_or_else(no_answer)?;
         if body.is_done() {
-            return Ok(false);
+            return Ok(Step::End);
         }
         let (direct, room) = (body.direct_bytes(), end - *at);
         if direct == 0 {
@@ -132,26 +140,29 @@ impl Connection {
             *at += self.feed_framing(buf, *at, room, limit_bytes).await?;
         } else if room == 0 && direct == u64::MAX {
             self.expect_close(limit_bytes).await?;
-            return Ok(false);
+            return Ok(Step::End);
         } else if room == 0 {
             return Err(HttpError::BodyTooLong { limit_bytes });
         } else {
-            let want = room.min(usize::try_from(direct).unwrap_or(usize::MAX));
-            self.receive_straight(buf, at, want.min(piece_bytes)).await?;
+            let rest = room.min(usize::try_from(direct).unwrap_or(usize::MAX));
+            let want = rest.min(piece_bytes);
+            // What ends with the connection may end before.
+            let following = if direct == u64::MAX { 0 } else { rest - want };
+            self.receive_straight(buf, at, want, following).await?;
         }
-        Ok(true)
+        Ok(Step::More)
     }
 
+    /// Receives `want` bytes of payload; `following` more are received next, and sure to come.
     async fn receive_straight(
         &mut self,
         buf: &mut Buf,
         at: &mut usize,
         want: usize,
+        following: usize,
     ) -> Result<(), HttpError> {
-        let body = self.body.as_ref().ok_or_else(no_answer)?;
         let lent = std::mem::replace(buf, bytes::Bytes::new().into());
         let (span, stall) = (*at..*at + want, self.limits.stall);
-        let following = body.direct_bytes_behind(want as u64).try_into().unwrap_or(usize::MAX);
         let (result, back) =
             self.stream.recv_before(lent, span, RecvMode::Fill, following, stall).await;
         *buf = back;
@@ -208,7 +219,7 @@ impl Connection {
         let (owner, mut region) = RegionOwner::new(document);
         drop(region.split_to(have));
         let (mut rest, mut at) = (Buf::from(region), 0);
-        let received = self.receive_straight(&mut rest, &mut at, bytes).await;
+        let received = self.receive_straight(&mut rest, &mut at, bytes, 0).await;
         drop(rest);
         let mut document = owner.returned().await;
         received?;

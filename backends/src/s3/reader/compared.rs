@@ -5,7 +5,7 @@ use std::sync::{MutexGuard, PoisonError};
 
 use hydrant_engine::Core;
 
-use super::{S3Reader, Told, Wanted};
+use super::{RangeRead, S3Reader, Told};
 use crate::checksum::{ChecksumAlgorithm, Sum};
 use crate::error::{Error, ErrorKind, Result};
 use crate::object::Etag;
@@ -27,14 +27,14 @@ pub(super) struct Checked {
 impl S3Reader {
     /// Compares what was read from `offset` with what the server keeps a checksum of, as far as that
     /// has come (DATA-2).
-    pub(super) fn check(&self, wanted: &mut Wanted, told: &Told) -> Result<Checked, Failed> {
-        let (offset, len) = (wanted.offset, wanted.placed as u64);
+    pub(super) fn check(&self, read: &mut RangeRead, told: &Told) -> Result<Checked, Failed> {
+        let (offset, len) = (read.offset, read.placed as u64);
         let Some(algorithm) = self.to_sum(offset, len, told) else {
             return Ok(Checked::default());
         };
-        let found = wanted.summed.finish(algorithm, wanted.placed).unwrap_or_else(|| {
-            let span = wanted.span.start..wanted.span.start + wanted.placed;
-            Sum::of(algorithm, bytes_of(&mut wanted.buf, span))
+        let found = read.summed.finish(algorithm, read.placed).unwrap_or_else(|| {
+            let span = read.span.start..read.span.start + read.placed;
+            Sum::of(algorithm, bytes_of(&mut read.buf, span))
         });
         let (size, told) = (told.size_bytes, of_range(offset, told));
         match self.coverage().take(size, offset, len, found, told) {

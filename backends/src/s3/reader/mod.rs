@@ -26,7 +26,7 @@ use crate::checksum::{ChecksumAlgorithm, Sum};
 use crate::condition::{ReadIf, ReadOptions};
 use crate::error::{ErrorKind, Result};
 use crate::http1::response::ResponseHead;
-use crate::http1::{Connection, HttpError, Warm};
+use crate::http1::{Connection, HttpError};
 use crate::object::ObjectMeta;
 use crate::pipeline::plan::stored_part_bytes;
 use crate::store::{LocalFuture, PartRead, ReadInfo, Reader};
@@ -105,7 +105,7 @@ pub(super) enum Extent {
 }
 
 /// A range that is read in as many attempts as it takes.
-struct Wanted {
+struct RangeRead {
     offset: u64,
     /// Absent from here only while a receive owns it.
     buf: Buf,
@@ -145,20 +145,20 @@ impl S3Reader {
             Ok(attempts) => attempts,
             Err(error) => return PartRead { buf, result: Err(error) },
         };
-        let mut wanted = Wanted { offset, buf, span, placed: 0, summed: Summed::default() };
+        let mut read = RangeRead { offset, buf, span, placed: 0, summed: Summed::default() };
         if self.shared.checks.answers() {
             self.coverage().begin(offset);
         }
         let result = attempts
             .run(async |per_core, connection| {
-                let told = self.attempt(core, per_core, connection, &mut wanted).await?;
-                let checked = self.check(&mut wanted, &told);
+                let told = self.attempt(core, per_core, connection, &mut read).await?;
+                let checked = self.check(&mut read, &told);
                 // What is corrupt is read again, all of it.
-                wanted.placed = if checked.is_ok() { wanted.placed } else { 0 };
+                read.placed = if checked.is_ok() { read.placed } else { 0 };
                 checked.map(|checked| (told.size_bytes, checked))
             })
             .await;
-        let Wanted { buf, placed, .. } = wanted;
+        let RangeRead { buf, placed, .. } = read;
         let settled = match result {
             // The connection is back: who held one and waited for another could wait for ever.
             Ok((size_bytes, Checked { sum: Some(found), unsettled: true })) => {
@@ -188,38 +188,38 @@ impl S3Reader {
         core: &Core,
         per_core: &PerCore,
         connection: &mut Connection,
-        wanted: &mut Wanted,
+        read: &mut RangeRead,
     ) -> Result<Told, Failed> {
-        let offset = wanted.offset.saturating_add(wanted.placed as u64);
-        let extent = Extent::Bytes(wanted.span.len() - wanted.placed);
+        let offset = read.offset.saturating_add(read.placed as u64);
+        let extent = Extent::Bytes(read.span.len() - read.placed);
         let told = self.ask(core, per_core, connection, offset, extent).await?;
         let announced = (told.range.end - told.range.start) as usize;
-        let (received, placed) = self.receive(connection, wanted, &told, announced).await;
+        let (received, came) = self.receive(connection, read, &told, announced).await;
         if told.of_unknown_size.is_some() {
             let told = match received {
-                Ok(()) => self.sized(told, placed)?,
+                Ok(()) => self.sized(told, came)?,
                 Err(HttpError::BodyTooLong { .. }) => {
                     let key = &self.object.key;
                     return Err(Failed::Final(self.shared.tells_no_size(key, announced)));
                 }
                 Err(error) => return Err(Failed::Http(error)),
             };
-            wanted.placed += placed;
+            read.placed += came;
             return Ok(told);
         }
         let broken = match received {
-            Ok(()) if placed == announced => {
-                wanted.placed += placed;
+            Ok(()) if came == announced => {
+                read.placed += came;
                 return Ok(told);
             }
             Ok(()) => HttpError::Closed { stale: false },
             Err(error) => error,
         };
-        if placed == 0 || placed >= announced {
+        if came == 0 || came >= announced {
             // What broke behind the last byte leaves nothing to carry on with: all is read again.
             return Err(Failed::Http(broken));
         }
-        wanted.placed += placed;
+        read.placed += came;
         Err(Failed::CutOff(broken))
     }
 
@@ -228,18 +228,16 @@ impl S3Reader {
     async fn receive(
         &self,
         connection: &mut Connection,
-        wanted: &mut Wanted,
+        read: &mut RangeRead,
         told: &Told,
         announced: usize,
     ) -> (Result<(), HttpError>, usize) {
-        let Wanted { offset, buf, span, placed, summed } = wanted;
+        let RangeRead { offset, buf, span, placed, summed } = read;
         let start = span.start + *placed;
         let len = *placed + announced;
-        let sums = summed.carry_on(*placed, self.to_sum(*offset, len as u64, told));
+        let summing = summed.carry_on(*placed, self.to_sum(*offset, len as u64, told));
         let lent = std::mem::replace(buf, Bytes::new().into());
-        let mut warm = |bytes: &[u8]| summed.update(bytes);
-        let warm = sums.then_some(&mut warm as Warm<'_>);
-        let received = connection.receive_into(lent, start..start + announced, warm).await;
+        let received = connection.receive_into(lent, start..start + announced, summing).await;
         *buf = received.2;
         (received.0, received.1)
     }

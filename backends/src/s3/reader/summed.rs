@@ -5,36 +5,30 @@ use crate::checksum::{ChecksumAlgorithm, Sum, Summing};
 
 /// What has been summed of a range so far, over as many attempts as it takes.
 #[derive(Debug, Default)]
-pub(super) struct Summed {
-    summing: Option<Summing>,
-    len_bytes: usize,
-}
+pub(super) struct Summed(Option<Summing>);
 
 impl Summed {
-    /// Goes on behind the first `placed` bytes, where those and no others were summed; with none of them it
-    /// begins anew. Tells whether it wants to see what comes.
-    pub(super) fn carry_on(&mut self, placed: usize, algorithm: Option<ChecksumAlgorithm>) -> bool {
-        if placed == 0 {
-            *self = Summed { summing: algorithm.map(Summing::new), len_bytes: 0 };
-        } else if placed != self.len_bytes {
-            self.summing = None;
-        }
-        self.summing.is_some()
-    }
-
-    /// Takes what came next.
-    pub(super) fn update(&mut self, bytes: &[u8]) {
-        self.len_bytes += bytes.len();
-        if let Some(summing) = &mut self.summing {
-            summing.update(bytes);
-        }
+    /// What takes the bytes behind the first `placed`. With none of them it begins anew; where those and
+    /// others were summed, or only some of them, there is no going on.
+    pub(super) fn carry_on(
+        &mut self,
+        placed: usize,
+        algorithm: Option<ChecksumAlgorithm>,
+    ) -> Option<&mut Summing> {
+        self.0 = match placed {
+            0 => algorithm.map(Summing::new),
+            _ => self.0.take().filter(|summing| summing.len_bytes() == placed),
+        };
+        self.0.as_mut()
     }
 
     /// The checksum of exactly `len_bytes` bytes, if this is the one that was taken of them. What another answer
     /// told meanwhile may ask for one that nobody thought of when they came.
     pub(super) fn finish(&mut self, algorithm: ChecksumAlgorithm, len_bytes: usize) -> Option<Sum> {
-        let summing = self.summing.take().filter(|_| self.len_bytes == len_bytes)?;
-        (summing.algorithm() == algorithm).then(|| summing.finish())
+        let is_it = |summing: &Summing| {
+            summing.algorithm() == algorithm && summing.len_bytes() == len_bytes
+        };
+        self.0.take().filter(is_it).map(Summing::finish)
     }
 }
 
@@ -43,33 +37,24 @@ mod tests {
     use super::*;
     use ChecksumAlgorithm::*;
 
-    fn of(summed: &mut Summed, pieces: &[&str]) {
-        pieces.iter().for_each(|piece| summed.update(piece.as_bytes()));
-    }
-
     #[test]
     fn a_range_that_broke_off_is_summed_on() {
         let mut summed = Summed::default();
-        assert!(summed.carry_on(0, Some(Sha256)));
-        of(&mut summed, &["one ", "range "]);
-        assert!(summed.carry_on(10, Some(Crc32)));
-        of(&mut summed, &["in pieces"]);
+        summed.carry_on(0, Some(Sha256)).expect("begun").update(b"one range ");
+        summed.carry_on(10, Some(Crc32)).expect("carried on").update(b"in pieces");
         let sum = summed.finish(Sha256, 19);
         assert_eq!(sum, Some(Sum::of(Sha256, b"one range in pieces")));
     }
 
     #[test]
     fn what_came_and_was_given_up_is_in_no_sum() {
-        // Bytes of an attempt that did not count lie behind the four that do.
         let mut summed = Summed::default();
-        summed.carry_on(0, Some(Crc32));
-        of(&mut summed, &["one ", "more"]);
-        assert!(!summed.carry_on(4, Some(Crc32)));
-        of(&mut summed, &["two"]);
+        summed.carry_on(0, Some(Crc32)).expect("begun").update(b"one more");
+        // The last four were of an attempt that did not count.
+        assert!(summed.carry_on(4, Some(Crc32)).is_none());
         assert_eq!(summed.finish(Crc32, 7), None);
         // All is read again.
-        summed.carry_on(0, Some(Crc32));
-        of(&mut summed, &["two"]);
+        summed.carry_on(0, Some(Crc32)).expect("begun anew").update(b"two");
         assert_eq!(summed.finish(Crc32, 3), Some(Sum::of(Crc32, b"two")));
     }
 
@@ -77,8 +62,7 @@ mod tests {
     fn another_checksum_or_other_bytes_are_not_told() {
         for (algorithm, len_bytes) in [(Crc32, 2), (Crc32c, 3)] {
             let mut summed = Summed::default();
-            summed.carry_on(0, Some(Crc32));
-            of(&mut summed, &["two"]);
+            summed.carry_on(0, Some(Crc32)).expect("begun").update(b"two");
             assert_eq!(summed.finish(algorithm, len_bytes), None);
         }
     }
