@@ -9,7 +9,8 @@ use std::time::Duration;
 use hydrant::s3::credentials::{Credentials, Identity};
 use hydrant::s3::*;
 use hydrant::{
-    Bytes, ChecksumAlgorithm, Class, Crc64, ErrorKind, Hydrant, Location, PutOptions, Sum,
+    Bytes, ChecksumAlgorithm, Class, CopyOptions, Crc64, ErrorKind, Hydrant, Location, PutOptions,
+    Sum, copy,
 };
 use hydrant_tests::{BUCKET, PART, Peer, Wire, World, client_with, noise, read_all};
 
@@ -366,7 +367,7 @@ fn a_flipped_bit_in_one_of_many_ranges_is_an_error() {
             let folder = tempfile::tempdir().expect("a folder");
             let file = folder.path().join("copy");
             let to = hydrant.locate(&file.display().to_string()).expect("a path");
-            let error = hydrant::copy(&at, &to, Default::default()).wait().expect_err("corrupt");
+            let error = copy(&at, &to, Default::default()).wait().expect_err("corrupt");
             assert_eq!(error.class(), Class::Integrity, "{tells:?} {flipped}: {error}");
             assert!(!file.exists(), "nothing corrupt is visible (DATA-3)");
         }
@@ -376,7 +377,7 @@ fn a_flipped_bit_in_one_of_many_ranges_is_an_error() {
         let folder = tempfile::tempdir().expect("a folder");
         let file = folder.path().join("copy");
         let to = hydrant.locate(&file.display().to_string()).expect("a path");
-        let report = hydrant::copy(&at, &to, Default::default()).wait().expect("read again");
+        let report = copy(&at, &to, Default::default()).wait().expect("read again");
         match (tells, report.began_anew) {
             (_, Some(why)) => assert!(why.contains("CRC64NVME"), "{why}"),
             // The range that came last was read again, and was the wrong one.
@@ -445,8 +446,46 @@ fn a_body_that_breaks_off_is_compared_as_a_whole() {
     }
 }
 
-/// Serves an object whose answers from its start break off at `cut`, and those to what is missing not. The
-/// bit at `wrong` is flipped in so many answers that bring it.
+/// What a file is copied from comes wrong or breaks off when pieces of it have been written already.
+#[test]
+fn pieces_that_came_wrong_are_written_over() {
+    let data = noise(2, 2 * PART + 3_000_000);
+    let cut = PART + 2_500_000;
+    let folder = tempfile::tempdir().expect("a folder");
+    let target = folder.path().join("copy");
+    for (scheme, chunked) in [("file", false), ("direct", false), ("direct", true)] {
+        let wrongs = [
+            (None, 0),
+            (Some(PART + 9), 1),
+            (Some(cut - 7), 1),
+            (Some(cut + 7), 1),
+            (Some(cut + 7), 99),
+        ];
+        for (wrong, times) in wrongs {
+            let peer = breaking_off(data.clone(), cut, chunked, wrong, times);
+            let (hydrant, at) = object(&peer);
+            let to = hydrant.locate(&format!("{scheme}://{}", target.display())).expect("a URI");
+            match copy(&at, &to, CopyOptions::default()).wait() {
+                Ok(report) => {
+                    assert!(times < 99);
+                    assert_eq!(report.crc64nvme, Some(Crc64::of(&data)));
+                    assert_eq!(report.began_anew, None, "the part alone is read again");
+                    assert!(std::fs::read(&target).expect("copied") == data, "{wrong:?}");
+                    std::fs::remove_file(&target).expect("removed");
+                }
+                Err(error) => {
+                    assert!(times == 99 && error.class() == Class::Integrity, "{error}");
+                    let left = std::fs::read_dir(folder.path()).expect("a folder").count();
+                    assert_eq!(left, 0, "DATA-3");
+                }
+            }
+        }
+    }
+}
+
+/// Serves an object whose answers break off at `cut` where they do not begin there. Those from its start tell
+/// the checksum of all of it, others that of their bytes. The bit at `wrong` is flipped in so many answers that
+/// bring it.
 fn breaking_off(
     data: Vec<u8>,
     cut: usize,
@@ -470,13 +509,11 @@ fn breaking_off(
             true => "Transfer-Encoding: chunked".to_owned(),
             false => format!("Content-Length: {}", body.len()),
         };
-        let told = match first {
-            0 => format!("x-amz-checksum-crc64nvme: {sum}\r\n"),
-            _ => String::new(),
-        };
+        let of_range = Sum::from(Crc64::of(&data[first..=last])).to_string();
+        let told = if first == 0 { &sum } else { &of_range };
         let head = format!(
-            "HTTP/1.1 206 Partial Content\r\n{framing}\r\nETag: \"v1\"\r\n{told}\
-             Content-Range: bytes {first}-{last}/{}\r\n\r\n",
+            "HTTP/1.1 206 Partial Content\r\n{framing}\r\nETag: \"v1\"\r\n\
+             x-amz-checksum-crc64nvme: {told}\r\nContent-Range: bytes {first}-{last}/{}\r\n\r\n",
             data.len()
         );
         wire.send(head.as_bytes())?;

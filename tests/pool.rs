@@ -1,10 +1,12 @@
 //! The pool's size is a hard limit, and nobody waits for ever (POOL-1, POOL-2).
 
+use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 
 use hydrant::engine::{Error as EngineError, PoolError};
+use hydrant::s3::ChecksumPolicy;
 use hydrant::{Bytes, CopyOptions, ErrorKind, GetOptions, Hydrant, copy};
-use hydrant_tests::{PART, World, noise, read_all, wait_until};
+use hydrant_tests::{BUCKET, PART, Peer, World, client_with, noise, read_all, wait_until};
 
 /// Parts that the pool holds.
 const PARTS: usize = 4;
@@ -43,6 +45,41 @@ fn many_streams_share_a_pool_of_four_parts() {
             });
         }
     });
+    expect_full(&hydrant);
+}
+
+/// A part on its way to a file holds two pieces and not itself: six come at once where three would fit.
+#[test]
+fn parts_on_their_way_to_a_file_need_little_of_the_pool() {
+    const AT_ONCE: usize = 6;
+    let data = noise(7, (AT_ONCE + 1) * PART);
+    let (served, asked) = (data.clone(), Arc::new((Mutex::new(0), Condvar::new())));
+    let peer = Peer::start(move |seen, wire| {
+        let (head, body) = seen.ranged(&served, "\"v1\"");
+        if seen.range().expect("a ranged GET").0 > 0 {
+            let (count, changed) = &*asked;
+            let mut count = count.lock().expect("not poisoned");
+            *count += 1;
+            changed.notify_all();
+            let all = Duration::from_secs(60);
+            let waited = changed.wait_timeout_while(count, all, |count| *count < AT_ONCE);
+            assert!(!waited.expect("not poisoned").1.timed_out(), "too few at once");
+        }
+        wire.send(head.as_bytes())?;
+        wire.send(body)
+    });
+    let hydrant = client_with(&peer.url(), |builder| {
+        builder
+            .cores(2)
+            .pool_bytes((PARTS * 8) << 20)
+            .s3(|s3| s3.checksums.answers = Some(ChecksumPolicy::Off))
+    });
+    let folder = tempfile::tempdir().expect("a folder");
+    let target = folder.path().join("copy");
+    let at = hydrant.locate(&format!("s3://{BUCKET}/key")).expect("a URI");
+    let to = hydrant.locate(&format!("direct://{}", target.display())).expect("a URI");
+    copy(&at, &to, CopyOptions::default()).wait().expect("copied");
+    assert!(std::fs::read(&target).expect("a file") == data);
     expect_full(&hydrant);
 }
 

@@ -184,6 +184,23 @@ pub trait Reader: Send + Sync + fmt::Debug + 'static {
         span: Range<usize>,
     ) -> LocalFuture<'a, PartRead>;
 
+    /// Reads all of a part piece by piece, into `buf` first, which has room for one. A piece that is full is given
+    /// for memory for the next before anything is compared, so all of them may come once more.
+    fn read_pieces<'a>(
+        &'a self,
+        core: &'a Core,
+        part: PartRequest,
+        buf: Buf,
+        pieces: &'a mut dyn Pieces,
+    ) -> LocalFuture<'a, Result<ReadInfo>> {
+        core.boxed(read_one_by_one(self, core, part, buf, pieces))
+    }
+
+    /// Whether a part read piece by piece costs no more than one that is read whole.
+    fn gives_pieces(&self) -> bool {
+        false
+    }
+
     /// Takes note of `len` bytes from `offset` that are not read, because they came in an earlier transfer:
     /// with them the reader may have all that it needs to compare the whole object (DATA-2). `sum_in`
     /// gives their checksum, where it can be had.
@@ -222,6 +239,42 @@ pub trait Reader: Send + Sync + fmt::Debug + 'static {
     }
 }
 
+/// Where a part goes while it is read.
+pub trait Pieces {
+    /// Bytes of every piece but the last.
+    fn piece_bytes(&self) -> usize;
+
+    /// From here on pieces come from the start of the part, in place of those that came before. `summed` is the
+    /// checksum that whoever reads takes of them.
+    fn begin(&mut self, summed: Option<ChecksumAlgorithm>) -> LocalFuture<'_, Result<()>>;
+
+    /// Takes `buf[..len]`, which lies behind `at` bytes of the part, and gives memory for the next piece.
+    fn take(&mut self, at: u64, buf: Buf, len: usize) -> LocalFuture<'_, Result<Buf>>;
+}
+
+/// [`Reader::read_pieces`] by a read for each.
+async fn read_one_by_one<R: Reader + ?Sized>(
+    reader: &R,
+    core: &Core,
+    part: PartRequest,
+    mut buf: Buf,
+    pieces: &mut dyn Pieces,
+) -> Result<ReadInfo> {
+    pieces.begin(None).await?;
+    let mut at = 0;
+    loop {
+        let rest = usize::try_from(part.len - at).unwrap_or(usize::MAX);
+        let len = rest.min(pieces.piece_bytes());
+        let read = reader.read(core, part.offset + at, buf, 0..len).await;
+        let info = read.result?;
+        buf = pieces.take(at, read.buf, info.len_bytes).await?;
+        at += info.len_bytes as u64;
+        if info.len_bytes < len || at == part.len {
+            return Ok(ReadInfo { len_bytes: at as usize, ..info });
+        }
+    }
+}
+
 /// What a read gave; the buffer always comes back.
 #[derive(Debug)]
 pub struct PartRead {
@@ -255,6 +308,25 @@ pub trait Upload: Send + Sync + fmt::Debug + 'static {
         span: Range<usize>,
         sum: Option<Sum>,
     ) -> LocalFuture<'a, (Result<PartTag>, Buf)>;
+
+    /// Whether parts may be written in pieces.
+    fn takes_pieces(&self) -> bool {
+        false
+    }
+
+    /// Writes `buf[..len]`, which lies behind `at` bytes of `part`, whole pages; the buffer comes back. A piece
+    /// may be written again once it is. With all its pieces the part is as one that was put.
+    fn put_piece<'a>(
+        &'a self,
+        core: &'a Core,
+        part: PartRequest,
+        _at: u64,
+        buf: Buf,
+        _len: usize,
+    ) -> LocalFuture<'a, (Result<()>, Buf)> {
+        let text = format!("part {} cannot be written in pieces", part.index);
+        core.boxed(async move { (Err(ErrorKind::Unsupported(text).into()), buf) })
+    }
 
     /// Makes the object visible, whole. `tags` are those of all parts in order.
     fn complete<'a>(

@@ -44,6 +44,7 @@ const MET_MIN: u64 = 100;
 
 const PART: usize = 256 << 10;
 const PARTS: usize = 4;
+const PIECE: usize = 16 << 10;
 const WORKERS: usize = 3;
 
 /// A file that is always there.
@@ -127,7 +128,8 @@ fn run(seed: u64) -> Run {
         Server::start(&simulation, index, is_fair, sums)
     });
     let ledger = Ledger::default();
-    let hydrant = client(&simulation);
+    // Parts pass in pieces, or lie in the pool whole.
+    let hydrant = client(&simulation, if (seed / 2).is_multiple_of(2) { PIECE } else { PART });
     let places = [0, 1].map(|index| place(&hydrant, &servers[index]));
     let engine = simulation.engine();
     let tasks: Vec<_> = (0..WORKERS)
@@ -194,9 +196,10 @@ fn config(seed: u64) -> Config {
     config
 }
 
-fn client(simulation: &Simulation) -> Hydrant {
+fn client(simulation: &Simulation, piece_size_bytes: usize) -> Hydrant {
     let mut transfer = TransferLimits::default();
     transfer.part_size_bytes = PART as u64;
+    transfer.piece_size_bytes = piece_size_bytes;
     transfer.connections = 3;
     let builder = Hydrant::builder()
         .transfer(transfer)

@@ -80,7 +80,7 @@ fn run(transfer: Transfer, nth: u64) -> Outcome {
     world.put_file("/files/kept", b"").expect("a folder for files");
     let mut simulation = Simulation::new(world.clone(), config(1)).expect("an arena");
     let servers = [1, 2].map(|index| Server::start_fine(&simulation, index));
-    let hydrant = client(&simulation);
+    let hydrant = client(&simulation, super::PIECE);
     let places = [0, 1].map(|index| place(&hydrant, &servers[index]));
     let data = Bytes::from(noise(7, BYTES));
     let at = |index: usize| places[index].with_key("key").expect("a key");

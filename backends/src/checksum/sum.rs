@@ -148,11 +148,6 @@ impl Summing {
         Summing { algorithm, state, len_bytes: 0 }
     }
 
-    /// Which kind it is.
-    pub(crate) fn algorithm(&self) -> ChecksumAlgorithm {
-        self.algorithm
-    }
-
     /// Bytes of all pieces so far.
     pub(crate) fn len_bytes(&self) -> usize {
         self.len_bytes

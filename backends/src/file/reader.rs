@@ -123,6 +123,10 @@ impl Reader for FileReader {
         core.boxed(self.read_part(core, offset, buf, span))
     }
 
+    fn gives_pieces(&self) -> bool {
+        true
+    }
+
     fn meta(&self) -> Option<ObjectMeta> {
         self.opened.get().map(|opened| opened.version.meta())
     }

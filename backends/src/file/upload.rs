@@ -159,6 +159,21 @@ impl FileUpload {
         (noted.map(|()| PartTag { part, etag: None, sum: None }), buf)
     }
 
+    async fn write_piece(
+        &self,
+        core: &Core,
+        part: PartRequest,
+        at: u64,
+        buf: Buf,
+        len: usize,
+    ) -> (Result<()>, Buf) {
+        let piece = PartRequest { offset: part.offset + at, len: len as u64, ..part };
+        match self.check(&piece, &(0..len)) {
+            Ok(()) => write(core, &self.temporary, buf, 0..len, piece.offset).await,
+            Err(error) => (Err(error), buf),
+        }
+    }
+
     /// Looks whether a part came before: its checksum is in the journal, and what lies in the
     /// temporary has it.
     async fn look_for(
@@ -289,6 +304,22 @@ impl Upload for FileUpload {
         sum: Option<Sum>,
     ) -> LocalFuture<'a, (Result<PartTag>, Buf)> {
         core.boxed(self.write_part(core, part, buf, span, sum))
+    }
+
+    fn takes_pieces(&self) -> bool {
+        // A part is noted with a checksum, once all of it is there.
+        self.journal.is_none()
+    }
+
+    fn put_piece<'a>(
+        &'a self,
+        core: &'a Core,
+        part: PartRequest,
+        at: u64,
+        buf: Buf,
+        len: usize,
+    ) -> LocalFuture<'a, (Result<()>, Buf)> {
+        core.boxed(self.write_piece(core, part, at, buf, len))
     }
 
     fn complete<'a>(

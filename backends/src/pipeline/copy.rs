@@ -13,7 +13,8 @@ use on_server::InParts;
 use super::each_part::{First, Sink, each_part};
 use super::fetch::fitting_part;
 use super::limits::TransferLimits;
-use super::plan::{PART_BYTES_MIN, PartRequest, PutPlan};
+use super::plan::{PART_ALIGN_BYTES, PART_BYTES_MIN, PartRequest, PutPlan};
+use super::relay::Passage;
 use super::upload::UploadGuard;
 use crate::checksum::{Crc64, Sum, compose};
 use crate::client::{Location, Task};
@@ -157,6 +158,7 @@ struct Writing {
     written: Arc<Mutex<Written>>,
     even_parts: bool,
     unsummed: bool,
+    piece_bytes: usize,
     progress: Option<Progress>,
     total_bytes: u64,
 }
@@ -286,6 +288,7 @@ impl Job {
             written: Arc::default(),
             even_parts: self.destination.part_rules().s3_limits,
             unsummed: self.unsummed,
+            piece_bytes: self.limits.piece_size_bytes,
             progress: self.progress.clone(),
             total_bytes: total,
         };
@@ -408,6 +411,17 @@ impl Sink for Writing {
             self.note(kept.tag, Some(kept.crc64nvme));
         }
         (kept, lease)
+    }
+
+    fn passage(&self, part_bytes: u64) -> Option<Passage<'_>> {
+        let piece_bytes = self.piece_bytes.max(1).next_multiple_of(PART_ALIGN_BYTES as usize);
+        let saves = 2 * piece_bytes as u64 <= part_bytes / 2 && self.upload.takes_pieces();
+        let wants_crc = !self.unsummed;
+        saves.then_some(Passage { upload: &*self.upload, piece_bytes, wants_crc })
+    }
+
+    fn passed(&self, part: PartRequest, crc: Option<Crc64>) {
+        self.note(PartTag { part, etag: None, sum: None }, crc);
     }
 
     async fn take(

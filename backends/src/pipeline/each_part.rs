@@ -10,8 +10,9 @@ use hydrant_engine::{Buf, Core, Lease};
 use super::board::Board;
 use super::fetch::whole;
 use super::plan::{GetPlan, GetPlanConfig, PartRequest};
-use super::workers::{memory, part_memory, readers_for, run_workers};
-use crate::checksum::Sum;
+use super::relay::{Passage, Relay};
+use super::workers::{granted, memory, part_memory, part_ticket, readers_for, run_workers};
+use crate::checksum::{Crc64, Sum};
 use crate::error::Result;
 use crate::store::{KeptPart, ReadInfo, Reader};
 
@@ -29,6 +30,14 @@ pub(super) trait Sink: Clone + Send + 'static {
         part: PartRequest,
         lease: Lease,
     ) -> impl Future<Output = (Result<Option<KeptPart>>, Lease)>;
+
+    /// How parts of so many bytes go where nobody has to see them whole.
+    fn passage(&self, _part_bytes: u64) -> Option<Passage<'_>> {
+        None
+    }
+
+    /// A part has gone that way.
+    fn passed(&self, _part: PartRequest, _crc: Option<Crc64>) {}
 
     /// Takes a part that lies at the start of `lease`, all of it; `sum` where its reader took one.
     fn take(
@@ -130,6 +139,10 @@ impl<S: Sink> Worker<S> {
             self.done(part)?;
         }
         let part_bytes = self.board.look(|state| state.plan.part_size_bytes());
+        let passage = self.sink.passage(part_bytes).filter(|_| self.reader.gives_pieces());
+        if let Some(passage) = passage {
+            return self.pass_on(&core, passage).await;
+        }
         while !self.board.look(|state| state.plan.all_planned()) {
             let comes_back = |state: &State| state.under_way > 0;
             let lease = part_memory(&core, &self.board, part_bytes, comes_back).await?;
@@ -145,6 +158,24 @@ impl<S: Sink> Worker<S> {
                 let lease = filled(read.buf, info.len_bytes);
                 self.sink.take(&core, part, lease, info.sum).await?;
             }
+            self.done(part)?;
+        }
+        Ok(())
+    }
+
+    /// Passes parts on piece by piece.
+    async fn pass_on(&self, core: &Core, passage: Passage<'_>) -> Result<()> {
+        let piece_bytes = passage.piece_bytes as u64;
+        while !self.board.look(|state| state.plan.all_planned()) {
+            let comes_back = |state: &State| state.under_way > 0;
+            let mut ticket = part_ticket(core, &self.board, piece_bytes, 2, comes_back).await?;
+            let [first, second] = [(); 2].map(|()| granted(&mut ticket).into());
+            let Some(part) = self.board.wait(State::take).await? else { break };
+            let mut relay = Relay::new(core, passage, part, second);
+            let info = self.reader.read_pieces(core, part, first, &mut relay).await?;
+            whole(&self.object, part, info.len_bytes)?;
+            let crc = relay.finish().await?;
+            self.sink.passed(part, crc.or_else(|| info.sum?.crc64nvme()));
             self.done(part)?;
         }
         Ok(())

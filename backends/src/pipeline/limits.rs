@@ -19,6 +19,11 @@ pub struct TransferLimits {
     /// at least.
     /// Downloads have no such limit.
     pub part_size_bytes: u64,
+    /// Bytes of a piece, whole pages. Default 1 MiB: two submissions, and two pieces fit the second-level cache of
+    /// a core. What is copied from S3 or a file to a file is written as it comes, so that a part under way holds
+    /// two pieces of the pool instead of itself, where these are at most half of it. The first part of a copy, and those of
+    /// one that can be carried on, lie in the pool whole.
+    pub piece_size_bytes: usize,
     /// Parts of one transfer under way at once, each with a connection of its own. Default 8; more
     /// than [`CONNECTIONS_MAX`] count as so many.
     pub connections: usize,
@@ -26,7 +31,11 @@ pub struct TransferLimits {
 
 impl Default for TransferLimits {
     fn default() -> TransferLimits {
-        TransferLimits { part_size_bytes: PART_BYTES_DEFAULT, connections: 8 }
+        TransferLimits {
+            part_size_bytes: PART_BYTES_DEFAULT,
+            piece_size_bytes: 1 << 20,
+            connections: 8,
+        }
     }
 }
 
@@ -36,6 +45,7 @@ impl TransferLimits {
         TransferLimits {
             part_size_bytes: part_size_bytes.unwrap_or(self.part_size_bytes),
             connections: connections.unwrap_or(self.connections).clamp(1, CONNECTIONS_MAX),
+            ..self
         }
     }
 }

@@ -17,6 +17,7 @@ mod limits;
 mod listing;
 pub mod plan;
 mod ranges;
+mod relay;
 mod sending;
 mod sums;
 mod upload;

@@ -6,7 +6,7 @@
 use std::future::Future;
 use std::sync::Arc;
 
-use hydrant_engine::{Core, Error as EngineError, Lease, PoolError, TicketRequest};
+use hydrant_engine::{Core, Error as EngineError, Lease, PoolError, Ticket, TicketRequest};
 
 use super::board::Board;
 use crate::error::{ErrorKind, Result};
@@ -50,7 +50,7 @@ pub(super) fn workers_for(parts: u64, connections: usize) -> usize {
     connections.min(usize::try_from(parts).unwrap_or(usize::MAX))
 }
 
-/// One lease for a part of the pipeline of `board`.
+/// Memory for a part of the pipeline of `board`: `count` leases at once.
 ///
 /// A wait that grows too long is an error that names who holds the memory, unless some of it
 /// `comes_back` by what this pipeline does itself: parts that are moving are watched by their own
@@ -58,14 +58,15 @@ pub(super) fn workers_for(parts: u64, connections: usize) -> usize {
 ///
 /// # Errors
 /// [`PoolError::Exhausted`] and its kin; the failure of the pipeline.
-pub(super) async fn part_memory<T>(
+pub(super) async fn part_ticket<T>(
     core: &Core,
     board: &Board<T>,
-    bytes: u64,
+    bytes_each: u64,
+    count: usize,
     comes_back: impl Fn(&T) -> bool,
-) -> Result<Lease> {
+) -> Result<Ticket> {
     loop {
-        match board.unless_failed(memory(core, bytes)).await {
+        match board.unless_failed(ticket(core, bytes_each, count)).await {
             Err(error) if is_exhausted(error.kind()) && board.look(|state| comes_back(&*state)) => {
             }
             other => return other,
@@ -73,12 +74,29 @@ pub(super) async fn part_memory<T>(
     }
 }
 
+/// One lease of the same.
+pub(super) async fn part_memory<T>(
+    core: &Core,
+    board: &Board<T>,
+    bytes: u64,
+    comes_back: impl Fn(&T) -> bool,
+) -> Result<Lease> {
+    Ok(granted(&mut part_ticket(core, board, bytes, 1, comes_back).await?))
+}
+
 /// One lease for a part, waited for in line.
 pub(crate) async fn memory(core: &Core, bytes: u64) -> Result<Lease> {
-    let bytes_each = usize::try_from(bytes).unwrap_or(usize::MAX);
-    let request = TicketRequest { bytes_each, count: 1, label: "part" };
-    let mut ticket = core.ticket(request).await?;
-    Ok(ticket.take().expect("a ticket of one grants one"))
+    Ok(granted(&mut ticket(core, bytes, 1).await?))
+}
+
+/// The next lease of a ticket that has one.
+pub(super) fn granted(ticket: &mut Ticket) -> Lease {
+    ticket.take().expect("a ticket grants what was asked for")
+}
+
+async fn ticket(core: &Core, bytes_each: u64, count: usize) -> Result<Ticket> {
+    let bytes_each = usize::try_from(bytes_each).unwrap_or(usize::MAX);
+    Ok(core.ticket(TicketRequest { bytes_each, count, label: "part" }).await?)
 }
 
 fn is_exhausted(kind: &ErrorKind) -> bool {

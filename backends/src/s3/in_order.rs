@@ -201,7 +201,7 @@ async fn answer(
         };
         let (received, placed, buf) = match skipped {
             Err(error) => (Err(error), 0, buf),
-            Ok(()) => connection.receive_next(buf, span.start..span.start + len).await,
+            Ok(()) => connection.receive_next(buf, span.start..span.start + len, 0, None).await,
         };
         let broken = match received {
             Ok(()) if placed == len => None,

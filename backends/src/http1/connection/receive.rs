@@ -59,15 +59,22 @@ impl Connection {
         }
     }
 
-    /// Receives the next bytes of a body of known length into `span` of `buf`, as many as fit, and
-    /// leaves the rest to the next call. Tells how many bytes are in place, also when the body broke off.
+    /// Receives the next bytes of a body into `span` of `buf`, as many as fit, and leaves the rest to the
+    /// next call; `following` more are received next, and sure to come. Tells how many bytes are in place, also
+    /// when the body broke off; `summing` has taken these then.
     pub(crate) async fn receive_next(
         &mut self,
         mut buf: Buf,
         span: Range<usize>,
+        following: usize,
+        summing: Option<&mut Summing>,
     ) -> (Result<(), HttpError>, usize, Buf) {
         let mut at = span.start;
-        let result = self.receive_span(&mut buf, &mut at, span.end).await;
+        let result = self.receive_span(&mut buf, &mut at, span.end, following).await;
+        let came = buf.as_mut_slice().and_then(|memory| memory.get(span.start..at));
+        if let (Some(summing), Some(came)) = (summing, came) {
+            summing.update(came);
+        }
         (result, at - span.start, buf)
     }
 
@@ -76,22 +83,29 @@ impl Connection {
         buf: &mut Buf,
         at: &mut usize,
         end: usize,
+        following: usize,
     ) -> Result<(), HttpError> {
-        // What came with the head may reach beyond the span.
-        let cut = self.residue.end.min(self.residue.start + (end - *at));
-        let behind = std::mem::replace(&mut self.residue.end, cut);
-        let behind = cut..behind;
-        *at += self.place_residue(buf, &(*at..end), (end - *at) as u64)?;
-        self.residue = behind;
-        while *at < end {
-            let direct = self.body.as_ref().ok_or_else(no_answer)?.direct_bytes();
-            let want = (end - *at).min(usize::try_from(direct).unwrap_or(usize::MAX));
-            if want == 0 {
+        loop {
+            // What came with a head, or with framing, may reach beyond the span.
+            let cut = self.residue.end.min(self.residue.start + (end - *at));
+            let behind = cut..std::mem::replace(&mut self.residue.end, cut);
+            *at += self.place_residue(buf, &(*at..end), (end - *at) as u64)?;
+            self.residue = behind;
+            let body = self.body.as_ref().ok_or_else(no_answer)?;
+            if *at == end || body.is_done() {
                 return Ok(());
             }
-            self.receive_straight(buf, at, want, 0).await?;
+            let want = (end - *at).min(usize::try_from(body.direct_bytes()).unwrap_or(usize::MAX));
+            if !self.residue.is_empty() {
+                continue;
+            } else if want > 0 {
+                let following = if want == end - *at { following } else { 0 };
+                self.receive_straight(buf, at, want, following).await?;
+            } else if self.receive_some().await? == 0 {
+                self.body.as_mut().ok_or_else(no_answer)?.on_close()?;
+                return Ok(());
+            }
         }
-        Ok(())
     }
 
     /// Drops the next bytes of a body of known length.

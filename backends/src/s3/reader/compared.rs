@@ -11,7 +11,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::object::Etag;
 use crate::s3::attempts::Failed;
 use crate::s3::call::send;
-use crate::s3::checksum::{ToldSum, bytes_of};
+use crate::s3::checksum::ToldSum;
 use crate::s3::coverage::{Coverage, Mismatch, Taken};
 use crate::s3::ops::{ChecksumKind, HeadObject};
 
@@ -27,15 +27,21 @@ pub(super) struct Checked {
 impl S3Reader {
     /// Compares what was read from `offset` with what the server keeps a checksum of, as far as that
     /// has come (DATA-2).
-    pub(super) fn check(&self, read: &mut RangeRead, told: &Told) -> Result<Checked, Failed> {
+    pub(super) fn check(
+        &self,
+        core: &Core,
+        read: &mut RangeRead<'_>,
+        told: &Told,
+    ) -> Result<Checked, Failed> {
         let (offset, len) = (read.offset, read.placed as u64);
         let Some(algorithm) = self.to_sum(offset, len, told) else {
             return Ok(Checked::default());
         };
-        let found = read.summed.finish(algorithm, read.placed).unwrap_or_else(|| {
-            let span = read.span.start..read.span.start + read.placed;
-            Sum::of(algorithm, bytes_of(&mut read.buf, span))
-        });
+        let Some(found) = read.sum(algorithm) else {
+            self.coverage().settle(None);
+            self.not_compared(core, format_args!("a {} was told too late", algorithm.name()));
+            return Ok(Checked::default());
+        };
         let (size, told) = (told.size_bytes, of_range(offset, told));
         match self.coverage().take(size, offset, len, found, told) {
             Ok(taken) => Ok(Checked { sum: Some(found), unsettled: taken == Taken::Ask }),

@@ -9,7 +9,6 @@ use std::ops::Range;
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Instant;
 
-use bytes::Bytes;
 use hydrant_engine::{Buf, Core};
 
 use super::attempts::{Attempts, Failed};
@@ -28,15 +27,17 @@ use crate::error::{ErrorKind, Result};
 use crate::http1::response::ResponseHead;
 use crate::http1::{Connection, HttpError};
 use crate::object::ObjectMeta;
+use crate::pipeline::PartRequest;
 use crate::pipeline::plan::stored_part_bytes;
-use crate::store::{LocalFuture, PartRead, ReadInfo, Reader};
+use crate::store::{LocalFuture, PartRead, Pieces, ReadInfo, Reader};
 
 mod compared;
+mod destination;
 mod summed;
 mod told;
 
 use compared::Checked;
-use summed::Summed;
+use destination::{Destination, RangeRead};
 pub(super) use told::Told;
 use told::empty_object;
 
@@ -104,17 +105,6 @@ pub(super) enum Extent {
     Rest,
 }
 
-/// A range that is read in as many attempts as it takes.
-struct RangeRead {
-    offset: u64,
-    /// Absent from here only while a receive owns it.
-    buf: Buf,
-    span: Range<usize>,
-    /// So many bytes from the start of the span are there for good, unless they turn out to be corrupt.
-    placed: usize,
-    summed: Summed,
-}
-
 impl S3Reader {
     pub(super) fn new(shared: &Arc<Shared>, key: &str, options: &ReadOptions) -> S3Reader {
         let mut object = GetObject::new(key);
@@ -140,36 +130,44 @@ impl S3Reader {
             let text = format!("an empty read of {}", self.shared.uri_of(&self.object.key));
             return PartRead { buf, result: Err(ErrorKind::InvalidInput(text).into()) };
         }
-        let first = self.ranged(offset, Extent::Bytes(span.len()));
-        let mut attempts = match Attempts::new(core, &self.shared, &first) {
-            Ok(attempts) => attempts,
-            Err(error) => return PartRead { buf, result: Err(error) },
-        };
-        let mut read = RangeRead { offset, buf, span, placed: 0, summed: Summed::default() };
+        let into = Destination::Place { buf, start: span.start };
+        let mut read = RangeRead::new(offset, span.len(), into);
+        let result = self.fetch(core, &mut read).await;
+        PartRead { buf: read.into.into_buf(), result }
+    }
+
+    async fn pieces_of(
+        &self,
+        core: &Core,
+        part: PartRequest,
+        buf: Buf,
+        pieces: &mut dyn Pieces,
+    ) -> Result<ReadInfo> {
+        let into = Destination::Pieces { pieces, buf };
+        self.fetch(core, &mut RangeRead::new(part.offset, part.len as usize, into)).await
+    }
+
+    async fn fetch(&self, core: &Core, read: &mut RangeRead<'_>) -> Result<ReadInfo> {
+        let offset = read.offset;
+        let first = self.ranged(offset, Extent::Bytes(read.len));
+        let mut attempts = Attempts::new(core, &self.shared, &first)?;
         if self.shared.checks.answers() {
             self.coverage().begin(offset);
         }
-        let result = attempts
+        let (size_bytes, checked) = attempts
             .run(async |per_core, connection| {
-                let told = self.attempt(core, per_core, connection, &mut read).await?;
-                let checked = self.check(&mut read, &told);
+                let told = self.attempt(core, per_core, connection, read).await?;
+                let checked = self.check(core, read, &told);
                 // What is corrupt is read again, all of it.
                 read.placed = if checked.is_ok() { read.placed } else { 0 };
                 checked.map(|checked| (told.size_bytes, checked))
             })
-            .await;
-        let RangeRead { buf, placed, .. } = read;
-        let settled = match result {
+            .await?;
+        if let Checked { sum: Some(found), unsettled: true } = checked {
             // The connection is back: who held one and waited for another could wait for ever.
-            Ok((size_bytes, Checked { sum: Some(found), unsettled: true })) => {
-                let settled = self.settle(core, size_bytes, offset, placed as u64, found).await;
-                settled.map(|()| (size_bytes, Some(found)))
-            }
-            result => result.map(|(size_bytes, checked)| (size_bytes, checked.sum)),
-        };
-        let info = |(object_bytes, sum)| ReadInfo { len_bytes: placed, object_bytes, sum };
-        let result = settled.map(info);
-        PartRead { buf, result }
+            self.settle(core, size_bytes, offset, read.placed as u64, found).await?;
+        }
+        Ok(ReadInfo { len_bytes: read.placed, object_bytes: size_bytes, sum: checked.sum })
     }
 
     fn ranged(&self, offset: u64, extent: Extent) -> RangedGet<'_> {
@@ -188,13 +186,14 @@ impl S3Reader {
         core: &Core,
         per_core: &PerCore,
         connection: &mut Connection,
-        read: &mut RangeRead,
+        read: &mut RangeRead<'_>,
     ) -> Result<Told, Failed> {
         let offset = read.offset.saturating_add(read.placed as u64);
-        let extent = Extent::Bytes(read.span.len() - read.placed);
+        let extent = Extent::Bytes(read.len - read.placed);
         let told = self.ask(core, per_core, connection, offset, extent).await?;
         let announced = (told.range.end - told.range.start) as usize;
-        let (received, came) = self.receive(connection, read, &told, announced).await;
+        let algorithm = self.to_sum(read.offset, (read.placed + announced) as u64, &told);
+        let (received, came) = read.receive(connection, algorithm, announced).await?;
         if told.of_unknown_size.is_some() {
             let told = match received {
                 Ok(()) => self.sized(told, came)?,
@@ -215,31 +214,13 @@ impl S3Reader {
             Ok(()) => HttpError::Closed { stale: false },
             Err(error) => error,
         };
-        if came == 0 || came >= announced {
-            // What broke behind the last byte leaves nothing to carry on with: all is read again.
-            return Err(Failed::Http(broken));
-        }
-        read.placed += came;
-        Err(Failed::CutOff(broken))
-    }
-
-    /// Receives what is announced behind what is there already, and sums it as it comes. Tells how much
-    /// of it came.
-    async fn receive(
-        &self,
-        connection: &mut Connection,
-        read: &mut RangeRead,
-        told: &Told,
-        announced: usize,
-    ) -> (Result<(), HttpError>, usize) {
-        let RangeRead { offset, buf, span, placed, summed } = read;
-        let start = span.start + *placed;
-        let len = *placed + announced;
-        let summing = summed.carry_on(*placed, self.to_sum(*offset, len as u64, told));
-        let lent = std::mem::replace(buf, Bytes::new().into());
-        let received = connection.receive_into(lent, start..start + announced, summing).await;
-        *buf = received.2;
-        (received.0, received.1)
+        // What broke behind the last byte leaves nothing to carry on with: all is read again.
+        read.placed = if came < announced { read.placed + came } else { 0 };
+        Err(if came > 0 && came < announced {
+            Failed::CutOff(broken)
+        } else {
+            Failed::Http(broken)
+        })
     }
 
     /// Asks for bytes from `offset` on, and checks the head of the answer.
@@ -304,6 +285,20 @@ impl Reader for S3Reader {
         span: Range<usize>,
     ) -> LocalFuture<'a, PartRead> {
         core.boxed(self.read_range(core, offset, buf, span))
+    }
+
+    fn read_pieces<'a>(
+        &'a self,
+        core: &'a Core,
+        part: PartRequest,
+        buf: Buf,
+        pieces: &'a mut dyn Pieces,
+    ) -> LocalFuture<'a, Result<ReadInfo>> {
+        core.boxed(self.pieces_of(core, part, buf, pieces))
+    }
+
+    fn gives_pieces(&self) -> bool {
+        true
     }
 
     fn skip<'a>(

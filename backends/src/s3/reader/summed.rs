@@ -22,13 +22,10 @@ impl Summed {
         self.0.as_mut()
     }
 
-    /// The checksum of exactly `len_bytes` bytes, if this is the one that was taken of them. What another answer
-    /// told meanwhile may ask for one that nobody thought of when they came.
-    pub(super) fn finish(&mut self, algorithm: ChecksumAlgorithm, len_bytes: usize) -> Option<Sum> {
-        let is_it = |summing: &Summing| {
-            summing.algorithm() == algorithm && summing.len_bytes() == len_bytes
-        };
-        self.0.take().filter(is_it).map(Summing::finish)
+    /// The checksum of exactly `len_bytes` bytes, where these were summed.
+    pub(super) fn finish(&mut self, len_bytes: usize) -> Option<Sum> {
+        let summing = self.0.take().filter(|summing| summing.len_bytes() == len_bytes);
+        summing.map(Summing::finish)
     }
 }
 
@@ -42,7 +39,7 @@ mod tests {
         let mut summed = Summed::default();
         summed.carry_on(0, Some(Sha256)).expect("begun").update(b"one range ");
         summed.carry_on(10, Some(Crc32)).expect("carried on").update(b"in pieces");
-        let sum = summed.finish(Sha256, 19);
+        let sum = summed.finish(19);
         assert_eq!(sum, Some(Sum::of(Sha256, b"one range in pieces")));
     }
 
@@ -52,18 +49,9 @@ mod tests {
         summed.carry_on(0, Some(Crc32)).expect("begun").update(b"one more");
         // The last four were of an attempt that did not count.
         assert!(summed.carry_on(4, Some(Crc32)).is_none());
-        assert_eq!(summed.finish(Crc32, 7), None);
+        assert_eq!(summed.finish(7), None);
         // All is read again.
         summed.carry_on(0, Some(Crc32)).expect("begun anew").update(b"two");
-        assert_eq!(summed.finish(Crc32, 3), Some(Sum::of(Crc32, b"two")));
-    }
-
-    #[test]
-    fn another_checksum_or_other_bytes_are_not_told() {
-        for (algorithm, len_bytes) in [(Crc32, 2), (Crc32c, 3)] {
-            let mut summed = Summed::default();
-            summed.carry_on(0, Some(Crc32)).expect("begun").update(b"two");
-            assert_eq!(summed.finish(algorithm, len_bytes), None);
-        }
+        assert_eq!(summed.finish(3), Some(Sum::of(Crc32, b"two")));
     }
 }
