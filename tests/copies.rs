@@ -4,8 +4,8 @@ use std::time::{Duration, SystemTime};
 
 use hydrant::s3::CopyLimits;
 use hydrant::{
-    Attributes, Bytes, CopyOptions, CopyReport, CopyWay, ErrorKind, Hydrant, OnFailure, PutOptions,
-    copy,
+    Attributes, Bytes, CopyOptions, CopyReport, CopyWay, Crc64, ErrorKind, Hydrant, OnFailure,
+    PutOptions, TransferLimits, copy,
 };
 use hydrant_tests::{BUCKET, PART, Peer, Seen, Wire, World, client, client_with, noise, read_all};
 
@@ -310,5 +310,22 @@ fn a_server_that_does_not_copy_gets_the_bytes_and_that_is_said() {
         assert_eq!((report.way, report.bytes), (CopyWay::Streamed, SIZE as u64));
         let why = report.fell_back.expect("it is said");
         assert!(why.contains("501"), "{why}");
+    }
+}
+
+#[test]
+fn pieces_of_any_size_make_the_same_file() {
+    let world = World::new();
+    let data = noise(11, 2 * PART + 12_345);
+    std::fs::write(world.file("from"), &data).expect("a file");
+    for piece_size_bytes in [0, 4097, 1 << 20, usize::MAX] {
+        let mut limits = TransferLimits::default().with(Some(PART as u64), None);
+        limits.piece_size_bytes = piece_size_bytes;
+        let hydrant = world.client_with(|builder| builder.transfer(limits));
+        let at = |name| hydrant.locate(&world.uri("direct", name)).expect("a URI");
+        let options = CopyOptions { streamed: true, ..CopyOptions::default() };
+        let report = copy(&at("from"), &at("to"), options).wait().expect("copied");
+        assert_eq!(report.crc64nvme, Some(Crc64::of(&data)), "{piece_size_bytes}");
+        assert!(std::fs::read(world.file("to")).expect("a file") == data);
     }
 }

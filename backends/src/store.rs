@@ -196,7 +196,7 @@ pub trait Reader: Send + Sync + fmt::Debug + 'static {
         core.boxed(read_one_by_one(self, core, part, buf, pieces))
     }
 
-    /// Whether a part read piece by piece costs no more than one that is read whole.
+    /// Whether a part read piece by piece costs little more than one that is read whole.
     fn gives_pieces(&self) -> bool {
         false
     }
@@ -309,7 +309,7 @@ pub trait Upload: Send + Sync + fmt::Debug + 'static {
         sum: Option<Sum>,
     ) -> LocalFuture<'a, (Result<PartTag>, Buf)>;
 
-    /// Whether parts may be written in pieces.
+    /// Whether parts may be written in pieces; nobody looks for [kept ones](Upload::kept_part) then.
     fn takes_pieces(&self) -> bool {
         false
     }

@@ -1,5 +1,5 @@
 //! Copy between any two stores: inside the server or the file system where both are the same, else a
-//! part is read into a lease and written from the same lease.
+//! part is read into a lease and written from the same lease, or passes in pieces.
 
 mod on_server;
 
@@ -414,10 +414,11 @@ impl Sink for Writing {
     }
 
     fn passage(&self, part_bytes: u64) -> Option<Passage<'_>> {
-        let piece_bytes = self.piece_bytes.max(1).next_multiple_of(PART_ALIGN_BYTES as usize);
-        let saves = 2 * piece_bytes as u64 <= part_bytes / 2 && self.upload.takes_pieces();
-        let wants_crc = !self.unsummed;
-        saves.then_some(Passage { upload: &*self.upload, piece_bytes, wants_crc })
+        let whole_pages = |bytes: u64| bytes.max(1).checked_next_multiple_of(PART_ALIGN_BYTES);
+        let piece_bytes = whole_pages(self.piece_bytes as u64)?;
+        let saves = piece_bytes <= part_bytes / 4 && self.upload.takes_pieces();
+        let (upload, wants_crc) = (&*self.upload, !self.unsummed);
+        saves.then_some(Passage { upload, piece_bytes: piece_bytes as usize, wants_crc })
     }
 
     fn passed(&self, part: PartRequest, crc: Option<Crc64>) {

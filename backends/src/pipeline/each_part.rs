@@ -1,4 +1,5 @@
-//! Every part of an object, read in any order and handed to a sink in the lease that it lies in.
+//! Every part of an object, read in any order and handed to a sink in the lease that it lies in, or passed to
+//! an upload in pieces.
 //!
 //! Copies and checksums are such sinks.
 

@@ -95,11 +95,14 @@ impl Connection {
             if *at == end || body.is_done() {
                 return Ok(());
             }
-            let want = (end - *at).min(usize::try_from(body.direct_bytes()).unwrap_or(usize::MAX));
+            let direct = body.direct_bytes();
+            let want = (end - *at).min(usize::try_from(direct).unwrap_or(usize::MAX));
             if !self.residue.is_empty() {
                 continue;
             } else if want > 0 {
-                let following = if want == end - *at { following } else { 0 };
+                // What ends with the connection may end before.
+                let is_sure = want == end - *at && direct != u64::MAX;
+                let following = if is_sure { following } else { 0 };
                 self.receive_straight(buf, at, want, following).await?;
             } else if self.receive_some().await? == 0 {
                 self.body.as_mut().ok_or_else(no_answer)?.on_close()?;

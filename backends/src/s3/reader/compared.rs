@@ -35,12 +35,13 @@ impl S3Reader {
     ) -> Result<Checked, Failed> {
         let (offset, len) = (read.offset, read.placed as u64);
         let Some(algorithm) = self.to_sum(offset, len, told) else {
-            return Ok(Checked::default());
+            return Ok(Checked { sum: read.taken_sum(), unsettled: false });
         };
-        let Some(found) = read.sum(algorithm) else {
+        let found = read.sum(algorithm);
+        let Some(found) = found.filter(|sum| sum.algorithm() == algorithm) else {
             self.coverage().settle(None);
             self.not_compared(core, format_args!("a {} was told too late", algorithm.name()));
-            return Ok(Checked::default());
+            return Ok(Checked { sum: found, unsettled: false });
         };
         let (size, told) = (told.size_bytes, of_range(offset, told));
         match self.coverage().take(size, offset, len, found, told) {

@@ -75,18 +75,19 @@ impl RangeRead<'_> {
                     let (mut received, count, back) = receiving.await;
                     *buf = back;
                     came += count;
-                    if received.is_ok() && came == announced {
+                    if came == announced && received.is_ok() {
                         // Whether the body is at its end.
                         let (ended, _, back) = connection.receive_into(lent(buf), 0..0, None).await;
-                        (received, *buf) = (ended, back);
+                        (received, *buf) = (ended.map_err(|error| of_all(error, announced)), back);
+                    }
+                    let is_last = came == announced && received.is_ok();
+                    if is_last || came < announced && at + count == piece_bytes {
+                        let before = *placed + came - (at + count);
+                        let taken = pieces.take(before as u64, lent(buf), at + count).await;
+                        *buf = taken.map_err(Failed::Final)?;
                     }
                     if received.is_err() || count < want {
                         return Ok((received, came));
-                    }
-                    if at + want == piece_bytes || came == announced {
-                        let before = *placed + came - (at + want);
-                        let taken = pieces.take(before as u64, lent(buf), at + want).await;
-                        *buf = taken.map_err(Failed::Final)?;
                     }
                 }
                 Ok((Ok(()), came))
@@ -94,10 +95,10 @@ impl RangeRead<'_> {
         }
     }
 
-    /// The checksum of what has come. The algorithm may be another than the one asked for, where another answer has
-    /// told meanwhile what nobody thought of before, and the bytes are gone.
+    /// The checksum of what has come. It is another than the one asked for, or none, where an answer has told
+    /// meanwhile what nobody thought of before and the bytes are gone.
     pub(super) fn sum(&mut self, algorithm: ChecksumAlgorithm) -> Option<Sum> {
-        let found = self.summed.finish(self.placed);
+        let found = self.taken_sum();
         match &mut self.into {
             Destination::Place { buf, start } => {
                 let found = found.filter(|sum| sum.algorithm() == algorithm);
@@ -107,6 +108,11 @@ impl RangeRead<'_> {
             Destination::Pieces { .. } => found,
         }
     }
+
+    /// The one that was taken while it came.
+    pub(super) fn taken_sum(&mut self) -> Option<Sum> {
+        self.summed.finish(self.placed)
+    }
 }
 
 impl Destination<'_> {
@@ -114,6 +120,14 @@ impl Destination<'_> {
         match self {
             Destination::Place { buf, .. } | Destination::Pieces { buf, .. } => buf,
         }
+    }
+}
+
+/// A body that goes on behind its end is longer than all of it.
+fn of_all(error: HttpError, announced: usize) -> HttpError {
+    match error {
+        HttpError::BodyTooLong { .. } => HttpError::BodyTooLong { limit_bytes: announced as u64 },
+        error => error,
     }
 }
 

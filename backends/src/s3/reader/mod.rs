@@ -192,6 +192,10 @@ impl S3Reader {
         let extent = Extent::Bytes(read.len - read.placed);
         let told = self.ask(core, per_core, connection, offset, extent).await?;
         let announced = (told.range.end - told.range.start) as usize;
+        if told.of_unknown_size.is_some() && matches!(read.into, Destination::Pieces { .. }) {
+            // Nobody would know which piece is the last.
+            return Err(Failed::Final(self.shared.tells_no_size(&self.object.key, announced)));
+        }
         let algorithm = self.to_sum(read.offset, (read.placed + announced) as u64, &told);
         let (received, came) = read.receive(connection, algorithm, announced).await?;
         if told.of_unknown_size.is_some() {
