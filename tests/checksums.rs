@@ -532,6 +532,7 @@ fn breaking_off(
                 wire.send(format!("{:x}\r\n", end - start).as_bytes())?;
             }
             wire.send(&body[start..end.min(come)])?;
+            // Where a chunk ends there, the body ends as if that were all of it.
             if end > come {
                 wire.close();
                 return Ok(());

@@ -60,7 +60,7 @@ impl Connection {
     }
 
     /// Receives the next bytes of a body into `span` of `buf`, as many as fit, and leaves the rest to the
-    /// next call; `following` more are received next, and sure to come. Tells how many bytes are in place, also
+    /// next call; `following` more are received next. Tells how many bytes are in place, also
     /// when the body broke off; `summing` has taken these then.
     pub(crate) async fn receive_next(
         &mut self,
@@ -100,9 +100,10 @@ impl Connection {
             if !self.residue.is_empty() {
                 continue;
             } else if want > 0 {
-                // What ends with the connection may end before.
-                let is_sure = want == end - *at && direct != u64::MAX;
-                let following = if is_sure { following } else { 0 };
+                // Behind a chunk, or with the connection, the body may end.
+                let announced = if direct == u64::MAX { 0 } else { direct - want as u64 };
+                let following =
+                    usize::try_from(announced).map_or(following, |it| it.min(following));
                 self.receive_straight(buf, at, want, following).await?;
             } else if self.receive_some().await? == 0 {
                 self.body.as_mut().ok_or_else(no_answer)?.on_close()?;
