@@ -270,7 +270,8 @@ async fn read_one_by_one<R: Reader + ?Sized>(
         buf = pieces.take(at, read.buf, info.len_bytes).await?;
         at += info.len_bytes as u64;
         if info.len_bytes < len || at == part.len {
-            return Ok(ReadInfo { len_bytes: at as usize, ..info });
+            // A sum is of this piece alone.
+            return Ok(ReadInfo { len_bytes: at as usize, sum: None, ..info });
         }
     }
 }

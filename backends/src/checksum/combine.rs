@@ -3,7 +3,7 @@
 //! Bits of a message are coefficients of a polynomial over GF(2), and a CRC is its remainder modulo that of
 //! the CRC. The first half is followed by the second, so it counts `x^(8 * length)` times: one
 //! multiplication modulo the polynomial for that power, and one for each bit set in the length. The general
-//! way of the library that sums takes a hundred times as long (decision 21).
+//! way of the library that sums takes far longer (decision 21).
 //!
 //! Every CRC that S3 knows begins with all bits set, ends by flipping all of them, and has its bits in
 //! reflected order; the first two cancel out.

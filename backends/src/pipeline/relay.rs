@@ -2,7 +2,7 @@
 //! written. So a part under way holds two pieces of memory, whatever its size, and they stay in the cache.
 //!
 //! Ownership: of the two buffers the reader has one. The other lies here, or is lent to a write; that future
-//! is dropped with this, and the buffer goes back to the pool when the kernel is done with it (OWN-2).
+//! is dropped with this, and the op keeps the buffer until the kernel is done with it (OWN-1).
 
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
