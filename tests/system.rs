@@ -33,6 +33,7 @@
 mod addresses;
 mod boto3;
 mod botocore;
+mod broken_off;
 mod checksums;
 mod composites;
 mod conditions;
