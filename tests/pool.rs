@@ -131,6 +131,30 @@ fn whole_objects_are_read_where_no_part_is_free() {
     expect_full(&hydrant);
 }
 
+/// They lie side by side, and not each at the front of memory for a part.
+#[test]
+fn small_objects_that_are_kept_leave_room_for_parts() {
+    let world = World::new();
+    let hydrant = small(&world, Duration::from_secs(30));
+    for scheme in ["s3", "file", "direct", "mem"] {
+        let mut kept = Vec::new();
+        for number in 0..32 {
+            let data = noise(number, 5_000);
+            let at = hydrant.locate(&world.uri(scheme, &number.to_string())).expect("a URI");
+            at.store.put(&at.key, data.clone().into()).wait().expect("put");
+            let (whole, _) = at.store.get_whole(&at.key).wait().expect("read");
+            let mut stream = at.store.get(&at.key, GetOptions::default()).expect("a stream");
+            let piece = stream.next_wait().expect("a piece").expect("read");
+            assert!(whole == data && piece == data, "{scheme} {number}");
+            kept.extend([whole, piece]);
+        }
+        let pool = hydrant.engine().pool();
+        let parts: Vec<_> = std::iter::from_fn(|| pool.try_lease(PART, "a part")).collect();
+        assert!(parts.len() >= PARTS - 1, "{scheme}: room for {} parts", parts.len());
+    }
+    expect_full(&hydrant);
+}
+
 #[test]
 fn what_cannot_fit_is_refused_at_once() {
     let world = World::new();

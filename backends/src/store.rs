@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 pub use hydrant_engine::LocalFuture;
-use hydrant_engine::{Buf, Core};
+use hydrant_engine::{Buf, Core, Lease};
 
 use crate::checksum::{ChecksumAlgorithm, Crc64, Sum};
 use crate::condition::ReadOptions;
@@ -183,6 +183,18 @@ pub trait Reader: Send + Sync + fmt::Debug + 'static {
         buf: Buf,
         span: Range<usize>,
     ) -> LocalFuture<'a, PartRead>;
+
+    /// The same for bytes that somebody may keep: where much less comes than `lease` holds, what comes back may be
+    /// another, of the size of what came.
+    fn read_to_keep<'a>(
+        &'a self,
+        core: &'a Core,
+        offset: u64,
+        lease: Lease,
+        span: Range<usize>,
+    ) -> LocalFuture<'a, PartRead> {
+        self.read(core, offset, lease.into(), span)
+    }
 
     /// Reads all of a part piece by piece, into `buf` first, which has room for one. A piece that is full is given
     /// for memory for the next before anything is compared, so all of them may come once more.

@@ -3,13 +3,14 @@
 use std::ops::Range;
 use std::sync::{Arc, OnceLock};
 
-use hydrant_engine::{Buf, Core, File};
+use hydrant_engine::{Buf, Core, File, Lease};
 
 use super::tree::Tree;
 use super::version::Version;
 use crate::condition::ReadIf;
 use crate::error::{ErrorKind, Result};
 use crate::object::ObjectMeta;
+use crate::pipeline::{Back, Fitted};
 use crate::store::{LocalFuture, PartRead, ReadInfo, Reader};
 
 /// A file to be read. It is opened by the first read and stays open: what its path comes to mean
@@ -76,27 +77,35 @@ impl FileReader {
         }
     }
 
-    async fn read_part(&self, core: &Core, offset: u64, buf: Buf, span: Range<usize>) -> PartRead {
+    async fn read_part(
+        &self,
+        core: &Core,
+        offset: u64,
+        mut memory: Fitted,
+        span: Range<usize>,
+    ) -> PartRead {
         let opened = match self.open(core).await {
             Ok(opened) => opened,
-            Err(error) => return PartRead { buf, result: Err(error) },
+            Err(error) => return PartRead { buf: memory.into_buf(false), result: Err(error) },
         };
         let object_bytes = opened.version.size_bytes;
         let left = object_bytes.saturating_sub(offset);
         let wanted = usize::try_from(left).map_or(span.len(), |left| left.min(span.len()));
         if wanted == 0 {
             return PartRead {
-                buf,
+                buf: memory.into_buf(false),
                 result: Ok(ReadInfo { len_bytes: 0, object_bytes, sum: None }),
             };
         }
         let span = span.start..span.start + wanted;
-        let (read, buf) = opened.file.read_at(core, buf, span, offset).await;
+        memory.fit(&span);
+        let (read, back) = opened.file.read_at(core, memory.take(), span, offset).await;
+        memory.put_back(back);
         let result = match read {
             Ok(read) => self.checked(core, read, wanted).await,
             Err(error) => Err(error.into()),
         };
-        PartRead { buf, result }
+        PartRead { buf: memory.into_buf(result.is_ok()), result }
     }
 
     /// Looks after each read whether the file is still the one that was opened: what was read
@@ -120,7 +129,17 @@ impl Reader for FileReader {
         buf: Buf,
         span: Range<usize>,
     ) -> LocalFuture<'a, PartRead> {
-        core.boxed(self.read_part(core, offset, buf, span))
+        core.boxed(self.read_part(core, offset, Fitted::new(buf, Back::Lent), span))
+    }
+
+    fn read_to_keep<'a>(
+        &'a self,
+        core: &'a Core,
+        offset: u64,
+        lease: Lease,
+        span: Range<usize>,
+    ) -> LocalFuture<'a, PartRead> {
+        core.boxed(self.read_part(core, offset, Fitted::new(lease.into(), Back::Fitting), span))
     }
 
     fn gives_pieces(&self) -> bool {

@@ -7,13 +7,13 @@ use std::ops::Range;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Instant;
 
-use hydrant_engine::{Buf, Core};
+use hydrant_engine::{Buf, Core, Lease};
 
 use super::redirect::{RedirectError, follow, is_redirect};
 use crate::error::{Error, ErrorKind, Result};
 use crate::http1::url::HttpUrl;
 use crate::object::ObjectMeta;
-use crate::pipeline::memory;
+use crate::pipeline::{Back, Fitted, memory};
 use crate::s3::{InOrder, S3Reader, Site};
 use crate::store::{LocalFuture, PartRead, Reader};
 
@@ -98,7 +98,7 @@ impl HttpReader {
 
     async fn head_by_get(&self, core: &Core) -> Result<ObjectMeta> {
         let lease = memory(core, 1).await?;
-        let read = self.read_at(core, 0, lease.into(), 0..1, Ranges::Ask).await;
+        let read = self.read_at(core, 0, lease.into(), 0..1, Back::Lent, Ranges::Ask).await;
         // A server that ignores ranges has told the size all the same.
         match (self.meta(), read.result) {
             (Some(meta), _) => Ok(meta),
@@ -113,6 +113,7 @@ impl HttpReader {
         offset: u64,
         mut buf: Buf,
         span: Range<usize>,
+        back: Back,
         ranges: Ranges,
     ) -> PartRead {
         loop {
@@ -121,7 +122,8 @@ impl HttpReader {
                 return PartRead { result: read.result.map_err(|error| self.told(error)), ..read };
             }
             let place = self.place();
-            let read = place.reader.read(core, offset, buf, span.clone()).await;
+            let memory = Fitted::new(buf, back);
+            let read = place.reader.read_range(core, offset, memory, span.clone()).await;
             buf = read.buf;
             let error = match read.result {
                 Ok(info) => return PartRead { buf, result: Ok(info) },
@@ -200,7 +202,18 @@ impl Reader for HttpReader {
         buf: Buf,
         span: Range<usize>,
     ) -> LocalFuture<'a, PartRead> {
-        core.boxed(self.read_at(core, offset, buf, span, Ranges::OrInOrder))
+        core.boxed(self.read_at(core, offset, buf, span, Back::Lent, Ranges::OrInOrder))
+    }
+
+    fn read_to_keep<'a>(
+        &'a self,
+        core: &'a Core,
+        offset: u64,
+        lease: Lease,
+        span: Range<usize>,
+    ) -> LocalFuture<'a, PartRead> {
+        let (buf, back) = (lease.into(), Back::Fitting);
+        core.boxed(self.read_at(core, offset, buf, span, back, Ranges::OrInOrder))
     }
 
     fn meta(&self) -> Option<ObjectMeta> {

@@ -157,7 +157,8 @@ impl Worker {
         };
         self.board.look(|state| (state.places, state.on_wire) = (1, 1));
         let lease = memory(core, first.len).await?;
-        let read = self.reader.read(core, first.offset, lease.into(), 0..first.len as usize).await;
+        let span = 0..first.len as usize;
+        let read = self.reader.read_to_keep(core, first.offset, lease, span).await;
         let total = read.result.as_ref().map_err(Error::clone)?.object_bytes;
         let stored_bytes = self.reader.stored_part_bytes();
         let first = self.board.look(|state| {
@@ -179,7 +180,7 @@ impl Worker {
             let lease = part_memory(&core, &self.board, part_bytes, State::comes_back).await?;
             let Some(part) = self.board.wait(State::take).await? else { break };
             let span = 0..part.len as usize;
-            let read = self.reader.read(&core, part.offset, lease.into(), span).await;
+            let read = self.reader.read_to_keep(&core, part.offset, lease, span).await;
             self.deliver(part, read)?;
         }
         Ok(())

@@ -60,7 +60,7 @@ pub(crate) async fn read_range(
     }
     let lease = memory(core, len).await?;
     if len <= limits.part_size_bytes {
-        let read = reader.read(core, range.start, lease.into(), 0..len as usize).await;
+        let read = reader.read_to_keep(core, range.start, lease, 0..len as usize).await;
         let count = read.result?.len_bytes;
         let lease = read.buf.into_lease().expect("a lease was lent and comes back");
         return Ok(frozen(lease, count));
@@ -86,7 +86,7 @@ pub(crate) async fn read_whole(
         first_bytes = first_bytes.min(share_of_free(core));
     }
     let lease = memory(core, first_bytes).await?;
-    let read = reader.read(core, 0, lease.into(), 0..first_bytes as usize).await;
+    let read = reader.read_to_keep(core, 0, lease, 0..first_bytes as usize).await;
     let info = read.result?;
     let mut first = read.buf.into_lease().expect("a lease was lent and comes back");
     let total = info.object_bytes;

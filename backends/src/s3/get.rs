@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use hydrant_engine::{Buf, Core};
+use hydrant_engine::Core;
 
 use super::attempts::{Attempts, Failed};
 use super::checksum::ToldSum;
@@ -16,7 +16,7 @@ use crate::checksum::{Sum, Summing};
 use crate::error::{Error, ErrorKind, Result};
 use crate::http1::response::{BodyFraming, ContentRange, ResponseHead};
 use crate::http1::{Connection, HttpError};
-use crate::pipeline::{frozen, memory};
+use crate::pipeline::{Back, Fitted, frozen, memory};
 
 /// Runs a GetObject as it is, ranges and conditions included; a body that breaks off is asked for
 /// again from its first byte.
@@ -27,18 +27,16 @@ pub(super) async fn get(
     bytes_max: usize,
 ) -> Result<(ObjectInfo, Bytes)> {
     let mut attempts = Attempts::new(core, shared, operation)?;
-    let mut buf = Buf::from(memory(core, bytes_max.max(1) as u64).await?);
+    let mut memory =
+        Fitted::new(memory(core, bytes_max.max(1) as u64).await?.into(), Back::Fitting);
     let result = attempts
         .run(async |per_core, connection| {
             let attempt = Attempt { core, shared, per_core, operation, bytes_max };
-            let lent = std::mem::replace(&mut buf, Bytes::new().into());
-            let (result, back) = attempt.run(connection, lent).await;
-            buf = back;
-            result
+            attempt.run(connection, &mut memory).await
         })
         .await;
     let (info, count) = result?;
-    let lease = buf.into_lease().expect("a lease was lent and comes back");
+    let lease = memory.into_buf(true).into_lease().expect("a lease was lent and comes back");
     Ok((info, frozen(lease, count)))
 }
 
@@ -54,8 +52,8 @@ impl Attempt<'_> {
     async fn run(
         &self,
         connection: &mut Connection,
-        buf: Buf,
-    ) -> (Result<(ObjectInfo, usize), Failed>, Buf) {
+        memory: &mut Fitted,
+    ) -> Result<(ObjectInfo, usize), Failed> {
         let body = BodyInfo::none();
         let write = |out: &mut [u8]| {
             self.per_core.write(self.core, self.shared, self.operation, &body, out)
@@ -72,35 +70,30 @@ impl Attempt<'_> {
                 }
             })
             .await;
-        let (info, status, framing, told) = match exchanged.result {
-            Err(error) => return (Err(Failed::Http(error)), buf),
-            Ok(Err(refusal)) => {
+        let (info, status, framing, told) = match exchanged.result.map_err(Failed::Http)? {
+            Err(refusal) => {
                 let document = connection.receive_document(Vec::new()).await.unwrap_or_default();
                 let (name, key) = (GetObject::NAME, self.operation.key());
-                return (Err(refusal.into_failed(self.shared, name, key, &document)), buf);
+                return Err(refusal.into_failed(self.shared, name, key, &document));
             }
-            Ok(Ok((Err(error), ..))) => {
-                return (Err(Failed::Http(HttpError::Unexpected(error))), buf);
-            }
-            Ok(Ok((Ok(info), status, framing, told))) => (info, status, framing, told),
+            Ok(told) => told,
         };
-        let announced = match self.announced(&info, status, framing, told.is_some()) {
-            Ok(announced) => announced,
-            Err(failed) => return (Err(failed), buf),
-        };
+        let info = info.map_err(|error| Failed::Http(HttpError::Unexpected(error)))?;
+        let announced = self.announced(&info, status, framing, told.is_some())?;
         let span = 0..announced.unwrap_or(self.bytes_max);
+        memory.fit(&span);
         let mut summed = told.map(|told| (told.sum, Summing::new(told.sum.algorithm())));
         let summing = summed.as_mut().map(|(_, summing)| summing);
-        let (received, placed, buf) = connection.receive_into(buf, span, summing).await;
-        let result = match received {
+        let (received, placed, back) = connection.receive_into(memory.take(), span, summing).await;
+        memory.put_back(back);
+        match received {
             Ok(()) if announced.is_none_or(|bytes| bytes == placed) => {
                 let compared = summed.map_or(Ok(()), |(told, found)| self.compare(told, found));
                 compared.map(|()| (info, placed))
             }
             Ok(()) => Err(Failed::Http(HttpError::Closed { stale: false })),
             Err(error) => Err(Failed::Http(error)),
-        };
-        (result, buf)
+        }
     }
 
     /// Bytes of the body, where the head tells them.

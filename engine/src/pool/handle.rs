@@ -238,6 +238,20 @@ impl Pool {
         let block = self.share(share).try_take(units, label)?;
         Some(Lease::new(self.clone(), share, label, block))
     }
+
+    /// One block for who gives back a larger one soon.
+    pub(super) fn take_past_the_line(
+        &self,
+        share: ShareName,
+        units: u32,
+        label: Label,
+    ) -> Option<Lease> {
+        if self.forked() {
+            return None;
+        }
+        let block = self.share(share).take_past_the_line(units, label)?;
+        Some(Lease::new(self.clone(), share, label, block))
+    }
 }
 
 impl fmt::Debug for Pool {

@@ -86,6 +86,13 @@ impl Lease {
         self.pool.give_back(self.share, self.label, [surplus]);
     }
 
+    /// A lease of at least `bytes`, which are at most half of this one, if there is one. It is meant to be used in place of
+    /// this one, which goes back soon, and so passes those who wait.
+    pub fn try_smaller(&self, bytes: usize) -> Option<Lease> {
+        let units = units_for(bytes).filter(|units| *units <= self.block.units() / 2)?;
+        self.pool.take_past_the_line(self.share, units, self.label)
+    }
+
     /// The valid bytes as `Bytes`, without a copy; one small allocation keeps the owner. What lies
     /// beyond them returns at once, they themselves when the last clone or slice is dropped, from
     /// whatever thread. Such `Bytes` must not be read in a forked child; made there, they are empty.
@@ -196,6 +203,16 @@ mod tests {
         assert_eq!(pool.stats().lent_bytes, 8 * KIB);
         lease.shrink_to(usize::MAX);
         assert_eq!(lease.capacity(), 8 * KIB);
+    }
+
+    #[test]
+    fn one_of_half_its_size_takes_its_place() {
+        let pool = pool();
+        let lease = lease(&pool, 64 * KIB);
+        let smaller = lease.try_smaller(5_000).expect("there is room");
+        assert_eq!((smaller.capacity(), smaller.label()), (8 * KIB, "part"));
+        assert_eq!(lease.try_smaller(32 * KIB).expect("half of it").capacity(), 32 * KIB);
+        assert!(lease.try_smaller(32 * KIB + 1).is_none());
     }
 
     #[test]

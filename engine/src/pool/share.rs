@@ -100,6 +100,13 @@ impl Share {
         }
     }
 
+    /// One block, if there is one, whoever waits.
+    pub(super) fn take_past_the_line(&self, units: u32, label: Label) -> Option<Block> {
+        let mut blocks = Blocks::default();
+        let filled = self.lock().fill(Want { units, count: 1, label }, &mut blocks);
+        if filled { blocks.pop() } else { None }
+    }
+
     /// The blocks of a waiting ticket once they are granted, else `waker` is woken then.
     pub(super) fn claim(&self, slot: u32, waker: &Waker) -> Option<Blocks> {
         // Cloned before the lock is taken and the old one dropped after: both run foreign code.

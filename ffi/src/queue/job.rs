@@ -230,7 +230,7 @@ async fn get_lent(core: &Core, job: &Job) -> Result<Outcome, Failure> {
     let mut ticket = core.ticket(request).await.map_err(Error::from)?;
     let lease = ticket.take().expect("a ticket of one grants one");
     let reader = job.reader()?;
-    let read = reader.read(core, job.offset, lease.into(), 0..len).await;
+    let read = reader.read_to_keep(core, job.offset, lease, 0..len).await;
     let info = read.result?;
     let mut lease = read.buf.into_lease().expect("a lease was lent and comes back");
     lease.shrink_to(info.len_bytes.max(1));

@@ -6,6 +6,7 @@ use hydrant_engine::Buf;
 use super::summed::Summed;
 use crate::checksum::{ChecksumAlgorithm, Sum};
 use crate::http1::{Connection, HttpError};
+use crate::pipeline::Fitted;
 use crate::s3::attempts::Failed;
 use crate::s3::checksum::bytes_of;
 use crate::store::Pieces;
@@ -24,7 +25,7 @@ pub(super) struct RangeRead<'a> {
 /// The buffer is absent from here only while a receive or a write owns it.
 pub(super) enum Destination<'a> {
     /// All of it from `start` on.
-    Place { buf: Buf, start: usize },
+    Place { memory: Fitted, start: usize },
     /// The piece that is being filled lies in `buf`.
     Pieces { pieces: &'a mut dyn Pieces, buf: Buf },
 }
@@ -48,12 +49,13 @@ impl RangeRead<'_> {
         let RangeRead { placed, summed, into, .. } = self;
         let mut summing = summed.carry_on(*placed, algorithm);
         match into {
-            Destination::Place { buf, start } => {
+            Destination::Place { memory, start } => {
                 let from = *start + *placed;
                 let span = from..from + announced;
+                memory.fit(&span);
                 let (received, came, back) =
-                    connection.receive_into(lent(buf), span, summing).await;
-                *buf = back;
+                    connection.receive_into(memory.take(), span, summing).await;
+                memory.put_back(back);
                 Ok((received, came))
             }
             Destination::Pieces { pieces, buf } => {
@@ -100,10 +102,10 @@ impl RangeRead<'_> {
     pub(super) fn sum(&mut self, algorithm: ChecksumAlgorithm) -> Option<Sum> {
         let found = self.taken_sum();
         match &mut self.into {
-            Destination::Place { buf, start } => {
+            Destination::Place { memory, start } => {
                 let found = found.filter(|sum| sum.algorithm() == algorithm);
                 let span = *start..*start + self.placed;
-                Some(found.unwrap_or_else(|| Sum::of(algorithm, bytes_of(buf, span))))
+                Some(found.unwrap_or_else(|| Sum::of(algorithm, bytes_of(memory.as_mut(), span))))
             }
             Destination::Pieces { .. } => found,
         }
@@ -116,9 +118,11 @@ impl RangeRead<'_> {
 }
 
 impl Destination<'_> {
-    pub(super) fn into_buf(self) -> Buf {
+    /// The memory that goes back: with all that `came`, or as it was lent.
+    pub(super) fn into_buf(self, came: bool) -> Buf {
         match self {
-            Destination::Place { buf, .. } | Destination::Pieces { buf, .. } => buf,
+            Destination::Place { memory, .. } => memory.into_buf(came),
+            Destination::Pieces { buf, .. } => buf,
         }
     }
 }

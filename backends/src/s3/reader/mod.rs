@@ -9,7 +9,7 @@ use std::ops::Range;
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Instant;
 
-use hydrant_engine::{Buf, Core};
+use hydrant_engine::{Buf, Core, Lease};
 
 use super::attempts::{Attempts, Failed};
 use super::coverage::Coverage;
@@ -27,8 +27,8 @@ use crate::error::{ErrorKind, Result};
 use crate::http1::response::ResponseHead;
 use crate::http1::{Connection, HttpError};
 use crate::object::ObjectMeta;
-use crate::pipeline::PartRequest;
 use crate::pipeline::plan::stored_part_bytes;
+use crate::pipeline::{Back, Fitted, PartRequest};
 use crate::store::{LocalFuture, PartRead, Pieces, ReadInfo, Reader};
 
 mod compared;
@@ -124,16 +124,24 @@ impl S3Reader {
         }
     }
 
-    async fn read_range(&self, core: &Core, offset: u64, buf: Buf, span: Range<usize>) -> PartRead {
-        if span.is_empty() {
-            // S3 has no empty range; what the object is can be asked with a HEAD.
-            let text = format!("an empty read of {}", self.shared.uri_of(&self.object.key));
+    pub(crate) async fn read_range(
+        &self,
+        core: &Core,
+        offset: u64,
+        memory: Fitted,
+        span: Range<usize>,
+    ) -> PartRead {
+        // S3 has no empty range; what the object is can be asked with a HEAD.
+        if span.is_empty() || span.end > memory.capacity() {
+            let (uri, room) = (self.shared.uri_of(&self.object.key), memory.capacity());
+            let text = format!("a read of {uri} into bytes {span:?} of a buffer with {room}");
+            let buf = memory.into_buf(false);
             return PartRead { buf, result: Err(ErrorKind::InvalidInput(text).into()) };
         }
-        let into = Destination::Place { buf, start: span.start };
+        let into = Destination::Place { memory, start: span.start };
         let mut read = RangeRead::new(offset, span.len(), into);
         let result = self.fetch(core, &mut read).await;
-        PartRead { buf: read.into.into_buf(), result }
+        PartRead { buf: read.into.into_buf(result.is_ok()), result }
     }
 
     async fn pieces_of(
@@ -288,7 +296,17 @@ impl Reader for S3Reader {
         buf: Buf,
         span: Range<usize>,
     ) -> LocalFuture<'a, PartRead> {
-        core.boxed(self.read_range(core, offset, buf, span))
+        core.boxed(self.read_range(core, offset, Fitted::new(buf, Back::Lent), span))
+    }
+
+    fn read_to_keep<'a>(
+        &'a self,
+        core: &'a Core,
+        offset: u64,
+        lease: Lease,
+        span: Range<usize>,
+    ) -> LocalFuture<'a, PartRead> {
+        core.boxed(self.read_range(core, offset, Fitted::new(lease.into(), Back::Fitting), span))
     }
 
     fn read_pieces<'a>(
