@@ -1,16 +1,17 @@
 //! Large bodies wait until the server wants them (`Expect: 100-continue`).
 
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, mpsc};
 use std::time::Duration;
 
 use hydrant::{Bytes, Class, Hydrant, PutOptions, Store, WriteIf};
-use hydrant_tests::{BUCKET, Peer, World, client_with, noise};
+use hydrant_tests::{BUCKET, Peer, World, client_with, noise, wait_until};
 
 /// Bytes from which on a body is announced by default.
 const LARGE: usize = 1 << 20;
 
 const STORED: &[u8] = b"HTTP/1.1 200 OK\r\nETag: \"x\"\r\nContent-Length: 0\r\n\r\n";
+const REFUSED: &[u8] = b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n";
 
 /// A bucket that stays open, and what is learnt of its server with it.
 fn bucket(peer: &Peer, wait: Duration) -> (Hydrant, Store) {
@@ -42,13 +43,80 @@ fn a_large_body_is_sent_once_it_is_wanted() {
         wire.send(STORED)
     });
     let (_hydrant, store) = bucket(&peer, LONG);
-    for size in [LARGE, 5 * LARGE, LARGE - 1, 0] {
+    for size in [LARGE - 1, 0, LARGE] {
         put(&store, size).expect("stored");
     }
     let seen = peer.seen();
     let expects: Vec<_> = seen.iter().map(|seen| seen.header("expect")).collect();
-    assert_eq!(expects, [Some("100-continue"), Some("100-continue"), None, None]);
+    assert_eq!(expects, [None, None, Some("100-continue")]);
     assert!(seen.iter().all(|seen| seen.connection == 0), "the connection is used again");
+}
+
+/// To be asked each time would cost each body the time of a small request.
+#[test]
+fn a_server_that_took_a_body_is_asked_again_after_a_refusal() {
+    let count = AtomicUsize::new(0);
+    let peer = Peer::start(move |seen, wire| {
+        if seen.method == "HEAD" {
+            return wire.send(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n");
+        }
+        wire.receive_body()?;
+        wire.send(if count.fetch_add(1, SeqCst) == 2 { REFUSED } else { STORED })
+    });
+    let (_hydrant, store) = bucket(&peer, LONG);
+    put(&store, LARGE).expect("stored");
+    put(&store, LARGE).expect("stored");
+    put(&store, LARGE).expect_err("refused");
+    put(&store, LARGE).expect("stored");
+    store.head("none").wait().expect_err("that says nothing of bodies");
+    put(&store, LARGE).expect("stored");
+    let puts = peer.seen().into_iter().filter(|seen| seen.method == "PUT");
+    let asked: Vec<_> = puts.map(|seen| seen.header("expect").is_some()).collect();
+    assert_eq!(asked, [true, false, false, true, false]);
+}
+
+/// What was on its way before another was refused says nothing of those that follow.
+#[test]
+fn a_success_of_before_does_not_make_up_for_a_refusal() {
+    let (end, ends) = mpsc::channel();
+    let ends = Mutex::new(ends);
+    let peer = Peer::start(move |seen, wire| {
+        wire.receive_body()?;
+        if seen.target.ends_with("slow") {
+            ends.lock().expect("no panic").recv().expect("it is to end");
+        }
+        wire.send(if seen.target.ends_with("refused") { REFUSED } else { STORED })
+    });
+    let (_hydrant, store) = bucket(&peer, LONG);
+    let body = || Bytes::from(noise(1, LARGE));
+    store.put("first", body()).wait().expect("stored");
+    let slow = store.put("slow", body());
+    wait_until("it is under way", || peer.seen().len() == 2);
+    store.put("refused", body()).wait().expect_err("refused");
+    end.send(()).expect("it is awaited");
+    slow.wait().expect("stored");
+    store.put("last", body()).wait().expect("stored");
+    let asked: Vec<_> = peer.seen().iter().map(|seen| seen.header("expect").is_some()).collect();
+    assert_eq!(asked, [true, false, false, true]);
+}
+
+/// A refusal before any of it was sent leaves nothing in doubt, so that it may be tried again.
+#[test]
+fn a_write_that_must_not_be_sent_twice_is_asked_for_each_time() {
+    let peer = Peer::start(|_, wire| {
+        wire.receive_body()?;
+        wire.send(STORED)
+    });
+    let (_hydrant, store) = bucket(&peer, LONG);
+    let mut options = PutOptions::default();
+    options.write_if = Some(WriteIf::Absent);
+    for _ in 0..2 {
+        put(&store, LARGE).expect("stored");
+        let body = Bytes::from(noise(1, LARGE));
+        store.put_with("key", body, options.clone()).wait().expect("stored");
+    }
+    let asked: Vec<_> = peer.seen().iter().map(|seen| seen.header("expect").is_some()).collect();
+    assert_eq!(asked, [true, true, false, true]);
 }
 
 #[test]

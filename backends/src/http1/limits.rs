@@ -26,7 +26,9 @@ pub struct HttpLimits {
     /// answer included. Default 30 s.
     pub stall: Duration,
     /// Bodies of so many bytes and more are announced by `Expect: 100-continue`, and sent when the
-    /// server wants them; `None` never. Default 1 MiB: below it, asking costs more than a refused body.
+    /// server wants them, while it is in doubt that it does: each core asks an endpoint until it has taken one,
+    /// after it has refused one, and where a request may not be sent twice, as conditional writes and appends.
+    /// `None` never. Default 1 MiB: below it, asking costs more than a refused body.
     pub expect_continue_bytes_min: Option<u64>,
     /// How long the server is waited for then; the body is sent after it in any case. A server that
     /// has let it pass once is not asked again. Default 1 s, as curl has it.

@@ -16,6 +16,7 @@ use super::ops::{DecodeError, Operation, Payload};
 use super::per_core::PerCore;
 use super::refusal::{Ids, Refusal};
 use super::request::BodyInfo;
+use super::retry::Repeat;
 use super::store::Shared;
 use super::xml::XmlError;
 use crate::checksum::Sum;
@@ -135,8 +136,11 @@ impl<O: Operation> Exchange<'_, O> {
         lent: Option<(Buf, Range<usize>)>,
     ) -> (Result<O::Output, Failed>, Option<Buf>) {
         let lent = lent.map(|(buf, span)| RequestBody { buf, span });
+        let (has_body, mut asked) = (lent.is_some(), false);
         let write = |out: &mut [u8]| {
-            self.per_core.write(self.core, self.shared, self.operation, self.body, out)
+            let head = self.per_core.write(self.core, self.shared, self.operation, self.body, out);
+            asked = head.as_ref().is_ok_and(|head| head.expects_continue);
+            head
         };
         let mut framer = self.body.framer();
         let frames = framer.as_mut().map(|framer| framer as &mut dyn BodyFrames);
@@ -147,6 +151,15 @@ impl<O: Operation> Exchange<'_, O> {
         let back = exchanged.body.map(|body| body.buf);
         if connection.has_unanswered_expectation() {
             self.per_core.stop_expecting();
+        }
+        match &exchanged.result {
+            // Others that were not asked for may still be under way, and end well after one was refused.
+            Ok(Told::Whole(_) | Told::Document(_)) if asked => self.per_core.takes_bodies(true),
+            // What is asked for each time is refused for what it says itself.
+            _ if !has_body || self.operation.repeat() != Repeat::Freely => {}
+            Ok(Told::Refused(_)) => self.per_core.takes_bodies(false),
+            Err(_) if exchanged.waited == Waited::Otherwise => self.per_core.takes_bodies(false),
+            _ => {}
         }
         if let (true, Waited::Answered(took), Ok(Told::Whole(_))) =
             (self.learns, exchanged.waited, &exchanged.result)

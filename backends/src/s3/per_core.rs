@@ -29,8 +29,10 @@ pub(super) struct PerCore {
     common: Rc<Common>,
     pub(super) pace: RefCell<Pace>,
     pub(super) first_byte: RefCell<FirstByte>,
-    /// Bodies of so many bytes and more wait for `100 Continue`.
+    /// Bodies of so many bytes and more may wait for `100 Continue`.
     expect_bytes_min: Option<u64>,
+    /// One of them was taken when it was asked for, and none was refused since.
+    takes_bodies: Cell<bool>,
 }
 
 /// What one core keeps for all endpoints of a store: memory for heads, the budget of retries, and
@@ -102,7 +104,8 @@ impl PerCore {
             common: Rc::clone(common),
             pace: RefCell::new(Pace::new(shared.config.pace, connections)),
             first_byte: RefCell::new(FirstByte::new(shared.config.first_byte, connections)),
-            expect_bytes_min: shared.config.http.expect_continue_bytes_min,
+            expect_bytes_min: shared.config.http.expect_continue_bytes_min.map(|min| min.max(1)),
+            takes_bodies: Cell::new(false),
         }
     }
 
@@ -214,6 +217,7 @@ impl PerCore {
             credentials,
             now: own_clock(core).shifted(self.common.clock.ahead_s()),
             expect_bytes_min: self.expect_bytes_min.filter(|_| !self.common.expects_no_more.get()),
+            takes_bodies: self.takes_bodies.get(),
         };
         self.common.scratch.borrow_mut().write_head(out, operation, body, caller)
     }
@@ -245,6 +249,11 @@ impl PerCore {
     /// Bodies no longer wait for `100 Continue`.
     pub(super) fn stop_expecting(&self) {
         self.common.expects_no_more.set(true);
+    }
+
+    /// Whether it takes bodies is no longer in doubt, or is again.
+    pub(super) fn takes_bodies(&self, takes: bool) {
+        self.takes_bodies.set(takes);
     }
 
     /// What the servers' clock is taken for.

@@ -6,6 +6,7 @@ use super::credentials::Credentials;
 use super::encode::write_query;
 use super::endpoint::Endpoint;
 use super::ops::{InvalidRequest, Operation, Payload, RequestParts, Target, content_md5};
+use super::retry::Repeat;
 use super::sign::{
     PayloadHash, QUERY_PAIRS_MAX, SIGNED_HEADERS_MAX, Scope, SignError, SigningKeyCache,
     SigningRequest, sign,
@@ -47,8 +48,10 @@ pub(super) struct Caller<'a> {
     /// `None` does not sign.
     pub(super) credentials: Option<&'a Credentials>,
     pub(super) now: Timestamp,
-    /// Bodies of so many bytes and more wait until the server wants them.
+    /// Bodies of so many bytes and more wait until the server wants them, where that is in doubt.
     pub(super) expect_bytes_min: Option<u64>,
+    /// It has taken one when it was asked, and has refused none since.
+    pub(super) takes_bodies: bool,
 }
 
 /// Memory that the heads of one core are put together in; it keeps its capacity.
@@ -197,7 +200,10 @@ impl Scratch {
             writer = writer.content_length(bytes)?;
         }
         // Not signed: it is between the client and the next server, and a proxy may take it away.
-        let expects_continue = caller.expect_bytes_min.is_some_and(|min| body.bytes >= min.max(1));
+        let is_large = caller.expect_bytes_min.is_some_and(|min| body.bytes >= min);
+        // What may not be sent twice is asked for each time: a refusal then leaves nothing in doubt.
+        let expects_continue =
+            is_large && (!caller.takes_bodies || operation.repeat() != Repeat::Freely);
         if expects_continue {
             writer = writer.header("expect", "100-continue")?;
         }
@@ -286,6 +292,7 @@ mod tests {
                 credentials: None,
                 now,
                 expect_bytes_min: None,
+                takes_bodies: false,
             };
             let body = BodyInfo::of(&Payload::None);
             Scratch::default().write_head(&mut [0; 4096], get, &body, caller).map(drop)

@@ -123,7 +123,7 @@ pub extern "C" fn hyd_options_new() -> *mut hyd_options {
 ///     stall_seconds                   in which no byte moves before a connection is given up
 ///     idle_seconds                    after which an idle connection is closed
 ///     requests_per_connection         after which a connection is closed
-///     expect_continue_bytes           of a body that is announced first (Expect: 100-continue), or never
+///     expect_continue_bytes           of a body that is asked for first while in doubt (Expect: 100-continue), or never
 ///     expect_continue_ms              in which the server is waited for then
 ///     early_answer_ms                 in which a server is heard that refuses a body
 ///     redirects                       followed for one object, of http(s):// alone
