@@ -70,8 +70,8 @@ fn work(hydrant: &Hydrant, job: &Job) -> Result<u64, Failure> {
     }
 }
 
-/// The pool holds a part for each connection and two to hand on. An object whose size nobody knows yet takes
-/// memory for a part, too.
+/// Beside what it keeps for heads, the pool holds a part for each connection and one to hand on. An object whose size nobody knows yet takes
+/// memory for a part, and some of its own size.
 fn builder(job: &Job) -> HydrantBuilder {
     let mut limits = TransferLimits::default();
     limits.part_size_bytes = job.part_bytes;
@@ -79,9 +79,8 @@ fn builder(job: &Job) -> HydrantBuilder {
     let pool_bytes = match (job.row(), job.work) {
         // Memory that is sent is the caller's, and so is what is received into his buffer.
         (Row::One, Work::PutMemory | Work::GetBuffer) => 3 * job.part_bytes as usize,
-        (Row::One, _) | (Row::Many, Work::GetMany) => {
-            (job.connections + 3) * job.part_bytes as usize
-        }
+        (Row::One, _) => (job.connections + 2) * job.part_bytes as usize,
+        (Row::Many, Work::GetMany) => (job.connections + 3) * job.part_bytes as usize,
         (Row::Many, _) => (job.connections + 3) * SMALL_BYTES.max(2 * job.bytes as usize),
     };
     let endpoint = job.endpoint.clone();

@@ -23,7 +23,7 @@ use self::peers::{Call, Evidence, Peer};
 use self::row::{LARGE_BYTES, PART_BYTES, Place, Row, SETS};
 use super::contestant::{Sample, Shown, number, rotated};
 use super::machine::Machine;
-use super::server::Server;
+use super::server::{OBJECT, Server};
 use super::stats::Verdict;
 use crate::failure::{Failure, Result};
 use crate::shell;
@@ -238,11 +238,16 @@ impl Bench<'_> {
         Ok(sides.zip(together).map(|((name, base), runs)| Runs::new(name, base, runs)).collect())
     }
 
-    /// A source on the disk and nothing of earlier runs.
+    /// A source on the disk, and the server's object as large as the row has it.
     fn make_ready(&self, row: Row) -> Result<()> {
         if row.disk() == Some(row::Disk::Read) {
-            super::server::write_object(&self.place.file, LARGE_BYTES, self.args.seed)?;
+            super::server::write_object(&self.place.file, row.object_bytes(), self.args.seed)?;
             shell::read(Command::new("sync").arg(&self.place.file))?;
+        }
+        let object = self.place.bucket.join(OBJECT);
+        let is_read = row.set().is_none() && row.disk() != Some(row::Disk::Read);
+        if is_read && bytes_beneath(&object)? != row.object_bytes() {
+            super::server::write_object(&object, row.object_bytes(), self.args.seed)?;
         }
         Ok(())
     }

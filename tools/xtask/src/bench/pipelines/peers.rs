@@ -154,8 +154,8 @@ fn s5cmd(program: &Path, row: Row, place: &Place) -> Option<Vec<String>> {
     let (own, theirs) = match row {
         Row::GetBuffer => return None,
         Row::GetStream | Row::GetStreamTls => ("cat", vec![place.uri(row.key())]),
-        Row::GetFile => ("cp", vec![place.uri(row.key()), target.to_string()]),
-        Row::PutFile => ("cp", vec![target.to_string(), place.uri(row.key())]),
+        Row::GetFile | Row::GetFile4g => ("cp", vec![place.uri(row.key()), target.to_string()]),
+        Row::PutFile | Row::PutFile4g => ("cp", vec![target.to_string(), place.uri(row.key())]),
         Row::PutMemory => ("cp", vec![source.to_string(), place.uri(row.key())]),
         Row::Get4k | Row::Get1m => {
             ("cp", vec![place.uri(&format!("{}/*", row.key())), format!("{target}/")])
@@ -176,8 +176,8 @@ fn aws(program: &Path, row: Row, place: &Place) -> Option<Vec<String>> {
     let theirs = match row {
         Row::GetBuffer => return None,
         Row::GetStream | Row::GetStreamTls => vec![place.uri(row.key()), "-".to_owned()],
-        Row::GetFile => vec![place.uri(row.key()), target],
-        Row::PutFile => vec![target, place.uri(row.key())],
+        Row::GetFile | Row::GetFile4g => vec![place.uri(row.key()), target],
+        Row::PutFile | Row::PutFile4g => vec![target, place.uri(row.key())],
         Row::PutMemory => vec![source, place.uri(row.key())],
         Row::Get4k | Row::Get1m => vec![place.uri(&format!("{}/", row.key())), target],
         Row::Put4k | Row::Put1m => vec![source, place.uri(&format!("{}/", row.key()))],
@@ -200,8 +200,8 @@ fn rclone(row: Row, place: &Place) -> Option<Vec<String>> {
     let (own, theirs) = match row {
         Row::GetBuffer => return None,
         Row::GetStream | Row::GetStreamTls => ("cat", vec![remote]),
-        Row::GetFile => ("copyto", vec![remote, target]),
-        Row::PutFile => ("copyto", vec![target, remote]),
+        Row::GetFile | Row::GetFile4g => ("copyto", vec![remote, target]),
+        Row::PutFile | Row::PutFile4g => ("copyto", vec![target, remote]),
         Row::PutMemory => ("copyto", vec![source, remote]),
         Row::Get4k | Row::Get1m => ("copy", vec![remote, target]),
         Row::Put4k | Row::Put1m => ("copy", vec![source, remote]),
@@ -233,8 +233,8 @@ fn curl(row: Row, place: &Place) -> Option<Vec<String>> {
     let theirs = match row {
         Row::GetBuffer | Row::Put4k | Row::Put1m => return None,
         Row::GetStream | Row::GetStreamTls => words(&["-o", "/dev/null", &url]),
-        Row::GetFile => words(&["-o", &place.file.display().to_string(), &url]),
-        Row::PutFile => words(&["-T", &place.file.display().to_string(), &url]),
+        Row::GetFile | Row::GetFile4g => words(&["-o", &place.file.display().to_string(), &url]),
+        Row::PutFile | Row::PutFile4g => words(&["-T", &place.file.display().to_string(), &url]),
         Row::PutMemory => words(&["-T", &place.source(row).display().to_string(), &url]),
         Row::Get4k | Row::Get1m => {
             let most = place.connections.to_string();

@@ -20,6 +20,8 @@ const FACTOR_WITH_TLS: f64 = 1.0;
 pub const PART_BYTES: u64 = 8 << 20;
 /// The one object.
 pub const LARGE_BYTES: u64 = 1 << 30;
+/// The same where what a process takes to start is to weigh little.
+const LARGEST_BYTES: u64 = 4 << 30;
 /// The many objects that are there from the start.
 pub const SETS: [Set; 2] = [
     Set { name: "small", objects: 10_000, bytes: 4 << 10 },
@@ -34,6 +36,10 @@ pub enum Row {
     GetFile,
     PutMemory,
     PutFile,
+    #[value(name = "get-file-4g")]
+    GetFile4g,
+    #[value(name = "put-file-4g")]
+    PutFile4g,
     #[value(name = "get-4k")]
     Get4k,
     #[value(name = "put-4k")]
@@ -64,6 +70,8 @@ impl Row {
             Self::GetFile => "GET 1 GiB to a file, O_DIRECT where the client can",
             Self::PutMemory => "PUT 1 GiB from memory",
             Self::PutFile => "PUT 1 GiB from a file, O_DIRECT where the client can",
+            Self::GetFile4g => "GET 4 GiB to a file, O_DIRECT where the client can",
+            Self::PutFile4g => "PUT 4 GiB from a file, O_DIRECT where the client can",
             Self::Get4k => "GET 10,000 objects of 4 KiB",
             Self::Put4k => "PUT 10,000 objects of 4 KiB",
             Self::Get1m => "GET 1,000 objects of 1 MiB",
@@ -76,9 +84,9 @@ impl Row {
         match self {
             Self::GetStream | Self::GetStreamTls => "get-stream",
             Self::GetBuffer => "get-buffer",
-            Self::GetFile => "get-file",
+            Self::GetFile | Self::GetFile4g => "get-file",
             Self::PutMemory => "put-memory",
-            Self::PutFile => "put-file",
+            Self::PutFile | Self::PutFile4g => "put-file",
             Self::Get4k | Self::Get1m => "get-many",
             Self::Put4k | Self::Put1m => "put-many",
         }
@@ -90,9 +98,12 @@ impl Row {
             | Self::GetStreamTls
             | Self::GetBuffer
             | Self::GetFile
+            | Self::GetFile4g
             | Self::Get4k
             | Self::Get1m => Direction::Get,
-            Self::PutMemory | Self::PutFile | Self::Put4k | Self::Put1m => Direction::Put,
+            Self::PutMemory | Self::PutFile | Self::PutFile4g | Self::Put4k | Self::Put1m => {
+                Direction::Put
+            }
         }
     }
 
@@ -111,7 +122,11 @@ impl Row {
 
     /// Of one object.
     pub fn object_bytes(self) -> u64 {
-        self.set().map_or(LARGE_BYTES, |set| set.bytes)
+        match (self, self.set()) {
+            (_, Some(set)) => set.bytes,
+            (Self::GetFile4g | Self::PutFile4g, None) => LARGEST_BYTES,
+            (_, None) => LARGE_BYTES,
+        }
     }
 
     pub fn total_bytes(self) -> u64 {
@@ -130,8 +145,8 @@ impl Row {
 
     pub fn disk(self) -> Option<Disk> {
         match self {
-            Self::GetFile => Some(Disk::Write),
-            Self::PutFile => Some(Disk::Read),
+            Self::GetFile | Self::GetFile4g => Some(Disk::Write),
+            Self::PutFile | Self::PutFile4g => Some(Disk::Read),
             _ => None,
         }
     }
@@ -158,6 +173,7 @@ impl Row {
     pub fn times(self) -> u32 {
         match self {
             Self::Get4k | Self::Put4k => 10,
+            Self::GetFile4g | Self::PutFile4g => 1,
             _ => 4,
         }
     }
@@ -225,6 +241,7 @@ mod tests {
         for &row in Row::value_variants() {
             let (about, bytes) = (row.about(), row.total_bytes());
             let said = match row.set() {
+                None if about.contains("4 GiB") => 4 << 30,
                 None => 1 << 30,
                 Some(_) if about.contains("10,000 objects of 4 KiB") => 10_000 * 4096,
                 Some(_) if about.contains("1,000 objects of 1 MiB") => 1_000 << 20,
