@@ -71,7 +71,7 @@ def get_stream(job):
 
 
 def get_buffer(job):
-    buffer = memoryview(bytearray(b"\x01") * job.bytes)
+    buffer = memoryview(job.touched_buffer())
     moved = 0
 
     def on_body(chunk, offset, **_):

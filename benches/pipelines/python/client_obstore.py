@@ -54,7 +54,7 @@ def get_stream(job):
 
 
 def get_buffer(job):
-    buffer = bytearray(b"\x01") * job.bytes
+    buffer = job.touched_buffer()
     view = memoryview(buffer)
 
     async def use(start, got):

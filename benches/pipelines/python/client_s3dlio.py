@@ -14,7 +14,7 @@ def get_stream(job):
 
 
 def get_buffer(job):
-    buffer = bytearray(b"\x01") * job.bytes
+    buffer = job.touched_buffer()
     buffer[:] = memoryview(s3dlio.get(uri(job, job.key)))
     return len(buffer)
 

@@ -1,5 +1,5 @@
 """`peer.py CLIENT WORK --endpoint ...`: one job by one client of Python, with the options and the
-line of the programs in Rust. What loading the modules took is told in the line and not counted."""
+line of the programs in Rust. What loading the modules took, and touching a buffer, is told in lines and not counted."""
 
 import argparse
 import importlib
@@ -26,9 +26,20 @@ class Job:
         """The keys of many objects."""
         return [f"{self.key}/{number:05}" for number in range(self.objects)]
 
+    def touched_buffer(self):
+        """Memory for the object, every page of it there."""
+        cpu, begun = time.process_time(), time.monotonic()
+        buffer = bytearray(b"\x01") * self.bytes
+        tell(loading_cpu_s=time.process_time() - cpu, loading_wall_s=time.monotonic() - begun)
+        return buffer
+
     def piece(self):
         """What is sent again and again."""
         return b"\x5a" * min(self.part_bytes, self.bytes)
+
+
+def tell(**figures):
+    print(json.dumps(figures, separators=(",", ":")), flush=True)
 
 
 def options():
@@ -56,8 +67,7 @@ def main():
     moved = work(job)
     if moved != job.objects * job.bytes:
         sys.exit(f"{moved} of {job.objects * job.bytes} bytes have moved")
-    line = {"bytes": moved, "objects": job.objects, **loading}
-    print(json.dumps(line, separators=(",", ":")), flush=True)
+    tell(bytes=moved, objects=job.objects, **loading)
     # Threads of obstore have been seen to abort the process while the interpreter goes down.
     os._exit(0)
 

@@ -42,8 +42,7 @@ fn work(hydrant: &Hydrant, job: &Job) -> Result<u64, Failure> {
     match job.work {
         Work::GetStream => get_stream(&store, job),
         Work::GetBuffer => {
-            // Not zero: memory of zeros is not there before it is touched.
-            let mut buffer = vec![1; job.bytes as usize];
+            let mut buffer = job.touched_buffer()?;
             Ok(store.get_into(&job.key, 0, &mut buffer)? as u64)
         }
         Work::GetFile => copy_between(hydrant, &object, &file()?),

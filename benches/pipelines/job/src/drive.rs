@@ -105,8 +105,7 @@ async fn get_stream(client: &impl Client, job: &Job) -> Result<u64, Failure> {
 }
 
 async fn get_buffer(client: &impl Client, job: &Job) -> Result<u64, Failure> {
-    // Not zero: memory of zeros is not there before it is touched.
-    let mut buffer = vec![1; job.bytes as usize];
+    let mut buffer = job.touched_buffer()?;
     let places = buffer.chunks_mut(job.part_bytes as usize);
     stream::iter(job.parts().zip(places))
         .map(async |(part, place)| {

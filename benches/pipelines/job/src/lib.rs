@@ -7,6 +7,7 @@
 mod direct;
 mod drive;
 mod job;
+mod touched;
 
 // The public interface is:
 pub use direct::DirectFile;

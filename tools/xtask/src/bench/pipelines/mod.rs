@@ -321,7 +321,8 @@ impl Side {
 }
 
 /// `own` is what the program printed in all its runs, `last` the line of the yardstick. What a
-/// program of Python took to load its modules, it tells, and it is not counted.
+/// program of Python took to load its modules, and what any took to touch the caller's buffer, it tells, and it
+/// is not counted.
 fn read(own: &str, last: &str, bytes: u64) -> Option<Run> {
     let each = |name| own.lines().filter_map(move |line| number(line, name));
     let told = |name| each(name).sum::<f64>();
