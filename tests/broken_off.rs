@@ -3,7 +3,8 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 
-use hydrant::{Class, CopyOptions, Crc64, Hydrant, Location, Sum, copy};
+use hydrant::s3::GetObject;
+use hydrant::{ChecksumAlgorithm, Class, CopyOptions, Crc64, Hydrant, Location, Sum, copy};
 use hydrant_tests::{BUCKET, PART, Peer, client_with, noise, read_all};
 
 #[test]
@@ -27,6 +28,29 @@ fn a_body_that_breaks_off_is_compared_as_a_whole() {
                 }
             }
         }
+    }
+}
+
+/// Its second answer is about another version, which is larger, and then a smaller one.
+#[test]
+fn an_object_that_was_replaced_meanwhile_is_the_last_one_whole() {
+    for sizes in [[5_000, 40_000, 40_000], [5_000, 40_000, 300], [40_000, 5_000, 40_000]] {
+        let peer = Peer::start(move |seen, wire| {
+            let data = noise(seen.number as u64, sizes[seen.number]);
+            let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", data.len());
+            wire.send(head.as_bytes())?;
+            if seen.number < 2 {
+                wire.send(&data[..200])?;
+                wire.close();
+                return Ok(());
+            }
+            wire.send(&data)
+        });
+        let hydrant = client_with(&peer.url(), |builder| builder.cores(1));
+        let client = hydrant.s3(BUCKET).expect("a bucket");
+        let got = client.get_object(GetObject::new("key"), 64 << 10).wait().expect("the third");
+        assert!(got.1 == noise(2, sizes[2]), "{sizes:?}");
+        assert_eq!(peer.seen().len(), 3);
     }
 }
 
@@ -72,6 +96,47 @@ fn pieces_that_came_wrong_are_written_over() {
                 }
             }
         }
+    }
+}
+
+/// They tell another checksum than all of it has, which nobody knew when their bytes began to come.
+#[test]
+fn ranges_in_pieces_are_compared_with_what_they_tell() {
+    let data = noise(3, 3 * PART);
+    let folder = tempfile::tempdir().expect("a folder");
+    let target = folder.path().join("copy");
+    for times in [0, 1, 99] {
+        let (served, flipped) = (data.clone(), AtomicUsize::new(0));
+        let peer = Peer::start(move |seen, wire| {
+            let whole = format!("x-amz-checksum-crc64nvme: {}", Sum::from(Crc64::of(&served)));
+            if seen.method == "HEAD" {
+                let size = served.len();
+                let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {size}\r\nETag: \"v1\"");
+                return wire.send(format!("{head}\r\n{whole}\r\n\r\n").as_bytes());
+            }
+            let (head, body) = seen.ranged(&served, "\"v1\"");
+            let first = seen.range().expect("a ranged GET").0;
+            let of_range = Sum::of(ChecksumAlgorithm::Sha256, body);
+            let told =
+                if first == 0 { whole } else { format!("x-amz-checksum-sha256: {of_range}") };
+            let mut body = body.to_vec();
+            if first == PART && flipped.fetch_add(1, SeqCst) < times {
+                body[2_500_000] ^= 1;
+            }
+            let head = head.strip_suffix("\r\n").expect("a head ends so");
+            wire.send(format!("{head}{told}\r\n\r\n").as_bytes())?;
+            wire.send(&body)
+        });
+        let (hydrant, at) = object(&peer);
+        let to = hydrant.locate(&format!("direct://{}", target.display())).expect("a URI");
+        match copy(&at, &to, CopyOptions::default()).wait() {
+            Ok(_) => {
+                assert!(times < 99 && std::fs::read(&target).expect("copied") == data);
+                std::fs::remove_file(&target).expect("removed");
+            }
+            Err(error) => assert!(times == 99 && error.class() == Class::Integrity, "{error}"),
+        }
+        assert_eq!(std::fs::read_dir(folder.path()).expect("a folder").count(), 0, "DATA-3");
     }
 }
 

@@ -322,6 +322,26 @@ fn objects_whose_redirects_lead_to_one_origin_share_its_connections() {
     assert!(there.connections() <= cores, "{} connections", there.connections());
 }
 
+/// They lie side by side, and not each at the front of memory for a part.
+#[test]
+fn small_objects_that_are_kept_leave_room_for_parts_behind_redirects_too() {
+    let there = Peer::start(move |seen, wire| ranged(seen, wire, b"small", "\"1\""));
+    let to = there.url();
+    let here = Peer::start(move |seen, wire| redirect(wire, 307, &format!("{to}{}", seen.target)));
+    let hydrant = client();
+    let pool = hydrant.engine().pool();
+    let parts = pool.capacity_for(8 << 20);
+    let store = hydrant.store(&format!("{}/", here.url())).expect("a URL");
+    let kept = (0..2 * parts).map(|number| {
+        let read = store.get_whole(&format!("object-{number}")).wait().expect("read").0;
+        assert_eq!(&read[..], b"small");
+        read
+    });
+    let kept: Vec<_> = kept.collect();
+    let free: Vec<_> = std::iter::from_fn(|| pool.try_lease(8 << 20, "a part")).collect();
+    assert!(free.len() + 1 >= parts, "{} of {parts} parts beside {}", free.len(), kept.len());
+}
+
 #[test]
 fn objects_that_are_read_in_order_hold_so_many_connections_and_no_more() {
     let data = Arc::new(noise(1, 4 * PART));

@@ -2,10 +2,11 @@
 //!
 //! An [`Arena`](arena::Arena) is mapped once. Two shares are carved from it, one for parts and a
 //! small one for heads, so that a head never waits behind parts. Each share is a buddy allocator
-//! with one strictly first-come first-served line of tickets. A ticket grants all its blocks at
-//! once; a block becomes a [`Lease`], which is filled, shrunk, sent, or frozen into `Bytes` without
-//! a copy, and returns from whatever thread drops it. Memory that belongs to the caller comes in
-//! as a [`Region`], [`Registered`] or not. Operations take either, or plain `Bytes`, as a [`Buf`].
+//! with one strictly first-come first-served line of tickets, which only a smaller lease in place of a
+//! larger one passes. A ticket grants all its blocks at once; a block becomes a [`Lease`], which is
+//! filled, shrunk, sent, or frozen into `Bytes` without a copy, and returns from whatever thread
+//! drops it. Memory that belongs to the caller comes in as a [`Region`], [`Registered`] or not.
+//! Operations take either, or plain `Bytes`, as a [`Buf`].
 //!
 //! What this room never does: it never allocates payload memory behind the arena (POOL-1), never
 //! holds a lock across a wait or while it wakes somebody (CORE-1), never copies payload (DATA-1),
