@@ -100,6 +100,58 @@ fn a_success_of_before_does_not_make_up_for_a_refusal() {
     assert_eq!(asked, [true, false, false, true]);
 }
 
+/// Nor does one that was asked for before the other was refused.
+#[test]
+fn a_success_that_was_asked_for_before_a_refusal_does_not_make_up_for_it() {
+    let (end, ends) = mpsc::channel();
+    let ends = Mutex::new(ends);
+    let peer = Peer::start(move |seen, wire| {
+        wire.receive_body()?;
+        if seen.target.ends_with("slow") {
+            ends.lock().expect("no panic").recv().expect("it is to end");
+        }
+        wire.send(if seen.target.ends_with("refused") { REFUSED } else { STORED })
+    });
+    let (_hydrant, store) = bucket(&peer, LONG);
+    let body = || Bytes::from(noise(1, LARGE));
+    let slow = store.put("slow", body());
+    wait_until("it is under way", || peer.seen().len() == 1);
+    store.put("refused", body()).wait().expect_err("refused");
+    end.send(()).expect("it is awaited");
+    slow.wait().expect("stored");
+    for key in ["third", "fourth"] {
+        store.put(key, body()).wait().expect("stored");
+    }
+    let asked: Vec<_> = peer.seen().iter().map(|seen| seen.header("expect").is_some()).collect();
+    assert_eq!(asked, [true, true, true, false]);
+}
+
+/// What breaks may have been a refusal; small bodies, and conditions that are not met, say nothing of others.
+#[test]
+fn a_broken_connection_is_a_reason_to_ask_and_other_refusals_are_none() {
+    let broken = AtomicUsize::new(0);
+    let peer = Peer::start(move |seen, wire| {
+        wire.receive_body()?;
+        if seen.target.ends_with("broken") && broken.fetch_add(1, SeqCst) == 0 {
+            wire.close();
+            return Ok(());
+        }
+        wire.send(if seen.target.ends_with("refused") { REFUSED } else { STORED })
+    });
+    let (_hydrant, store) = bucket(&peer, LONG);
+    let body = |size| Bytes::from(noise(1, size));
+    let mut once = PutOptions::default();
+    once.write_if = Some(WriteIf::Absent);
+    put(&store, LARGE).expect("stored");
+    store.put("refused", body(1)).wait().expect_err("refused");
+    store.put_with("refused", body(LARGE), once).wait().expect_err("refused");
+    put(&store, LARGE).expect("stored");
+    store.put("broken", body(LARGE)).wait().expect("at the second try");
+    put(&store, LARGE).expect("stored");
+    let asked: Vec<_> = peer.seen().iter().map(|seen| seen.header("expect").is_some()).collect();
+    assert_eq!(asked, [true, false, true, false, false, true, false]);
+}
+
 /// A refusal before any of it was sent leaves nothing in doubt, so that it may be tried again.
 #[test]
 fn a_write_that_must_not_be_sent_twice_is_asked_for_each_time() {

@@ -44,6 +44,7 @@ impl Fitted {
             self.buf = larger.into();
         }
         if let Buf::Lease(lent) = &self.buf
+            && !span.is_empty()
             && let Some(smaller) = lent.try_smaller(span.end)
         {
             self.larger = std::mem::replace(&mut self.buf, smaller.into()).into_lease().ok();

@@ -136,7 +136,8 @@ impl<O: Operation> Exchange<'_, O> {
         lent: Option<(Buf, Range<usize>)>,
     ) -> (Result<O::Output, Failed>, Option<Buf>) {
         let lent = lent.map(|(buf, span)| RequestBody { buf, span });
-        let (has_body, mut asked) = (lent.is_some(), false);
+        let body_bytes = lent.as_ref().map_or(0, |body| body.span.len() as u64);
+        let (refused_before, mut asked) = (self.per_core.refused_bodies(), false);
         let write = |out: &mut [u8]| {
             let head = self.per_core.write(self.core, self.shared, self.operation, self.body, out);
             asked = head.as_ref().is_ok_and(|head| head.expects_continue);
@@ -153,12 +154,16 @@ impl<O: Operation> Exchange<'_, O> {
             self.per_core.stop_expecting();
         }
         match &exchanged.result {
-            // Others that were not asked for may still be under way, and end well after one was refused.
-            Ok(Told::Whole(_) | Told::Document(_)) if asked => self.per_core.takes_bodies(true),
+            _ if !self.per_core.is_large(body_bytes) => {}
+            Ok(Told::Whole(_) | Told::Document(_)) if asked => {
+                self.per_core.took_body(refused_before);
+            }
             // What is asked for each time is refused for what it says itself.
-            _ if !has_body || self.operation.repeat() != Repeat::Freely => {}
-            Ok(Told::Refused(_)) => self.per_core.takes_bodies(false),
-            Err(_) if exchanged.waited == Waited::Otherwise => self.per_core.takes_bodies(false),
+            _ if self.operation.repeat() != Repeat::Freely => {}
+            Ok(Told::Refused(_)) => self.per_core.refused_body(),
+            Err(_) if !matches!(exchanged.waited, Waited::TooLong(_)) => {
+                self.per_core.refused_body();
+            }
             _ => {}
         }
         if let (true, Waited::Answered(took), Ok(Told::Whole(_))) =

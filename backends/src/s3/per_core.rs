@@ -31,8 +31,10 @@ pub(super) struct PerCore {
     pub(super) first_byte: RefCell<FirstByte>,
     /// Bodies of so many bytes and more may wait for `100 Continue`.
     expect_bytes_min: Option<u64>,
-    /// One of them was taken when it was asked for, and none was refused since.
+    /// One of them was taken that had been asked for, and none was refused since it was.
     takes_bodies: Cell<bool>,
+    /// How many were refused.
+    refused_bodies: Cell<u64>,
 }
 
 /// What one core keeps for all endpoints of a store: memory for heads, the budget of retries, and
@@ -106,6 +108,7 @@ impl PerCore {
             first_byte: RefCell::new(FirstByte::new(shared.config.first_byte, connections)),
             expect_bytes_min: shared.config.http.expect_continue_bytes_min.map(|min| min.max(1)),
             takes_bodies: Cell::new(false),
+            refused_bodies: Cell::new(0),
         }
     }
 
@@ -251,9 +254,27 @@ impl PerCore {
         self.common.expects_no_more.set(true);
     }
 
-    /// Whether it takes bodies is no longer in doubt, or is again.
-    pub(super) fn takes_bodies(&self, takes: bool) {
-        self.takes_bodies.set(takes);
+    /// Whether a body of so many bytes is asked for while it is in doubt that it is wanted.
+    pub(super) fn is_large(&self, body_bytes: u64) -> bool {
+        self.expect_bytes_min.is_some_and(|min| body_bytes >= min)
+    }
+
+    /// How many of those were refused.
+    pub(super) fn refused_bodies(&self) -> u64 {
+        self.refused_bodies.get()
+    }
+
+    /// One was taken that was asked for when so many had been refused.
+    pub(super) fn took_body(&self, refused_before: u64) {
+        if self.refused_bodies.get() == refused_before {
+            self.takes_bodies.set(true);
+        }
+    }
+
+    /// One was refused.
+    pub(super) fn refused_body(&self) {
+        self.takes_bodies.set(false);
+        self.refused_bodies.set(self.refused_bodies.get() + 1);
     }
 
     /// What the servers' clock is taken for.
