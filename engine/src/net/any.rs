@@ -71,8 +71,8 @@ impl Stream {
     }
 
     /// Receives as [`Stream::recv`] does a span that the peer has announced, where `following` more bytes are sure to
-    /// arrive behind it, and will be received next: then all of it is waited for in large pieces. Where they do not come, it ends no
-    /// later than after `stall`. Over TLS it makes no difference, for records are waited for one by one.
+    /// arrive behind it, and will be received next: then all of it is waited for in large pieces. Where they do not come, it lasts
+    /// until the watch over `stall` cuts in. Over TLS it makes no difference, for records are waited for one by one.
     ///
     /// # Errors
     /// As [`Stream::recv`].

@@ -74,7 +74,7 @@ impl Pool {
     }
 
     /// Asks for `count` blocks at once from the share for parts. The place in the line is taken
-    /// now, not at the first poll; nobody overtakes it.
+    /// now, not at the first poll; nobody overtakes it but by [`Lease::try_smaller`].
     ///
     /// The future answers `TooLarge`, `LineFull` or `Forked` at once. It has no limit of its own:
     /// whoever awaits it sets one, [`wait_limit`](Self::wait_limit) by default, and answers with

@@ -86,8 +86,8 @@ impl Lease {
         self.pool.give_back(self.share, self.label, [surplus]);
     }
 
-    /// A lease of at least `bytes`, which are at most half of this one, if there is one. It is meant to be used in place of
-    /// this one, which goes back soon, and so passes those who wait.
+    /// A lease of at least `bytes`, which are at most half of this one, if there is one. It passes those who wait, and
+    /// so is for one use: in place of this one, which goes back soon.
     pub fn try_smaller(&self, bytes: usize) -> Option<Lease> {
         let units = units_for(bytes).filter(|units| *units <= self.block.units() / 2)?;
         self.pool.take_past_the_line(self.share, units, self.label)

@@ -27,5 +27,8 @@ impl Job {
 fn cpu_time() -> Result<Duration, Failure> {
     let told = fs::read_to_string("/proc/thread-self/schedstat")?;
     let on_cpu = told.split(' ').next().ok_or("schedstat is empty")?;
-    Ok(Duration::from_nanos(on_cpu.parse()?))
+    match on_cpu.parse()? {
+        0 => Err("the kernel does not tell the CPU time of a thread in schedstat".into()),
+        nanos => Ok(Duration::from_nanos(nanos)),
+    }
 }

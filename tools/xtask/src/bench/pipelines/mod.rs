@@ -37,7 +37,7 @@ const SEARCH_ROUNDS: usize = 2;
 /// does not go on.
 const NEAR_CPU: f64 = 2.0;
 const NEAR_WALL: f64 = 1.25;
-/// Who takes longer than this for one time of a row hangs: the slowest here take a fifth of it.
+/// Who takes longer than this for 1 GiB, or one time of a smaller row, hangs: the slowest here take a fifth of it.
 const HANGS_AFTER_S: u32 = 120;
 
 #[derive(clap::Args)]
@@ -259,7 +259,10 @@ impl Bench<'_> {
         // timeout: ends the process group, the client too.
         let mut command = Command::new("timeout");
         command
-            .arg(format!("{}s", HANGS_AFTER_S * times))
+            .arg(format!(
+                "{}s",
+                u64::from(HANGS_AFTER_S) * bytes.div_ceil(LARGE_BYTES).max(times.into())
+            ))
             .arg(&self.yardstick)
             .args(["measure", "--bytes", &bytes.to_string(), "--times", &times.to_string(), "--"])
             .args(&call.command)
