@@ -17,18 +17,18 @@ impl Job {
         // Not zero: memory of zeros is not there before it is touched.
         let buffer = vec![1; self.bytes as usize];
         let cpu_s = (cpu_time()? - cpu).as_secs_f64();
+        if cpu_s == 0.0 {
+            return Err("the kernel does not tell the CPU time of a thread in schedstat".into());
+        }
         let wall_s = begun.elapsed().as_secs_f64();
         println!("{{\"loading_cpu_s\":{cpu_s},\"loading_wall_s\":{wall_s}}}");
         Ok(buffer)
     }
 }
 
-/// Of this thread.
+/// Of this thread, as of the kernel's last tick.
 fn cpu_time() -> Result<Duration, Failure> {
     let told = fs::read_to_string("/proc/thread-self/schedstat")?;
     let on_cpu = told.split(' ').next().ok_or("schedstat is empty")?;
-    match on_cpu.parse()? {
-        0 => Err("the kernel does not tell the CPU time of a thread in schedstat".into()),
-        nanos => Ok(Duration::from_nanos(nanos)),
-    }
+    Ok(Duration::from_nanos(on_cpu.parse()?))
 }
