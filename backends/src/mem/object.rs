@@ -28,18 +28,16 @@ pub(super) struct Piece {
 }
 
 impl Object {
-    /// Copies what lies at `offset` to `to`; the number of bytes is short only at the end.
+    /// Copies what lies at `offset` to `to`, which is no longer than that.
     pub(super) fn copy_out(&self, metrics: &Metrics, offset: u64, to: &mut [u8]) -> usize {
-        let left = self.meta.size_bytes.saturating_sub(offset);
-        let wanted = usize::try_from(left).map_or(to.len(), |left| left.min(to.len()));
         let mut done = 0;
         let first = self.pieces.partition_point(|piece| piece.end() <= offset);
         for piece in &self.pieces[first..] {
-            if done == wanted {
+            if done == to.len() {
                 break;
             }
             let skipped = (offset + done as u64 - piece.offset) as usize;
-            let count = (piece.bytes.len() - skipped).min(wanted - done);
+            let count = (piece.bytes.len() - skipped).min(to.len() - done);
             let from = &piece.bytes[skipped..skipped + count];
             metrics.copy_payload(CopyReason::Bounce, from, &mut to[done..done + count]);
             done += count;

@@ -1,4 +1,5 @@
-//! Memory of the size of what comes.
+//! Memory of the size of what comes, for reads whose bytes somebody may keep. It never waits for memory, and
+//! moves no bytes.
 //!
 //! Who reads an object of which nobody knows the size takes memory for a part. Less goes into a lease of its own
 //! size: at the front of the part's block it would keep that block from every part for as long as the caller
